@@ -2,14 +2,13 @@
 //! answers each of them.
 
 use lessor_control::{Say, json_line};
+use lessor_foresight::explain::{self, Subject};
 use lessor_serving::{
     Reloader, ShadowSummary, Status, leases,
     recorder::{self, RecordRequest},
     state::{self, StateQuestion},
 };
 use serde::{Deserialize, Serialize};
-
-use crate::commands::explain::{self, Subject};
 
 /// The questions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +39,6 @@ pub(crate) fn answer(reloader: &Reloader, question: Question, say: &mut Say<'_>)
         Question::Reload => say(json_line(&reloader.reload())),
         Question::Record(asked) => recorder::record(reloader, &asked, say),
         Question::State(asked) => state::answer(reloader, &asked, say),
-        Question::Explain(subject) => say(explain::answer(reloader, &subject)),
+        Question::Explain(subject) => say(json_line(&explain::answer(reloader, &subject))),
     }
 }

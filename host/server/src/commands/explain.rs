@@ -1,16 +1,9 @@
 //! `lessor explain`: explains step by step what would happen to a client now.
 //!
-//! Asks the running server; if none runs, does the same from the configuration and the store.
-//! Invariant: an explanation changes nothing: the engine previews, and plugins are called in a
-//! rehearsal, with separate instances.
+//! Asks the running server; if none runs, the explanation is made from the configuration and the
+//! store.
 
-mod facts;
-mod plugins;
 mod print;
-mod steps;
-mod subject;
-mod telling;
-mod texts;
 
 use std::{
     io::{self, IsTerminal},
@@ -18,25 +11,12 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, bail};
-use clap::ValueEnum;
-use lessor_config::{Configuration, ServerSettings};
-use lessor_control::json_line;
-use lessor_core::{
-    HardwareAddress, Outcome, OwnAddresses, Reason, Timestamp, Verdict, option::recognise,
-};
-use lessor_net::{Host, OwnSockets};
-use lessor_serving::{
-    Heard, Reloader, Shards, clock,
-    generation::{self, Generation, Parts},
-    leases, stored,
-};
-use serde::{Deserialize, Serialize};
+use anyhow::bail;
+use lessor_core::{HardwareAddress, option::recognise};
+use lessor_foresight::explain::{Answer, Kind, Octets, Subject, offline};
 
 use super::check;
 use crate::{asking, colour_on_stderr, questions::Question};
-
-pub(crate) use self::subject::Subject;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArguments {
@@ -93,165 +73,6 @@ pub(crate) struct ExplainArguments {
     json: bool,
 }
 
-/// The messages that a client can send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Kind {
-    /// The client looks for a server.
-    Discover,
-    /// The client accepts an offer (with --server-identifier) or verifies the address that it
-    /// remembers.
-    Request,
-    /// The client extends its lease with this server.
-    Renew,
-    /// The client reports that another host uses its address.
-    Decline,
-    /// The client releases its address.
-    Release,
-    /// The client requests parameters only.
-    Inform,
-}
-
-/// Octets from the command line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Octets(#[serde(with = "hex")] Vec<u8>);
-
-/// What would happen to a client.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct Explanation {
-    /// The source of the explanation.
-    pub(crate) by: String,
-    /// The clock time of the explanation.
-    pub(crate) at_ms: Timestamp,
-    /// What was not given and is assumed.
-    pub(crate) assumed: Vec<String>,
-    /// The message as it was understood: field and value.
-    pub(crate) request: Vec<(String, String)>,
-    pub(crate) location: Option<LocationStep>,
-    pub(crate) client: String,
-    /// The client's lease on record.
-    pub(crate) lease: Option<leases::Row>,
-    pub(crate) lookups: Vec<LookupStep>,
-    pub(crate) plugins: Vec<PluginStep>,
-    /// The combined terms of the policies.
-    pub(crate) terms: Vec<String>,
-    pub(crate) reservation: Option<String>,
-    pub(crate) allocation: Vec<AllocationStep>,
-    pub(crate) reason: Reason,
-    pub(crate) outcome: Outcome,
-    pub(crate) meaning: String,
-    pub(crate) detail: Option<String>,
-    pub(crate) reply: Option<ReplyStep>,
-    /// How long each step took.
-    pub(crate) took: Vec<(String, Microseconds)>,
-}
-
-impl Explanation {
-    /// Returns whether the client receives an address.
-    const fn has_address(&self) -> bool {
-        matches!(self.outcome, Outcome::Offer | Outcome::Ack)
-    }
-}
-
-/// Microseconds, with fractions.
-pub(crate) type Microseconds = f64;
-
-/// Where the client is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct LocationStep {
-    pub(crate) network: String,
-    pub(crate) subnet: String,
-    /// The criterion, and the address that it names.
-    pub(crate) by: String,
-    pub(crate) address: Ipv4Addr,
-}
-
-/// A lookup of a plugin.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct LookupStep {
-    pub(crate) plugin: String,
-    pub(crate) source: String,
-    pub(crate) key: String,
-    pub(crate) answer: String,
-}
-
-/// One plugin, at one hook.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct PluginStep {
-    pub(crate) plugin: String,
-    pub(crate) hook: String,
-    /// Why it is not called; `None` if it is.
-    pub(crate) not_asked: Option<String>,
-    pub(crate) set: Vec<String>,
-    /// Its verdict, if that is not to proceed.
-    pub(crate) verdict: Option<String>,
-    pub(crate) fault: Option<String>,
-    pub(crate) took_us: Option<Microseconds>,
-}
-
-/// An address that is considered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct AllocationStep {
-    pub(crate) why: String,
-    pub(crate) address: Option<Ipv4Addr>,
-    pub(crate) pool: Option<String>,
-    /// Why the client cannot have it; `None` if it can.
-    pub(crate) obstacle: Option<String>,
-}
-
-/// The reply to the client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct ReplyStep {
-    pub(crate) kind: String,
-    pub(crate) your_address: Ipv4Addr,
-    pub(crate) destination: String,
-    pub(crate) octets: usize,
-    /// In the order of the reply.
-    pub(crate) options: Vec<OptionStep>,
-    /// The names of options that do not fit.
-    pub(crate) left_out: Vec<String>,
-}
-
-/// One option of the reply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct OptionStep {
-    pub(crate) code: u8,
-    pub(crate) name: String,
-    pub(crate) value: String,
-    pub(crate) set_by: String,
-}
-
-/// The answer of the server.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Answer {
-    Explained(Box<Explanation>),
-    /// It cannot explain, for this reason.
-    Refused(String),
-}
-
-/// What an explanation is based on.
-pub(crate) struct Place<'p> {
-    generation: &'p Generation,
-    engines: &'p Shards,
-    server: &'p ServerSettings,
-    /// The addresses of the server's host, if they are known.
-    own_addresses: OwnAddresses,
-    own_sockets: &'p OwnSockets,
-    /// Where lines and clients were last heard, if a server runs.
-    heard: Option<&'p Heard>,
-    now: Timestamp,
-    by: String,
-}
-
 /// Gets the explanation and prints it.
 pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let subject = arguments.subject();
@@ -259,7 +80,11 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     let answer = match asked {
         Ok(answer) => answer,
         Err(no_answer) if lessor_control::is_forbidden(&no_answer) => return Err(no_answer),
-        Err(no_answer) => offline(arguments, &subject, &no_answer)?,
+        Err(no_answer) => {
+            let config = &arguments.file.config;
+            let runtime = check::runtime(config)?;
+            offline(&runtime, config, colour_on_stderr(), &subject, &no_answer)?
+        }
     };
     let explanation = match answer {
         Answer::Explained(explanation) => explanation,
@@ -272,80 +97,6 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
         print::print(&explanation, colour)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Answers the question in the server, in one line.
-pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
-    let answer = reloader.between_reloads(|generation, engines| {
-        let place = Place {
-            generation,
-            engines,
-            server: reloader.settings(),
-            own_addresses: reloader.own_addresses(),
-            own_sockets: reloader.own_sockets(),
-            heard: Some(reloader.heard()),
-            now: clock::now(),
-            by: format!("the running server, generation {}", generation.number),
-        };
-        place.answer(subject)
-    });
-    json_line(&answer)
-}
-
-impl Place<'_> {
-    fn answer(&self, subject: &Subject) -> Answer {
-        match self.explain(subject) {
-            Ok(explanation) => Answer::Explained(Box::new(explanation)),
-            Err(error) => Answer::Refused(format!("{error:#}")),
-        }
-    }
-}
-
-/// Explains from the configuration and the store.
-fn offline(
-    arguments: &ExplainArguments,
-    subject: &Subject,
-    no_answer: &anyhow::Error,
-) -> anyhow::Result<Answer> {
-    let config = &arguments.file.config;
-    let runtime = check::runtime(config)?;
-    let Parts { configuration, lookups, chain, .. } =
-        generation::read(&runtime, config, colour_on_stderr(), None)?;
-    let (engines, from) = engines_of_store(&configuration, no_answer)?;
-    let now = clock::now();
-    let generation = Generation { number: 1, since: now, lookups, chain, rolled_back_from: None };
-    let by = format!("no server runs; the configuration and {from}");
-    let host = Host::read(0).context("cannot list the addresses of this host")?;
-    let own_addresses = host.links().own_addresses().clone();
-    let server = &configuration.server;
-    let own_sockets = &OwnSockets::new(&server.listen, &server.interfaces, &host);
-    let place = Place {
-        generation: &generation,
-        engines: &engines,
-        server,
-        own_addresses,
-        own_sockets,
-        heard: None,
-        now,
-        by,
-    };
-    Ok(place.answer(subject))
-}
-
-/// Creates engines with the leases of the store, and returns where the leases are from.
-fn engines_of_store(
-    configuration: &Configuration,
-    no_answer: &anyhow::Error,
-) -> anyhow::Result<(Shards, &'static str)> {
-    let engines = stored::engines(configuration)
-        .with_context(|| format!("{no_answer:#}; and its store cannot be read"))?;
-    Ok(match engines {
-        Some(engines) => (engines, "the leases of its store"),
-        None => {
-            let none = Shards::new(configuration.topology.clone(), 0);
-            (none, "no leases, because there is no store")
-        }
-    })
 }
 
 impl ExplainArguments {
@@ -370,20 +121,6 @@ impl ExplainArguments {
             options,
             parameters: self.parameters.clone(),
         }
-    }
-}
-
-/// Describes the verdict of a policy, for people.
-pub(crate) fn verdict_text(verdict: &Verdict) -> String {
-    let with = |what: &str, why: &str| match why {
-        "" => what.to_owned(),
-        why => format!("{what}: {why}"),
-    };
-    match verdict {
-        Verdict::Proceed => "proceed".to_owned(),
-        Verdict::Ignore(why) => with("ignore", why),
-        Verdict::Refuse(why) => with("refuse", why),
-        Verdict::Drop(why) => with("drop", why),
     }
 }
 

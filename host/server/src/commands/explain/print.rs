@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 
 use lessor_core::Outcome;
+use lessor_foresight::explain::{AllocationStep, Explanation, PluginStep};
 use lessor_serving::{clock::written, leases::RowState};
 use lessor_terminal::{Table, indented_table, named};
 use owo_colors::{OwoColorize, Style};
-
-use super::{AllocationStep, Explanation, PluginStep};
 
 /// The indentation of everything but titles.
 const MARGIN: usize = 2;

@@ -6,12 +6,11 @@ use std::{
 };
 
 use lessor_core::{ClientKeyKind, Reason, Request, readable};
+use lessor_foresight::{explain::verdict_text, replay::Compared};
 use lessor_recording::{Decided, ReplyFacts};
 use lessor_serving::clock::written;
 use lessor_terminal::{Table, table};
 use serde_json::json;
-
-use super::Compared;
 
 /// Shows inputs as they are decided, and their totals at the end.
 pub(super) struct Output {
@@ -276,7 +275,7 @@ fn plugins(decided: &Decided) -> String {
     let mut texts = Vec::new();
     for said in &decided.plugins {
         let mut what = said.set.clone();
-        what.extend(said.verdict.as_ref().map(crate::commands::explain::verdict_text));
+        what.extend(said.verdict.as_ref().map(verdict_text));
         what.extend(said.fault.clone());
         if !what.is_empty() {
             texts.push(format!("{}: {}", said.plugin, what.join(", ")));

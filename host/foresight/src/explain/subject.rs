@@ -24,21 +24,35 @@ use super::{Kind, Octets, Place};
 /// The client that the question is about, and what it sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) struct Subject {
-    pub(super) kind: Kind,
-    pub(super) hardware_address: Option<HardwareAddress>,
-    pub(super) client_identifier: Option<Octets>,
-    pub(super) circuit_id: Option<Octets>,
-    pub(super) remote_id: Option<Octets>,
-    pub(super) relay_address: Option<Ipv4Addr>,
-    pub(super) link: Option<Ipv4Addr>,
-    pub(super) link_selection: Option<Ipv4Addr>,
-    pub(super) subnet_selection: Option<Ipv4Addr>,
-    pub(super) is_broadcast: bool,
-    pub(super) address: Option<Ipv4Addr>,
-    pub(super) server_identifier: Option<Ipv4Addr>,
-    pub(super) options: Vec<(u8, Octets)>,
-    pub(super) parameters: Vec<u8>,
+pub struct Subject {
+    /// The message that it sends.
+    pub kind: Kind,
+    /// Its hardware address.
+    pub hardware_address: Option<HardwareAddress>,
+    /// Its client identifier (option 61).
+    pub client_identifier: Option<Octets>,
+    /// The circuit id of its line.
+    pub circuit_id: Option<Octets>,
+    /// The remote id of its line.
+    pub remote_id: Option<Octets>,
+    /// The relay that forwards the message.
+    pub relay_address: Option<Ipv4Addr>,
+    /// The server's address on the link that the client is on.
+    pub link: Option<Ipv4Addr>,
+    /// The link that the relay selects (option 82, sub-option 5).
+    pub link_selection: Option<Ipv4Addr>,
+    /// The subnet that the client selects (option 118).
+    pub subnet_selection: Option<Ipv4Addr>,
+    /// Whether the client can receive broadcasts only.
+    pub is_broadcast: bool,
+    /// The address that it requests, uses, declines or releases.
+    pub address: Option<Ipv4Addr>,
+    /// The server whose offer it accepts (option 54).
+    pub server_identifier: Option<Ipv4Addr>,
+    /// Other options of the message, by code.
+    pub options: Vec<(u8, Octets)>,
+    /// The options that it requests, by code; empty means all that are configured.
+    pub parameters: Vec<u8>,
 }
 
 /// A message, and what was assumed to create it.
