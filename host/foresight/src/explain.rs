@@ -17,13 +17,10 @@ use anyhow::Context;
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings};
 use lessor_core::{Outcome, OwnAddresses, Reason, Timestamp, Verdict};
+use lessor_generation::{Generation, Parts};
 use lessor_net::{Host, OwnSockets};
 use lessor_policy_host::Runtime;
-use lessor_serving::{
-    Heard, Reloader, Shards, clock,
-    generation::{self, Generation, Parts},
-    leases, stored,
-};
+use lessor_serving::{Heard, Reloader, Shards, clock, leases, stored};
 use serde::{Deserialize, Serialize};
 
 pub use self::subject::Subject;
@@ -260,7 +257,7 @@ pub fn offline(
     no_answer: &anyhow::Error,
 ) -> anyhow::Result<Answer> {
     let Parts { configuration, lookups, chain, .. } =
-        generation::read(runtime, config, colour, None)?;
+        lessor_generation::read(runtime, config, colour, None)?;
     let (engines, from) = engines_of_store(&configuration, no_answer)?;
     let now = clock::now();
     let generation = Generation { number: 1, since: now, lookups, chain, rolled_back_from: None };

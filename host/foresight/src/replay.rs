@@ -16,12 +16,10 @@ use std::{
 use anyhow::bail;
 use lessor_config::Configuration;
 use lessor_core::{ClientKey, ClientKeyKind, Reason, Request, Timestamp};
+use lessor_generation::Parts;
 use lessor_policy_host::Lookup;
 use lessor_recording::{Datagram, Decided, Recording, Step};
-use lessor_serving::{
-    generation::Parts,
-    replica::{Outcome, Replica, State},
-};
+use lessor_serving::replica::{Outcome, Replica, State};
 use lessor_stages::Moment;
 
 use self::capture::Capture;

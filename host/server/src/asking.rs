@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use lessor_config::{FILE_OCTETS_MAX, Found};
-use lessor_serving::generation;
 use serde::de::DeserializeOwned;
 
 use crate::questions::Question;
@@ -49,7 +48,7 @@ pub(crate) fn ask_one<T: DeserializeOwned>(config: &Path, question: Question) ->
 }
 
 fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
-    match generation::load_configuration(config, crate::colour_on_stderr()) {
+    match lessor_generation::load_configuration(config, crate::colour_on_stderr()) {
         Ok(configuration) => configuration
             .control
             .socket

@@ -23,7 +23,8 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 use lessor_files::NameProblem;
-use lessor_serving::{generation::Refusal, memory};
+use lessor_generation::Refusal;
+use lessor_serving::memory;
 
 use self::commands::{
     check, explain, leases, record, reload, replay, serve, shadow, state, status, store,

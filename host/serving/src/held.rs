@@ -9,9 +9,10 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use lessor_generation::Generation;
 use lessor_policy_host::Runner;
 
-use crate::{generation::Generation, shards::Shards};
+use crate::shards::Shards;
 
 /// What one thread holds to decide exchanges.
 pub(crate) struct Held {

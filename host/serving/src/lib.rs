@@ -1,5 +1,5 @@
-//! Everything that serves: workers between sockets and storage, the engines of all networks, the
-//! generations of configuration and policies, and what is reported of each input.
+//! Everything that serves: workers between sockets and storage, the engines of all networks, how
+//! one generation of configuration and policies follows another, and what is reported of each input.
 //!
 //! Does not parse a command line, print for people or know the questions on the control socket:
 //! [`serve`] passes each question to its caller's function, with the [`Reloader`] as the handle to
@@ -21,24 +21,18 @@ mod endpoints;
 mod event;
 mod exchange;
 mod exit;
-pub mod generation;
 mod heard;
 mod held;
 mod holds;
 mod journal;
-mod last_accepted;
 pub mod leases;
 mod limits;
 mod logging;
-mod lookups;
 pub mod memory;
 pub mod metrics;
-mod named;
 mod observer;
 mod order;
 mod parking;
-mod patience;
-mod plugin_folder;
 mod plugin_state;
 mod privileges;
 mod reclaimer;
@@ -47,14 +41,12 @@ mod reload;
 pub mod replica;
 mod rollback;
 mod sampling;
-mod scripts;
 mod serve;
 mod serving;
 mod shadow_journal;
 mod shadow_summary;
 mod shards;
 mod shared;
-mod starting;
 pub mod state;
 mod status;
 mod stopping;
@@ -69,16 +61,11 @@ mod worker;
 pub use endpoints::{EndpointState, EndpointStatus};
 pub use exchange::Reach;
 pub use heard::{Heard, HeardAt, Name};
-pub use last_accepted::Fallback;
 pub use limits::Limit;
-pub use lookups::LookupSet;
-pub use named::unknown as unknown_names;
-pub use patience::warning as patience_warning;
 pub use reload::{ReloadReport, Reloader};
 pub use sampling::LeftOut;
 pub use serve::serve;
 pub use shadow_summary::ShadowSummary;
 pub use shards::Shards;
-pub use starting::Candidate;
 pub use status::{HoldRow, PoolRow, Status, StoreStatus};
 pub use worker::workers_of;

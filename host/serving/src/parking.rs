@@ -8,10 +8,11 @@
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use lessor_core::{LookupAnswer, Reason};
+use lessor_generation::Generation;
 use lessor_policy_host::{Lookup, PlannedLookup};
 use lessor_stages::{Asked, Planned};
 
-use crate::{exchange::Exchange, generation::Generation, ticket::Ticket};
+use crate::{exchange::Exchange, ticket::Ticket};
 
 /// The number of exchanges of one worker that may wait at a time for lookups, and of those for
 /// storage.

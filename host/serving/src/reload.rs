@@ -8,6 +8,11 @@ use std::{
 
 use lessor_config::{Configuration, ServerSettings};
 use lessor_core::OwnAddresses;
+use lessor_generation::{
+    Generation, LookupSet, Parts, Refusal,
+    last_accepted::{self, Fallback, Inputs},
+    named, patience,
+};
 use lessor_policy_host::{Chain, Observer, Runner, Runtime, ShadowThread};
 use serde::{Deserialize, Serialize};
 
@@ -17,12 +22,9 @@ use crate::{
     clock,
     counters::increment,
     endpoints::Board,
-    generation::{self, Generation, Parts, Refusal},
     heard::Heard,
     holds::Holds,
-    last_accepted::{self, Fallback, Inputs},
-    lookups::LookupSet,
-    memory, named, patience,
+    memory,
     serving::{Probation, Serving},
     shadow_journal,
     shards::Shards,
@@ -140,7 +142,7 @@ impl Reloader {
     fn build(&self) -> Result<Built, Refusal> {
         let old = self.shared.generation.load_full();
         let Parts { mut configuration, lookups, chain, inputs } =
-            generation::read(&self.runtime, &self.path, false, Some(&old))?;
+            lessor_generation::read(&self.runtime, &self.path, false, Some(&old))?;
         let engines = self.shared.engines.load();
         configuration.topology = configuration.topology.sharing(engines.topology());
         Ok(Built { configuration, prepared: self.prepare(lookups, chain)?, inputs })

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use lessor_core::{
     Answer, Lease, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
 };
+use lessor_generation::{Generation, Parts, Refusal};
 use lessor_net::Received;
 use lessor_policy_host::{Lookup, Runner};
 use lessor_recording::{Datagram, Decided, NoRecords};
@@ -23,7 +24,6 @@ use lessor_stages::{Moment, Planned};
 use crate::{
     counters::Counters,
     exchange::{Exchange, Next, Pipeline, Reach},
-    generation::{Generation, Parts, Refusal},
     held::{Engines, Held},
     recorder::Sequence,
     shards::Shards,

@@ -11,13 +11,12 @@ use std::{
 };
 
 use lessor_config::RollbackSettings;
+use lessor_generation::{Generation, last_accepted};
 use lessor_policy_host::{Chain, PluginStatus};
 use lessor_settings::PluginMode;
 
 use crate::{
     counters::increment,
-    generation::Generation,
-    last_accepted,
     reload::Reloader,
     serving::{Probation, Serving},
 };

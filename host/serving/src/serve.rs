@@ -14,6 +14,7 @@ use crossbeam_channel::Sender;
 use lessor_config::Configuration;
 use lessor_control::Say;
 use lessor_core::Topology;
+use lessor_generation::{Candidate, Generation, last_accepted, named, patience};
 use lessor_net::{Host, OwnSockets};
 use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
 use lessor_settings::StoreBackend;
@@ -25,14 +26,13 @@ use crate::{
     clock,
     counters::Counters,
     endpoints::{Endpoints, Watch},
-    generation::{self, Generation},
     heard::Heard,
     held::{Engines, Held},
     holds::Holds,
     journal::{JournalBounds, is_on_file_system_of},
-    last_accepted, logging, memory, metrics, named,
+    logging, memory, metrics,
     observer::Observer,
-    patience, plugin_state, privileges,
+    plugin_state, privileges,
     reclaimer::Reclaimer,
     recorder::Recorder,
     reload::Reloader,
@@ -41,7 +41,6 @@ use crate::{
     shadow_journal,
     shards::Shards,
     shared::Shared,
-    starting::Candidate,
     stopping::{self, Signals, notify},
     stored, vital,
     worker::{WorkerHandle, WorkerParts, workers_of},
@@ -207,14 +206,14 @@ impl Server {
             },
             instances_max,
         )?;
-        let (lookups, chain) = generation::build(&runtime, &configuration, false, None)
+        let (lookups, chain) = lessor_generation::build(&runtime, &configuration, false, None)
             .context("the plugins cannot serve")?;
         lookups.log_warnings();
         patience::log_warning(&chain, workers_of(&configuration));
         named::log_unknown(&configuration, &lookups, &chain);
         for plugin in chain.plugins() {
             let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
-            let (hooks, mode) = (generation::hook_names(plugin), plugin.mode.name());
+            let (hooks, mode) = (lessor_generation::hook_names(plugin), plugin.mode.name());
             tracing::info!(plugin = plugin.name, mode, hooks, interpreter, "plugin loaded");
         }
         let generation = Arc::new(Generation {
@@ -230,9 +229,9 @@ impl Server {
         // All instances are made before the first client is answered.
         let runners = endpoints.iter().map(|_| generation.chain.runner());
         let runners: Vec<_> =
-            runners.collect::<Result<_, _>>().map_err(generation::Refusal::from)?;
-        let watchers = generation.chain.observer().map_err(generation::Refusal::from)?;
-        let shadows = generation.chain.shadow_runner().map_err(generation::Refusal::from)?;
+            runners.collect::<Result<_, _>>().map_err(lessor_generation::Refusal::from)?;
+        let watchers = generation.chain.observer().map_err(lessor_generation::Refusal::from)?;
+        let shadows = generation.chain.shadow_runner().map_err(lessor_generation::Refusal::from)?;
         let counters = Arc::new(Counters::new());
         let journal = journal_bounds(&configuration);
         let (observer, observer_thread) =

@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use lessor_config::{Configuration, RollbackSettings};
+use lessor_generation::{Generation, last_accepted::Inputs};
 use lessor_policy_host::ShadowThread;
-
-use crate::{generation::Generation, last_accepted::Inputs};
 
 /// What belongs to the serving generation and is not needed for packets.
 pub(crate) struct Serving {

@@ -4,6 +4,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use lessor_core::Preference;
+use lessor_generation::Generation;
 use lessor_net::OwnSockets;
 use lessor_store::Committer;
 
@@ -11,7 +12,6 @@ use crate::{
     alarms, clock,
     counters::Counters,
     exchange::{Finished, Pipeline, Wakes},
-    generation::Generation,
     heard::Heard,
     observer::Observer,
     recorder::Recorder,

@@ -3,6 +3,7 @@
 use std::sync::{PoisonError, atomic::Ordering};
 
 use lessor_core::{PoolUsage, Reason};
+use lessor_generation::last_accepted::Fallback;
 use lessor_lookup::SourceStatus;
 use lessor_policy_host::{Chain, PluginStatus, ShadowsStatus};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::{self, ClockStatus, written},
     endpoints::EndpointStatus,
-    last_accepted::Fallback,
     limits::Limit,
     logging,
     reload::Reloader,

@@ -10,6 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{Arrival, Timestamp};
+use lessor_generation::{Generation, LookupSet};
 use lessor_load::dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
 use lessor_net::{OwnSockets, Received};
 use lessor_policy_host::{Runtime, RuntimeSettings};
@@ -17,10 +18,8 @@ use lessor_store::{Committer, CommitterLimits, CommitterThread, MemoryStore};
 
 use crate::{
     counters::Counters,
-    generation::Generation,
     heard::Heard,
     held::{Engines, Held},
-    lookups::LookupSet,
     observer::Observer,
     recorder::Recorder,
     shards::Shards,

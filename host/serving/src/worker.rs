@@ -21,6 +21,7 @@ use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender};
 use lessor_config::Configuration;
 use lessor_core::{Answer, Changes, Reason};
+use lessor_generation::Generation;
 use lessor_policy_host::Runner;
 use lessor_stages::{Asked, Planned, Written};
 use lessor_store::Submission;
@@ -33,7 +34,6 @@ use crate::{
     clock,
     counters::increment,
     exchange::{Exchange, Finished, Next, Wakes},
-    generation::Generation,
     held::Held,
     parking::{AWAY_MAX, Away, Parking, Returned},
     shared::Shared,

@@ -7,8 +7,9 @@ use std::{convert::Infallible, net::Ipv4Addr};
 
 use anyhow::{anyhow, bail};
 use lessor_core::{Engine, NetworkId, Preview, Reason, Request, Topology};
+use lessor_generation::Refusal;
 use lessor_policy_host::{Lookup, PlannedLookup};
-use lessor_serving::{Reach as _, clock, generation::Refusal};
+use lessor_serving::{Reach as _, clock};
 use lessor_stages::{
     Ended, Environment, Life, Moment, Next, Question, Reached, Retired, Ruling, Witness,
 };

@@ -5,14 +5,12 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use lessor_config::Configuration;
 use lessor_core::Pool;
+use lessor_generation::{Parts, Refusal, description, named, patience};
 use lessor_lookup::SourceStatus;
 use lessor_net::Host;
 use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
 
-use lessor_serving::{
-    generation::{self, Parts, Refusal, description},
-    patience_warning, unknown_names, workers_of,
-};
+use lessor_serving::workers_of;
 
 use crate::colour_on_stderr;
 
@@ -46,7 +44,7 @@ pub(crate) fn runtime(_: &Path) -> Result<Arc<Runtime>, RuntimeError> {
 #[cfg(not(feature = "compile"))]
 pub(crate) fn runtime(config: &Path) -> Result<Arc<Runtime>, RuntimeError> {
     // Mistakes in the configuration are reported when it is read with its plugins.
-    let configuration = generation::load_configuration(config, false).ok();
+    let configuration = lessor_generation::load_configuration(config, false).ok();
     let cache = configuration.and_then(|found| found.plugins).and_then(|plugins| plugins.cache);
     Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() })
 }
@@ -54,8 +52,8 @@ pub(crate) fn runtime(config: &Path) -> Result<Arc<Runtime>, RuntimeError> {
 fn check(path: &Path) -> Result<String, Refusal> {
     let runtime = runtime(path).map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
     let Parts { configuration, lookups, chain, .. } =
-        generation::read(&runtime, path, colour_on_stderr(), None)?;
-    let mistakes = unknown_names(&configuration, &lookups, &chain);
+        lessor_generation::read(&runtime, path, colour_on_stderr(), None)?;
+    let mistakes = named::unknown(&configuration, &lookups, &chain);
     if !mistakes.is_empty() {
         return Err(Refusal { mistakes });
     }
@@ -97,7 +95,7 @@ fn check(path: &Path) -> Result<String, Refusal> {
     }
     lines.extend(passed_over(&configuration));
     let plugins = chain.plugins();
-    let warning = patience_warning(&chain, workers_of(&configuration));
+    let warning = patience::warning(&chain, workers_of(&configuration));
     lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
     lines.extend(warning.map(|warning| format!("  warning: {warning}")));
     Ok(lines.join("\n"))

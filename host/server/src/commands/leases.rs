@@ -12,7 +12,6 @@ use anyhow::Context;
 use clap::ValueEnum;
 use lessor_core::Lease;
 use lessor_serving::{
-    generation,
     leases::{Row, RowState},
     stored,
 };
@@ -95,7 +94,7 @@ fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     if lessor_control::is_forbidden(&no_answer) {
         return Err(no_answer);
     }
-    let configuration = generation::load_configuration(config, crate::colour_on_stderr())?;
+    let configuration = lessor_generation::load_configuration(config, crate::colour_on_stderr())?;
     let backend = &configuration.store.backend;
     let Some(path) = backend.folder() else { return Err(no_answer) };
     if !path.exists() {

@@ -6,8 +6,6 @@ use std::{path::Path, process::ExitCode};
 use lessor_author::PluginArguments;
 use lessor_policy_host::PluginSource;
 
-use lessor_serving::generation;
-
 use crate::colour_on_stderr;
 
 /// Runs one of the tools.
@@ -20,5 +18,5 @@ fn read(
     beside: Option<&Path>,
     interpreters: Option<&Path>,
 ) -> Result<PluginSource, String> {
-    generation::plugin_source(file.to_owned(), beside, interpreters, colour_on_stderr())
+    lessor_generation::plugin_source(file.to_owned(), beside, interpreters, colour_on_stderr())
 }

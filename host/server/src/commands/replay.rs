@@ -16,8 +16,8 @@ use std::{
 use anyhow::Context;
 use clap::ValueEnum;
 use lessor_foresight::replay::{Replay, Source};
+use lessor_generation::Parts;
 use lessor_policy_host::Runtime;
-use lessor_serving::generation::{self, Parts};
 
 use self::output::Output;
 use super::check;
@@ -118,12 +118,12 @@ fn read_set(
 ) -> anyhow::Result<Parts> {
     let colour = colour_on_stderr();
     Ok(match plugins {
-        None => generation::read(runtime, config, colour, None)?,
+        None => lessor_generation::read(runtime, config, colour, None)?,
         Some(directory) => {
             fs::read_dir(directory).with_context(|| {
                 format!("cannot read the folder {}; name one with policies", directory.display())
             })?;
-            generation::read_with_plugins(runtime, config, directory, colour)?
+            lessor_generation::read_with_plugins(runtime, config, directory, colour)?
         }
     })
 }

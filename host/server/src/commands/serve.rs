@@ -3,7 +3,8 @@
 
 use std::process::ExitCode;
 
-use lessor_serving::{Candidate, serve};
+use lessor_generation::Candidate;
+use lessor_serving::serve;
 
 use super::check;
 use crate::{ConfigurationFile, questions};

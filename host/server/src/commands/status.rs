@@ -10,8 +10,9 @@ use std::{
 };
 
 use lessor_core::{PoolUsage, Reason};
+use lessor_generation::last_accepted::Fallback;
 use lessor_policy_host::PluginStatus;
-use lessor_serving::{EndpointStatus, Fallback, HoldRow, LeftOut, Status, metrics};
+use lessor_serving::{EndpointStatus, HoldRow, LeftOut, Status, metrics};
 use lessor_terminal::{Table, right_align, table};
 
 use crate::{asking, questions::Question};

@@ -11,7 +11,6 @@ use std::{
 
 use anyhow::bail;
 use clap::Subcommand;
-use lessor_serving::generation;
 use lessor_store::{DiskStore, Salvage, StoreSurvey};
 use lessor_terminal::{right_align, table};
 use serde::Serialize;
@@ -103,7 +102,7 @@ fn salvage(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn path_of_store(config: &Path) -> anyhow::Result<PathBuf> {
-    let configuration = generation::load_configuration(config, crate::colour_on_stderr())?;
+    let configuration = lessor_generation::load_configuration(config, crate::colour_on_stderr())?;
     let Some(path) = configuration.store.backend.folder() else {
         bail!(
             "this configuration keeps leases in memory (store.backend), so there is nothing on \

@@ -3,13 +3,13 @@
 use std::net::Ipv4Addr;
 
 use lessor_core::{Attempt, Engine, NetworkId, Reason, Request, Topology, Wait};
+use lessor_generation::LookupSet;
 use lessor_policy_host::{Lookup, PlannedLookup};
 use lessor_stages::{Environment, Question, Retired, Ruling, Witness};
 
 use super::Pipeline;
 use crate::{
     held::Engines,
-    lookups::LookupSet,
     ticket::Ticket,
     waiting::{Unwanted, Waiting},
 };

@@ -10,11 +10,12 @@ use std::{
 };
 
 use lessor_core::{Arrival, Decision, Engine, Reply, ReplyKind, Request, Timestamp};
+use lessor_generation::Generation;
 use lessor_policy_host::{EditOutcome, PolicyOutcome, Shadows, View};
 use lessor_stages::Witness;
 
 use super::Pipeline;
-use crate::{counters::increment, generation::Generation, observer::Message, order::Place};
+use crate::{counters::increment, observer::Message, order::Place};
 
 /// What the server notes about an exchange.
 #[derive(Debug)]

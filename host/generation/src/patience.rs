@@ -18,7 +18,7 @@ pub fn warning(chain: &Chain, workers: usize) -> Option<String> {
 }
 
 /// Logs the warning, if there is one.
-pub(crate) fn log_warning(chain: &Chain, workers: usize) {
+pub fn log_warning(chain: &Chain, workers: usize) {
     if let Some(warning) = warning(chain, workers) {
         tracing::warn!("deadlines: {warning}");
     }

@@ -30,7 +30,7 @@ impl LookupSet {
     }
 
     /// Returns the same sources, but nothing is known at once: a replay answers instead.
-    pub(crate) fn muted(&self) -> Self {
+    pub fn muted(&self) -> Self {
         Self { is_mute: true, ..self.clone() }
     }
 
@@ -40,14 +40,14 @@ impl LookupSet {
     }
 
     /// Logs warnings about the sources, before any is queried.
-    pub(crate) fn log_warnings(&self) {
+    pub fn log_warnings(&self) {
         for (source, warning) in self.sources.warnings() {
             tracing::warn!(source, "lookup source: {warning}");
         }
     }
 
     /// Returns what is known at once, and what must be queried.
-    pub(crate) fn known(&self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
+    pub fn known(&self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
         if self.is_mute {
             return (Vec::new(), planned);
         }
@@ -87,7 +87,7 @@ impl LookupSet {
     }
 
     /// Returns the recorded answers, and those from files; no other source is queried.
-    pub(crate) fn replay(&self, planned: Vec<PlannedLookup>, recorded: &[Lookup]) -> Vec<Lookup> {
+    pub fn replay(&self, planned: Vec<PlannedLookup>, recorded: &[Lookup]) -> Vec<Lookup> {
         let answer = |lookup: PlannedLookup| {
             let is_same =
                 |other: &&Lookup| other.source == lookup.source && other.key == lookup.key;

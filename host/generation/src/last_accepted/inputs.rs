@@ -22,7 +22,7 @@ const CONFIGURATION: &str = "lessor.toml";
 
 /// The files that a generation is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Inputs {
+pub struct Inputs {
     /// The folder that a copy goes to.
     pub(super) store: PathBuf,
     /// The first is the configuration file.

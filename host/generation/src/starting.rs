@@ -9,18 +9,19 @@ use std::path::Path;
 use lessor_config::Configuration;
 
 use crate::{
-    generation::{self, Refusal},
     last_accepted::{self, Fallback, Inputs, LastAccepted},
+    reading::{self, Refusal},
 };
 
 /// A configuration to start with.
 #[derive(Clone)]
 pub struct Candidate {
-    pub(crate) configuration: Configuration,
+    /// The configuration.
+    pub configuration: Configuration,
     /// The files that it consists of; `None` if no copy of them is kept.
-    pub(crate) inputs: Option<Inputs>,
+    pub inputs: Option<Inputs>,
     /// Why it is not the current configuration; `None` if it is.
-    pub(crate) fallback: Option<Fallback>,
+    pub fallback: Option<Fallback>,
 }
 
 impl Candidate {
@@ -31,7 +32,7 @@ impl Candidate {
     /// latter case with the reason.
     pub fn choose(path: &Path, strict: bool) -> Result<Self, Option<anyhow::Error>> {
         // Colours are off, because mistakes are written to the log and to `lessor status`.
-        let refusal = match generation::load(path, false) {
+        let refusal = match reading::load(path, false) {
             Ok((configuration, inputs)) => {
                 return Ok(Self { configuration, inputs, fallback: None });
             }
@@ -47,7 +48,7 @@ impl Candidate {
     /// # Errors
     /// With that error, if it is not about configuration and plugins, if this is the last accepted
     /// generation already, if there is none, or if the start is strict.
-    pub(crate) fn instead(&self, error: anyhow::Error, strict: bool) -> anyhow::Result<Self> {
+    pub fn instead(&self, error: anyhow::Error, strict: bool) -> anyhow::Result<Self> {
         let store = self.configuration.store.backend.state_folder();
         let (Some(refusal), Some(store), None, false) =
             (error.downcast_ref::<Refusal>(), store, &self.fallback, strict)
@@ -65,7 +66,7 @@ impl Candidate {
     }
 
     /// Logs as errors that this is not the current configuration, and why.
-    pub(crate) fn say_fallback(&self) {
+    pub fn say_fallback(&self) {
         let Some(Fallback { accepted_at, mistakes }) = &self.fallback else { return };
         for mistake in mistakes {
             tracing::error!("{}", mistake.trim_end());

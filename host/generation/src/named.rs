@@ -46,7 +46,7 @@ pub fn unknown(configuration: &Configuration, lookups: &LookupSet, chain: &Chain
 }
 
 /// Logs such names as warnings, in a server that continues to serve.
-pub(crate) fn log_unknown(configuration: &Configuration, lookups: &LookupSet, chain: &Chain) {
+pub fn log_unknown(configuration: &Configuration, lookups: &LookupSet, chain: &Chain) {
     for line in unknown(configuration, lookups, chain) {
         tracing::warn!("{line}");
     }

@@ -28,7 +28,7 @@ use lessor_settings::SourceKind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::inputs::Inputs;
+pub use self::inputs::Inputs;
 
 const FOLDER: &str = "last-accepted";
 const FOLDER_NEW: &str = "last-accepted.new";
@@ -84,7 +84,7 @@ pub struct Fallback {
 /// [`end_probation`]. A failure is logged: the service does not depend on it. `last` is what the
 /// process kept last. A copy of the same files is not written again, because that would wait for
 /// the disk that the leases are on.
-pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool, last: &mut Option<Inputs>) {
+pub fn keep(inputs: Option<&Inputs>, is_final: bool, last: &mut Option<Inputs>) {
     let Some(inputs) = inputs else { return };
     let is_there = inputs.store.join(FOLDER).join(MANIFEST).exists();
     if is_final && is_there && last.as_ref() == Some(inputs) && inputs.are_settled() {
@@ -108,7 +108,7 @@ pub(crate) fn keep(inputs: Option<&Inputs>, is_final: bool, last: &mut Option<In
 }
 
 /// Ends the probation of a generation: its copy replaces the one before, or is removed.
-pub(crate) fn end_probation(configuration: &Configuration, is_good: bool) {
+pub fn end_probation(configuration: &Configuration, is_good: bool) {
     let Some(store) = configuration.store.backend.state_folder() else { return };
     if !is_good {
         return writing::discard(store);

@@ -1,9 +1,7 @@
-//! Generations: one atomically swapped set of configuration and plugins.
+//! Reads a generation from its files.
 //!
-//! A generation is built completely before any part of it serves: the configuration is parsed, the
-//! plugins are compiled, linked and configured, and an instance of each is made for every worker.
-//! If any of that fails there is no generation, only a list of mistakes, and the old one continues
-//! to serve.
+//! Does not make instances of plugins for threads. Invariant: every mistake in the files is
+//! reported, not only the first.
 
 use std::{
     cell::LazyCell,
@@ -52,7 +50,7 @@ pub struct Parts {
     /// Its policies.
     pub chain: Arc<Chain>,
     /// The files that it was made of; `None` if no copy of them can be kept.
-    pub(crate) inputs: Option<Inputs>,
+    pub inputs: Option<Inputs>,
 }
 
 /// Everything that keeps a configuration from serving.
@@ -134,7 +132,7 @@ pub fn read_with_plugins(
 ///
 /// # Errors
 /// With every mistake in sources, sidecar files and plugins.
-pub(crate) fn build(
+pub fn build(
     runtime: &Arc<Runtime>,
     configuration: &Configuration,
     colour: bool,
@@ -268,7 +266,7 @@ fn plugin_name(file: &Path) -> String {
 }
 
 /// Lists the hooks of a plugin, for people.
-pub(crate) fn hook_names(plugin: &PluginReport) -> String {
+pub fn hook_names(plugin: &PluginReport) -> String {
     plugin.hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", ")
 }
 
