@@ -110,6 +110,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "scripts")]
     fn a_missing_interpreter_is_told_with_its_place() {
         let mistake = interpreter("rhai.wasm", Some(Path::new("/nowhere"))).unwrap_err();
         assert!(mistake.contains("looked for /nowhere/rhai.wasm; install it"), "{mistake}");
