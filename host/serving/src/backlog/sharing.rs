@@ -3,8 +3,8 @@
 //! [`Rotation`]s nest: a rotation of relays, whose members are rotations of lines, whose members
 //! are plain queues, gives equal shares to relays, and to the lines of a relay. It holds tickets
 //! (numbers) and does not know the messages. Invariants: an empty member is removed, so memory is
-//! proportional to the waiting messages; each operation takes constant time, except
-//! [`Queue::remove`], which searches the queue of one line.
+//! proportional to the waiting messages and the relays among them; each operation takes constant
+//! time, except [`Queue::remove`], which searches the queue of one line.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,6 +16,15 @@ use slab::Slab;
 
 /// The number of a message.
 pub(super) type Ticket = usize;
+
+/// A rotation keeps an emptied queue for its next member if the queue has room for no more than
+/// this many tickets or members. While the server keeps up, queues are emptied at once, and would
+/// otherwise be allocated for each message.
+const SPARE_MAX: usize = 16;
+
+/// The number of lists of [`Rotation::by_length`] that are kept although they are empty: those of
+/// members that hold nothing and of members that hold one ticket.
+const LISTS_KEPT: usize = 2;
 
 /// A queue that is reached by a path of keys, one for each level of rotation.
 pub(super) trait Queue: Debug + Default {
@@ -32,6 +41,8 @@ pub(super) trait Queue: Debug + Default {
     fn would_hold_most(&self, path: &[u64]) -> bool;
     /// Removes this ticket. Returns whether it was there.
     fn remove(&mut self, path: &[u64], ticket: Ticket) -> bool;
+    /// Returns the number of tickets or members that it has allocated memory for.
+    fn capacity(&self) -> usize;
 }
 
 impl Queue for VecDeque<Ticket> {
@@ -63,6 +74,10 @@ impl Queue for VecDeque<Ticket> {
         let found = self.iter().position(|waiting| *waiting == ticket);
         found.is_some_and(|position| self.remove(position).is_some())
     }
+
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
 }
 
 /// Members that take turns.
@@ -73,9 +88,12 @@ pub(super) struct Rotation<Q> {
     by_key: HashMap<u64, usize, FixedState>,
     /// The member whose turn is next. Members form a ring.
     turn: Option<usize>,
-    /// The members by the number of tickets that they hold; the last list is never empty.
+    /// The members by the number of tickets that they hold; a list after the first
+    /// [`LISTS_KEPT`] is followed by one that is not empty, or is not empty itself.
     by_length: Vec<Vec<usize>>,
     length: usize,
+    /// The empty queue of a former member, for the next one.
+    spare: Option<Q>,
 }
 
 #[derive(Debug)]
@@ -110,7 +128,7 @@ impl<Q: Queue> Queue for Rotation<Q> {
     }
 
     fn pop_of_longest(&mut self) -> Option<Ticket> {
-        let longest = *self.by_length.last()?.last()?;
+        let longest = *self.by_length.iter().rev().find_map(|equals| equals.last())?;
         self.change(longest, Queue::pop_of_longest)
     }
 
@@ -119,7 +137,7 @@ impl<Q: Queue> Queue for Rotation<Q> {
     }
 
     fn would_hold_most(&self, path: &[u64]) -> bool {
-        let most = self.by_length.len().saturating_sub(1);
+        let most = self.by_length.iter().rposition(|equals| !equals.is_empty()).unwrap_or(0);
         match self.member_on(path) {
             Some((member, rest)) => {
                 member.queue.len() + 1 >= most && member.queue.would_hold_most(rest)
@@ -132,6 +150,10 @@ impl<Q: Queue> Queue for Rotation<Q> {
         let (key, rest) = path.split_first().map_or((0, path), |(key, rest)| (*key, rest));
         let Some(member) = self.by_key.get(&key).copied() else { return false };
         self.change(member, |queue| queue.remove(rest, ticket))
+    }
+
+    fn capacity(&self) -> usize {
+        self.members.capacity()
     }
 }
 
@@ -148,7 +170,8 @@ impl<Q: Queue> Rotation<Q> {
         let entry = self.members.vacant_entry();
         let new = entry.key();
         let (before, after) = (new, new);
-        entry.insert(Member { key, queue: Q::default(), before, after, rank: 0 });
+        let queue = self.spare.take().unwrap_or_default();
+        entry.insert(Member { key, queue, before, after, rank: 0 });
         self.by_key.insert(key, new);
         match self.turn {
             None => self.turn = Some(new),
@@ -186,16 +209,17 @@ impl<Q: Queue> Rotation<Q> {
             0 => self.forget(member),
             _ => self.rank(member, length),
         }
-        while self.by_length.last().is_some_and(Vec::is_empty) {
+        while self.by_length.len() > LISTS_KEPT && self.by_length.last().is_some_and(Vec::is_empty) {
             self.by_length.pop();
         }
         outcome
     }
 
     fn forget(&mut self, member: usize) {
-        let Some(Member { key, before, after, .. }) = self.members.try_remove(member) else {
+        let Some(Member { key, queue, before, after, .. }) = self.members.try_remove(member) else {
             return;
         };
+        self.spare = Some(queue).filter(|queue| queue.capacity() <= SPARE_MAX);
         self.by_key.remove(&key);
         self.link(before, after);
         if self.turn == Some(member) {
@@ -345,7 +369,8 @@ mod tests {
             let mut expected: Vec<_> = model.into_iter().map(|(_, _, ticket)| ticket).collect();
             expected.sort_unstable();
             prop_assert_eq!(rest, expected);
-            prop_assert!(relays.members.is_empty() && relays.by_length.is_empty());
+            prop_assert!(relays.members.is_empty() && relays.by_length.iter().all(Vec::is_empty));
+            prop_assert!(relays.by_length.len() <= LISTS_KEPT);
         }
     }
 }
