@@ -282,6 +282,6 @@ const fn is_zero(number: &i64) -> bool {
 }
 
 /// Returns the name of an option, or `option-` and its code if it has none.
-fn option_name(option: u8) -> String {
+pub fn option_name(option: u8) -> String {
     shown_name(option).to_string()
 }

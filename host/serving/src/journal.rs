@@ -12,12 +12,9 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{
-    Destination, Lease, RelayInformation,
-    option::{code, shown_name},
-    readable,
-};
+use lessor_core::{Destination, Lease, RelayInformation, option::code, readable};
 use lessor_policy_host::{Difference, ShadowDifference, TraceEntry};
+use lessor_recording::option_name;
 use serde::Serialize;
 
 use self::file::JournalFile;
@@ -137,8 +134,7 @@ impl Journal {
         };
         if let Some(written) = &event.written {
             line.destination = Some(written.destination);
-            line.left_out =
-                written.left_out.iter().map(|code| shown_name(*code).to_string()).collect();
+            line.left_out = written.left_out.iter().map(|code| option_name(*code)).collect();
         }
         if let Some(request) = event.request.as_deref() {
             line.message = Some(request.kind.name());

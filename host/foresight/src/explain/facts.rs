@@ -2,11 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{
-    Request, RequestKind,
-    option::{code, shown_name},
-    readable, relay,
-};
+use lessor_core::{Request, RequestKind, option::code, readable, relay};
+use lessor_recording::option_name;
 
 /// Returns each field with its value.
 pub(super) fn of(request: &Request) -> Vec<(String, String)> {
@@ -57,7 +54,7 @@ pub(super) fn of(request: &Request) -> Vec<(String, String)> {
                 }
                 _ => readable(octets),
             };
-            add(&shown_name(option).to_string().replace('-', " "), value);
+            add(&option_name(option).replace('-', " "), value);
         }
     }
     facts

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use lessor_core::{
-    OptionOrigin, Reply, Request,
-    option::{code, shown_name},
-};
+use lessor_core::{OptionOrigin, Reply, Request, option::code};
 use lessor_policy_host::{Chain, Hook, Setting, TraceEntry};
+use lessor_recording::option_name;
 
 use super::{OptionStep, PluginStep, texts::microseconds, verdict_text};
 
@@ -118,7 +116,7 @@ pub(super) fn option_steps(
     };
     let steps = reply.options.iter().map(|(option, value)| OptionStep {
         code: *option,
-        name: shown_name(*option).to_string(),
+        name: option_name(*option),
         value: value.shown(*option),
         set_by: set_by(edited, *option)
             .or_else(|| lease_time_by(*option))

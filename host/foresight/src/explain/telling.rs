@@ -7,10 +7,10 @@ use std::{
 };
 
 use lessor_core::{
-    ClientKey, Decision, Lease, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms,
-    Verdict, option::shown_name,
+    ClientKey, Decision, Lease, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms, Verdict,
 };
 use lessor_policy_host::{Chain, EditOutcome, Hook, Lookup, Plan, PolicyOutcome, TraceEntry, View};
+use lessor_recording::option_name;
 use lessor_serving::{clock, leases::Row};
 use lessor_stages::{Found, Witness};
 
@@ -197,7 +197,7 @@ impl Witness for Telling<'_> {
             destination: texts::destination(reply.destination),
             octets: packet.len(),
             options: Vec::new(),
-            left_out: left_out.iter().map(|code| shown_name(*code).to_string()).collect(),
+            left_out: left_out.iter().map(|code| option_name(*code)).collect(),
         });
         self.reply = Some(reply.clone());
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use lessor_core::{
     BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, ReplyKind,
-    Request, Reservation, ReservationOwner, Rule, Terms, Verdict, option::shown_name, readable,
+    Request, Reservation, ReservationOwner, Rule, Terms, Verdict, readable,
 };
 use lessor_policy_host::Lookup;
+use lessor_recording::option_name;
 
 use super::{AllocationStep, LookupStep, Microseconds, verdict_text};
 /// Describes the client while its network is not known.
@@ -67,8 +68,8 @@ pub(super) fn terms(terms: &Terms) -> Vec<String> {
     }));
     for (option, value) in &terms.options {
         texts.push(match value {
-            Some(value) => format!("option {} {}", shown_name(*option), value.shown(*option)),
-            None => format!("no option {}", shown_name(*option)),
+            Some(value) => format!("option {} {}", option_name(*option), value.shown(*option)),
+            None => format!("no option {}", option_name(*option)),
         });
     }
     texts

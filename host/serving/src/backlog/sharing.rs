@@ -209,7 +209,8 @@ impl<Q: Queue> Rotation<Q> {
             0 => self.forget(member),
             _ => self.rank(member, length),
         }
-        while self.by_length.len() > LISTS_KEPT && self.by_length.last().is_some_and(Vec::is_empty) {
+        while self.by_length.len() > LISTS_KEPT && self.by_length.last().is_some_and(Vec::is_empty)
+        {
             self.by_length.pop();
         }
         outcome
