@@ -17,7 +17,7 @@ use anyhow::bail;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// The number of connections to one socket at a time.
-pub const CALLERS_MAX: usize = 128;
+pub(crate) const CALLERS_MAX: usize = 128;
 
 /// The connections to one socket.
 pub struct Callers {

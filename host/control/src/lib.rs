@@ -35,7 +35,7 @@ use tokio::{
 
 use self::protocol::END;
 
-pub use callers::{CALLERS_MAX, Caller, Callers};
+pub use callers::{Caller, Callers};
 pub use client::{ask, is_forbidden, open};
 pub use protocol::{failure_line, json_line};
 

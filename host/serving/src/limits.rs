@@ -55,7 +55,7 @@ struct Warned {
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::ReceiveBuffer,
         Self::WaitingMessages,
         Self::WaitingTime,
