@@ -45,15 +45,15 @@ pub(crate) fn lessor_with_tests() -> anyhow::Result<PathBuf> {
     server_in("debug")
 }
 
-/// Builds a server without features, runs its unit tests, and returns a copy of it: the next build
-/// of a server takes its place.
+/// Builds a server without features, runs its unit tests and those of its crates, and returns a copy
+/// of it: the next build of a server takes its place.
 ///
 /// # Errors
 /// Returns an error if it does not build without warnings, or a test fails.
 pub(crate) fn small_lessor() -> anyhow::Result<PathBuf> {
     run(&mut programs_command(&["lessor"], Some("")))?;
-    let tests = ["test", "--workspace", "--no-default-features", "--locked", "--bin", "lessor"];
-    run(cargo().args(tests))?;
+    let tests = ["test", "--workspace", "--no-default-features", "--locked"];
+    run(cargo().args(tests).args(["--lib", "--bin", "lessor"]))?;
     let folder = target_folder()?.join("small");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;

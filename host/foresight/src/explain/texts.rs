@@ -1,0 +1,136 @@
+//! Describes the steps of an exchange for people.
+
+use std::time::Duration;
+
+use lessor_core::{
+    BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, ReplyKind,
+    Request, Reservation, ReservationOwner, Rule, Terms, Verdict, readable,
+};
+use lessor_policy_host::Lookup;
+use lessor_recording::option_name;
+
+use super::{AllocationStep, LookupStep, Microseconds, verdict_text};
+/// Describes the client while its network is not known.
+pub(super) fn client(request: &Request) -> String {
+    let key = ClientKeyKind::default().key_of(request, request.relay_information.as_ref());
+    key.map_or_else(String::new, |key| key.to_string())
+}
+
+pub(super) fn lookup_step(lookup: &Lookup) -> LookupStep {
+    let answer = match &lookup.answer {
+        LookupAnswer::Found { row, is_stale } => {
+            let fields = row.fields().filter(|(_, value)| !value.is_empty());
+            let fields: Vec<_> = fields.map(|(name, value)| format!("{name}={value}")).collect();
+            let stale = if *is_stale { "stale: " } else { "" };
+            format!("{stale}{}", fields.join(" "))
+        }
+        LookupAnswer::NotFound => "not found".to_owned(),
+        LookupAnswer::Unavailable(why) => format!("unavailable: {why}"),
+    };
+    LookupStep {
+        plugin: lookup.plugin.to_string(),
+        source: lookup.source.to_string(),
+        key: lookup.key.to_string(),
+        answer,
+    }
+}
+
+pub(super) fn microseconds(duration: Duration) -> Microseconds {
+    // Smaller differences are noise.
+    (duration.as_secs_f64() * 100_000_000.0).round() / 100.0
+}
+
+pub(super) const fn located_by(by: LocatedBy) -> &'static str {
+    match by {
+        LocatedBy::LinkSelection => "the relay's link selection",
+        LocatedBy::SubnetSelection => "the client's subnet selection",
+        LocatedBy::RelayAddress => "the relay address",
+        LocatedBy::ClientAddress => "the client's own address",
+        LocatedBy::Link => "the link that it is on",
+    }
+}
+
+pub(super) fn terms(terms: &Terms) -> Vec<String> {
+    let mut texts = Vec::new();
+    if terms.verdict != Verdict::Proceed {
+        texts.push(verdict_text(&terms.verdict));
+    }
+    texts.extend(terms.pool.as_ref().map(|pool| format!("pool {pool}")));
+    texts.extend(terms.address.map(|address| format!("address {address}")));
+    texts.extend(terms.lease_time_secs.map(|secs| format!("lease time {secs} s")));
+    texts.extend(terms.subscriber.as_ref().map(|limit| {
+        let beyond = match limit.beyond {
+            BeyondLimit::Refuse => "new ones are refused",
+            BeyondLimit::ReplaceOldest => "a new one replaces the oldest",
+        };
+        let leases = if limit.leases_max.get() == 1 { "lease" } else { "leases" };
+        format!("subscriber {}: at most {} {leases}, {beyond}", limit.name, limit.leases_max)
+    }));
+    for (option, value) in &terms.options {
+        texts.push(match value {
+            Some(value) => format!("option {} {}", option_name(*option), value.shown(*option)),
+            None => format!("no option {}", option_name(*option)),
+        });
+    }
+    texts
+}
+
+pub(super) fn reservation(reservation: &Reservation) -> String {
+    let owner = match &reservation.owner {
+        ReservationOwner::CircuitId(octets) => format!("circuit id {}", readable(octets)),
+        ReservationOwner::RemoteId(octets) => format!("remote id {}", readable(octets)),
+        ReservationOwner::ClientIdentifier(octets) => {
+            format!("client identifier {}", readable(octets))
+        }
+        ReservationOwner::HardwareAddress(address) => format!("hardware address {address}"),
+    };
+    format!("{} for {owner}", reservation.address)
+}
+
+pub(super) fn allocation_step(candidate: &Candidate) -> AllocationStep {
+    let why = match candidate.rule {
+        Rule::Policy => "a policy names it",
+        Rule::Reservation => "it is reserved for the client or its line",
+        Rule::Offered => "it was offered to the client just now",
+        Rule::Current => "it is the address of the client's last lease",
+        Rule::Former => "the client had it before that",
+        Rule::Asked => "the client requests it",
+        Rule::Free => "the next free address",
+        Rule::Contested => "no address is free, and its open offer is replaced",
+        Rule::Quarantined => {
+            "no address is free, and of the declined addresses it has been quarantined longest"
+        }
+        Rule::Oldest => {
+            "no address is free, and it belongs to the subscriber's oldest lease, which is replaced"
+        }
+    };
+    let obstacle = candidate.obstacle.map(|obstacle| match &candidate.holder {
+        Some(holder) => format!("{} ({holder})", obstacle.meaning()),
+        None => obstacle.meaning().to_owned(),
+    });
+    AllocationStep {
+        why: why.to_owned(),
+        address: candidate.address,
+        pool: candidate.pool.as_ref().map(ToString::to_string),
+        obstacle,
+    }
+}
+
+pub(super) const fn reply_kind(kind: ReplyKind) -> &'static str {
+    match kind {
+        ReplyKind::Offer => "DHCPOFFER",
+        ReplyKind::Ack => "DHCPACK",
+        ReplyKind::Nak => "DHCPNAK",
+    }
+}
+
+pub(super) fn destination(destination: Destination) -> String {
+    match destination {
+        Destination::Relay(address) => format!("the relay, {address}"),
+        Destination::Client(address) => format!("the client, {address}"),
+        Destination::Hardware { address, hardware_address } => {
+            format!("{hardware_address} on the link, as {address}")
+        }
+        Destination::Broadcast => "all hosts on the link".to_owned(),
+    }
+}

@@ -1,0 +1,29 @@
+//! Generations: from files to what can serve, which is a configuration with its sources of lookups
+//! and its policies.
+//!
+//! A generation is built completely before any part of it serves: the configuration is parsed, and
+//! the plugins are compiled, linked and configured. If any of that fails there is no generation,
+//! only a list of mistakes ([`Refusal`]). What was accepted last is kept as a copy
+//! ([`last_accepted`]), and a start can serve with it ([`Candidate`]).
+//!
+//! Does not serve, and has no engines: they are state, and belong to no generation. Invariant: a
+//! generation is complete or absent.
+
+#![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods))]
+
+pub mod last_accepted;
+mod lookups;
+pub mod named;
+pub mod patience;
+mod plugin_folder;
+mod reading;
+mod scripts;
+mod starting;
+
+pub use lookups::LookupSet;
+pub use reading::{
+    Generation, Parts, Refusal, build, description, hook_names, load_configuration, plugin_source,
+    read, read_with_plugins,
+};
+pub use starting::Candidate;

@@ -1,0 +1,120 @@
+//! Recognises scripts among the plugins, and finds the interpreters that run them.
+
+use std::path::{Path, PathBuf};
+
+/// The extensions of scripts, and the files of the interpreters that run them.
+const LANGUAGES: [(&str, &str); 2] = [("js", "javascript.wasm"), ("rhai", "rhai.wasm")];
+/// Extensions of files that may be taken for policies, but that no interpreter here runs.
+const OTHERS: [&str; 8] = ["cjs", "lua", "mjs", "py", "rs", "sh", "ts", "wat"];
+
+/// The kind of a file in the plugin directory, by its extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A component or core module.
+    Wasm,
+    /// A script, with the file of its interpreter.
+    Script(&'static str),
+    /// The sidecar file of a plugin.
+    Sidecar,
+    /// Source code that has to be built first.
+    Source,
+    /// A misspelt extension, with the one that was probably meant.
+    Misspelt(&'static str),
+    /// A file that the server does not use.
+    Other,
+}
+
+impl Kind {
+    /// Returns the kind of the file.
+    pub(crate) fn of(path: &Path) -> Self {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let interpreter = LANGUAGES.iter().find(|(language, _)| *language == ending);
+        match (ending, interpreter) {
+            (_, Some((_, interpreter))) => Self::Script(interpreter),
+            ("wasm", _) => Self::Wasm,
+            ("toml", _) => Self::Sidecar,
+            _ if OTHERS.contains(&ending) => Self::Source,
+            _ => meant(ending).map_or(Self::Other, Self::Misspelt),
+        }
+    }
+}
+
+/// Returns the extension that a misspelt one like `RHAI`, `rahi` or `wsm` was meant to be.
+fn meant(ending: &str) -> Option<&'static str> {
+    let found = ending.to_lowercase();
+    let endings = LANGUAGES.map(|(language, _)| language).into_iter().chain(["wasm"]);
+    let is_close = |wanted: &&str| {
+        let slips_max = if wanted.len() > 2 { 1 } else { 0 };
+        strsim::damerau_levenshtein(&found, wanted) <= slips_max
+    };
+    endings.into_iter().find(is_close)
+}
+
+/// Returns the path of an interpreter with this file name, in the configured folder, or otherwise
+/// in those of an installation.
+///
+/// # Errors
+/// With the folders that were searched, and what to do.
+pub(crate) fn interpreter(file: &str, folder: Option<&Path>) -> Result<PathBuf, String> {
+    if !cfg!(feature = "scripts") {
+        return Err(
+            "is a script, and this lessor was built without the feature `scripts`. Use one \
+                    that has it (`lessor --version` lists features), or remove the file"
+                .to_owned(),
+        );
+    }
+    let folders = folder.map_or_else(usual_folders, |folder| vec![folder.to_owned()]);
+    let found = folders.iter().map(|folder| folder.join(file)).find(|path| path.is_file());
+    found.ok_or_else(|| {
+        let looked: Vec<String> =
+            folders.iter().map(|folder| folder.join(file).display().to_string()).collect();
+        format!(
+            "is a script, but there is no interpreter for it: looked for {}; install it there, or \
+             name its folder with interpreters = \"/usr/lib/lessor/interpreters\" below [plugins]",
+            looked.join(" and ")
+        )
+    })
+}
+
+/// Returns `../lib/lessor/interpreters` beside the program; in a checkout, `target/interpreters`.
+fn usual_folders() -> Vec<PathBuf> {
+    let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
+    let Some(own) = program.parent() else { return Vec::new() };
+    let Some(prefix) = own.parent() else { return Vec::new() };
+    let is_checkout = ["debug", "release"].iter().any(|profile| own.ends_with(profile));
+    vec![prefix.join(if is_checkout { "interpreters" } else { "lib/lessor/interpreters" })]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart_by_their_endings() {
+        for (name, kind) in [
+            ("10-a.wasm", Kind::Wasm),
+            ("20-garden.rhai", Kind::Script("rhai.wasm")),
+            ("30-speed.js", Kind::Script("javascript.wasm")),
+            ("20-garden.toml", Kind::Sidecar),
+            ("40-mine.py", Kind::Source),
+            ("20-garden.rahi", Kind::Misspelt("rhai")),
+            ("20-garden.JS", Kind::Misspelt("js")),
+            ("20-garden.wsm", Kind::Misspelt("wasm")),
+            ("20-garden.jsonl", Kind::Other),
+            ("20-garden.wasm.bak", Kind::Other),
+            ("README.md", Kind::Other),
+            ("js", Kind::Other),
+        ] {
+            assert_eq!(Kind::of(Path::new(name)), kind, "{name}");
+        }
+    }
+
+    #[test]
+    #[cfg(feature = "scripts")]
+    fn a_missing_interpreter_is_told_with_its_place() {
+        let mistake = interpreter("rhai.wasm", Some(Path::new("/nowhere"))).unwrap_err();
+        assert!(mistake.contains("looked for /nowhere/rhai.wasm; install it"), "{mistake}");
+        let mistake = interpreter("none.wasm", None).unwrap_err();
+        assert!(mistake.contains("interpreters/none.wasm"), "{mistake}");
+    }
+}

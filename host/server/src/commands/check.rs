@@ -1,0 +1,124 @@
+//! `lessor check`: reports what `serve` would say about a configuration and its plugins, without
+//! serving.
+
+use std::{path::Path, process::ExitCode, sync::Arc};
+
+use lessor_config::Configuration;
+use lessor_core::Pool;
+use lessor_generation::{Parts, Refusal, description, named, patience};
+use lessor_lookup::SourceStatus;
+use lessor_net::Host;
+use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
+
+use lessor_serving::workers_of;
+
+use crate::colour_on_stderr;
+
+/// Prints every mistake, or a summary of what would serve.
+pub(crate) fn run(path: &Path) -> ExitCode {
+    match check(path) {
+        Ok(summary) => {
+            println!("{summary}");
+            ExitCode::SUCCESS
+        }
+        Err(refusal) => {
+            eprintln!("{refusal}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Creates the runtime for plugins in a command that is not a server. Compiled code is cached for
+/// the user, so that the next command need not compile it; only the server uses the server's
+/// folder.
+#[cfg(feature = "compile")]
+pub(crate) fn runtime(_: &Path) -> Result<Arc<Runtime>, RuntimeError> {
+    let cache = lessor_policy_host::user_cache();
+    let runtime = Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() });
+    // A command works without a cache, too.
+    runtime.or_else(|_| Runtime::new(RuntimeSettings::default()))
+}
+
+/// Creates the runtime for plugins in a command that is not a server. Without a compiler, it has
+/// only what is in the folder of this configuration's server.
+#[cfg(not(feature = "compile"))]
+pub(crate) fn runtime(config: &Path) -> Result<Arc<Runtime>, RuntimeError> {
+    // Mistakes in the configuration are reported when it is read with its plugins.
+    let configuration = lessor_generation::load_configuration(config, false).ok();
+    let cache = configuration.and_then(|found| found.plugins).and_then(|plugins| plugins.cache);
+    Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() })
+}
+
+fn check(path: &Path) -> Result<String, Refusal> {
+    let runtime = runtime(path).map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
+    let Parts { configuration, lookups, chain, .. } =
+        lessor_generation::read(&runtime, path, colour_on_stderr(), None)?;
+    let mistakes = named::unknown(&configuration, &lookups, &chain);
+    if !mistakes.is_empty() {
+        return Err(Refusal { mistakes });
+    }
+    let networks = configuration.topology.networks();
+    let subnets = networks.iter().map(|network| network.subnets.len() as u64).sum();
+    let pools =
+        networks.iter().flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.pools);
+    let addresses: u64 = pools.map(Pool::size).sum();
+    let reservations = networks.iter().flat_map(|network| &network.subnets);
+    let reservations = reservations.map(|subnet| subnet.reservations.len() as u64).sum();
+    let mut lines = vec![format!(
+        "{} is valid: {}, {}, {} in pools, {}, {}",
+        path.display(),
+        counted(networks.len() as u64, "network", "s"),
+        counted(subnets, "subnet", "s"),
+        counted(addresses, "address", "es"),
+        counted(reservations, "reservation", "s"),
+        counted(chain.plugins().count() as u64, "plugin", "s"),
+    )];
+    for file in &configuration.reservation_files {
+        let (path, rows) = (file.path.display(), counted(file.reservations, "reservation", "s"));
+        lines.push(format!("  reservations {path}: {rows}"));
+    }
+    for source in lookups.sources().status() {
+        let SourceStatus { name, kind, location, rows, .. } = source;
+        lines.push(match lookups.sources().table(&name) {
+            Some(_) => {
+                format!("  lookup {name} ({kind}): {location}, {}", counted(rows, "row", "s"))
+            }
+            // The database checked the query when it was opened.
+            None if kind == "sqlite" => {
+                format!("  lookup {name} ({kind}): {location}, its query is valid")
+            }
+            None => format!("  lookup {name} ({kind}): {location}, not contacted by a check"),
+        });
+        let warnings = lookups.sources().warnings();
+        let own = warnings.into_iter().filter(|(source, _)| *source == name);
+        lines.extend(own.map(|(_, warning)| format!("    warning: {warning}")));
+    }
+    lines.extend(passed_over(&configuration));
+    let plugins = chain.plugins();
+    let warning = patience::warning(&chain, workers_of(&configuration));
+    lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
+    lines.extend(warning.map(|warning| format!("  warning: {warning}")));
+    Ok(lines.join("\n"))
+}
+
+/// Returns a line for each address of the host's interfaces that is in a pool: the file is correct,
+/// but the pool has one address less than it seems to have.
+fn passed_over(configuration: &Configuration) -> Vec<String> {
+    let links = Host::links_now();
+    let interfaces = configuration.server.interfaces.iter().filter_map(|name| links.named(name));
+    let addresses =
+        interfaces.flat_map(|link| link.addresses.iter().map(|address| (&link.name, *address)));
+    let networks = configuration.topology.networks();
+    let subnets = || networks.iter().flat_map(|network| &network.subnets);
+    let pool_of =
+        |address| subnets().flat_map(|subnet| &subnet.pools).find(|p| p.contains(address));
+    let line = |(name, address)| {
+        let Pool { name: pool, .. } = pool_of(address)?;
+        Some(format!("  pool {pool}: {address} is the address of {name} and is not allocated"))
+    };
+    addresses.filter_map(line).collect()
+}
+
+fn counted(count: u64, noun: &str, plural: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { plural })
+}

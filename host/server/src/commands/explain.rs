@@ -1,0 +1,159 @@
+//! `lessor explain`: explains step by step what would happen to a client now.
+//!
+//! Asks the running server; if none runs, the explanation is made from the configuration and the
+//! store.
+
+mod print;
+
+use std::{
+    io::{self, IsTerminal},
+    net::Ipv4Addr,
+    process::ExitCode,
+};
+
+use anyhow::bail;
+use lessor_core::{HardwareAddress, option::recognise};
+use lessor_foresight::explain::{Answer, Kind, Octets, Subject, offline};
+
+use super::check;
+use crate::{asking, colour_on_stderr, questions::Question};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainArguments {
+    #[command(flatten)]
+    file: crate::ConfigurationFile,
+    /// The message that the client sends.
+    #[arg(long, value_enum, default_value_t = Kind::Discover)]
+    kind: Kind,
+    /// The client's hardware address.
+    #[arg(long, value_name = "ADDRESS")]
+    hardware_address: Option<HardwareAddress>,
+    /// The client identifier (option 61), as text or as hex: followed by octets.
+    #[arg(long, value_name = "OCTETS", value_parser = octets)]
+    client_id: Option<Octets>,
+    /// The circuit id of the client's line.
+    #[arg(long, value_name = "OCTETS", value_parser = octets)]
+    circuit_id: Option<Octets>,
+    /// The remote id of the client's line.
+    #[arg(long, value_name = "OCTETS", value_parser = octets)]
+    remote_id: Option<Octets>,
+    /// The relay that forwards the message.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "link")]
+    relay_address: Option<Ipv4Addr>,
+    /// The server's address on the link that the client is on.
+    #[arg(long, value_name = "ADDRESS")]
+    link: Option<Ipv4Addr>,
+    /// The link that the relay selects (option 82, sub-option 5).
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "link")]
+    link_selection: Option<Ipv4Addr>,
+    /// The subnet that the client selects (option 118).
+    #[arg(long, value_name = "ADDRESS")]
+    subnet_selection: Option<Ipv4Addr>,
+    /// The client can receive broadcasts only: it sets the BROADCAST flag.
+    #[arg(long)]
+    broadcast: bool,
+    /// The address that the client requests, uses, declines or releases; by default that of its
+    /// lease on record.
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<Ipv4Addr>,
+    /// The server whose offer the client accepts (option 54).
+    #[arg(long, value_name = "ADDRESS")]
+    server_identifier: Option<Ipv4Addr>,
+    /// The vendor class (option 60).
+    #[arg(long, value_name = "OCTETS", value_parser = octets)]
+    vendor_class: Option<Octets>,
+    /// Another option of the message, by code or name: 77=iptv, user-class=hex:0469707476.
+    #[arg(long = "option", value_name = "OPTION=OCTETS", value_parser = option)]
+    options: Vec<(u8, Octets)>,
+    /// The options that the client requests, by code; by default all that are configured.
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    parameters: Vec<u8>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Gets the explanation and prints it.
+pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
+    let subject = arguments.subject();
+    let asked = asking::ask_one(&arguments.file.config, Question::Explain(subject.clone()));
+    let answer = match asked {
+        Ok(answer) => answer,
+        Err(no_answer) if lessor_control::is_forbidden(&no_answer) => return Err(no_answer),
+        Err(no_answer) => {
+            let config = &arguments.file.config;
+            let runtime = check::runtime(config)?;
+            offline(&runtime, config, colour_on_stderr(), &subject, &no_answer)?
+        }
+    };
+    let explanation = match answer {
+        Answer::Explained(explanation) => explanation,
+        Answer::Refused(why) => bail!("{why}"),
+    };
+    if arguments.json {
+        println!("{}", serde_json::to_string(&explanation)?);
+    } else {
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        print::print(&explanation, colour)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl ExplainArguments {
+    fn subject(&self) -> Subject {
+        let mut options = self.options.clone();
+        if let Some(class) = &self.vendor_class {
+            options.push((lessor_core::option::code::VENDOR_CLASS, class.clone()));
+        }
+        Subject {
+            kind: self.kind,
+            hardware_address: self.hardware_address,
+            client_identifier: self.client_id.clone(),
+            circuit_id: self.circuit_id.clone(),
+            remote_id: self.remote_id.clone(),
+            relay_address: self.relay_address,
+            link: self.link,
+            link_selection: self.link_selection,
+            subnet_selection: self.subnet_selection,
+            is_broadcast: self.broadcast,
+            address: self.address,
+            server_identifier: self.server_identifier,
+            options,
+            parameters: self.parameters.clone(),
+        }
+    }
+}
+
+/// Parses text, or `hex:` and octets, as in the configuration.
+fn octets(text: &str) -> Result<Octets, String> {
+    let octets = match text.strip_prefix("hex:") {
+        None => text.as_bytes().to_vec(),
+        Some(digits) => hex::decode(digits).map_err(|error| {
+            format!("{error}; wanted text, or hex: and pairs of hexadecimal digits")
+        })?,
+    };
+    Ok(Octets(octets))
+}
+
+fn option(text: &str) -> Result<(u8, Octets), String> {
+    let wanted = "wanted a code or name, =, and text or hex: and octets, such as 77=iptv";
+    let (option, value) = text.split_once('=').ok_or(wanted)?;
+    let (code, _) = recognise(option).map_err(|unrecognised| unrecognised.to_string())?;
+    Ok((code, octets(value)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_named_by_code_or_name_and_given_as_text_or_octets() {
+        assert_eq!(option("77=iptv"), Ok((77, Octets(b"iptv".to_vec()))));
+        assert_eq!(option("host-name=hex:00ff"), Ok((12, Octets(vec![0, 255]))));
+        for wrong in ["77", "300=1", "77=hex:0"] {
+            assert!(option(wrong).unwrap_err().contains("wanted"), "{wrong}");
+        }
+        let unknown = option("dns=1").unwrap_err();
+        assert_eq!(unknown, "no option is named `dns`; did you mean `domain-name-servers`?");
+    }
+}

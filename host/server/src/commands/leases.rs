@@ -1,0 +1,130 @@
+//! `lessor leases`: lists which client has which address.
+
+use std::{
+    io::{self, Write},
+    net::Ipv4Addr,
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use lessor_core::Lease;
+use lessor_serving::{
+    leases::{Row, RowState},
+    stored,
+};
+use lessor_terminal::table;
+
+use crate::{asking, questions::Question};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LeasesArguments {
+    #[command(flatten)]
+    file: crate::ConfigurationFile,
+    /// Print one JSON object per line instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// The leases to list.
+    #[arg(long, value_enum, default_value_t = Which::Active)]
+    state: Which,
+    /// List only this address.
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<Ipv4Addr>,
+    /// List only leases whose client, hardware address, subscriber, circuit id or remote id
+    /// contains this text.
+    #[arg(long, value_name = "TEXT")]
+    find: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// Leases that have not ended, and quarantined addresses.
+    Active,
+    /// All leases that are remembered.
+    All,
+}
+
+/// Prints the requested leases.
+pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
+    let mut rows = read_rows(&arguments.file.config)?;
+    rows.retain(|row| arguments.wants(row));
+    rows.sort_by_key(|row| row.address);
+    let mut out = io::stdout().lock();
+    if arguments.json {
+        for row in &rows {
+            writeln!(out, "{}", serde_json::to_string(row)?)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = table(&[
+        "address",
+        "state",
+        "client",
+        "subscriber",
+        "circuit id",
+        "remote id",
+        "pool",
+        "ends",
+    ]);
+    for row in &rows {
+        table.add_row([
+            row.address.to_string(),
+            row.state.name().to_owned(),
+            row.client.clone(),
+            row.subscriber.clone().unwrap_or_default(),
+            row.circuit_id.clone().unwrap_or_default(),
+            row.remote_id.clone().unwrap_or_default(),
+            row.pool.clone().unwrap_or_default(),
+            row.expires_at.clone(),
+        ]);
+    }
+    writeln!(out, "{table}")?;
+    writeln!(out, "{} lease{}", rows.len(), if rows.len() == 1 { "" } else { "s" })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the leases from the running server, or from the store if none runs.
+fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let Err(no_answer) = asking::ask(config, &Question::Leases, |row| rows.push(row)) else {
+        return Ok(rows);
+    };
+    if lessor_control::is_forbidden(&no_answer) {
+        return Err(no_answer);
+    }
+    let configuration = lessor_generation::load_configuration(config, crate::colour_on_stderr())?;
+    let backend = &configuration.store.backend;
+    let Some(path) = backend.folder() else { return Err(no_answer) };
+    if !path.exists() {
+        return Err(no_answer.context(format!("there is no store at {} either", path.display())));
+    }
+    rows.clear();
+    let unreadable = || format!("{no_answer:#}; and its store cannot be read");
+    let row = |lease: Arc<Lease>, now| rows.push(Row::of(&lease, now, &configuration.topology));
+    stored::at_rest(backend, row).with_context(unreadable)?;
+    Ok(rows)
+}
+
+impl LeasesArguments {
+    fn wants(&self, row: &Row) -> bool {
+        let state = match self.state {
+            Which::All => true,
+            Which::Active => matches!(row.state, RowState::Leased | RowState::Quarantined),
+        };
+        let found = self.find.as_deref().is_none_or(|text| {
+            [
+                Some(&row.client),
+                Some(&row.hardware_address),
+                row.subscriber.as_ref(),
+                row.circuit_id.as_ref(),
+                row.remote_id.as_ref(),
+            ]
+            .into_iter()
+            .flatten()
+            .any(|field| field.contains(text))
+        });
+        state && found && self.address.is_none_or(|address| address == row.address)
+    }
+}

@@ -1,0 +1,44 @@
+//! The questions that the command line asks the running server over its control socket, and what
+//! answers each of them.
+
+use lessor_control::{Say, json_line};
+use lessor_foresight::explain::{self, Subject};
+use lessor_serving::{
+    Reloader, ShadowSummary, Status, leases,
+    recorder::{self, RecordRequest},
+    state::{self, StateQuestion},
+};
+use serde::{Deserialize, Serialize};
+
+/// The questions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Question {
+    /// Lists every lease record; one [`lessor_serving::leases::Row`] per line.
+    Leases,
+    /// Shows the state of the server; one [`lessor_serving::Status`].
+    Status,
+    /// Shows the results of its shadow plugins; one [`lessor_serving::ShadowSummary`].
+    Shadow,
+    /// Builds a new generation and lets it serve; one [`lessor_serving::ReloadReport`].
+    Reload,
+    /// Records; the lines of a recording ([`lessor_recording::Line`]), with progress in between.
+    Record(RecordRequest),
+    /// Lists or removes what policies have stored; the lines of [`lessor_serving::state`].
+    State(StateQuestion),
+    /// Explains what would happen to a client; one line.
+    Explain(Subject),
+}
+
+/// Answers a question. Returns whether the caller received everything.
+pub(crate) fn answer(reloader: &Reloader, question: Question, say: &mut Say<'_>) -> bool {
+    match question {
+        Question::Leases => leases::write_rows(reloader, say),
+        Question::Status => say(json_line(&Status::of(reloader))),
+        Question::Shadow => say(json_line(&ShadowSummary::of(reloader))),
+        Question::Reload => say(json_line(&reloader.reload())),
+        Question::Record(asked) => recorder::record(reloader, &asked, say),
+        Question::State(asked) => state::answer(reloader, &asked, say),
+        Question::Explain(subject) => say(json_line(&explain::answer(reloader, &subject))),
+    }
+}

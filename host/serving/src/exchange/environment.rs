@@ -1,0 +1,93 @@
+//! What the exchanges of a server meet: its engines, its lookup sources and its reach.
+
+use std::net::Ipv4Addr;
+
+use lessor_core::{Attempt, Engine, NetworkId, Reason, Request, Topology, Wait};
+use lessor_generation::LookupSet;
+use lessor_policy_host::{Lookup, PlannedLookup};
+use lessor_stages::{Environment, Question, Retired, Ruling, Witness};
+
+use super::Pipeline;
+use crate::{
+    held::Engines,
+    ticket::Ticket,
+    waiting::{Unwanted, Waiting},
+};
+
+/// What the exchanges of a server meet.
+pub(super) struct Surroundings<'e, 's> {
+    pub(super) pipeline: &'e Pipeline<'s>,
+    pub(super) engines: &'e mut Engines,
+    pub(super) lookups: &'e LookupSet,
+}
+
+impl Environment for Surroundings<'_, '_> {
+    /// The number under which an exchange waits.
+    type Wait = u64;
+
+    fn topology(&self) -> &Topology {
+        self.engines.shards().topology()
+    }
+
+    fn server_identifier(&self) -> Option<Ipv4Addr> {
+        self.pipeline.server_identifier
+    }
+
+    fn refusal(&self, request: &Request) -> Option<(Reason, Option<String>)> {
+        self.pipeline.reach.refusal(request)
+    }
+
+    fn with_engine<T>(
+        &self,
+        network: NetworkId,
+        work: impl FnOnce(&mut Engine) -> T,
+    ) -> Result<T, Retired> {
+        self.engines.shards().with_engine(network, work)
+    }
+
+    fn renew(&mut self) {
+        self.engines.renew();
+    }
+
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
+        self.lookups.known(planned)
+    }
+
+    fn missing(&self, lookups: &[Lookup]) -> Option<String> {
+        self.lookups.missing(lookups)
+    }
+
+    fn decide(
+        &mut self,
+        question: Question<'_>,
+        witness: &mut impl Witness,
+    ) -> Result<Ruling<u64>, Retired> {
+        let Question { now, location, request, terms } = question;
+        let shards = self.engines.shards();
+        let preference = self.pipeline.preference;
+        shards.with_waiting(location.network, |engine, waiting| {
+            match engine.decide_preferring(now, location.subnet, request, terms, preference) {
+                Attempt::Decided(decision) => {
+                    witness.ruled(engine, &decision);
+                    Ruling::of(decision, engine, shards.topology(), request)
+                }
+                Attempt::Waits(wait) => self.pipeline.wait(request, wait, waiting),
+            }
+        })
+    }
+}
+
+impl Pipeline<'_> {
+    /// Makes an exchange wait for storage, unless too many wait already.
+    fn wait(&self, request: &Request, wait: Wait, waiting: &mut Waiting) -> Ruling<u64> {
+        let Some(wakes) = self.wakes.filter(|_| !wait.is_repeated) else {
+            return Ruling::NotNow(Reason::ChangePending);
+        };
+        let (number, wake) = wakes.wake();
+        match waiting.note(wait.address, Ticket::of(request), wake) {
+            Ok(()) => Ruling::Waits(number),
+            Err(Unwanted::Again) => Ruling::NotNow(Reason::ChangePending),
+            Err(Unwanted::TooMany) => Ruling::NotNow(Reason::ChangeQueueFull),
+        }
+    }
+}

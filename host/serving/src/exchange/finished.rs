@@ -1,0 +1,197 @@
+//! An exchange that has its reason, and what is reported of it: an event, a line of a recording, a
+//! sample for shadows.
+//!
+//! Reports nothing itself. Invariant: the changes of a finished exchange are durable.
+
+use std::sync::Arc;
+
+use lessor_core::{Changes, ClientKeyKind, Lease, Reason, Request, Terms};
+use lessor_net::Outgoing;
+use lessor_policy_host::{PolicyOutcome, SampledReply, ShadowSample, TraceEntry};
+use lessor_recording::{Datagram, Decided, Input, ReplyFacts};
+use lessor_stages::{Asked, Ended, Reached, Written};
+
+use super::notes::{Kept, Notes};
+use crate::{
+    event::{Event, WrittenReply},
+    observer::Message,
+    order::Place,
+};
+
+/// An input that has its reason. Its reply can be sent, if it has one.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) reason: Reason,
+    /// The changes that were made durable.
+    pub(crate) changes: Changes,
+    /// The reply, ready to be sent.
+    pub(crate) outgoing: Option<Outgoing>,
+    /// What events say about the reply, kept also after the reply was handed over for sending.
+    written: Option<WrittenReply>,
+    detail: Option<String>,
+    notes: Notes,
+    reached: Reached,
+}
+
+impl Finished {
+    /// Ends the exchange of a datagram that is not read as a request.
+    pub(super) fn unread(
+        notes: Notes,
+        payload: &[u8],
+        reason: Reason,
+        detail: Option<String>,
+    ) -> Self {
+        let reached = Reached::Nothing(lessor_wire::header(payload));
+        Self::ended(notes, Ended { reached, reason, detail })
+    }
+
+    /// Finishes an exchange that ended before it had a reply. The changes of its decision, if there
+    /// are any, are not durable yet.
+    pub(super) fn ended(notes: Notes, ended: Ended<Reached>) -> Self {
+        let Ended { mut reached, reason, detail } = ended;
+        let changes = match &mut reached {
+            Reached::Decided(decided) => decided.take_changes(),
+            _ => Changes::new(),
+        };
+        Self { reason, changes, outgoing: None, written: None, detail, notes, reached }
+    }
+
+    /// Finishes an exchange whose changes, if there are any, are durable.
+    pub(super) fn of(notes: Notes, written: Written) -> Self {
+        let (mut decided, reply) = written.into_parts();
+        let (reason, detail) = (decided.reason(), decided.take_detail());
+        let changes = decided.take_changes();
+        let server_address = notes.arrival.server_address;
+        let (outgoing, written) = match reply {
+            Some(lessor_stages::WrittenReply { packet, destination, left_out }) => (
+                Some(Outgoing { packet, destination, server_address }),
+                Some(WrittenReply { destination, left_out }),
+            ),
+            None => (None, None),
+        };
+        let reached = Reached::Decided(decided);
+        Self { reason, changes, outgoing, written, detail, notes, reached }
+    }
+
+    /// Returns the position of the worker's endpoint that received the input.
+    pub(crate) const fn endpoint(&self) -> usize {
+        self.notes.endpoint
+    }
+
+    /// Returns the request, or `None` if it could not be parsed.
+    pub(crate) const fn request(&self) -> Option<&Arc<Request>> {
+        self.reached.request()
+    }
+
+    /// Drops the reply and ends the exchange with `reason`.
+    pub(super) fn fail(&mut self, reason: Reason, detail: Option<String>) {
+        self.outgoing = None;
+        self.written = None;
+        self.reason = reason;
+        self.detail = detail;
+    }
+
+    /// Notes that the reply could not be sent. Events still say where it should have gone.
+    pub(crate) fn fail_to_send(&mut self, reason: Reason, detail: Option<String>) {
+        self.outgoing = None;
+        self.reason = reason;
+        self.detail = detail;
+    }
+
+    /// Takes the exchange in the form of a recording, if it was decided during one.
+    pub(crate) fn take_for_recording(&mut self) -> Option<Input> {
+        let (kept, decision) = self.take_decided()?;
+        let reached = &self.reached;
+        let payload = reached.request().map_or(&*kept.payload, |request| &*request.packet);
+        let lookups = reached.view().map(|view| view.lookups.to_vec()).unwrap_or_default();
+        Some(Input {
+            sequence: kept.sequence,
+            at_ms: kept.at,
+            clock_offset_ms: kept.clock_offset_ms,
+            generation: kept.generation,
+            datagram: Datagram {
+                arrival: self.notes.arrival.clone(),
+                not_relayed: kept.not_relayed,
+                payload: payload.to_vec(),
+            },
+            lease: reached.lease().map(|lease| Lease::clone(lease)),
+            lookups,
+            decision,
+        })
+    }
+
+    /// Takes what only a recording needs, and the decision in the form of a recording.
+    pub(crate) fn take_decided(&mut self) -> Option<(Box<Kept>, Decided)> {
+        let kept = self.notes.kept.take()?;
+        let mut decided = Decided::new(self.reason, self.detail.clone());
+        let (reached, about) = (&self.reached, self.reached.about());
+        decided.network = reached.view().map(|view| view.network.name.to_string());
+        decided.address = about.address;
+        decided.lease_time_secs = about.lease_time_secs;
+        decided.terms = reached.terms().filter(|terms| **terms != Terms::default()).cloned();
+        decided.plugins = reached.trace().map(Into::into).collect();
+        let reply = kept.reply.as_ref().filter(|_| self.reason.outcome().is_reply());
+        decided.reply = reply.map(|reply| {
+            let left_out = self.written.as_ref().map(|written| written.left_out.as_slice());
+            ReplyFacts::new(reply, left_out.unwrap_or_default())
+        });
+        Some((kept, decided))
+    }
+
+    /// Passes the exchange to the shadow plugins. One that was decided again after a conflict in
+    /// storage is compared in its final form.
+    pub(crate) fn offer_to_shadows(&mut self) {
+        let Some(shadows) = self.notes.shadows.take() else { return };
+        let (asked, edits): (&Asked, &[TraceEntry]) = match &self.reached {
+            Reached::Asked(asked) => (asked, &[]),
+            Reached::Decided(decided) => (decided.asked(), decided.edits()),
+            Reached::Nothing(_) | Reached::Parsed(_) | Reached::Located(_) => return,
+        };
+        let reply = self.notes.unedited.take();
+        let reply = reply.map(|unedited| SampledReply { unedited, edits: edits.to_vec() });
+        shadows.offer(ShadowSample {
+            view: asked.view().clone(),
+            outcome: PolicyOutcome {
+                terms: asked.terms().clone(),
+                trace: asked.trace().cloned().collect(),
+                final_by: asked.view().final_by.clone(),
+            },
+            reply,
+        });
+    }
+
+    /// Returns the event of the exchange, and its place in the order of events.
+    pub(crate) fn into_event(self) -> (Event, Option<Place<Message>>) {
+        let Self { reason, changes, written, detail, notes, reached, .. } = self;
+        let request = reached.request().cloned();
+        // Without a network it is not known which key its clients have.
+        let client = match (reached.view(), &request) {
+            (Some(view), _) => Some(view.client.clone()),
+            (None, Some(request)) => {
+                ClientKeyKind::default().key_of(request, request.relay_information.as_ref())
+            }
+            (None, None) => None,
+        };
+        let named = reached.terms().and_then(|terms| terms.subscriber.as_ref());
+        let named = named.map(|limit| Arc::clone(&limit.name));
+        let counted = || changes.first().and_then(|change| change.lease.subscriber.clone());
+        let about = reached.about();
+        let event = Event {
+            reason,
+            detail,
+            client,
+            source: notes.arrival.source,
+            interface: notes.arrival.interface,
+            header: reached.header(),
+            subscriber: named.or_else(counted),
+            network: reached.view().map(|view| Arc::clone(&view.network.name)),
+            address: about.address,
+            lease_time_secs: about.lease_time_secs,
+            written,
+            trace: reached.into_trace(),
+            request,
+            changes,
+        };
+        (event, notes.place)
+    }
+}

@@ -1,0 +1,225 @@
+//! The journal: one JSON line for each input and for each lease that expired or was replaced, for
+//! legal logs, support and tests. Its fields are documented in docs/operators.md.
+//!
+//! Does not choose which inputs get a line and in which order; see [`crate::sampling`] and
+//! [`crate::order`]. Invariant: a line is a complete JSON object.
+
+mod file;
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+    time::Duration,
+};
+
+use lessor_core::{Destination, Lease, RelayInformation, option::code, readable};
+use lessor_policy_host::{Difference, ShadowDifference, TraceEntry};
+use lessor_recording::option_name;
+use serde::Serialize;
+
+use self::file::JournalFile;
+pub(crate) use self::file::{JournalBounds, is_on_file_system_of};
+use crate::{counters::Counters, event::Event, sampling::LeftOut};
+
+/// The open journal.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    file: JournalFile,
+    /// A buffer in which a line is built.
+    line: Vec<u8>,
+}
+
+/// A line of the journal; absent fields are left out.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Line<'a> {
+    time: String,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<lessor_core::Outcome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hardware_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_time_secs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination: Option<Destination>,
+    /// Names of options that did not fit into the reply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscriber: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<SocketAddrV4>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay_address: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    circuit_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay_information: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    plugins: &'a [TraceEntry],
+    /// The shadow plugin that the differences are of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadow: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    differences: &'a [Difference],
+    /// How many lines of messages that changed no lease were left out since the last such line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines_left_out: Option<LeftOut>,
+}
+
+/// How a lease ended without a message of its client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LeaseEnd {
+    /// The lease time passed.
+    Expired,
+    /// Another lease of its subscriber or of its address replaced it.
+    Replaced,
+}
+
+impl LeaseEnd {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired-lease",
+            Self::Replaced => "replaced-lease",
+        }
+    }
+}
+
+impl Journal {
+    /// Opens the file for appending.
+    ///
+    /// # Errors
+    /// If it cannot be created or written to.
+    pub(crate) fn open(bounds: JournalBounds, counters: Arc<Counters>) -> anyhow::Result<Self> {
+        Ok(Self { file: JournalFile::open(bounds, counters)?, line: Vec::new() })
+    }
+
+    /// Writes the result of an input.
+    pub(crate) fn input(&mut self, event: &Event) {
+        let mut line = Line {
+            reason: event.reason.name(),
+            outcome: Some(event.reason.outcome()),
+            detail: event.detail.as_deref(),
+            client: event.client.as_ref().map(ToString::to_string),
+            address: event.address,
+            lease_time_secs: event.lease_time_secs,
+            subscriber: event.subscriber.as_deref(),
+            network: event.network.as_deref(),
+            source: Some(event.source),
+            interface: event.interface.as_deref(),
+            transaction_id: event.transaction_id().map(|found| format!("{found:08x}")),
+            hardware_address: event.hardware_address().map(|found| found.to_string()),
+            relay_address: event.relay_address(),
+            plugins: &event.trace,
+            ..Line::default()
+        };
+        if let Some(written) = &event.written {
+            line.destination = Some(written.destination);
+            line.left_out = written.left_out.iter().map(|code| option_name(*code)).collect();
+        }
+        if let Some(request) = event.request.as_deref() {
+            line.message = Some(request.kind.name());
+            line.host_name = request
+                .options
+                .get(code::HOST_NAME)
+                .map(|octets| String::from_utf8_lossy(octets).into_owned());
+            line.say_line(request.relay_information.as_ref());
+        }
+        self.write(line);
+    }
+
+    /// Writes that a lease ended without a message of its client: it expired or was replaced.
+    pub(crate) fn ended(&mut self, end: LeaseEnd, network: Option<&str>, lease: &Lease) {
+        let mut line = Line {
+            reason: end.name(),
+            network,
+            subscriber: lease.subscriber.as_deref(),
+            client: Some(lease.client.to_string()),
+            hardware_address: Some(lease.hardware_address.to_string()),
+            address: Some(lease.address),
+            ..Line::default()
+        };
+        line.say_line(lease.relay_information.as_ref());
+        self.write(line);
+    }
+
+    /// Writes how a shadow plugin differed.
+    pub(crate) fn shadow_difference(&mut self, difference: &ShadowDifference) {
+        self.write(Line {
+            reason: "shadow-difference",
+            message: Some(&difference.message),
+            transaction_id: Some(format!("{:08x}", difference.transaction_id)),
+            client: Some(difference.client.clone()),
+            hardware_address: Some(difference.hardware_address.clone()),
+            interface: difference.interface.as_deref(),
+            relay_address: difference.relay_address,
+            network: Some(&difference.network),
+            circuit_id: difference.circuit_id.clone(),
+            shadow: Some(&difference.plugin),
+            differences: &difference.differences,
+            ..Line::default()
+        });
+    }
+
+    /// Writes how many lines were left out since the last time.
+    pub(crate) fn left_out(&mut self, left_out: LeftOut) {
+        self.write(Line {
+            reason: "lines-left-out",
+            lines_left_out: Some(left_out),
+            ..Line::default()
+        });
+    }
+
+    /// Reopens the journal file after log rotation.
+    pub(crate) fn reopen(&mut self) {
+        self.file.reopen();
+    }
+
+    /// Writes all buffered lines to the operating system.
+    pub(crate) fn flush(&mut self) {
+        self.file.flush();
+    }
+
+    /// As [`Self::flush`], if the last flush is longer ago than `age`.
+    pub(crate) fn flush_if_older_than(&mut self, age: Duration) {
+        self.file.flush_if_older_than(age);
+    }
+
+    fn write(&mut self, mut line: Line<'_>) {
+        line.time = jiff::Timestamp::now().to_string();
+        self.line.clear();
+        // Neither can fail: the line is written to memory, and contains only text and numbers.
+        if serde_json::to_writer(&mut self.line, &line).is_ok() {
+            self.line.push(b'\n');
+            self.file.append(&self.line);
+        }
+    }
+}
+
+impl Line<'_> {
+    fn say_line(&mut self, relay_information: Option<&RelayInformation>) {
+        let Some(information) = relay_information else { return };
+        self.circuit_id = information.circuit_id().map(readable);
+        self.remote_id = information.remote_id().map(readable);
+        self.relay_information = Some(hex::encode(information.octets()));
+    }
+}

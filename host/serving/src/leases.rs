@@ -1,0 +1,118 @@
+//! Leases in the form in which they are listed.
+//!
+//! Does not choose among them. Invariant: a list that is complete has every lease once, also if
+//! configurations are reloaded meanwhile.
+
+use std::net::Ipv4Addr;
+
+use lessor_control::{Say, failure_line, json_line};
+use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::{self, written},
+    reload::Reloader,
+    shards,
+};
+
+/// A lease in the form in which it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Row {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Its state at the time of the list.
+    pub state: RowState,
+    /// The client key, as text.
+    pub client: String,
+    /// The hardware address of the client.
+    pub hardware_address: String,
+    /// The name of the pool that contains the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// The subscriber that it is counted against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscriber: Option<String>,
+    /// The circuit id of its line, as text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circuit_id: Option<String>,
+    /// The remote id of its line, as text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_id: Option<String>,
+    /// When it began: RFC 3339, UTC.
+    pub began_at: String,
+    /// When it changed last: RFC 3339, UTC.
+    pub changed_at: String,
+    /// When it ends: RFC 3339, UTC; `never` for an infinite lease.
+    pub expires_at: String,
+}
+
+/// The state of a lease as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowState {
+    /// The client may use the address.
+    Leased,
+    /// The lease has ended.
+    Expired,
+    /// The client has released the address, or its quarantine has ended.
+    Released,
+    /// The client has declined the address.
+    Quarantined,
+}
+
+impl RowState {
+    /// Returns its name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Leased => "leased",
+            Self::Expired => "expired",
+            Self::Released => "released",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// Answers the question in the server: every lease, one network at a time.
+pub fn write_rows(reloader: &Reloader, say: &mut Say<'_>) -> bool {
+    let now = clock::now();
+    let mut newest = || reloader.shared.engines.load_full();
+    let listed = shards::each_lease_once(&mut newest, |lease, topology| {
+        say(json_line(&Row::of(lease, now, topology)))
+    });
+    listed.unwrap_or_else(|shards::TooManyReloads(reloads)| {
+        say(failure_line(&format!(
+            "the configuration was reloaded {reloads} times meanwhile; try again"
+        )))
+    })
+}
+
+impl Row {
+    /// Returns the row of a lease at a server time.
+    pub fn of(lease: &Lease, now: Timestamp, topology: &Topology) -> Self {
+        let pool = topology.locate_address(lease.address).and_then(|location| {
+            let network = topology.networks().get(location.network.0 as usize)?;
+            let pools = &network.subnets.get(location.subnet)?.pools;
+            pools.iter().find(|pool| pool.contains(lease.address)).map(|pool| pool.name.to_string())
+        });
+        let relay = lease.relay_information.as_ref();
+        Self {
+            address: lease.address,
+            state: match lease.state {
+                LeaseState::Leased if now < lease.expires_at => RowState::Leased,
+                LeaseState::Leased => RowState::Expired,
+                LeaseState::Quarantined if now < lease.expires_at => RowState::Quarantined,
+                LeaseState::Released | LeaseState::Quarantined => RowState::Released,
+            },
+            client: lease.client.to_string(),
+            hardware_address: lease.hardware_address.to_string(),
+            pool,
+            subscriber: lease.subscriber.as_deref().map(str::to_owned),
+            circuit_id: relay.and_then(|relay| relay.circuit_id()).map(readable),
+            remote_id: relay.and_then(|relay| relay.remote_id()).map(readable),
+            began_at: written(clock::shown(lease.began_at)),
+            changed_at: written(clock::shown(lease.changed_at)),
+            expires_at: written(clock::shown(lease.expires_at)),
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Exchanges that wait, for lookups or for storage, while the worker continues with others.
+//!
+//! Those that wait for lookups are away, on the runtime's threads. Those that wait for an address
+//! change of another decision stay with the worker until they are woken (see [`crate::waiting`]).
+//! Invariant: an exchange that was sent away comes back exactly once, with an answer for everything
+//! that it waited for, whatever happens to the task that queries.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use lessor_core::{LookupAnswer, Reason};
+use lessor_generation::Generation;
+use lessor_policy_host::{Lookup, PlannedLookup};
+use lessor_stages::{Asked, Planned};
+
+use crate::{exchange::Exchange, ticket::Ticket};
+
+/// The number of exchanges of one worker that may wait at a time for lookups, and of those for
+/// storage.
+pub(crate) const AWAY_MAX: usize = 4096;
+
+/// The exchanges of a worker that wait.
+#[derive(Debug)]
+pub(crate) struct Parking {
+    /// What each waits for: `None` for lookups, or its number if it waits for storage.
+    away: HashMap<Ticket, Option<u64>>,
+    away_max: usize,
+    /// The exchanges that wait for storage.
+    parked: HashMap<u64, Parked>,
+}
+
+/// An exchange that waits for storage.
+#[derive(Debug)]
+struct Parked {
+    ticket: Ticket,
+    exchange: Exchange<Asked>,
+}
+
+/// An exchange that was away, with the answers to its lookups.
+pub(crate) struct Returned {
+    pub(crate) ticket: Ticket,
+    /// The generation whose policies planned the lookups.
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) exchange: Exchange<Planned>,
+    pub(crate) answers: Vec<Lookup>,
+}
+
+/// An exchange that is away. It comes back when this is dropped.
+pub(crate) struct Away {
+    ticket: Ticket,
+    generation: Arc<Generation>,
+    exchange: Option<Exchange<Planned>>,
+    /// The lookups without an answer yet, the next one last.
+    unanswered: Vec<PlannedLookup>,
+    answers: Vec<Lookup>,
+    /// Returns the exchange to the worker.
+    back: Box<dyn Fn(Returned) + Send>,
+}
+
+impl Parking {
+    pub(crate) fn new(away_max: usize) -> Self {
+        Self { away: HashMap::new(), away_max, parked: HashMap::new() }
+    }
+
+    /// Allows one more exchange to go away for lookups.
+    ///
+    /// # Errors
+    /// If the client only repeated it, or too many are away.
+    pub(crate) fn leave(&mut self, ticket: &Ticket) -> Result<(), Reason> {
+        if self.away.contains_key(ticket) {
+            return Err(Reason::LookupPending);
+        }
+        if self.away.len() - self.parked.len() >= self.away_max {
+            return Err(Reason::LookupQueueFull);
+        }
+        self.away.insert(ticket.clone(), None);
+        Ok(())
+    }
+
+    /// Notes that an exchange came back.
+    pub(crate) fn is_back(&mut self, ticket: &Ticket) {
+        self.away.remove(ticket);
+    }
+
+    /// Keeps an exchange until storage has answered, under a number that is not in use.
+    ///
+    /// # Errors
+    /// With the exchange and the reason, if the client only repeated it, or too many wait.
+    pub(crate) fn park(
+        &mut self,
+        number: u64,
+        exchange: Exchange<Asked>,
+    ) -> Result<(), (Box<Exchange<Asked>>, Reason)> {
+        let ticket = Ticket::of(exchange.request());
+        if self.away.contains_key(&ticket) {
+            self.was_sent_again(&ticket, exchange.notes.since);
+            return Err((Box::new(exchange), Reason::ChangePending));
+        }
+        if self.parked.len() >= self.away_max {
+            return Err((Box::new(exchange), Reason::ChangeQueueFull));
+        }
+        self.away.insert(ticket.clone(), Some(number));
+        self.parked.insert(number, Parked { ticket, exchange });
+        Ok(())
+    }
+
+    /// Notes that the client repeated a message that waits, and waits for the answer from then on.
+    pub(crate) fn was_sent_again(&mut self, ticket: &Ticket, at: Instant) {
+        let number = self.away.get(ticket).copied().flatten();
+        if let Some(parked) = number.and_then(|number| self.parked.get_mut(&number)) {
+            let since = &mut parked.exchange.notes.since;
+            *since = (*since).max(at);
+        }
+    }
+
+    /// Removes and returns the exchange that was parked under a number, if any.
+    pub(crate) fn unpark(&mut self, number: u64) -> Option<Exchange<Asked>> {
+        let Parked { ticket, exchange } = self.parked.remove(&number)?;
+        self.away.remove(&ticket);
+        Some(exchange)
+    }
+
+    /// Returns whether no exchange waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.away.is_empty()
+    }
+}
+
+impl Away {
+    /// Sends away an exchange that waits for lookups of policies of `generation`.
+    pub(crate) fn new(
+        ticket: Ticket,
+        generation: Arc<Generation>,
+        mut exchange: Exchange<Planned>,
+        back: impl Fn(Returned) + Send + 'static,
+    ) -> Self {
+        let mut unanswered = exchange.stage.take_unanswered();
+        unanswered.reverse();
+        let (exchange, back) = (Some(exchange), Box::new(back));
+        Self { ticket, generation, exchange, unanswered, answers: Vec::new(), back }
+    }
+
+    /// Performs all lookups of the exchange at the same time, and brings it back.
+    pub(crate) async fn ask(mut self) {
+        let sources = Arc::clone(self.generation.lookups.sources());
+        let asked: Vec<_> = (self.unanswered.iter())
+            .map(|lookup| {
+                let (sources, lookup) = (Arc::clone(&sources), lookup.clone());
+                tokio::spawn(async move { sources.ask(&lookup.source, &lookup.key).await })
+            })
+            .collect();
+        for question in asked.into_iter().rev() {
+            let answer = question.await.unwrap_or_else(|_| given_up());
+            if let Some(lookup) = self.unanswered.pop() {
+                self.answers.push(lookup.answered(answer));
+            }
+        }
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        let Some(exchange) = self.exchange.take() else { return };
+        let unanswered = std::mem::take(&mut self.unanswered).into_iter().rev();
+        let mut answers = std::mem::take(&mut self.answers);
+        answers.extend(unanswered.map(|lookup| lookup.answered(given_up())));
+        let (ticket, generation) = (self.ticket.clone(), Arc::clone(&self.generation));
+        (self.back)(Returned { ticket, generation, exchange, answers });
+    }
+}
+
+fn given_up() -> LookupAnswer {
+    LookupAnswer::Unavailable("the server abandoned the lookup".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_are_away_than_allowed_and_each_once() {
+        let mut parking = Parking::new(2);
+        assert_eq!(parking.leave(&Ticket::numbered(1)), Ok(()));
+        assert_eq!(parking.leave(&Ticket::numbered(1)), Err(Reason::LookupPending));
+        assert_eq!(parking.leave(&Ticket::numbered(2)), Ok(()));
+        assert_eq!(parking.leave(&Ticket::numbered(3)), Err(Reason::LookupQueueFull));
+        assert_eq!(parking.leave(&Ticket::numbered(2)), Err(Reason::LookupPending));
+        parking.is_back(&Ticket::numbered(1));
+        assert_eq!(parking.leave(&Ticket::numbered(3)), Ok(()));
+        parking.is_back(&Ticket::numbered(2));
+        parking.is_back(&Ticket::numbered(3));
+        assert!(parking.is_empty());
+    }
+}

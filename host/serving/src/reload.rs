@@ -1,0 +1,267 @@
+//! Reload: builds a new generation while the old one serves.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use lessor_config::{Configuration, ServerSettings};
+use lessor_core::OwnAddresses;
+use lessor_generation::{
+    Generation, LookupSet, Parts, Refusal,
+    last_accepted::{self, Fallback, Inputs},
+    named, patience,
+};
+use lessor_policy_host::{Chain, Observer, Runner, Runtime, ShadowThread};
+use serde::{Deserialize, Serialize};
+
+use lessor_net::{Host, OwnSockets};
+
+use crate::{
+    clock,
+    counters::increment,
+    endpoints::Board,
+    heard::Heard,
+    holds::Holds,
+    memory,
+    serving::{Probation, Serving},
+    shadow_journal,
+    shards::Shards,
+    shared::Shared,
+    worker::WorkerHandle,
+};
+
+/// How long a reload waits for each worker to use the new policies.
+const TAKEN_WITHIN: Duration = Duration::from_secs(1);
+
+/// The handle to a running server. Builds generations and makes every thread use them.
+pub struct Reloader {
+    pub(crate) path: PathBuf,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) workers: Vec<WorkerHandle>,
+    pub(crate) host: Arc<Host>,
+    /// The states of the endpoints.
+    pub(crate) board: Arc<Board>,
+    pub(crate) hash_seed: u64,
+    /// The configuration that the process was started with, without its networks.
+    pub(crate) started_with: Configuration,
+    /// Why the last accepted generation serves; `None` once another one does.
+    pub(crate) fallback: Mutex<Option<Fallback>>,
+    /// Held during a reload, so that one follows the other.
+    pub(crate) serving: Mutex<Serving>,
+}
+
+/// The outcome of a reload.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ReloadReport {
+    /// The generation that serves now.
+    pub generation: u64,
+    /// Whether that is a new generation.
+    pub accepted: bool,
+    /// How long it took to build and swap it, in milliseconds.
+    pub took_ms: u64,
+    /// The mistakes that kept a new generation from serving.
+    pub mistakes: Vec<String>,
+    /// The changed settings that take effect only after a restart.
+    pub needs_restart: Vec<String>,
+}
+
+impl Reloader {
+    /// Builds a new generation and swaps it in; if anything in it is wrong, the old one continues
+    /// to serve. Takes as long as the compilation of new plugins, so it must not run on the packet
+    /// path.
+    pub fn reload(&self) -> ReloadReport {
+        let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = Instant::now();
+        let built = self.build();
+        let mut report = ReloadReport {
+            generation: 0,
+            accepted: built.is_ok(),
+            took_ms: 0,
+            mistakes: Vec::new(),
+            needs_restart: Vec::new(),
+        };
+        match built {
+            Ok(Built { configuration, prepared, inputs }) => {
+                report.needs_restart = needs_restart(&self.started_with, &configuration);
+                let previous = self.shared.generation.load_full();
+                prepared.lookups.log_warnings();
+                patience::log_warning(&prepared.chain, self.workers.len());
+                named::log_unknown(&configuration, &prepared.lookups, &prepared.chain);
+                self.swap(&mut serving, &configuration, prepared, None);
+                let replaced = std::mem::replace(&mut serving.configuration, configuration);
+                serving.probation = Probation::of(&serving.configuration, replaced, previous);
+                let is_final = serving.probation.is_none();
+                last_accepted::keep(inputs.as_ref(), is_final, &mut serving.copied);
+                *self.fallback.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                increment(&self.shared.counters.reloads);
+            }
+            Err(refusal) => {
+                report.mistakes = refusal.mistakes;
+                increment(&self.shared.counters.reloads_refused);
+            }
+        }
+        memory::give_back();
+        self.shared.observer.reopen_journal();
+        report.generation = self.shared.generation.load().number;
+        report.took_ms = started.elapsed().as_millis() as u64;
+        log(&report);
+        report
+    }
+
+    /// Calls `work` with the serving generation and its engines, between two reloads: one would
+    /// replace the engines meanwhile.
+    pub fn between_reloads<T>(&self, work: impl FnOnce(&Generation, &Shards) -> T) -> T {
+        let _serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&self.shared.generation.load_full(), &self.shared.engines.load_full())
+    }
+
+    /// Returns the settings of the process, which a reload does not change.
+    pub fn settings(&self) -> &ServerSettings {
+        &self.started_with.server
+    }
+
+    /// Returns the addresses that the host has now.
+    pub fn own_addresses(&self) -> OwnAddresses {
+        self.host.links().own_addresses().clone()
+    }
+
+    /// Returns the sockets of the server.
+    pub fn own_sockets(&self) -> &OwnSockets {
+        &self.shared.own_sockets
+    }
+
+    /// Returns where lines and clients were last heard.
+    pub fn heard(&self) -> &Heard {
+        &self.shared.heard
+    }
+
+    fn build(&self) -> Result<Built, Refusal> {
+        let old = self.shared.generation.load_full();
+        let Parts { mut configuration, lookups, chain, inputs } =
+            lessor_generation::read(&self.runtime, &self.path, false, Some(&old))?;
+        let engines = self.shared.engines.load();
+        configuration.topology = configuration.topology.sharing(engines.topology());
+        Ok(Built { configuration, prepared: self.prepare(lookups, chain)?, inputs })
+    }
+
+    /// Creates instances of a chain for every thread that needs one.
+    pub(crate) fn prepare(
+        &self,
+        lookups: LookupSet,
+        chain: Arc<Chain>,
+    ) -> Result<Prepared, Refusal> {
+        // Workers and observer already have the instances of plugins that did not change.
+        let serving = self.shared.generation.load_full();
+        let before = Some(&*serving.chain);
+        let runners = self.workers.iter().map(|_| chain.runner_after(before));
+        let runners: Result<_, _> = runners.collect();
+        let Shared { observer, counters, .. } = &*self.shared;
+        let shadows = shadow_journal::start(chain.shadow_runner()?, observer, counters);
+        let shadows = shadows.map_err(|error| Refusal { mistakes: vec![format!("{error:#}")] })?;
+        let watchers = chain.observer_after(before)?;
+        Ok(Prepared { watchers, runners: runners?, shadows, lookups, chain })
+    }
+
+    /// Makes every thread use what was prepared, as the next generation. Its shadows start, and
+    /// those of the previous generation end.
+    pub(crate) fn swap(
+        &self,
+        serving: &mut Serving,
+        configuration: &Configuration,
+        prepared: Prepared,
+        rolled_back_from: Option<u64>,
+    ) {
+        let Prepared { lookups, chain, runners, watchers, shadows } = prepared;
+        let now = clock::now();
+        let number = self.shared.generation.load().number + 1;
+        let next = Generation { number, since: now, lookups, chain, rolled_back_from };
+        let next = Arc::new(next);
+        let engines = self.shared.engines.load_full();
+        engines.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
+            // The store is that of the start, not of the new configuration.
+            Holds::new(&self.started_with).mark(now, &shards);
+            self.shared.engines.store(shards);
+            self.shared.generation.store(Arc::clone(&next));
+        });
+        let (taken, all_taken) = crossbeam_channel::unbounded();
+        for (worker, runner) in self.workers.iter().zip(runners) {
+            worker.hand_over(Arc::clone(&next), runner, taken.clone());
+        }
+        self.shared.observer.policies(watchers);
+        serving.shadows = shadows;
+        // When the reload is reported, no packet may reach the old policies any more.
+        for _ in &self.workers {
+            if all_taken.recv_timeout(TAKEN_WITHIN).is_err() {
+                tracing::warn!(
+                    "a worker is too busy to use the new policies yet; it will use them later"
+                );
+            }
+        }
+    }
+}
+
+/// A generation that is ready to be swapped in.
+struct Built {
+    configuration: Configuration,
+    prepared: Prepared,
+    inputs: Option<Inputs>,
+}
+
+/// The parts of a generation that are made before the swap.
+pub(crate) struct Prepared {
+    lookups: LookupSet,
+    chain: Arc<Chain>,
+    /// One runner for each worker.
+    runners: Vec<Runner>,
+    /// The instances of the observer.
+    watchers: Observer,
+    /// The thread of the shadows, if there are any.
+    shadows: Option<ShadowThread>,
+}
+
+fn log(report: &ReloadReport) {
+    let (generation, took_ms) = (report.generation, report.took_ms);
+    for setting in &report.needs_restart {
+        tracing::warn!("{setting} changed; it takes effect at the next start");
+    }
+    if report.accepted {
+        tracing::info!(generation, took_ms, "reloaded");
+        return;
+    }
+    for mistake in &report.mistakes {
+        tracing::error!("{}", mistake.trim_end());
+    }
+    tracing::error!(generation, "reload refused; the generation that serves is unchanged");
+}
+
+/// Lists the settings that differ and that are read only at a start.
+fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<String> {
+    let differences = [
+        ("server.interfaces", old.server.interfaces != new.server.interfaces),
+        ("server.listen", old.server.listen != new.server.listen),
+        ("server.user", old.server.user != new.server.user),
+        ("server.group", old.server.group != new.server.group),
+        ("server.workers", old.server.workers != new.server.workers),
+        (
+            "server.waiting-messages-max",
+            old.server.waiting_messages_max != new.server.waiting_messages_max,
+        ),
+        ("plugins.cache", cache(old) != cache(new)),
+        ("server.send-buffer-kib", old.server.send_buffer_octets != new.server.send_buffer_octets),
+        ("server.server-identifier", old.server.server_identifier != new.server.server_identifier),
+        ("[store]", old.store != new.store),
+        ("[control]", old.control != new.control),
+        ("[journal]", old.journal != new.journal),
+        ("[metrics]", old.metrics != new.metrics),
+        ("[log]", old.log != new.log),
+    ];
+    differences.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
+}
+
+fn cache(configuration: &Configuration) -> Option<&Path> {
+    configuration.plugins.as_ref()?.cache.as_deref()
+}

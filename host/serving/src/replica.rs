@@ -1,0 +1,279 @@
+//! A replica: a server's engines and policies in memory, without sockets, clock or storage.
+//!
+//! The decisions are made by the same code as in the server ([`crate::exchange`]). Invariant: the
+//! same inputs in the same order give the same decisions. So plugins have more time than their
+//! deadlines allow, none is suspended, and a plugin that faulted is waited for.
+
+use std::{
+    collections::HashSet,
+    net::Ipv4Addr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use lessor_core::{
+    Answer, Lease, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
+};
+use lessor_generation::{Generation, Parts, Refusal};
+use lessor_net::Received;
+use lessor_policy_host::{Lookup, Runner};
+use lessor_recording::{Datagram, Decided, NoRecords};
+use lessor_stages::{Moment, Planned};
+
+use crate::{
+    counters::Counters,
+    exchange::{Exchange, Next, Pipeline, Reach},
+    held::{Engines, Held},
+    recorder::Sequence,
+    shards::Shards,
+};
+
+/// The seed of hash tables, so that they have the same order in every replay.
+const HASH_SEED: u64 = 7;
+/// The factor by which plugins may exceed their deadlines: a busy machine must not change
+/// decisions.
+const PATIENCE: u64 = 20;
+/// How long a plugin that faulted is waited for.
+const PREPARED_WITHIN: Duration = Duration::from_secs(10);
+/// The number of deadlines that are considered under one lock.
+const RECLAIM_BATCH: usize = 256;
+
+/// The state of a server when a replay begins.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// The time, in server time.
+    pub now: Timestamp,
+    /// The leases on record.
+    pub leases: Vec<Lease>,
+    /// The offers that are open.
+    pub offers: Vec<OpenOffer>,
+    /// The networks for which there were no records when they were put into service.
+    pub no_records: Vec<NoRecords>,
+    /// The free addresses that clients will be given: other clients receive them only if no other
+    /// is free.
+    pub spoken_for: Arc<HashSet<Ipv4Addr>>,
+}
+
+/// A server in memory.
+pub struct Replica {
+    held: Held,
+    counters: Counters,
+    sequence: Sequence,
+    server_identifier: Option<Ipv4Addr>,
+    spoken_for: Arc<HashSet<Ipv4Addr>>,
+    unanswered: u64,
+}
+
+/// The outcome of a datagram in a replica.
+pub struct Outcome {
+    /// The request; `None` if it could not be parsed.
+    pub request: Option<Arc<Request>>,
+    /// What was decided.
+    pub decided: Decided,
+}
+
+impl Replica {
+    /// Creates a server with this configuration and these policies.
+    ///
+    /// # Errors
+    /// If a plugin cannot be instantiated.
+    pub fn new(
+        Parts { configuration, lookups, chain, .. }: &Parts,
+        state: &State,
+    ) -> Result<Self, Refusal> {
+        let chain = chain.rehearsal(PATIENCE)?;
+        let runner = chain.runner()?;
+        let mut shards = Shards::new(configuration.topology.clone(), HASH_SEED);
+        for lease in &state.leases {
+            shards.restore(state.now, Arc::new(lease.clone()));
+        }
+        for offer in &state.offers {
+            let offer = offer.clone();
+            // No other thread has these shards, so none is retired.
+            let _ = shards.with_owner_of(offer.address, |engine| engine.restore_offer(offer));
+        }
+        let no_records = |network: &Network| {
+            state.no_records.iter().find(|found| *found.network == *network.name)
+        };
+        shards.for_wanted(
+            |network| no_records(network).is_some(),
+            |engine| {
+                if let Some(found) = no_records(engine.network()) {
+                    engine.set_no_records_since(found.since_ms);
+                }
+            },
+        );
+        // The results of lookups come from the recording.
+        let lookups = lookups.muted();
+        let generation =
+            Generation { number: 1, since: state.now, lookups, chain, rolled_back_from: None };
+        let engines = Engines::of(&Arc::new(ArcSwap::from_pointee(shards)));
+        Ok(Self {
+            held: Held { generation: Arc::new(generation), runner, engines },
+            counters: Counters::new(),
+            sequence: Sequence::running(),
+            server_identifier: configuration.server.server_identifier,
+            spoken_for: Arc::clone(&state.spoken_for),
+            unanswered: 0,
+        })
+    }
+
+    /// Decides a datagram; `lookups` are the recorded results of its lookups. Of the free addresses
+    /// of a pool, the replica chooses the one that `recorded` chose. Where the recorded server
+    /// failed for another reason than its decision, the replica fails, too.
+    pub fn decide(
+        &mut self,
+        Moment { at, clock_offset_ms }: Moment,
+        datagram: &Datagram,
+        lookups: &[Lookup],
+        recorded: Option<&Decided>,
+    ) -> Outcome {
+        let Self { held, counters, sequence, server_identifier, spoken_for, unanswered } = self;
+        // The choice among free addresses depends on all other leases, so it follows the recording
+        // if possible.
+        let address = recorded
+            .filter(|recorded| is_of_many(recorded.reason))
+            .and_then(|recorded| recorded.address);
+        let is_spoken_for = |address: Ipv4Addr| spoken_for.contains(&address);
+        let preference = Preference { address, spoken_for: Some(&is_spoken_for) };
+        let pipeline = Pipeline {
+            counters,
+            sequence,
+            reach: &RecordedReach::of(recorded),
+            observer: None,
+            wakes: None,
+            server_identifier: *server_identifier,
+            clock_offset_ms,
+            preference,
+        };
+        let recorded = recorded.map(|recorded| recorded.reason);
+        let received = Received {
+            payload: &datagram.payload,
+            is_cut: false,
+            arrival: datagram.arrival.clone(),
+            not_relayed: datagram.not_relayed,
+            waited: Duration::ZERO,
+        };
+        let mut next = pipeline.decide(held, at, 0, Instant::now(), received);
+        let mut finished = loop {
+            next = match next {
+                Next::LookUp(exchange) => match recorded {
+                    Some(reason @ (Reason::LookupPending | Reason::LookupQueueFull)) => {
+                        Next::End(exchange.end(reason))
+                    }
+                    _ => {
+                        let (exchange, answers) = answered(exchange, held, lookups, unanswered);
+                        pipeline.looked_up(held, at, exchange, answers)
+                    }
+                },
+                Next::Commit(exchange) => match recorded.filter(|reason| is_of_storage(*reason)) {
+                    Some(reason) => Next::End(pipeline.abandon(held, at, exchange, reason)),
+                    None => pipeline.committed(held, at, exchange, &Answer::Made),
+                },
+                // Storage has answered everything before.
+                Next::Wait(_, exchange) => Next::End(exchange.end_undecided(Reason::ChangePending)),
+                Next::End(finished) => break finished,
+            }
+        };
+        let unsent = recorded
+            .filter(|reason| matches!(reason, Reason::SendFailed | Reason::BroadcastDestination));
+        if let Some(reason) = unsent.filter(|_| finished.outgoing.is_some()) {
+            finished.fail_to_send(reason, None);
+        }
+        wait_until_prepared(&held.runner);
+        let decided = finished.take_decided().map(|(_, decided)| decided);
+        Outcome {
+            decided: decided.unwrap_or_else(|| Decided::new(finished.reason, None)),
+            request: finished.request().cloned(),
+        }
+    }
+
+    /// Returns how many lookups had no answer, because they were not recorded and are in no file.
+    pub const fn unanswered(&self) -> u64 {
+        self.unanswered
+    }
+
+    /// Reclaims what has ended in a network, as the recorded server did.
+    pub fn reclaim(&self, now: Timestamp, network: &str, limit: usize) {
+        self.held.engines.shards().for_each(|engine| {
+            if &*engine.network().name == network {
+                engine.reclaim(now, limit);
+            }
+        });
+    }
+
+    /// Reclaims everything that has ended.
+    pub fn reclaim_all(&self, now: Timestamp) {
+        self.held.engines.shards().for_each(|engine| {
+            while engine.next_deadline().is_some_and(|deadline| deadline <= now) {
+                engine.reclaim(now, RECLAIM_BATCH);
+            }
+        });
+    }
+}
+
+/// Returns an exchange with the recorded answers to its lookups, and counts those that were neither
+/// recorded nor are in a file.
+fn answered(
+    mut exchange: Exchange<Planned>,
+    held: &Held,
+    recorded: &[Lookup],
+    unanswered: &mut u64,
+) -> (Exchange<Planned>, Vec<Lookup>) {
+    let planned = exchange.stage.take_unanswered();
+    let answers = held.generation.lookups.replay(planned, recorded);
+    let is_missing = |answer: &&Lookup| {
+        let is_same = |other: &Lookup| other.source == answer.source && other.key == answer.key;
+        matches!(answer.answer, LookupAnswer::Unavailable(_)) && !recorded.iter().any(is_same)
+    };
+    *unanswered += answers.iter().filter(is_missing).count() as u64;
+    (exchange, answers)
+}
+
+/// The requests that the recorded server did not answer because of its own addresses, which a
+/// replay does not know. The server found that before it looked for a network.
+struct RecordedReach(Option<Reason>);
+
+impl RecordedReach {
+    fn of(recorded: Option<&Decided>) -> Self {
+        let refused = recorded.filter(|recorded| recorded.network.is_none());
+        Self(
+            refused.map(|recorded| recorded.reason).filter(|reason| {
+                matches!(reason, Reason::OwnSocket | Reason::BroadcastDestination)
+            }),
+        )
+    }
+}
+
+impl Reach for RecordedReach {
+    fn refusal(&self, _: &Request) -> Option<(Reason, Option<String>)> {
+        Some((self.0?, None))
+    }
+}
+
+/// Returns whether the address is one of many that the client could have been given.
+const fn is_of_many(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::OfferedFromPool
+            | Reason::OfferedQuarantined
+            | Reason::OfferedContested
+            | Reason::OfferedInsteadOfReserved
+    )
+}
+
+/// Returns whether storage is why the recorded server failed.
+const fn is_of_storage(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::StoreFailed | Reason::StoreConflict | Reason::StoreStalled | Reason::QueueFull
+    )
+}
+
+fn wait_until_prepared(runner: &Runner) {
+    let until = Instant::now() + PREPARED_WITHIN;
+    while !runner.is_prepared() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,384 @@
+//! Starts the parts of the server, runs it until it is asked to stop, and stops the parts in an
+//! order that loses nothing.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Instant,
+};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use crossbeam_channel::Sender;
+use lessor_config::Configuration;
+use lessor_control::Say;
+use lessor_core::Topology;
+use lessor_generation::{Candidate, Generation, last_accepted, named, patience};
+use lessor_net::{Host, OwnSockets};
+use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
+use lessor_settings::StoreBackend;
+use lessor_store::{Committer, CommitterLimits, Store};
+use serde::de::DeserializeOwned;
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::{
+    clock,
+    counters::Counters,
+    endpoints::{Endpoints, Watch},
+    heard::Heard,
+    held::{Engines, Held},
+    holds::Holds,
+    journal::{JournalBounds, is_on_file_system_of},
+    logging, memory, metrics,
+    observer::Observer,
+    plugin_state, privileges,
+    reclaimer::Reclaimer,
+    recorder::Recorder,
+    reload::Reloader,
+    rollback,
+    serving::Serving,
+    shadow_journal,
+    shards::Shards,
+    shared::Shared,
+    stopping::{self, Signals, notify},
+    stored, vital,
+    worker::{WorkerHandle, WorkerParts, workers_of},
+};
+
+/// Plugin instances per worker: 32 on the packet path, a spare one for each, and as many for the
+/// chain that replaces them at a reload.
+const INSTANCES_PER_WORKER: u32 = 128;
+/// The number of changes that one flush makes durable.
+const BATCH_CHANGES_MAX: usize = 1024;
+
+/// Serves until SIGTERM or SIGINT. Questions on the control socket are passed to `answering`, with
+/// the handle to the server; it returns whether the caller received the whole answer.
+///
+/// # Errors
+/// If the server cannot start, or does not stop in an orderly way.
+pub fn serve<Q, A>(
+    path: &Path,
+    candidate: Candidate,
+    strict: bool,
+    answering: A,
+) -> anyhow::Result<()>
+where
+    Q: DeserializeOwned + Send + 'static,
+    A: Fn(&Reloader, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
+{
+    // Capabilities belong to threads, so they are dropped before there is another thread.
+    let notes = privileges::limit(path, &candidate.configuration)?;
+    let _write_the_rest = logging::start(&candidate.configuration.log);
+    for note in notes {
+        tracing::info!("{note}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime for signals and control")?;
+    let outcome = runtime.block_on(run(path, candidate, strict, answering));
+    // A reload or a start may still be compiling, or a disk may hang: the shutdown waits for
+    // neither.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn run<Q, A>(
+    path: &Path,
+    candidate: Candidate,
+    strict: bool,
+    answering: A,
+) -> anyhow::Result<()>
+where
+    Q: DeserializeOwned + Send + 'static,
+    A: Fn(&Reloader, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
+{
+    let started = Instant::now();
+    // Signals are caught from here on, so that an early SIGHUP does not end the process.
+    let mut signals = Signals::catch()?;
+    let Some((server, listeners)) = start(&mut signals, path, candidate, strict).await? else {
+        stopping::end_soon();
+        tracing::info!("stopped before the server was ready");
+        return Ok(());
+    };
+    let control = listeners.control.map(|listener| {
+        let reloader = Arc::clone(&server.reloader);
+        let answering = move |question: Q, say: &mut Say<'_>| answering(&reloader, question, say);
+        tokio::spawn(lessor_control::answer(listener, answering))
+    });
+    let scrapes = listeners.metrics.map(|listener| {
+        tokio::spawn(metrics::http::answer(listener, Arc::clone(&server.reloader)))
+    });
+    let probation = tokio::spawn(rollback::watch(Arc::clone(&server.reloader)));
+    tracing::info!(took_ms = started.elapsed().as_millis() as u64, "serving");
+    notify(&[sd_notify::NotifyState::Ready]);
+
+    signals.obey(&server.reloader).await;
+
+    stopping::end_soon();
+    notify(&[sd_notify::NotifyState::Stopping]);
+    for task in [control, scrapes, Some(probation)].into_iter().flatten() {
+        task.abort();
+    }
+    signals.watch_over(tokio::task::spawn_blocking(move || server.stop())).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Starts the server with the candidate, or else with the last accepted generation. Returns `None`
+/// if the server is asked to stop meanwhile.
+async fn start(
+    signals: &mut Signals,
+    path: &Path,
+    mut candidate: Candidate,
+    strict: bool,
+) -> anyhow::Result<Option<(Server, Listeners)>> {
+    loop {
+        candidate.say_fallback();
+        let listeners = Listeners::open(&candidate.configuration).await?;
+        let (path, own) = (path.to_owned(), candidate.clone());
+        let starting = tokio::task::spawn_blocking(move || Server::start(&path, own));
+        let started = tokio::select! {
+            started = starting => started.context("the start ended in a panic")?,
+            () = signals.stop() => return Ok(None),
+        };
+        match started {
+            Ok(server) => return Ok(Some((server, listeners))),
+            Err(error) => candidate = candidate.instead(error, strict)?,
+        }
+    }
+}
+
+/// The listeners for questions. They are opened before the server serves: this also detects another
+/// server that runs with this configuration.
+struct Listeners {
+    control: Option<UnixListener>,
+    metrics: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn open(configuration: &Configuration) -> anyhow::Result<Self> {
+        let control =
+            configuration.control.socket.as_deref().map(lessor_control::listen).transpose()?;
+        let metrics = match configuration.metrics {
+            Some(metrics) => Some(metrics::http::listen(metrics.listen).await?),
+            None => None,
+        };
+        Ok(Self { control, metrics })
+    }
+}
+
+/// The running server.
+struct Server {
+    reloader: Arc<Reloader>,
+    watch: Watch,
+    stop_reclaiming: Sender<()>,
+    reclaimer_thread: JoinHandle<()>,
+    committer_thread: lessor_store::CommitterThread,
+    observer_thread: JoinHandle<()>,
+}
+
+impl Server {
+    fn start(path: &Path, candidate: Candidate) -> anyhow::Result<Self> {
+        let Candidate { configuration, inputs, fallback } = candidate;
+        memory::give_back();
+        let hash_seed = random_seed();
+        let backend = &configuration.store.backend;
+        let mut store = lessor_store::open(backend)?;
+        if *backend == StoreBackend::Memory {
+            tracing::warn!("leases are kept in memory only: they are lost when the server stops");
+        }
+        let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
+        restore(&mut *store, backend.folder(), &mut shards)?;
+        Holds::new(&configuration).mark(clock::now(), &shards);
+        let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
+        let instances_max = u32::try_from(workers_of(&configuration))
+            .unwrap_or(u32::MAX)
+            .saturating_mul(INSTANCES_PER_WORKER)
+            .max(INSTANCES_MAX);
+        let runtime = Runtime::with_instances_max(
+            RuntimeSettings {
+                cache,
+                state: plugin_state::store(&configuration),
+                ..RuntimeSettings::default()
+            },
+            instances_max,
+        )?;
+        let (lookups, chain) = lessor_generation::build(&runtime, &configuration, false, None)
+            .context("the plugins cannot serve")?;
+        lookups.log_warnings();
+        patience::log_warning(&chain, workers_of(&configuration));
+        named::log_unknown(&configuration, &lookups, &chain);
+        for plugin in chain.plugins() {
+            let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
+            let (hooks, mode) = (lessor_generation::hook_names(plugin), plugin.mode.name());
+            tracing::info!(plugin = plugin.name, mode, hooks, interpreter, "plugin loaded");
+        }
+        let generation = Arc::new(Generation {
+            number: 1,
+            since: clock::now(),
+            lookups,
+            chain,
+            rolled_back_from: None,
+        });
+        let host = Host::read(configuration.server.send_buffer_octets)?;
+        let (watched, endpoints) =
+            Endpoints::open(&configuration.server, Arc::clone(&host), workers_of(&configuration))?;
+        // All instances are made before the first client is answered.
+        let runners = endpoints.iter().map(|_| generation.chain.runner());
+        let runners: Vec<_> =
+            runners.collect::<Result<_, _>>().map_err(lessor_generation::Refusal::from)?;
+        let watchers = generation.chain.observer().map_err(lessor_generation::Refusal::from)?;
+        let shadows = generation.chain.shadow_runner().map_err(lessor_generation::Refusal::from)?;
+        let counters = Arc::new(Counters::new());
+        let journal = journal_bounds(&configuration);
+        let (observer, observer_thread) =
+            Observer::start(journal, Arc::clone(&counters), watchers)?;
+        let shadows = shadow_journal::start(shadows, &observer, &counters)?;
+        let limits = CommitterLimits {
+            waiting_changes: configuration.store.waiting_changes_max,
+            batch_changes: BATCH_CHANGES_MAX,
+        };
+        let (committer, committer_thread) = Committer::start(store, limits);
+        let shared = Arc::new(Shared {
+            generation: ArcSwap::new(Arc::clone(&generation)),
+            engines: Arc::new(ArcSwap::from_pointee(shards)),
+            committer,
+            counters,
+            observer,
+            recorder: Recorder::default(),
+            heard: Heard::new(),
+            own_sockets: OwnSockets::new(
+                &configuration.server.listen,
+                &configuration.server.interfaces,
+                &host,
+            ),
+            server_identifier: configuration.server.server_identifier,
+        });
+        let discard = discarder()?;
+        let mut workers = Vec::new();
+        for (number, (endpoints, runner)) in endpoints.into_iter().zip(runners).enumerate() {
+            let (shared, discard) = (Arc::clone(&shared), discard.clone());
+            let runtime = tokio::runtime::Handle::current();
+            let waiting_messages_max = configuration.server.waiting_messages_max;
+            let (generation, engines) = (Arc::clone(&generation), Engines::of(&shared.engines));
+            let held = Held { generation, runner, engines };
+            let parts =
+                WorkerParts { shared, endpoints, held, discard, runtime, waiting_messages_max };
+            workers.push(WorkerHandle::start(number, parts)?);
+        }
+        let board = watched.board();
+        let senders = workers.iter().map(WorkerHandle::endpoint_sender).collect();
+        let watch = Watch::start(watched, Arc::clone(&shared), senders)?;
+        let (stop_reclaiming, told) = crossbeam_channel::bounded(0);
+        let folder = configuration.store.backend.folder().map(Path::to_owned);
+        let reclaimer = Reclaimer::new(Arc::clone(&shared), told, folder);
+        let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
+        let reloader = Arc::new(Reloader {
+            path: path.to_owned(),
+            runtime,
+            shared,
+            workers,
+            host,
+            board,
+            hash_seed,
+            serving: Mutex::new(Serving::new(configuration.clone(), shadows)),
+            started_with: Configuration { topology: Topology::default(), ..configuration },
+            fallback: Mutex::new(fallback),
+        });
+        {
+            let mut serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
+            last_accepted::keep(inputs.as_ref(), true, &mut serving.copied);
+        }
+        Ok(Self {
+            reloader,
+            watch,
+            stop_reclaiming,
+            reclaimer_thread,
+            committer_thread,
+            observer_thread,
+        })
+    }
+
+    /// Stops workers first, so that nothing new is decided; then storage, which holds what they
+    /// still wait for; then the observer, which receives the events of both.
+    fn stop(self) {
+        // This ends a reload that is in progress.
+        self.reloader.runtime.stop_compiling();
+        self.watch.stop();
+        for worker in &self.reloader.workers {
+            worker.stop();
+        }
+        drop(self.stop_reclaiming);
+        let _ = self.reclaimer_thread.join();
+        self.committer_thread.close();
+        self.reloader.shared.observer.stop();
+        let _ = self.observer_thread.join();
+        self.reloader.runtime.flush_state();
+    }
+}
+
+fn restore(
+    store: &mut dyn Store,
+    folder: Option<&Path>,
+    shards: &mut Shards,
+) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let mut stored = stored::read(folder, &mut |each| store.load(each))?;
+    let moved = stored.write_moved(store)?;
+    if moved > 0 {
+        tracing::warn!(
+            leases = moved,
+            "leases that were granted while the clock was ahead keep their remaining time"
+        );
+    }
+    clock::say(stored.resumed().verdict);
+    stored.go_on();
+    // The note is written before anything is granted: with a former offset, the next start would
+    // count the time that was not believed as time that passed.
+    clock::Keeper::new(folder.map(Path::to_owned)).write_note();
+    let now = clock::now();
+    let leases =
+        stored.hand_out(&mut |each| store.load(each), |lease| shards.restore(now, lease))?;
+    // What the log and the records were read into.
+    memory::give_back();
+    tracing::info!(leases, took_ms = started.elapsed().as_millis() as u64, "leases restored");
+    if shards.stray_leases() > 0 {
+        tracing::warn!(
+            leases = shards.stray_leases(),
+            "leases are in no configured subnet; they are kept, and count again with a \
+             configuration that spans them"
+        );
+    }
+    Ok(())
+}
+
+fn journal_bounds(configuration: &Configuration) -> Option<JournalBounds> {
+    let journal = configuration.journal.as_ref()?;
+    let store = configuration.store.backend.folder();
+    let is_beside_leases = store.is_some_and(|store| is_on_file_system_of(&journal.path, store));
+    Some(JournalBounds {
+        path: journal.path.clone(),
+        file_octets_max: journal.file_octets_max,
+        files_max: journal.files_max,
+        free_octets_min: is_beside_leases.then_some(journal.free_octets_min),
+    })
+}
+
+/// Starts a thread that drops replaced plugin instances, so that workers need not.
+fn discarder() -> anyhow::Result<Sender<Runner>> {
+    let (sender, receiver) = crossbeam_channel::unbounded::<Runner>();
+    std::thread::Builder::new()
+        .name("discarder".into())
+        .spawn(move || receiver.into_iter().for_each(drop))
+        .context("cannot start a thread")?;
+    Ok(sender)
+}
+
+/// Returns a random seed, so that the sender of a packet cannot guess the order of hash tables.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish()
+}

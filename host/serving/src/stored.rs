@@ -1,0 +1,143 @@
+//! The contents of a store when it is opened: its leases, and the time at which server time
+//! continues.
+//!
+//! Used by a server that starts, and by commands that read the store while none runs.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::bail;
+use lessor_config::Configuration;
+use lessor_core::{Answer, Change, Changes, Lease, Timestamp};
+use lessor_settings::StoreBackend;
+use lessor_store::{Store, StoreError};
+
+use crate::{
+    clock::{self, Note, Past, Resumed},
+    holds::Holds,
+    shards::Shards,
+};
+
+/// The number of changes that are written with one flush.
+const BATCH_CHANGES: usize = 1024;
+
+/// A store that was read once, to find where server time continues. Its leases are read again and
+/// handed out one at a time: a list of all of them would take more memory than the engines do.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    /// All leases, if records that a clock which was ahead wrote had to be moved.
+    leases: Option<Vec<Arc<Lease>>>,
+    /// The changes of those records; `leases` already contains them.
+    moved: Vec<Change>,
+    resumed: Resumed,
+}
+
+/// Reads the store whose folder is `folder` (`None` for one in memory). `load` passes its records.
+///
+/// # Errors
+/// Those of `load`.
+pub(crate) fn read(folder: Option<&Path>, load: &mut Load<'_>) -> Result<Stored, StoreError> {
+    let note = folder.map(Note::read).transpose().unwrap_or_else(|error| {
+        let error = format!("{error:#}");
+        tracing::warn!(error, "the clock note is ignored, and another one is written");
+        None
+    });
+    let note = note.flatten();
+    let clock = clock::of_machine();
+    let (mut newest, mut leases, mut moved) = (None, None, Vec::new());
+    if note.is_some() {
+        load(&mut |lease| newest = newest.max(Some(lease.changed_at)))?;
+    } else {
+        let mut all = Vec::new();
+        load(&mut |lease| all.push(Arc::new(lease)))?;
+        moved = clock::move_from_the_future(clock, &mut all);
+        newest = all.iter().map(|lease| lease.changed_at).max();
+        leases = Some(all).filter(|_| !moved.is_empty());
+    }
+    let resumed = clock::resume(clock, clock::is_synchronised(), Past::of(newest, note));
+    Ok(Stored { leases, moved, resumed })
+}
+
+/// Reads a store that no server uses, makes server time continue there, and passes each lease and
+/// the current time to `each`. Returns that time.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn at_rest(
+    backend: &StoreBackend,
+    mut each: impl FnMut(Arc<Lease>, Timestamp),
+) -> Result<Timestamp, StoreError> {
+    let load = &mut |each: &mut dyn FnMut(Lease)| lessor_store::read(backend, each);
+    let stored = read(backend.folder(), load)?;
+    stored.go_on();
+    let now = clock::now();
+    stored.hand_out(load, |lease| each(lease, now))?;
+    Ok(now)
+}
+
+/// Creates the engines of a configuration with the leases of its store, as a server would start
+/// with them; `None` if there is no store yet.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn engines(configuration: &Configuration) -> Result<Option<Shards>, StoreError> {
+    let backend = &configuration.store.backend;
+    if !backend.folder().is_some_and(Path::exists) {
+        return Ok(None);
+    }
+    let mut shards = Shards::new(configuration.topology.clone(), 0);
+    let now = at_rest(backend, |lease, now| shards.restore(now, lease))?;
+    Holds::new(configuration).recall(now, &shards);
+    Ok(Some(shards))
+}
+
+/// Passes every record of a store.
+pub(crate) type Load<'s> = dyn FnMut(&mut dyn FnMut(Lease)) -> Result<u64, StoreError> + 's;
+
+impl Stored {
+    /// Writes the moved records to the store.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub(crate) fn write_moved(&mut self, store: &mut dyn Store) -> anyhow::Result<usize> {
+        let count = self.moved.len();
+        let decisions: Vec<Changes> =
+            self.moved.drain(..).map(|change| Changes::from_iter([change])).collect();
+        for batch in decisions.chunks(BATCH_CHANGES) {
+            if store.commit(batch).iter().any(|answer| *answer != Answer::Made) {
+                let why = store.last_error().unwrap_or_else(|| "a record changed".to_owned());
+                bail!("cannot correct the records of a clock that was ahead: {why}");
+            }
+        }
+        Ok(count)
+    }
+
+    /// Returns where server time continues.
+    pub(crate) const fn resumed(&self) -> &Resumed {
+        &self.resumed
+    }
+
+    /// Makes server time continue.
+    pub(crate) fn go_on(&self) {
+        clock::go_on(&self.resumed);
+    }
+
+    /// Hands out every lease in the time that [`Stored::go_on`] continues, and returns how many
+    /// there are. `load` is that of [`read`].
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub(crate) fn hand_out(
+        self,
+        load: &mut Load<'_>,
+        mut each: impl FnMut(Arc<Lease>),
+    ) -> Result<u64, StoreError> {
+        match self.leases {
+            Some(leases) => {
+                let count = leases.len() as u64;
+                leases.into_iter().for_each(each);
+                Ok(count)
+            }
+            None => load(&mut |lease| each(Arc::new(lease))),
+        }
+    }
+}
