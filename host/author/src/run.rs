@@ -150,9 +150,9 @@ fn print_request(out: &mut impl Write, view: &lessor_policy_host::View) -> io::R
             option_text::value(code, octets),
         )?;
     }
-    if let Some(lease) = &view.lease {
-        let state = if lease.is_active(view.now) { "runs" } else { "has ended" };
-        line("lease on record", format!("{} {state}", lease.address))?;
+    if let Some(binding) = &view.binding {
+        let state = if binding.is_active(view.now) { "runs" } else { "has ended" };
+        line("lease on record", format!("{} {state}", binding.address))?;
     }
     Ok(())
 }

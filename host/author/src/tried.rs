@@ -146,7 +146,7 @@ impl Policies for Tried<'_> {
         true
     }
 
-    fn wants_lease_of(&self, _: RequestKind) -> bool {
+    fn wants_binding_of(&self, _: RequestKind) -> bool {
         true
     }
 

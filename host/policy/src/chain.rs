@@ -164,8 +164,8 @@ impl Chain {
         self.shadows.as_ref().filter(|shadows| shadows.want(kind))
     }
 
-    /// Whether any plugin may read the client's lease for a message of this kind.
-    pub fn wants_lease_of(&self, kind: RequestKind) -> bool {
+    /// Whether any plugin may read the client's binding for a message of this kind.
+    pub fn wants_binding_of(&self, kind: RequestKind) -> bool {
         self.has_hook_for(kind) || self.wants_options() || self.shadows_of(kind).is_some()
     }
 

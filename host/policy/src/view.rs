@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    ClientKey, Lease, LeaseEventKind, LookupAnswer, Network, RelayInformation, Request, Subnet,
+    Binding, ClientKey, LeaseEventKind, LookupAnswer, Network, RelayInformation, Request, Subnet,
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,8 @@ pub struct View {
     pub subnet: usize,
     /// The client, by the client key of its network.
     pub client: ClientKey,
-    /// The client's lease record, active or not.
-    pub lease: Option<Arc<Lease>>,
+    /// The client's binding, active or not.
+    pub binding: Option<Arc<Binding>>,
     /// The answers to the lookups that plugins planned.
     pub lookups: Lookups,
     /// Plugins that are not called for this request, because they failed to plan its lookups.
@@ -92,11 +92,11 @@ impl View {
     /// ([`lessor_core::Engine::relay_information_of`]).
     pub(crate) fn remembered_relay_information(&self) -> Option<&RelayInformation> {
         let request = &self.request;
-        let lease = self.lease.as_ref()?;
+        let binding = self.binding.as_ref()?;
         let is_direct = request.arrival.unicast && !request.is_relayed();
-        let is_from_leased = lease.address == request.client_address;
+        let is_from_leased = binding.address == request.client_address;
         let is_silent = request.relay_information.is_none();
-        lease.relay_information.as_ref().filter(|_| is_silent && is_direct && is_from_leased)
+        binding.relay_information.as_ref().filter(|_| is_silent && is_direct && is_from_leased)
     }
 
     /// The answer to the lookup that `plugin` planned under `name`.
@@ -110,13 +110,13 @@ impl View {
     }
 }
 
-/// A change of a lease that is on stable storage, for the hook `on-lease`.
+/// A change of a binding that is on stable storage, for the hook `on-lease`.
 #[derive(Clone, Debug)]
 pub struct LeaseEvent {
     /// What happened.
     pub kind: LeaseEventKind,
-    /// The lease after it happened.
-    pub lease: Arc<Lease>,
+    /// The binding after it happened.
+    pub binding: Arc<Binding>,
     /// The name of the network that the address belongs to.
     pub network_name: Arc<str>,
     /// When it happened.

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context;
 use clap::ValueEnum;
-use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
+use lessor_core::{Binding, BindingState, Timestamp, Topology, readable};
 use lessor_terminal::table;
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,7 @@ enum Which {
     All,
 }
 
-/// A lease in the form in which it is shown.
+/// A binding in the form in which it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Row {
@@ -135,12 +135,12 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Answers the question in the server: every lease, one network at a time.
+/// Answers the question in the server: every binding, one network at a time.
 pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) -> bool {
     let now = clock::now();
     let mut newest = || shared.engines.load_full();
-    let listed = shards::each_lease_once(&mut newest, |lease, topology| {
-        say(json_line(&Row::of(lease, now, topology)))
+    let listed = shards::each_binding_once(&mut newest, |binding, topology| {
+        say(json_line(&Row::of(binding, now, topology)))
     });
     listed.unwrap_or_else(|shards::TooManyReloads(reloads)| {
         say(failure_line(&format!(
@@ -166,7 +166,8 @@ fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     }
     rows.clear();
     let unreadable = || format!("{no_answer:#}; and its store cannot be read");
-    let row = |lease: Arc<Lease>, now| rows.push(Row::of(&lease, now, &configuration.topology));
+    let row =
+        |binding: Arc<Binding>, now| rows.push(Row::of(&binding, now, &configuration.topology));
     stored::at_rest(backend, row).with_context(unreadable)?;
     Ok(rows)
 }
@@ -194,31 +195,34 @@ impl LeasesArguments {
 }
 
 impl Row {
-    /// Returns the row of a lease at a server time.
-    pub(crate) fn of(lease: &Lease, now: Timestamp, topology: &Topology) -> Self {
-        let pool = topology.locate_address(lease.address).and_then(|location| {
+    /// Returns the row of a binding at a server time.
+    pub(crate) fn of(binding: &Binding, now: Timestamp, topology: &Topology) -> Self {
+        let pool = topology.locate_address(binding.address).and_then(|location| {
             let network = topology.networks().get(location.network.0 as usize)?;
             let pools = &network.subnets.get(location.subnet)?.pools;
-            pools.iter().find(|pool| pool.contains(lease.address)).map(|pool| pool.name.to_string())
+            pools
+                .iter()
+                .find(|pool| pool.contains(binding.address))
+                .map(|pool| pool.name.to_string())
         });
-        let relay = lease.relay_information.as_ref();
+        let relay = binding.relay_information.as_ref();
         Self {
-            address: lease.address,
-            state: match lease.state {
-                LeaseState::Leased if now < lease.expires_at => RowState::Leased,
-                LeaseState::Leased => RowState::Expired,
-                LeaseState::Quarantined if now < lease.expires_at => RowState::Quarantined,
-                LeaseState::Released | LeaseState::Quarantined => RowState::Released,
+            address: binding.address,
+            state: match binding.state {
+                BindingState::Leased if now < binding.expires_at => RowState::Leased,
+                BindingState::Leased => RowState::Expired,
+                BindingState::Quarantined if now < binding.expires_at => RowState::Quarantined,
+                BindingState::Released | BindingState::Quarantined => RowState::Released,
             },
-            client: lease.client.to_string(),
-            hardware_address: lease.hardware_address.to_string(),
+            client: binding.client.to_string(),
+            hardware_address: binding.hardware_address.to_string(),
             pool,
-            subscriber: lease.subscriber.as_deref().map(str::to_owned),
+            subscriber: binding.subscriber.as_deref().map(str::to_owned),
             circuit_id: relay.and_then(|relay| relay.circuit_id()).map(readable),
             remote_id: relay.and_then(|relay| relay.remote_id()).map(readable),
-            began_at: written(clock::shown(lease.began_at)),
-            changed_at: written(clock::shown(lease.changed_at)),
-            expires_at: written(clock::shown(lease.expires_at)),
+            began_at: written(clock::shown(binding.began_at)),
+            changed_at: written(clock::shown(binding.changed_at)),
+            expires_at: written(clock::shown(binding.expires_at)),
         }
     }
 }

@@ -12,7 +12,7 @@ mod session;
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Arrival, Destination, Lease, OpenOffer, Reason, Reply, ReplyKind, Terms, Timestamp, Verdict,
+    Arrival, Binding, Destination, OpenOffer, Reason, Reply, ReplyKind, Terms, Timestamp, Verdict,
     option::shown_name,
 };
 use lessor_policy_host::{Lookup, TraceEntry};
@@ -38,7 +38,7 @@ pub(crate) struct RecordRequest {
     pub(crate) count_max: u64,
     pub(crate) secs_max: u64,
     pub(crate) octets_max: u64,
-    /// Whether to begin with all leases and open offers.
+    /// Whether to begin with all bindings and open offers.
     pub(crate) with_leases: bool,
     /// The text that clients or lines must contain to be recorded.
     pub(crate) find: Option<String>,
@@ -50,8 +50,9 @@ pub(crate) struct RecordRequest {
 pub(crate) enum Line {
     /// The first line.
     Recording(Header),
-    /// A lease that the server had when the recording began.
-    Lease(Lease),
+    /// A binding that the server had when the recording began.
+    #[serde(rename = "lease")]
+    Binding(Binding),
     /// An offer that was open when the recording began.
     Offer(OpenOffer),
     /// A network for which the server had no records when it began to serve it.
@@ -80,7 +81,7 @@ pub(crate) struct Header {
     pub(crate) configuration_digest: Option<String>,
     /// The plugins, in order.
     pub(crate) plugins: Vec<PluginDigest>,
-    /// Whether all leases and open offers follow.
+    /// Whether all bindings and open offers follow.
     pub(crate) with_leases: bool,
     /// The text that clients or lines had to contain for their inputs to be recorded.
     pub(crate) find: Option<String>,
@@ -109,9 +110,9 @@ pub(crate) struct Input {
     /// The generation that decided it.
     pub(crate) generation: u64,
     pub(crate) datagram: Datagram,
-    /// The record that the server had of the client's lease.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) lease: Option<Lease>,
+    /// The binding that the server had of the client.
+    #[serde(rename = "lease", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) binding: Option<Binding>,
     /// The lookups for its plugins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) lookups: Vec<Lookup>,

@@ -72,10 +72,10 @@ fn verify(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
 
 fn salvage(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
     let path = path_of_store(&arguments.file.config)?;
-    let Salvage { survey, leases, unreadable, put_aside, .. } = DiskStore::salvage(&path)?;
+    let Salvage { survey, bindings, unreadable, put_aside, .. } = DiskStore::salvage(&path)?;
     if arguments.json {
         let report = serde_json::json!({
-            "store": path, "leases": leases, "unreadable": unreadable,
+            "store": path, "leases": bindings, "unreadable": unreadable,
             "damage": survey.damage.iter().map(Place::of).collect::<Vec<_>>(),
             "put-aside": put_aside,
         });
@@ -88,7 +88,7 @@ fn salvage(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
     }
     writeln!(
         out,
-        "The store at {} now has the {leases} leases that could be read{}.\n\
+        "The store at {} now has the {bindings} leases that could be read{}.\n\
          The damaged one is in {}.\n\
          Leases may be missing, and others may be older than they were: before the next start, see \
          \"When the store is damaged\" in the guide for operators.",
@@ -152,7 +152,7 @@ fn print(out: &mut impl Write, path: &Path, survey: &StoreSurvey) -> io::Result<
         return writeln!(
             out,
             "The store at {path} is intact: {} leases, {} batches{state}.",
-            survey.leases, log.last_sequence
+            survey.bindings, log.last_sequence
         );
     }
     writeln!(
@@ -160,7 +160,7 @@ fn print(out: &mut impl Write, path: &Path, survey: &StoreSurvey) -> io::Result<
         "The store at {path} is damaged. {} leases can be read before the first place and {} after \
          it.\nRestore the store from a backup, or keep what can be read with `lessor store \
          salvage`.",
-        survey.leases_before, survey.leases_behind
+        survey.bindings_before, survey.bindings_behind
     )
 }
 
@@ -212,9 +212,9 @@ impl<'a> Report<'a> {
             whole: log.damage.is_empty(),
             in_use: log.in_use,
             closed: log.closed,
-            leases: survey.leases,
-            leases_before_damage: survey.leases_before,
-            leases_behind_damage: survey.leases_behind,
+            leases: survey.bindings,
+            leases_before_damage: survey.bindings_before,
+            leases_behind_damage: survey.bindings_behind,
             last_batch: log.last_sequence,
             marked_batch: log.marked_sequence,
             torn_octets: log.torn.as_ref().map_or(0, |torn| torn.octets),

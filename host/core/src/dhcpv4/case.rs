@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::{
-    Change, ClientKey, LeaseState, Reason, RelayInformation, Request, RequestKind, Reservation,
+    BindingState, Change, ClientKey, Reason, RelayInformation, Request, RequestKind, Reservation,
     Terms, Timestamp, Verdict,
     ledger::{Record, Standing},
 };
@@ -146,7 +146,7 @@ impl<'e, 'r> Case<'e, 'r> {
         let address = self.in_flight()?;
         let flight = self.bindings.slot(address)?.flight()?;
         let is_repeated =
-            flight.cause == Cause::of(self.request) && self.is_self(&flight.change.lease.client);
+            flight.cause == Cause::of(self.request) && self.is_self(&flight.change.binding.client);
         Some(Wait { address: address_of(address), is_repeated })
     }
 
@@ -212,7 +212,7 @@ impl<'e, 'r> Case<'e, 'r> {
         let record = self.bindings.slot(address).and_then(View::record);
         record.is_some_and(|record| {
             let until = record.changed_at().after_secs(self.plan.network().quarantine_secs);
-            record.state() == LeaseState::Quarantined && self.now < until && self.is_own(record)
+            record.state() == BindingState::Quarantined && self.now < until && self.is_own(record)
         })
     }
 
@@ -241,7 +241,7 @@ impl<'e, 'r> Case<'e, 'r> {
     pub(super) fn had_leased(&self, address: u32) -> bool {
         let record = self.bindings.slot(address).and_then(View::record);
         record.is_some_and(|record| {
-            record.state() != LeaseState::Quarantined
+            record.state() != BindingState::Quarantined
                 && self.client.on_record().is_holder_of(record)
         })
     }

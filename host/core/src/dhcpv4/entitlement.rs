@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::{
-    ClientKey, ClientState, LeaseState, Reason, RequestKind, Reservation, ReservationOwner,
+    BindingState, ClientKey, ClientState, Reason, RequestKind, Reservation, ReservationOwner,
     ledger::Record, relay,
 };
 
@@ -174,7 +174,7 @@ impl<'e> Case<'e, '_> {
         };
         let record = self.bindings.slot(address).and_then(View::record);
         let has_declined = record.is_some_and(|record| {
-            record.state() == LeaseState::Quarantined
+            record.state() == BindingState::Quarantined
                 && self.client.on_record().is_holder_of(record)
         });
         let goes_on = |named: u32| {

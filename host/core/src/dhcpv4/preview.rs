@@ -4,7 +4,7 @@
 //! known of the client, of the addresses that the request, terms and reservation name or that are
 //! on its subscriber's account, of the next free addresses, and of the quarantined and offered
 //! addresses that come next when none is free. So nothing is held, changed or counted, and the time
-//! of a preview does not depend on the number of leases. The addresses that were considered are
+//! of a preview does not depend on the number of bindings. The addresses that were considered are
 //! those of which the decision notified its witness. Invariant: a decision on that part has the
 //! same result as on the whole; the simulation compares the two for every request. A request that
 //! would wait for storage is decided on the records as they are.

@@ -127,16 +127,16 @@ impl HostRequest for Guest {
     }
 
     fn lease_address(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<Ipv4Address>> {
-        Ok(self.view()?.lease.as_ref().map(|lease| address_octets(lease.address)))
+        Ok(self.view()?.binding.as_ref().map(|binding| address_octets(binding.address)))
     }
 
     fn lease_is_active(&mut self, _: Resource<Request>) -> wasmtime::Result<bool> {
         let view = self.view()?;
-        Ok(view.lease.as_ref().is_some_and(|lease| lease.is_active(view.now)))
+        Ok(view.binding.as_ref().is_some_and(|binding| binding.is_active(view.now)))
     }
 
     fn lease_expires_at_ms(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<u64>> {
-        Ok(self.view()?.lease.as_ref().map(|lease| lease.expires_at.unix_ms()))
+        Ok(self.view()?.binding.as_ref().map(|binding| binding.expires_at.unix_ms()))
     }
 
     fn server_time_ms(&mut self, _: Resource<Request>) -> wasmtime::Result<u64> {

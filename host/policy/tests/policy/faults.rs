@@ -347,7 +347,7 @@ fn faults_in_the_lease_hook_do_not_concern_packets() {
 fn expired() -> LeaseEvent {
     LeaseEvent {
         kind: LeaseEventKind::Expired,
-        lease: Arc::new(crate::common::lease()),
+        binding: Arc::new(crate::common::lease()),
         network_name: "access".into(),
         now: crate::common::NOW,
     }

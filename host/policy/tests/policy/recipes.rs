@@ -231,7 +231,7 @@ fn survives(
         message(RequestKind::Request, value, other).request.relay_information.clone();
     observer.on_lease(&LeaseEvent {
         kind: LeaseEventKind::Granted,
-        lease: Arc::new(of),
+        binding: Arc::new(of),
         network_name: "access".into(),
         now: NOW,
     });

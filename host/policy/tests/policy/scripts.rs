@@ -175,7 +175,7 @@ const SEEN: &str = "request init-reboot 7 3 1 02:00:5e:00:53:01 - hw:02:00:5e:00
 fn seen(runner: &mut Runner) -> String {
     let mut request = request(RequestKind::Request);
     request.requested_address = Some(CLIENT);
-    let view = View { lease: Some(Arc::new(lease())), ..view_of(request) };
+    let view = View { binding: Some(Arc::new(lease())), ..view_of(request) };
     let Verdict::Ignore(reason) = runner.terms(&view).terms.verdict else { panic!("no reason") };
     reason.chars().take(SEEN.chars().count()).collect()
 }
@@ -314,7 +314,7 @@ fn a_rhai_script_hears_of_leases() {
     let mut observer = chain.observer().unwrap();
     observer.on_lease(&LeaseEvent {
         kind: LeaseEventKind::Granted,
-        lease: Arc::new(lease()),
+        binding: Arc::new(lease()),
         network_name: "access".into(),
         now: NOW,
     });

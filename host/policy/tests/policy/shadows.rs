@@ -191,7 +191,7 @@ fn replies_are_compared_as_they_would_have_left() {
 fn a_chain_of_shadows_asks_nobody_on_the_packet_path() {
     let (chain, mut runner, mut shadows) = ready(vec![shadow("10-new", json!({}))]);
     for kind in [RequestKind::Discover, RequestKind::Inform] {
-        assert!(!chain.has_hook_for(kind) && chain.wants_lease_of(kind));
+        assert!(!chain.has_hook_for(kind) && chain.wants_binding_of(kind));
         assert!(chain.shadows_of(kind).is_some_and(|shadows| shadows.want_replies()));
     }
     assert!(!chain.wants_options() && chain.wants_lease_events() && !chain.is_empty());
@@ -209,7 +209,7 @@ fn lease_events_reach_shadows_behind_the_queue() {
     let mut observer = chain.observer().unwrap();
     observer.on_lease(&LeaseEvent {
         kind: LeaseEventKind::Granted,
-        lease: Arc::new(lease()),
+        binding: Arc::new(lease()),
         network_name: "access".into(),
         now: crate::common::NOW,
     });

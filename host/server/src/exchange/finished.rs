@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Changes, ClientKeyKind, Lease, Reason, Request, Terms};
+use lessor_core::{Binding, Changes, ClientKeyKind, Reason, Request, Terms};
 use lessor_net::Outgoing;
 use lessor_policy_host::{PolicyOutcome, SampledReply, ShadowSample, TraceEntry};
 use lessor_stages::{Asked, Ended, Reached, Written};
@@ -114,7 +114,7 @@ impl Finished {
                 not_relayed: kept.not_relayed,
                 payload: payload.to_vec(),
             },
-            lease: reached.lease().map(|lease| Lease::clone(lease)),
+            binding: reached.binding().map(|binding| Binding::clone(binding)),
             lookups,
             decision,
         })
@@ -174,7 +174,7 @@ impl Finished {
         };
         let named = reached.terms().and_then(|terms| terms.subscriber.as_ref());
         let named = named.map(|limit| Arc::clone(&limit.name));
-        let counted = || changes.first().and_then(|change| change.lease.subscriber.clone());
+        let counted = || changes.first().and_then(|change| change.binding.subscriber.clone());
         let about = reached.about();
         let event = Event {
             reason,

@@ -110,7 +110,7 @@ impl Notes {
 }
 
 impl Witness for Watching<'_, '_> {
-    fn wants_lease(&self) -> bool {
+    fn wants_binding(&self) -> bool {
         self.notes.kept.is_some()
     }
 

@@ -7,7 +7,8 @@ use std::{
 };
 
 use lessor_core::{
-    ClientKey, Decision, Lease, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms, Verdict,
+    Binding, ClientKey, Decision, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms,
+    Verdict,
 };
 use lessor_policy_host::{Chain, EditOutcome, Hook, Lookup, Plan, PolicyOutcome, TraceEntry, View};
 use lessor_stages::{Found, Witness};
@@ -117,7 +118,7 @@ impl<'t> Telling<'t> {
 }
 
 impl Witness for Telling<'_> {
-    fn wants_lease(&self) -> bool {
+    fn wants_binding(&self) -> bool {
         true
     }
 
@@ -143,12 +144,13 @@ impl Witness for Telling<'_> {
         self.watch.skip();
     }
 
-    fn identified(&mut self, client: Option<&ClientKey>, lease: Option<&Arc<Lease>>) {
+    fn identified(&mut self, client: Option<&ClientKey>, binding: Option<&Arc<Binding>>) {
         self.watch.lap("client");
         if let Some(client) = client {
             let topology = self.place.engines.topology();
             self.explanation.client = client.to_string();
-            self.explanation.lease = lease.map(|lease| Row::of(lease, self.place.now, topology));
+            self.explanation.lease =
+                binding.map(|binding| Row::of(binding, self.place.now, topology));
         }
         self.watch.skip();
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use lessor_core::{Lease, OpenOffer};
+use lessor_core::{Binding, OpenOffer};
 
 use super::{End, Header, Input, Line, NoRecords, Reclaim, VERSION};
 
@@ -17,7 +17,7 @@ const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Recording {
     pub(crate) header: Header,
-    pub(crate) leases: Vec<Lease>,
+    pub(crate) bindings: Vec<Binding>,
     pub(crate) offers: Vec<OpenOffer>,
     pub(crate) no_records: Vec<NoRecords>,
     pub(crate) steps: Vec<Step>,
@@ -61,7 +61,7 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
     let mut text = Vec::new();
     let mut number = 0;
     let mut header = None;
-    let (mut leases, mut offers, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut bindings, mut offers, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     let mut no_records = Vec::new();
     let mut end = None;
     loop {
@@ -109,7 +109,7 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
                         .to_owned(),
                 ));
             }
-            (Line::Lease(lease), _) => leases.push(lease),
+            (Line::Binding(binding), _) => bindings.push(binding),
             (Line::Offer(offer), _) => offers.push(offer),
             (Line::NoRecords(found), _) => no_records.push(found),
             (Line::Input(input), _) => steps.push(Step::Input(input)),
@@ -124,7 +124,7 @@ pub(crate) fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
         bail!("{}:{}: {CUT_SHORT}", path.display(), number + 1);
     }
     steps.sort_by_key(Step::sequence);
-    Ok(Recording { header, leases, offers, no_records, steps, end })
+    Ok(Recording { header, bindings, offers, no_records, steps, end })
 }
 
 const CUT_SHORT: &str = "the recording is truncated: found no end; replay what is there with \

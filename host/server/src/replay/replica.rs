@@ -13,7 +13,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Answer, Lease, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
+    Answer, Binding, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
 };
 use lessor_net::Received;
 use lessor_policy_host::{Lookup, Runner};
@@ -42,7 +42,7 @@ const RECLAIM_BATCH: usize = 256;
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) now: Timestamp,
-    pub(super) leases: Vec<Lease>,
+    pub(super) bindings: Vec<Binding>,
     pub(super) offers: Vec<OpenOffer>,
     pub(super) no_records: Vec<NoRecords>,
     /// The free addresses that clients will be given: other clients receive them only if no other
@@ -79,8 +79,8 @@ impl Replica {
         let chain = chain.rehearsal(PATIENCE)?;
         let runner = chain.runner()?;
         let mut shards = Shards::new(configuration.topology.clone(), HASH_SEED);
-        for lease in &state.leases {
-            shards.restore(state.now, Arc::new(lease.clone()));
+        for binding in &state.bindings {
+            shards.restore(state.now, Arc::new(binding.clone()));
         }
         for offer in &state.offers {
             let offer = offer.clone();

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Answer, Changes, Lease};
+use lessor_core::{Answer, Binding, Changes};
 use lessor_store::{
     Committer, CommitterLimits, CommitterThread, MemoryStore, Store, StoreError, Submission,
 };
@@ -22,7 +22,7 @@ const LIMITS: CommitterLimits = CommitterLimits { waiting_changes: 100, batch_ch
 
 /// A slow disk: each commit reports that it has begun, and then waits for permission to continue.
 struct SlowStore {
-    leases: MemoryStore,
+    bindings: MemoryStore,
     begun: Sender<usize>,
     go_on: Receiver<Outcome>,
 }
@@ -36,14 +36,14 @@ enum Outcome {
 }
 
 impl Store for SlowStore {
-    fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
-        self.leases.load(each)
+    fn load(&mut self, each: &mut dyn FnMut(Binding)) -> Result<u64, StoreError> {
+        self.bindings.load(each)
     }
 
     fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
         self.begun.send(batch.iter().flatten().count()).unwrap();
         match self.go_on.recv().unwrap() {
-            Outcome::Succeed => self.leases.commit(batch),
+            Outcome::Succeed => self.bindings.commit(batch),
             Outcome::Panic => panic!("the disk is on fire"),
             Outcome::GiveTooFewResults => vec![Answer::Made],
         }
@@ -56,7 +56,7 @@ struct Bench {
     /// The sizes of commits, as they begin.
     begun: Receiver<usize>,
     go_on: Sender<Outcome>,
-    leases: MemoryStore,
+    bindings: MemoryStore,
     done: Sender<Done>,
     finished: Receiver<Done>,
 }
@@ -66,16 +66,16 @@ type Done = (u32, Vec<Changes>, Vec<Answer>);
 
 impl Bench {
     fn new(limits: CommitterLimits) -> Self {
-        let leases = MemoryStore::new();
+        let bindings = MemoryStore::new();
         let (begin, begun) = mpsc::channel();
         let (go_on, may_go_on) = mpsc::channel();
         let (done, finished) = mpsc::channel();
-        let store = SlowStore { leases: leases.clone(), begun: begin, go_on: may_go_on };
+        let store = SlowStore { bindings: bindings.clone(), begun: begin, go_on: may_go_on };
         let (committer, thread) = Committer::start(Box::new(store), limits);
-        Self { committer, thread: Some(thread), begun, go_on, leases, done, finished }
+        Self { committer, thread: Some(thread), begun, go_on, bindings, done, finished }
     }
 
-    /// A submission of `size` new leases, starting with the address of `number`.
+    /// A submission of `size` new bindings, starting with the address of `number`.
     fn submission(&self, number: u32, size: u32) -> Submission {
         let done = self.done.clone();
         Submission {
@@ -101,7 +101,7 @@ impl Bench {
     /// The next submission that is done: its number and results.
     fn finished(&self) -> (u32, Vec<Answer>) {
         let (number, decisions, results) = self.finished.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(decisions[0][0].lease.address, address(number));
+        assert_eq!(decisions[0][0].binding.address, address(number));
         assert_eq!(decisions.len(), results.len());
         (number, results)
     }
@@ -212,7 +212,7 @@ fn decisions_of_several_changes_find_their_results_and_count_by_change() {
     assert_eq!(bench.finished(), (1, first));
     let second = vec![conflicts([None, Some((address(0), 1))]), Answer::Made];
     assert_eq!(bench.finished(), (4, second));
-    assert_eq!(load(&mut bench.leases.clone()).len(), 5);
+    assert_eq!(load(&mut bench.bindings.clone()).len(), 5);
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn closing_commits_what_waits_and_refuses_more() {
     closing.join().unwrap();
     let done: Vec<u32> = bench.finished.try_iter().map(|(number, ..)| number).collect();
     assert_eq!(done, (0..=25).collect::<Vec<u32>>());
-    assert_eq!(load(&mut bench.leases).len(), 26);
+    assert_eq!(load(&mut bench.bindings).len(), 26);
     let refused = bench.committer.submit(Submission {
         decisions: apart([change(address(99), 1)]),
         on_done: Box::new(|_, _| panic!("it was never taken")),
@@ -307,9 +307,9 @@ fn closing_commits_what_waits_and_refuses_more() {
 
 #[test]
 fn many_threads_are_each_called_back_once() {
-    let leases = MemoryStore::new();
+    let bindings = MemoryStore::new();
     let limits = CommitterLimits { waiting_changes: 50, batch_changes: 16 };
-    let (committer, thread) = Committer::start(Box::new(leases.clone()), limits);
+    let (committer, thread) = Committer::start(Box::new(bindings.clone()), limits);
     let called = Arc::new(AtomicUsize::new(0));
     thread::scope(|scope| {
         for worker in 0..4 {
@@ -335,7 +335,7 @@ fn many_threads_are_each_called_back_once() {
     });
     thread.close();
     assert_eq!(called.load(SeqCst), 2_000);
-    assert_eq!(load(&mut leases.clone()).len(), 2_000);
+    assert_eq!(load(&mut bindings.clone()).len(), 2_000);
     let status = committer.status();
     assert_eq!((status.changes, status.waiting_changes), (2_000, 0));
     assert!(status.largest_batch_changes <= 16);
