@@ -39,7 +39,7 @@ mod families;
 
 pub(crate) use self::{
     bindings::{Bindings, KnownHolder, Records, Scope},
-    family::{BindingRecord, Family, FreeSet, Holder, Layout, PAGE_SIZE, Place, Source, Tenure},
+    family::{BindingRecord, Family, FreeSet, Holder, Layout, PAGE_SIZE, Resource, Source, Tenure},
     octets::{OctetReader, Octets, put_part},
     open_offers::Contested,
     pool::Standing,

@@ -11,8 +11,8 @@ use crate::{
     Binding, ClientKey, HardwareAddress, Line, Link, Origin, RelayInformation, Request,
     RequestKind, UnknownFields,
     ledger::{
-        BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Place,
-        Record, Source, Tenure, put_part,
+        BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Record,
+        Resource, Source, Tenure, put_part,
     },
 };
 
@@ -84,7 +84,7 @@ impl Layout<Ipv4> for Plan {
     }
 }
 
-impl Place for u32 {
+impl Resource for u32 {
     type Page = u32;
 
     fn page(self) -> (u32, usize) {

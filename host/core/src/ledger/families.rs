@@ -16,8 +16,8 @@ use smallvec::SmallVec;
 use crate::Timestamp;
 
 use super::{
-    BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Place, Source,
-    Tenure, put_part,
+    BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Resource,
+    Source, Tenure, put_part,
 };
 
 /// A family of the resources `R`.
@@ -53,7 +53,7 @@ pub(super) struct VpnAddress {
 pub(super) const COUNTED_OF_VPN: u32 = 10;
 
 /// A resource that tests can count.
-pub(super) trait Sample: Place + Send + 'static {
+pub(super) trait Sample: Resource + Send + 'static {
     /// The resource at position `number` of its range.
     fn nth(number: u32) -> Self;
 
@@ -120,7 +120,7 @@ impl Sample for VpnAddress {
     }
 }
 
-impl Place for VpnAddress {
+impl Resource for VpnAddress {
     type Page = (u32, u32);
 
     fn page(self) -> ((u32, u32), usize) {
@@ -135,7 +135,7 @@ impl Place for VpnAddress {
 
 macro_rules! place {
     ($resource:ty) => {
-        impl Place for $resource {
+        impl Resource for $resource {
             type Page = u128;
 
             fn page(self) -> (u128, usize) {

@@ -14,7 +14,7 @@ use super::octets::Octets;
 /// A kind of resources, with everything that a ledger needs to know about it.
 pub(crate) trait Family: Copy + Eq + Hash + Debug + 'static {
     /// An address or a prefix.
-    type Resource: Place;
+    type Resource: Resource;
     /// What can hold a resource: a client or, in DHCPv6, an identity association of a client.
     type Holder: Holder;
     /// A record in the form that storage and other parts of the server use.
@@ -35,7 +35,7 @@ pub(crate) trait Family: Copy + Eq + Hash + Debug + 'static {
 }
 
 /// A resource as one of many neighbours.
-pub(crate) trait Place: Copy + Ord + Hash + Debug {
+pub(crate) trait Resource: Copy + Ord + Hash + Debug {
     /// A group of neighbours.
     type Page: Copy + Ord + Hash + Debug;
 
