@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A shadow and its position in the chain.
-pub(super) struct Place {
+pub(super) struct PlacedShadow {
     pub(super) shadow: Arc<Shadow>,
     pub(super) position: usize,
     pub(super) seat: Seat,
@@ -26,7 +26,7 @@ pub(super) struct Place {
 
 /// A shadow in its place of the chain, for one sampled exchange.
 pub struct Understudy<'u> {
-    place: &'u mut Place,
+    place: &'u mut PlacedShadow,
     chain: &'u Chain,
     sample: &'u ShadowSample,
     finding: Finding,
@@ -37,7 +37,11 @@ pub struct Understudy<'u> {
 }
 
 impl<'u> Understudy<'u> {
-    pub(super) fn new(place: &'u mut Place, chain: &'u Chain, sample: &'u ShadowSample) -> Self {
+    pub(super) fn new(
+        place: &'u mut PlacedShadow,
+        chain: &'u Chain,
+        sample: &'u ShadowSample,
+    ) -> Self {
         let finding = Finding::NotAsked;
         Self { place, chain, sample, finding, is_over: false, is_final: false }
     }
