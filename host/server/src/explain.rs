@@ -247,7 +247,7 @@ enum Answer {
 }
 
 /// What an explanation is based on.
-pub(crate) struct Place<'p> {
+pub(crate) struct Basis<'p> {
     generation: &'p Generation,
     engines: &'p Shards,
     server: &'p ServerSettings,
@@ -288,7 +288,7 @@ pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
     let _serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = &reloader.shared;
     let (generation, engines) = (shared.generation.load_full(), shared.engines.load_full());
-    let place = Place {
+    let place = Basis {
         generation: &generation,
         engines: &engines,
         server: &reloader.started_with.server,
@@ -301,7 +301,7 @@ pub(crate) fn answer(reloader: &Reloader, subject: &Subject) -> Vec<u8> {
     json_line(&place.answer(subject))
 }
 
-impl Place<'_> {
+impl Basis<'_> {
     fn answer(&self, subject: &Subject) -> Answer {
         match self.explain(subject) {
             Ok(explanation) => Answer::Explained(Box::new(explanation)),
@@ -328,7 +328,7 @@ fn offline(
     let own_addresses = host.links().own_addresses().clone();
     let server = &configuration.server;
     let own_sockets = &OwnSockets::new(&server.listen, &server.interfaces, &host);
-    let place = Place {
+    let place = Basis {
         generation: &generation,
         engines: &engines,
         server,

@@ -12,10 +12,10 @@ use lessor_stages::{
     Ended, Environment, Life, Moment, Next, Question, Reached, Retired, Ruling, Witness,
 };
 
-use super::{Explanation, Place, Subject, telling::Telling};
+use super::{Basis, Explanation, Subject, telling::Telling};
 use crate::{clock, exchange::Reach, generation::Refusal};
 
-impl Place<'_> {
+impl Basis<'_> {
     /// Explains what would happen to the subject.
     pub(super) fn explain(&self, subject: &Subject) -> anyhow::Result<Explanation> {
         let message = subject.message(self)?;
@@ -55,7 +55,7 @@ impl Place<'_> {
 
 /// What a message meets that is explained.
 struct Previewing<'p> {
-    place: &'p Place<'p>,
+    place: &'p Basis<'p>,
     /// The decision that the engine would make.
     preview: Option<Preview>,
     /// Why there can be no explanation.

@@ -18,7 +18,7 @@ use lessor_core::{
 use lessor_wire::ClientMessage;
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Octets, Place};
+use super::{Basis, Kind, Octets};
 use crate::heard::{Heard, HeardAt, Name};
 
 /// The client that the question is about, and what it sends.
@@ -59,7 +59,7 @@ impl Subject {
     ///
     /// # Errors
     /// If the client or its location cannot be determined.
-    pub(super) fn message(&self, place: &Place<'_>) -> anyhow::Result<Message> {
+    pub(super) fn message(&self, place: &Basis<'_>) -> anyhow::Result<Message> {
         let mut assumed = Vec::new();
         let binding = self.binding_on_record(place);
         let hardware_address = match (self.hardware_address, &binding) {
@@ -183,7 +183,7 @@ impl Subject {
 
     /// Returns the binding that says more about the client: that of its key, or otherwise the
     /// latest one that matches what is given about client and line.
-    fn binding_on_record(&self, place: &Place<'_>) -> Option<Arc<Binding>> {
+    fn binding_on_record(&self, place: &Basis<'_>) -> Option<Arc<Binding>> {
         let key = match (&self.client_identifier, self.hardware_address) {
             (Some(Octets(octets)), _) => Some(ClientKey::Identifier(octets.clone().into())),
             (None, Some(address)) => Some(ClientKey::Hardware(address)),
@@ -255,7 +255,7 @@ impl Subject {
     /// lease, or from the only subnet.
     fn where_from(
         &self,
-        place: &Place<'_>,
+        place: &Basis<'_>,
         binding: Option<&Binding>,
         heard_as: HeardAs<'_>,
         assumed: &mut Vec<String>,

@@ -14,7 +14,7 @@ use lessor_policy_host::{Chain, EditOutcome, Hook, Lookup, Plan, PolicyOutcome, 
 use lessor_stages::{Found, Witness};
 
 use super::{
-    Explanation, LocationStep, Microseconds, Place, ReplyStep, facts,
+    Basis, Explanation, LocationStep, Microseconds, ReplyStep, facts,
     plugins::{option_steps, plugin_steps, times},
     texts::{self, microseconds},
 };
@@ -22,7 +22,7 @@ use crate::{clock, leases::Row, recording::option_name};
 
 /// Writes down what happens to a message.
 pub(super) struct Telling<'t> {
-    place: &'t Place<'t>,
+    place: &'t Basis<'t>,
     chain: &'t Arc<Chain>,
     explanation: Explanation,
     watch: Stopwatch,
@@ -38,7 +38,7 @@ pub(super) struct Telling<'t> {
 
 impl<'t> Telling<'t> {
     /// Begins an explanation of a message for which `assumed` was not given.
-    pub(super) fn new(place: &'t Place<'t>, chain: &'t Arc<Chain>, assumed: Vec<String>) -> Self {
+    pub(super) fn new(place: &'t Basis<'t>, chain: &'t Arc<Chain>, assumed: Vec<String>) -> Self {
         let explanation = Explanation {
             by: place.by.clone(),
             at_ms: clock::shown(place.now),
