@@ -26,7 +26,7 @@ use crate::{
     counters::{Counters, increment},
     event::Event,
     journal::{Journal, JournalBounds, LeaseEnd},
-    order::{Order, Place},
+    order::{Order, Turn},
     sampling::{LeftOut, Sampling},
     vital,
 };
@@ -141,7 +141,7 @@ impl Observer {
         &self,
         engine: &mut Engine,
         decision: &Decision,
-    ) -> Option<Place<Message>> {
+    ) -> Option<Turn<Message>> {
         if !self.is_wanted() {
             return None;
         }
@@ -155,7 +155,7 @@ impl Observer {
 
     /// Reports one input, once everything that was decided earlier about its addresses is reported.
     /// Never waits.
-    pub(crate) fn input(&self, event: Event, place: Option<Place<Message>>) {
+    pub(crate) fn input(&self, event: Event, place: Option<Turn<Message>>) {
         let message = Message::Input(Box::new(event));
         match place {
             Some(place) => place.tell(message),

@@ -14,7 +14,7 @@ use super::notes::{Kept, Notes};
 use crate::{
     event::{Event, WrittenReply},
     observer::Message,
-    order::Place,
+    order::Turn,
     recording::{Datagram, Decided, Input, ReplyFacts},
 };
 
@@ -161,7 +161,7 @@ impl Finished {
     }
 
     /// Returns the event of the exchange, and its place in the order of events.
-    pub(crate) fn into_event(self) -> (Event, Option<Place<Message>>) {
+    pub(crate) fn into_event(self) -> (Event, Option<Turn<Message>>) {
         let Self { reason, changes, written, detail, notes, reached, .. } = self;
         let request = reached.request().cloned();
         // Without a network it is not known which key its clients have.
