@@ -76,7 +76,7 @@ fn salvage(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
     if arguments.json {
         let report = serde_json::json!({
             "store": path, "leases": bindings, "unreadable": unreadable,
-            "damage": survey.damage.iter().map(Place::of).collect::<Vec<_>>(),
+            "damage": survey.damage.iter().map(DamagedPlace::of).collect::<Vec<_>>(),
             "put-aside": put_aside,
         });
         writeln!(io::stdout(), "{report}")?;
@@ -180,7 +180,7 @@ struct Report<'a> {
     marked_batch: Option<u64>,
     torn_octets: u64,
     segments: Vec<Segment<'a>>,
-    damage: Vec<Place<'a>>,
+    damage: Vec<DamagedPlace<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -192,7 +192,7 @@ struct Segment<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Place<'a> {
+struct DamagedPlace<'a> {
     file: &'a Path,
     offset: u64,
     found: &'a str,
@@ -219,12 +219,12 @@ impl<'a> Report<'a> {
             marked_batch: log.marked_sequence,
             torn_octets: log.torn.as_ref().map_or(0, |torn| torn.octets),
             segments: segments.collect(),
-            damage: log.damage.iter().map(Place::of).collect(),
+            damage: log.damage.iter().map(DamagedPlace::of).collect(),
         }
     }
 }
 
-impl<'a> Place<'a> {
+impl<'a> DamagedPlace<'a> {
     fn of(damage: &'a lessor_store::Damage) -> Self {
         Self { file: &damage.file, offset: damage.offset, found: &damage.found }
     }
