@@ -11,7 +11,7 @@ use lessor_script::{
 
 use crate::{
     CALL_LEVELS_MAX, backtrace,
-    backtrace::Place,
+    backtrace::LineAndColumn,
     names,
     tree::{Access, Step, Tree},
 };
@@ -204,7 +204,7 @@ fn not_writable(name: &str, statement: &str) -> String {
 }
 
 /// Returns the rest of a line from this place on.
-fn rest_of_line(text: &str, (line, column): Place) -> &str {
+fn rest_of_line(text: &str, (line, column): LineAndColumn) -> &str {
     let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
     let begin = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
     line.get(begin..).unwrap_or_default()
@@ -243,7 +243,7 @@ fn explained(line: &str, found: &str, what: String) -> String {
     what
 }
 
-fn written(at: Option<Place>, what: &str) -> String {
+fn written(at: Option<LineAndColumn>, what: &str) -> String {
     let (line, column) = at.unzip();
     format!("{}{what}", place(line, column))
 }
@@ -258,7 +258,7 @@ fn without_place<'a>(what: &'a str, file: &str) -> &'a str {
 
 /// Returns the place in a line of the engine's backtrace, such as `at decide (20-garden.js:3:7)`;
 /// the innermost call comes first.
-fn call_place(call: &str, file: &str) -> Option<Place> {
+fn call_place(call: &str, file: &str) -> Option<LineAndColumn> {
     let (_, place) = call.split_once(&format!("({file}:"))?;
     let (line, column) = place.strip_suffix(')')?.split_once(':')?;
     Some((line.parse().ok()?, column.parse().ok()?))
