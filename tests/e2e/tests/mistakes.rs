@@ -143,9 +143,9 @@ impl Case {
 }
 
 /// A folder with a valid configuration, to which mistakes are added.
-struct Place(TempDir);
+struct ConfigurationFolder(TempDir);
 
-impl Place {
+impl ConfigurationFolder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("plugins")).unwrap();
@@ -215,20 +215,20 @@ fn steady(line: &str) -> String {
     words.join(" ")
 }
 
-fn in_plugin(case: &Case, place: &Place, text: &[u8]) -> String {
+fn in_plugin(case: &Case, place: &ConfigurationFolder, text: &[u8]) -> String {
     let plugin = format!("plugins/{}", case.name());
     fs::write(place.path().join(&plugin), text).unwrap();
     place.explained(&plugin)
 }
 
-fn are_explained_as_agreed(kind: &str, explained: impl Fn(&Case, &Place) -> String) {
+fn are_explained_as_agreed(kind: &str, explained: impl Fn(&Case, &ConfigurationFolder) -> String) {
     if ["rhai", "javascript", "sidecar"].contains(&kind) {
         lessor_guests::interpreters().unwrap();
     }
     let is_updating = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1");
     let mut differing = Vec::new();
     for case in cases(kind) {
-        let said = explained(&case, &Place::new());
+        let said = explained(&case, &ConfigurationFolder::new());
         let name = case.name();
         if is_updating {
             fs::write(case.golden(), &said).unwrap();
