@@ -210,7 +210,7 @@ impl<T> fmt::Debug for Order<T> {
 
 impl<T> fmt::Debug for Turn<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Turn").field("number", &self.number).finish_non_exhaustive()
     }
 }
 
