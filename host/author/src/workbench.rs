@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     ReadPlugin, log,
-    outcome::{Failure, Outcome, advice},
+    outcome::{Failure, PolicyOutcome, advice},
     output::colour_on_stderr,
 };
 
@@ -108,7 +108,7 @@ impl Workbench {
     }
 
     /// Runs a fresh copy of the plugin on the case's request.
-    pub(crate) fn attempt(&self, case: &Case) -> Result<Outcome, Refused> {
+    pub(crate) fn attempt(&self, case: &Case) -> Result<PolicyOutcome, Refused> {
         log::take();
         let mut outcome = self.prepare(case)?.attempt(&case.request)?;
         outcome.effects.log = Some(log::take());
@@ -148,7 +148,12 @@ impl Prepared {
     }
 
     /// Notes that a call failed, and waits for the replacement of the instance.
-    pub(crate) fn note_fault(&self, hook: Hook, fault: Option<FaultKind>, outcome: &mut Outcome) {
+    pub(crate) fn note_fault(
+        &self,
+        hook: Hook,
+        fault: Option<FaultKind>,
+        outcome: &mut PolicyOutcome,
+    ) {
         let Some(kind) = fault else { return };
         // The first failure is the one that the author has to look at.
         outcome.effects.fault.get_or_insert_with(|| kind.name().to_owned());
