@@ -15,7 +15,8 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use lessor_e2e::attack::Finding;
 use lessor_load::{
-    Drive, LoadArgs, Outcome, Saying, Stream, StreamRelay, StreamReport, StreamsReport, Subscriber,
+    Drive, ExchangeEnd, LoadArgs, Saying, Stream, StreamRelay, StreamReport, StreamsReport,
+    Subscriber,
 };
 use lessor_terminal::{right_align, table};
 use nix::{
@@ -306,7 +307,7 @@ fn acquire(clients: u32) -> anyhow::Result<Vec<(Subscriber, Saying)>> {
     let args = LoadArgs { clients, ..load_args()? };
     let mut held = Vec::new();
     lessor_load::run_with(&args, |event| {
-        if let Outcome::Acquired(acquired) = event.outcome {
+        if let ExchangeEnd::Acquired(acquired) = event.outcome {
             held.push((args.subscriber(event.client), Saying::Renew(acquired.address)));
         }
     })?;
