@@ -28,7 +28,7 @@ use lessor_stages::Moment;
 use self::{
     capture::Capture,
     output::Output,
-    replica::{Outcome, Replica, State},
+    replica::{Replayed, Replica, State},
 };
 use crate::{
     check, colour_on_stderr,
@@ -177,7 +177,7 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
             Happening::Input { at, datagram, lookups, recorded } => {
                 number += 1;
                 let model = recorded.as_deref();
-                let Outcome { request, decided } = replica.decide(at, &datagram, &lookups, model);
+                let Replayed { request, decided } = replica.decide(at, &datagram, &lookups, model);
                 let other = match &mut other {
                     Some(other) => {
                         let model = Some(model.unwrap_or(&decided));

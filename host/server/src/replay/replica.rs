@@ -61,7 +61,7 @@ pub(super) struct Replica {
 }
 
 /// The outcome of a datagram in a replica.
-pub(super) struct Outcome {
+pub(super) struct Replayed {
     /// The request; `None` if it could not be parsed.
     pub(super) request: Option<Arc<Request>>,
     pub(super) decided: Decided,
@@ -122,7 +122,7 @@ impl Replica {
         datagram: &Datagram,
         lookups: &[Lookup],
         recorded: Option<&Decided>,
-    ) -> Outcome {
+    ) -> Replayed {
         let Self { held, counters, sequence, server_identifier, spoken_for, unanswered } = self;
         // The choice among free addresses depends on all other leases, so it follows the recording
         // if possible.
@@ -177,7 +177,7 @@ impl Replica {
         }
         wait_until_prepared(&held.runner);
         let decided = finished.take_decided().map(|(_, decided)| decided);
-        Outcome {
+        Replayed {
             decided: decided.unwrap_or_else(|| Decided::new(finished.reason, None)),
             request: finished.request().cloned(),
         }
