@@ -24,12 +24,12 @@ const LIMITS: CommitterLimits = CommitterLimits { waiting_changes: 100, batch_ch
 struct SlowStore {
     bindings: MemoryStore,
     begun: Sender<usize>,
-    go_on: Receiver<Outcome>,
+    go_on: Receiver<CommitOutcome>,
 }
 
 /// The outcome of a commit.
 #[derive(Clone, Copy)]
-enum Outcome {
+enum CommitOutcome {
     Succeed,
     Panic,
     GiveTooFewResults,
@@ -43,9 +43,9 @@ impl Store for SlowStore {
     fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
         self.begun.send(batch.iter().flatten().count()).unwrap();
         match self.go_on.recv().unwrap() {
-            Outcome::Succeed => self.bindings.commit(batch),
-            Outcome::Panic => panic!("the disk is on fire"),
-            Outcome::GiveTooFewResults => vec![Answer::Made],
+            CommitOutcome::Succeed => self.bindings.commit(batch),
+            CommitOutcome::Panic => panic!("the disk is on fire"),
+            CommitOutcome::GiveTooFewResults => vec![Answer::Made],
         }
     }
 }
@@ -55,7 +55,7 @@ struct Bench {
     thread: Option<CommitterThread>,
     /// The sizes of commits, as they begin.
     begun: Receiver<usize>,
-    go_on: Sender<Outcome>,
+    go_on: Sender<CommitOutcome>,
     bindings: MemoryStore,
     done: Sender<Done>,
     finished: Receiver<Done>,
@@ -94,7 +94,7 @@ impl Bench {
         self.begun.recv_timeout(PATIENCE).unwrap()
     }
 
-    fn let_through(&self, outcome: Outcome) {
+    fn let_through(&self, outcome: CommitOutcome) {
         self.go_on.send(outcome).unwrap();
     }
 
@@ -116,9 +116,9 @@ fn what_comes_during_a_flush_shares_the_next() {
         bench.submit(number, 1);
     }
     assert_eq!(bench.committer.status().waiting_changes, 8);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 8);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     for number in 0..=8 {
         assert_eq!(bench.finished(), (number, vec![Answer::Made]));
     }
@@ -136,10 +136,10 @@ fn a_batch_has_its_limit_and_splits_no_submission() {
     for (number, size) in [(10, 6), (20, 4), (30, 7), (40, 4), (50, 30), (90, 1)] {
         bench.submit(number, size);
     }
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     for expected in [10, 7, 4, 30, 1] {
         assert_eq!(bench.begun(), expected);
-        bench.let_through(Outcome::Succeed);
+        bench.let_through(CommitOutcome::Succeed);
     }
     for number in [0, 10, 20, 30, 40, 50, 90] {
         let (found, results) = bench.finished();
@@ -161,12 +161,12 @@ fn a_submission_beyond_the_limit_is_handed_back() {
     let refused_again = bench.committer.submit(refused).unwrap_err();
     assert_eq!(bench.committer.status().waiting_changes, 100);
 
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 99);
     bench.committer.submit(refused_again).expect("there is room again");
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 3);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     let order: Vec<u32> = (0..4).map(|_| bench.finished().0).collect();
     assert_eq!(order, [0, 1_000, 3_000, 2_000]);
 }
@@ -178,9 +178,9 @@ fn conflicts_reach_the_submission_they_belong_to() {
     bench.begun();
     bench.submit(1, 2);
     bench.submit(2, 2);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 4);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     bench.finished();
     assert_eq!(bench.finished(), (1, vec![Answer::Made, Answer::Made]));
     assert_eq!(bench.finished(), (2, vec![conflict(address(2), 1), Answer::Made]));
@@ -204,9 +204,9 @@ fn decisions_of_several_changes_find_their_results_and_count_by_change() {
     submit(1, [2, 3]);
     submit(4, [0, 5]);
     assert_eq!(bench.committer.status().waiting_changes, 8);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 8);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     bench.finished();
     let first = vec![Answer::Made, conflicts([Some((address(1), 1)), None])];
     assert_eq!(bench.finished(), (1, first));
@@ -219,8 +219,8 @@ fn decisions_of_several_changes_find_their_results_and_count_by_change() {
 fn a_store_that_misbehaves_fails_the_batch_and_no_more() {
     let bench = Bench::new(LIMITS);
     for (number, outcome, said) in [
-        (0, Outcome::Panic, "the disk is on fire"),
-        (10, Outcome::GiveTooFewResults, "1 answers for 2 decisions"),
+        (0, CommitOutcome::Panic, "the disk is on fire"),
+        (10, CommitOutcome::GiveTooFewResults, "1 answers for 2 decisions"),
     ] {
         bench.submit(number, 2);
         bench.begun();
@@ -231,7 +231,7 @@ fn a_store_that_misbehaves_fails_the_batch_and_no_more() {
     }
     bench.submit(20, 1);
     bench.begun();
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.finished(), (20, vec![Answer::Made]));
     let status = bench.committer.status();
     assert_eq!((status.flushes, status.failed_flushes, status.last_error), (3, 2, None));
@@ -249,13 +249,13 @@ fn a_flush_that_stands_still_has_submissions_handed_back_until_it_ends() {
     let error = bench.committer.status().last_error.unwrap();
     assert_eq!(error, "the disk does not answer: a flush has taken 1 s so far");
     let refused = bench.committer.submit(bench.submission(2, 1)).unwrap_err();
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 1);
     assert!(!bench.committer.is_stalled());
     bench.committer.submit(refused).expect("the disk answers again");
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     bench.begun();
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     let order: Vec<u32> = (0..3).map(|_| bench.finished().0).collect();
     assert_eq!(order, [0, 1, 2]);
 }
@@ -268,9 +268,9 @@ fn a_callback_that_panics_harms_nobody_else() {
     bench.committer.submit(Submission { decisions, on_done }).unwrap();
     bench.begun();
     bench.submit(1, 1);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     bench.begun();
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.finished(), (1, vec![Answer::Made]));
 }
 
@@ -292,7 +292,7 @@ fn closing_commits_what_waits_and_refuses_more() {
         thread::yield_now();
     }
     for _ in 0..4 {
-        bench.let_through(Outcome::Succeed);
+        bench.let_through(CommitOutcome::Succeed);
     }
     closing.join().unwrap();
     let done: Vec<u32> = bench.finished.try_iter().map(|(number, ..)| number).collect();
