@@ -8,7 +8,7 @@ use std::{
 };
 
 use lessor_config::{Case, CaseRequest};
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_policy_host::{
     Chain, FaultKind, Hook, LookupSources, PluginError, PluginReport, PluginSource, Runner,
     Runtime, RuntimeSettings, user_cache,
@@ -185,7 +185,7 @@ impl Prepared {
 }
 
 /// The rows of tables in a case.
-struct Tables(Vec<(Arc<str>, Arc<str>, Row)>);
+struct Tables(Vec<(Arc<str>, Arc<str>, SourceRow)>);
 
 impl Tables {
     fn of(described: &CaseRequest) -> Self {
@@ -199,7 +199,7 @@ impl LookupSources for Tables {
         true
     }
 
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>> {
         let mut of_source = self.0.iter().filter(|(name, _, _)| **name == *source).peekable();
         of_source.peek()?;
         Some(of_source.find(|(_, found, _)| **found == *key).map(|(_, _, row)| row.clone()))

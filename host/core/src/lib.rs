@@ -40,7 +40,7 @@ pub use dhcpv4::{
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
-pub use lookup::{LookupAnswer, Row};
+pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{
     AfterDataLoss, Bounds, LeaseTime, LocatedBy, Location, Network, NetworkId, OffersMax,
     OptionSet, Pool, QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError,

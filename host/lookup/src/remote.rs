@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::{LookupAnswer, Row};
+use lessor_core::{LookupAnswer, SourceRow};
 use lessor_settings::RemoteLimits;
 use tokio::sync::{Semaphore, watch};
 
@@ -223,7 +223,7 @@ impl Remote {
     }
 
     /// Queries the source for a key and caches the answer.
-    async fn fetch(&self, key: &Arc<str>) -> Result<Option<Row>, Trouble> {
+    async fn fetch(&self, key: &Arc<str>) -> Result<Option<SourceRow>, Trouble> {
         let boarded = Instant::now();
         let deadline = boarded + self.limits.deadline;
         // A longer wait would leave the source too little time to answer, and a timeout would not

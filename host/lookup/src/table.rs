@@ -2,7 +2,7 @@
 //! a new one.
 //!
 //! Rows are stored one after another in a single allocation, and the index has only their offsets:
-//! a million rows take little more memory than their text. A [`Row`] is created on request.
+//! a million rows take little more memory than their text. A [`SourceRow`] is created on request.
 
 mod csv;
 mod file;
@@ -15,7 +15,7 @@ use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashTable, hash_table};
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::{CsvSettings, JsonSettings};
 
 pub(crate) use self::file::Stamp;
@@ -44,7 +44,7 @@ impl Table {
     }
 
     /// The row of a key.
-    pub fn row(&self, key: &str) -> Option<Row> {
+    pub fn row(&self, key: &str) -> Option<SourceRow> {
         let (layout, values) = self.find(key)?;
         let columns = layout.columns.iter().zip(values);
         let shown = columns.filter_map(|(name, value)| Some((name.clone()?, value.into())));

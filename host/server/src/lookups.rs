@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use lessor_core::{LookupAnswer, Row};
+use lessor_core::{LookupAnswer, SourceRow};
 use lessor_lookup::{SourceError, Sources};
 use lessor_policy_host::{Lookup, LookupSources, PlannedLookup};
 use lessor_settings::{LookupFailure, SourceSettings};
@@ -121,7 +121,7 @@ impl LookupSources for LookupSet {
         self.sources.contains(name)
     }
 
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>> {
         self.sources.table(source).map(|table| table.row(key))
     }
 

@@ -1,6 +1,6 @@
 //! The backends of remote sources.
 
-use lessor_core::{LookupAnswer, Row};
+use lessor_core::{LookupAnswer, SourceRow};
 use lessor_settings::{
     HttpSettings, PostgresqlSettings, RadiusSettings, RemoteLimits, SqliteSettings,
 };
@@ -79,7 +79,7 @@ impl Backend {
         }
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
         match self {
             Self::Sqlite(source) => source.fetch(question).await,
             Self::Postgresql(source) => source.fetch(question).await,

@@ -13,7 +13,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::{HttpSettings, RemoteLimits};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::RootCertStore;
@@ -69,7 +69,7 @@ impl Http {
         Ok(Self { client, url: settings.url.clone(), headers: headers(settings, secrets)? })
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
         // The permit is held until this function returns.
         let Question { key, place: _place, .. } = question;
         let encoded = utf8_percent_encode(&key, ENCODED).to_string();
@@ -99,7 +99,7 @@ impl Http {
 }
 
 /// The row in an answer; `None` if the answer is empty.
-fn row(body: &[u8]) -> Result<Option<Row>, Failure> {
+fn row(body: &[u8]) -> Result<Option<SourceRow>, Failure> {
     let body = body.trim_ascii();
     if body.is_empty() || body == b"null" {
         return Ok(None);

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::{PostgresqlSettings, RemoteLimits};
 use rustls::RootCertStore;
 use tokio_postgres::{Client, Config, Statement, config::SslMode, types::Type};
@@ -92,7 +92,7 @@ impl Postgresql {
         })
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
         // The permit is held until this function returns.
         let Question { key, place: _place, .. } = question;
         let mut idle = self.take_idle();
@@ -174,7 +174,7 @@ fn as_json(query: &str) -> String {
     format!("SELECT row_to_json(found)::text FROM (\n{query}\n) AS found LIMIT 2")
 }
 
-fn read(text: Result<&str, tokio_postgres::Error>) -> Result<Option<Row>, Failure> {
+fn read(text: Result<&str, tokio_postgres::Error>) -> Result<Option<SourceRow>, Failure> {
     let bad = |error: String| Failure::BadAnswer(format!("the row cannot be read: {error}"));
     let text = text.map_err(|error| bad(error.to_string()))?;
     if text.len() > 2 * ROW_OCTETS_MAX {

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::{RadiusSettings, RemoteLimits};
 use tokio::net::{UdpSocket, lookup_host};
 
@@ -91,7 +91,7 @@ impl Radius {
         })
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
         // The permit is held until this function returns.
         let Question { key, place: _place, .. } = question;
         let found = lookup_host(&self.server).await.map_err(|error| self.down(&error))?;
@@ -99,7 +99,11 @@ impl Radius {
     }
 
     /// Queries the server at one address after another.
-    async fn ask(&self, key: &str, addresses: Vec<SocketAddr>) -> Result<Option<Row>, Failure> {
+    async fn ask(
+        &self,
+        key: &str,
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Option<SourceRow>, Failure> {
         let mut random = [0; 17];
         let filled = tls::provider().secure_random.fill(&mut random);
         filled.map_err(|_| Failure::Down("this system gives no random numbers".to_owned()))?;
@@ -157,7 +161,7 @@ impl Radius {
         &self,
         socket: &UdpSocket,
         request: &Request,
-    ) -> io::Result<Result<Option<Row>, Failure>> {
+    ) -> io::Result<Result<Option<SourceRow>, Failure>> {
         socket.send(request.octets()).await?;
         let mut octets = vec![0; packet::OCTETS_MAX];
         loop {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::SqliteSettings;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -31,7 +31,7 @@ pub(crate) struct Sqlite {
 /// A query, and the channel for its answer.
 struct Job {
     question: Question,
-    answer: oneshot::Sender<Result<Option<Row>, Failure>>,
+    answer: oneshot::Sender<Result<Option<SourceRow>, Failure>>,
 }
 
 /// The data that the threads of one database share.
@@ -68,7 +68,7 @@ impl Sqlite {
         self.warnings.clone()
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
         let given_up = || Failure::Down("the query was given up".to_owned());
         let (answer, answered) = oneshot::channel();
         // A query with a permit has a thread, so nothing waits in the channel.

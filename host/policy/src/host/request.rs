@@ -1,7 +1,7 @@
 //! Requests as guests see them.
 
 use lessor_core::{
-    LookupAnswer, Row,
+    LookupAnswer, SourceRow,
     option::code::{HOST_NAME, VENDOR_CLASS},
     readable, relay,
 };
@@ -206,7 +206,7 @@ impl Guest {
         Ok(self.view()?.lookup(&self.plugin, name))
     }
 
-    fn found_row(&self, name: &str) -> Result<Option<&Row>, BadAnswer> {
+    fn found_row(&self, name: &str) -> Result<Option<&SourceRow>, BadAnswer> {
         Ok(match self.lookup(name)? {
             Some(LookupAnswer::Found { row, .. }) => Some(row),
             _ => None,
@@ -215,7 +215,7 @@ impl Guest {
 }
 
 /// A row as a JSON object with string values.
-pub(super) fn json_object(row: &Row) -> String {
+pub(super) fn json_object(row: &SourceRow) -> String {
     let fields = row.fields().map(|(name, value)| (name.to_owned(), value.into()));
     serde_json::Value::Object(fields.collect()).to_string()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::common::{NOW, ask, discover, guest, inspect, plugin, runtime, settings, wait_for};
-use lessor_core::{OptionValue, Row};
+use lessor_core::{OptionValue, SourceRow};
 use lessor_policy_host::{
     FaultKind, LookupSources, Metric, PluginSource, Problem, Remembered, Runner, Runtime,
     RuntimeSettings, StateChange, StateStore, StateStoreError, limits::METRICS_MAX,
@@ -29,7 +29,7 @@ impl LookupSources for Subscribers {
         name == "subscribers"
     }
 
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>> {
         let row = [("plan", "fast")].map(|(name, value)| (Arc::from(name), Box::from(value)));
         (source == "subscribers").then(|| (key == "olt1/3").then(|| row.into_iter().collect()))
     }

@@ -4,7 +4,8 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use lessor_core::{
-    LeaseEventKind, LookupAnswer, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind, Row,
+    LeaseEventKind, LookupAnswer, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind,
+    SourceRow,
 };
 use lessor_policy_host::{Chain, LeaseEvent, LookupSources, Observer, PlannedLookup, Runner, View};
 use lessor_settings::Grants;
@@ -80,16 +81,16 @@ impl LookupSources for Sources {
         true
     }
 
-    fn row(&self, _source: &str, _key: &str) -> Option<Option<Row>> {
+    fn row(&self, _source: &str, _key: &str) -> Option<Option<SourceRow>> {
         None
     }
 }
 
 fn answers() -> Vec<LookupAnswer> {
     let fields = [("address", "100.64.201.17"), ("plan", "unheard-of"), ("paid", "no")];
-    let row: Row =
+    let row: SourceRow =
         fields.map(|(name, value)| (Arc::from(name), Box::from(value))).into_iter().collect();
-    let empty: Row = [(Arc::from("plan"), Box::from(""))].into_iter().collect();
+    let empty: SourceRow = [(Arc::from("plan"), Box::from(""))].into_iter().collect();
     vec![
         LookupAnswer::NotFound,
         LookupAnswer::Unavailable("it is down".to_owned()),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lessor_core::{
-    LeaseEventKind, LookupAnswer, OptionValue, RequestKind, Row, SubscriberLimit, Verdict,
+    LeaseEventKind, LookupAnswer, OptionValue, RequestKind, SourceRow, SubscriberLimit, Verdict,
 };
 use lessor_policy_host::{
     Chain, FaultKind, Hook, LeaseEvent, LookupSources, Metric, PlannedLookup, PluginSource,
@@ -550,7 +550,7 @@ impl LookupSources for Subscribers {
         name == "subscribers"
     }
 
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>> {
         let row = [("plan", "fast")].map(|(name, value)| (Arc::from(name), Box::from(value)));
         (source == "subscribers").then(|| (key == "olt1/3").then(|| row.into_iter().collect()))
     }

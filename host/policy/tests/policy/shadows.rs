@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lessor_core::{LeaseEventKind, LookupAnswer, Reply, ReplyKind, RequestKind, Row};
+use lessor_core::{LeaseEventKind, LookupAnswer, Reply, ReplyKind, RequestKind, SourceRow};
 use lessor_policy_host::{
     Chain, DifferenceKind, LeaseEvent, Lookup, LookupSources, PluginSource, PolicyOutcome, Runner,
     SampledReply, ShadowDifference, ShadowRunner, ShadowSample, ShadowStatus, View,
@@ -254,7 +254,7 @@ impl LookupSources for Sources {
         ["memory", "remote"].contains(&name)
     }
 
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>> {
         let row = || [(Arc::from("plan"), Box::from("fast"))].into_iter().collect();
         (source == "memory").then(|| (key == "olt1/3").then(row))
     }
