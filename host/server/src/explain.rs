@@ -140,7 +140,7 @@ pub(crate) struct Explanation {
     pub(crate) location: Option<LocationStep>,
     pub(crate) client: String,
     /// The client's lease on record.
-    pub(crate) lease: Option<leases::Row>,
+    pub(crate) lease: Option<leases::LeaseRow>,
     pub(crate) lookups: Vec<LookupStep>,
     pub(crate) plugins: Vec<PluginStep>,
     /// The combined terms of the policies.

@@ -55,9 +55,9 @@ enum Which {
 /// A binding in the form in which it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) struct Row {
+pub(crate) struct LeaseRow {
     pub(crate) address: Ipv4Addr,
-    pub(crate) state: RowState,
+    pub(crate) state: LeaseRowState,
     pub(crate) client: String,
     pub(crate) hardware_address: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,14 +78,14 @@ pub(crate) struct Row {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum RowState {
+pub(crate) enum LeaseRowState {
     Leased,
     Expired,
     Released,
     Quarantined,
 }
 
-impl RowState {
+impl LeaseRowState {
     const fn name(self) -> &'static str {
         match self {
             Self::Leased => "leased",
@@ -140,7 +140,7 @@ pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) 
     let now = clock::now();
     let mut newest = || shared.engines.load_full();
     let listed = shards::each_binding_once(&mut newest, |binding, topology| {
-        say(json_line(&Row::of(binding, now, topology)))
+        say(json_line(&LeaseRow::of(binding, now, topology)))
     });
     listed.unwrap_or_else(|shards::TooManyReloads(reloads)| {
         say(failure_line(&format!(
@@ -150,7 +150,7 @@ pub(crate) fn write_rows(shared: &Shared, say: &mut dyn FnMut(Vec<u8>) -> bool) 
 }
 
 /// Reads the leases from the running server, or from the store if none runs.
-fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
+fn read_rows(config: &Path) -> anyhow::Result<Vec<LeaseRow>> {
     let mut rows = Vec::new();
     let Err(no_answer) = client::ask(config, &Question::Leases, |row| rows.push(row)) else {
         return Ok(rows);
@@ -166,17 +166,20 @@ fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     }
     rows.clear();
     let unreadable = || format!("{no_answer:#}; and its store cannot be read");
-    let row =
-        |binding: Arc<Binding>, now| rows.push(Row::of(&binding, now, &configuration.topology));
+    let row = |binding: Arc<Binding>, now| {
+        rows.push(LeaseRow::of(&binding, now, &configuration.topology))
+    };
     stored::at_rest(backend, row).with_context(unreadable)?;
     Ok(rows)
 }
 
 impl LeasesArguments {
-    fn wants(&self, row: &Row) -> bool {
+    fn wants(&self, row: &LeaseRow) -> bool {
         let state = match self.state {
             Which::All => true,
-            Which::Active => matches!(row.state, RowState::Leased | RowState::Quarantined),
+            Which::Active => {
+                matches!(row.state, LeaseRowState::Leased | LeaseRowState::Quarantined)
+            }
         };
         let found = self.find.as_deref().is_none_or(|text| {
             [
@@ -194,7 +197,7 @@ impl LeasesArguments {
     }
 }
 
-impl Row {
+impl LeaseRow {
     /// Returns the row of a binding at a server time.
     pub(crate) fn of(binding: &Binding, now: Timestamp, topology: &Topology) -> Self {
         let pool = topology.locate_address(binding.address).and_then(|location| {
@@ -209,10 +212,10 @@ impl Row {
         Self {
             address: binding.address,
             state: match binding.state {
-                BindingState::Leased if now < binding.expires_at => RowState::Leased,
-                BindingState::Leased => RowState::Expired,
-                BindingState::Quarantined if now < binding.expires_at => RowState::Quarantined,
-                BindingState::Released | BindingState::Quarantined => RowState::Released,
+                BindingState::Leased if now < binding.expires_at => LeaseRowState::Leased,
+                BindingState::Leased => LeaseRowState::Expired,
+                BindingState::Quarantined if now < binding.expires_at => LeaseRowState::Quarantined,
+                BindingState::Released | BindingState::Quarantined => LeaseRowState::Released,
             },
             client: binding.client.to_string(),
             hardware_address: binding.hardware_address.to_string(),

@@ -14,7 +14,7 @@ pub(super) const FAILED: &str = "failed: ";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Question {
-    /// Lists every binding; one [`crate::leases::Row`] per line.
+    /// Lists every binding; one [`crate::leases::LeaseRow`] per line.
     Leases,
     /// Shows the state of the server; one [`crate::status::Status`].
     Status,

@@ -7,7 +7,7 @@ use lessor_terminal::{Table, indented_table, named};
 use owo_colors::{OwoColorize, Style};
 
 use super::{AllocationStep, Explanation, PluginStep};
-use crate::{clock::written, leases::RowState};
+use crate::{clock::written, leases::LeaseRowState};
 
 /// The indentation of everything but titles.
 const MARGIN: usize = 2;
@@ -40,10 +40,10 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
     match &explanation.lease {
         Some(lease) => {
             let state = match lease.state {
-                RowState::Leased => "leased until",
-                RowState::Expired => "expired at",
-                RowState::Released => "released; ended at",
-                RowState::Quarantined => "declined; quarantined until",
+                LeaseRowState::Leased => "leased until",
+                LeaseRowState::Expired => "expired at",
+                LeaseRowState::Released => "released; ended at",
+                LeaseRowState::Quarantined => "declined; quarantined until",
             };
             let text = format!("{}, {state} {}", lease.address, lease.expires_at);
             out.line("lease on record", &text)?;

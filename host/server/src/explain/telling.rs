@@ -18,7 +18,7 @@ use super::{
     plugins::{option_steps, plugin_steps, times},
     texts::{self, microseconds},
 };
-use crate::{clock, leases::Row, recording::option_name};
+use crate::{clock, leases::LeaseRow, recording::option_name};
 
 /// Writes down what happens to a message.
 pub(super) struct Telling<'t> {
@@ -150,7 +150,7 @@ impl Witness for Telling<'_> {
             let topology = self.place.engines.topology();
             self.explanation.client = client.to_string();
             self.explanation.lease =
-                binding.map(|binding| Row::of(binding, self.place.now, topology));
+                binding.map(|binding| LeaseRow::of(binding, self.place.now, topology));
         }
         self.watch.skip();
     }
