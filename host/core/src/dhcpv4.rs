@@ -58,7 +58,7 @@ use crate::{
 };
 
 use self::{
-    case::Case,
+    case::Decider,
     family::{Bindings, Offer, View},
     plan::{Plan, address_of},
 };
@@ -368,7 +368,7 @@ impl Engine {
         preference: Preference<'_>,
     ) -> Attempt {
         self.set_own_addresses(&request.arrival.own_addresses);
-        let case = Case::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
+        let case = Decider::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
         let Some(mut case) = case else {
             return Attempt::Decided(Decision::of(Reason::UnidentifiedClient));
         };

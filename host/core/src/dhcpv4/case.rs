@@ -22,7 +22,7 @@ use super::{
 };
 
 /// One request under its terms at a point in time, and the state on which it is decided.
-pub(super) struct Case<'e, 'r> {
+pub(super) struct Decider<'e, 'r> {
     pub(super) plan: &'e Plan,
     pub(super) bindings: &'e mut Bindings,
     pub(super) now: Timestamp,
@@ -41,7 +41,7 @@ pub(super) struct Case<'e, 'r> {
     pub(super) preference: Preference<'r>,
 }
 
-impl<'e, 'r> Case<'e, 'r> {
+impl<'e, 'r> Decider<'e, 'r> {
     /// Creates the case of a request in subnet `subnet` (its position in the network). Returns
     /// `None` if the request does not identify a client.
     pub(super) fn new(

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Decision,
-    case::Case,
+    case::Decider,
     entitlement::Entitlement,
     family::{Offer, View},
     obstacle::Obstacle,
@@ -32,7 +32,7 @@ pub(super) const LOOKED_AT_MAX: usize = 64;
 /// way to another client of the same link.
 const RIPE_AFTER_SECS: u32 = 1;
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Decides a DISCOVER.
     pub(super) fn discover<W: Witness>(&mut self, witness: &mut W) -> Decision {
         if let Err(reason) = self.make_room_for_offer() {

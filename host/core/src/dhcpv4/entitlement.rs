@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    case::Case,
+    case::Decider,
     family::{Facts, Ipv4, View},
     farewell::active_lease,
     obstacle::Obstacle,
@@ -43,7 +43,7 @@ impl Entitlement<'_> {
     }
 }
 
-impl<'e> Case<'e, '_> {
+impl<'e> Decider<'e, '_> {
     /// The addresses that the client may have: the one that a policy names, otherwise the one that
     /// is reserved for it, otherwise those of the pools that its terms name, otherwise those of all
     /// open pools.

@@ -5,7 +5,7 @@
 //! the limits of its client, line and subscriber allow, so that no client can exhaust a pool. The
 //! lease ends in any case. Beyond a limit the address is free immediately, but at the end of the
 //! queue, and the client that declined it does not get it again for the length of a quarantine
-//! ([`Case::is_set_aside`]).
+//! ([`Decider::is_set_aside`]).
 //!
 //! Invariant: a message from another line than the one in the record of the lease changes nothing.
 //! Any client can send another client's key, but not the line that a relay adds. A RELEASE, which
@@ -16,12 +16,12 @@ use crate::{Binding, BindingState, Line, Reason};
 
 use super::{
     Decision,
-    case::Case,
+    case::Decider,
     family::View,
     quarantine::{Account, accounts_of},
 };
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Decides a DECLINE: another host seems to use the address, so no client gets it for a time.
     pub(super) fn decline(&mut self) -> Decision {
         if self.names_other_server() {

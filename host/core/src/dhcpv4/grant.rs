@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Decision,
-    case::Case,
+    case::Decider,
     family::{Cause, Facts, View},
     farewell::active_lease,
     obstacle::Obstacle,
@@ -22,7 +22,7 @@ use super::{
     witness::Witness,
 };
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Leases `address` to the client, in place of any lease that gives way there. This ends the
     /// client's lease of another address and the leases that its subscriber gives up for it.
     pub(super) fn acknowledge(

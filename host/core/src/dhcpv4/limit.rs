@@ -4,7 +4,7 @@
 //! The active leases of the subscriber in the network, the leases in flight to storage and open
 //! offers count. Policies name the account of a lease or offer at its ACK or OFFER; they give the
 //! limit with each request. If the account is full only because of changes in flight, the decision
-//! waits for storage ([`Case::waits_for_account`]).
+//! waits for storage ([`Decider::waits_for_account`]).
 //!
 //! Invariant: an ACK that puts a lease on an account leaves no more leases on it than the limit
 //! allows, regardless of the results of other decisions' changes: if it requires the end of a
@@ -19,7 +19,7 @@ use crate::{BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit, ledg
 
 use super::{
     Decision,
-    case::Case,
+    case::Decider,
     entitlement::Entitlement,
     family::{Records, View},
 };
@@ -41,7 +41,7 @@ struct Others<'a> {
     client_has_offer: bool,
 }
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Makes room on the account for an offer to the client. It may withdraw offers to other
     /// clients, so that there are never more offers than leases allowed; it ends no lease.
     ///
@@ -101,7 +101,7 @@ impl Case<'_, '_> {
         self.has_room(limit, &others).then_some(ended)
     }
 
-    /// The answer to a REQUEST for which [`Case::make_room`] finds no room.
+    /// The answer to a REQUEST for which [`Decider::make_room`] finds no room.
     pub(super) fn beyond_limit(&mut self) -> Decision {
         self.bindings.withdraw_offer_to(&self.client.key);
         if self.may_nak() {

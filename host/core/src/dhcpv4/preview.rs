@@ -21,7 +21,7 @@ use crate::{
 
 use super::{
     Decision, Engine,
-    case::Case,
+    case::Decider,
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     family::{Bindings, Facts, View},
     identity::{self, Client},
@@ -31,7 +31,7 @@ use super::{
 };
 
 /// The number of offers that a decision can close because it notices their end, or because they
-/// were made to the client: see [`Case::notice`].
+/// were made to the client: see [`Decider::notice`].
 const NOTICED_MAX: usize = 8;
 
 /// What would be decided about a request, and why.
@@ -92,7 +92,7 @@ impl Engine {
         terms: &Terms,
     ) -> Preview {
         let mut part = self.part(now, subnet, request, terms);
-        let case = Case::new(&self.plan, &mut part, now, subnet, request, terms);
+        let case = Decider::new(&self.plan, &mut part, now, subnet, request, terms);
         let Some(mut case) = case else { return Preview::of_nobody() };
         case.no_records_since = self.no_records_since;
         case.land_what_it_waits_for();
@@ -156,7 +156,7 @@ impl Engine {
     }
 }
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Drops the changes in flight that the decision would wait for, so that the records decide.
     /// Each step drops one, until there is nothing to wait for.
     fn land_what_it_waits_for(&mut self) {
