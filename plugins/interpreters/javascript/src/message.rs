@@ -5,7 +5,7 @@ use boa_engine::{
     parser::{Error, lexer::error::Error as LexError},
 };
 use lessor_script::{
-    Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, place, place_of, unclosed,
+    FUNCTIONS, LetterCase, OBJECTS, Object, absent_function, nearest, place, place_of, unclosed,
     unclosed_text,
 };
 
@@ -176,7 +176,7 @@ fn not_callable(callee: &str, method: Option<&Access>) -> String {
         return absent_function(callee).unwrap_or_else(|| format!("{callee} is not a function"));
     };
     if let Some(object) = object_named(target)
-        && object.properties.iter().any(|property| Case::Camel.spell(property.name) == *field)
+        && object.properties.iter().any(|property| LetterCase::Camel.spell(property.name) == *field)
     {
         return format!("{callee} is not a function: remove the parentheses");
     }
@@ -189,13 +189,13 @@ fn not_callable(callee: &str, method: Option<&Access>) -> String {
 /// Returns the message about a property that cannot be set. `statement` is the assignment, from its
 /// beginning.
 fn not_writable(name: &str, statement: &str) -> String {
-    let is_it = |spelt: &str| Case::Camel.spell(spelt) == name;
+    let is_it = |spelt: &str| LetterCase::Camel.spell(spelt) == name;
     let has_it = |object: &&&Object| object.functions.iter().any(|found| is_it(found.name));
     let mut holders = OBJECTS.iter().filter(has_it);
     let is_meant = |object: &&&Object| statement.starts_with(&format!("{}.", object.name));
     let holder = holders.clone().find(is_meant).or_else(|| holders.next());
     match holder {
-        Some(object) => object.cannot_set(Case::Camel, name),
+        Some(object) => object.cannot_set(LetterCase::Camel, name),
         None if FUNCTIONS.iter().any(|function| is_it(function.name)) => {
             format!("{name} is a function of the server: use another name")
         }
