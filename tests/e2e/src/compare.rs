@@ -17,7 +17,7 @@ mod site;
 mod table;
 
 pub use self::{
-    cases::{Case, cases},
+    cases::{ComparedCase, cases},
     servers::Kind,
     table::{CaseAnswers, in_guide, put_into_guide, rows_of_guide},
 };
@@ -28,13 +28,13 @@ pub use self::{
 /// # Panics
 /// Panics if a server does not start, or if the machine has no namespaces.
 pub fn play(
-    cases: &[Case],
+    cases: &[ComparedCase],
     kinds: &[Kind],
-    say: &(dyn Fn(Kind, &Case) + Sync),
+    say: &(dyn Fn(Kind, &ComparedCase) + Sync),
 ) -> Vec<CaseAnswers> {
     let answers: Vec<Vec<String>> = std::thread::scope(|scope| {
         let play_all = |kind: Kind| {
-            let play_one = |case: &Case| {
+            let play_one = |case: &ComparedCase| {
                 let answer = case.play(kind);
                 say(kind, case);
                 answer
@@ -46,7 +46,7 @@ pub fn play(
         let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
         joined.map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
-    let outcome = |(position, case): (usize, &Case)| CaseAnswers {
+    let outcome = |(position, case): (usize, &ComparedCase)| CaseAnswers {
         case: case.name.to_owned(),
         answers: answers.iter().filter_map(|of_server| of_server.get(position).cloned()).collect(),
     };

@@ -124,11 +124,11 @@ fn the_catalogue_is_large_and_nobody_is_sent_to_the_author() {
 const KINDS: [&str; 5] = ["rhai", "javascript", "rust", "sidecar", "configuration"];
 
 /// A file with a mistake.
-struct Case {
+struct MistakenFile {
     path: PathBuf,
 }
 
-impl Case {
+impl MistakenFile {
     fn name(&self) -> String {
         self.path.file_name().unwrap().to_str().unwrap().to_owned()
     }
@@ -215,13 +215,16 @@ fn steady(line: &str) -> String {
     words.join(" ")
 }
 
-fn in_plugin(case: &Case, place: &ConfigurationFolder, text: &[u8]) -> String {
+fn in_plugin(case: &MistakenFile, place: &ConfigurationFolder, text: &[u8]) -> String {
     let plugin = format!("plugins/{}", case.name());
     fs::write(place.path().join(&plugin), text).unwrap();
     place.explained(&plugin)
 }
 
-fn are_explained_as_agreed(kind: &str, explained: impl Fn(&Case, &ConfigurationFolder) -> String) {
+fn are_explained_as_agreed(
+    kind: &str,
+    explained: impl Fn(&MistakenFile, &ConfigurationFolder) -> String,
+) {
     if ["rhai", "javascript", "sidecar"].contains(&kind) {
         lessor_guests::interpreters().unwrap();
     }
@@ -239,12 +242,12 @@ fn are_explained_as_agreed(kind: &str, explained: impl Fn(&Case, &ConfigurationF
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
 
-fn cases(kind: &str) -> Vec<Case> {
+fn cases(kind: &str) -> Vec<MistakenFile> {
     let folder = built::checkout().join("tests/golden/mistakes").join(kind);
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = files
         .filter(|path| path.extension().is_some_and(|extension| extension != "expected"))
         .collect();
     files.sort();
-    files.into_iter().map(|path| Case { path }).collect()
+    files.into_iter().map(|path| MistakenFile { path }).collect()
 }
