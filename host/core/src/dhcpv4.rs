@@ -18,7 +18,7 @@
 //! - `plan`: the configuration of addresses, prepared for lookup.
 //! - `identity`: the client that a request comes from; `quarantine`: the accounts that a declined
 //!   address counts against.
-//! - `case`: one request with its terms; `entitlement`: the addresses that its client may have.
+//! - `decider`: one request with its terms; `entitlement`: the addresses that its client may have.
 //!   `discover`, `request`, `farewell` (DECLINE, RELEASE) and `inform` decide it; `limit` applies
 //!   the limit of its subscriber; `grant`, `reply`, `destination` and `options` build the reply.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
@@ -26,7 +26,7 @@
 //! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a
 //!   time.
 
-mod case;
+mod decider;
 mod destination;
 mod discover;
 mod entitlement;
@@ -58,7 +58,7 @@ use crate::{
 };
 
 use self::{
-    case::Decider,
+    decider::Decider,
     family::{Bindings, Offer, View},
     plan::{Plan, address_of},
 };
@@ -368,13 +368,13 @@ impl Engine {
         preference: Preference<'_>,
     ) -> Attempt {
         self.set_own_addresses(&request.arrival.own_addresses);
-        let case = Decider::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
-        let Some(mut case) = case else {
+        let decider = Decider::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
+        let Some(mut decider) = decider else {
             return Attempt::Decided(Decision::of(Reason::UnidentifiedClient));
         };
-        case.no_records_since = self.no_records_since;
-        case.preference = preference;
-        case.attempt()
+        decider.no_records_since = self.no_records_since;
+        decider.preference = preference;
+        decider.attempt()
     }
 
     /// Applies the result that storage reports for the changes of one decision: the records become

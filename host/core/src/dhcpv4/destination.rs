@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 
 use crate::{Destination, Reason, RequestKind, is_host_address};
 
-use super::case::Decider;
+use super::decider::Decider;
 
 impl Decider<'_, '_> {
     /// Why no reply to the request could reach its client; `None` if one can.

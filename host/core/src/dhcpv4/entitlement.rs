@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    case::Decider,
+    decider::Decider,
     family::{Facts, Ipv4, View},
     farewell::active_lease,
     obstacle::Obstacle,

@@ -16,7 +16,7 @@ use crate::{Binding, BindingState, Line, Reason};
 
 use super::{
     Decision,
-    case::Decider,
+    decider::Decider,
     family::View,
     quarantine::{Account, accounts_of},
 };

@@ -14,7 +14,7 @@ use crate::{
 
 use super::{
     Decision,
-    case::Decider,
+    decider::Decider,
     family::{Cause, Facts, View},
     farewell::active_lease,
     obstacle::Obstacle,

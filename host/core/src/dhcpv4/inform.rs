@@ -4,7 +4,7 @@
 
 use crate::Reason;
 
-use super::{Decision, case::Decider};
+use super::{Decision, decider::Decider};
 
 impl Decider<'_, '_> {
     /// Decides an INFORM.

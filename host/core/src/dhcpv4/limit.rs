@@ -19,7 +19,7 @@ use crate::{BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit, ledg
 
 use super::{
     Decision,
-    case::Decider,
+    decider::Decider,
     entitlement::Entitlement,
     family::{Records, View},
 };

@@ -21,7 +21,7 @@ use crate::{
 
 use super::{
     Decision, Engine,
-    case::Decider,
+    decider::Decider,
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     family::{Bindings, Facts, View},
     identity::{self, Client},
@@ -92,15 +92,15 @@ impl Engine {
         terms: &Terms,
     ) -> Preview {
         let mut part = self.part(now, subnet, request, terms);
-        let case = Decider::new(&self.plan, &mut part, now, subnet, request, terms);
-        let Some(mut case) = case else { return Preview::of_nobody() };
-        case.no_records_since = self.no_records_since;
-        case.land_what_it_waits_for();
-        case.notice();
+        let decider = Decider::new(&self.plan, &mut part, now, subnet, request, terms);
+        let Some(mut decider) = decider else { return Preview::of_nobody() };
+        decider.no_records_since = self.no_records_since;
+        decider.land_what_it_waits_for();
+        decider.notice();
         let mut candidates = Candidates(Vec::new());
-        let reservation = case.reservation.cloned();
-        let decision = case.decide(&mut candidates);
-        let option_origins = case.option_origins(&decision);
+        let reservation = decider.reservation.cloned();
+        let decision = decider.decide(&mut candidates);
+        let option_origins = decider.option_origins(&decision);
         Preview { decision, reservation, candidates: candidates.0, option_origins }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     INFINITE_SECS, OptionValue, Reason, Reply, ReplyKind, ReplyValue, option::code, relay,
 };
 
-use super::{Decision, case::Decider, options::Parameters, plan::address_of};
+use super::{Decision, decider::Decider, options::Parameters, plan::address_of};
 
 /// A message is cut to the length that one option 56 can hold.
 const MESSAGE_OCTETS_MAX: usize = 255;

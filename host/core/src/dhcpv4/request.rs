@@ -9,7 +9,7 @@ use crate::{ClientState, Reason, UnknownClients};
 
 use super::{
     Decision,
-    case::Decider,
+    decider::Decider,
     entitlement::Entitlement,
     family::View,
     obstacle::Obstacle,

@@ -1,7 +1,7 @@
-//! One request while it is decided: the client, its line, and the state that it is decided on.
+//! What decides one request: the request, its client and terms, and the state of the network.
 //!
-//! Does not decide; see `discover`, `request`, `farewell` and `inform`. Invariant: a request that
-//! depends on a change in flight is not decided.
+//! The decisions on each kind of message are in `discover`, `request`, `farewell` and `inform`.
+//! Invariant: a request that depends on a change in flight is not decided.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ use super::{
     witness::Witness,
 };
 
-/// One request under its terms at a point in time, and the state on which it is decided.
+/// Decides one request under its terms at a point in time.
 pub(super) struct Decider<'e, 'r> {
     pub(super) plan: &'e Plan,
     pub(super) bindings: &'e mut Bindings,
@@ -42,7 +42,7 @@ pub(super) struct Decider<'e, 'r> {
 }
 
 impl<'e, 'r> Decider<'e, 'r> {
-    /// Creates the case of a request in subnet `subnet` (its position in the network). Returns
+    /// Creates the decider of a request in subnet `subnet` (its position in the network). Returns
     /// `None` if the request does not identify a client.
     pub(super) fn new(
         plan: &'e Plan,
@@ -128,7 +128,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         }
     }
 
-    /// The address whose change in flight affects the decision of this case, if there is one.
+    /// The address whose change in flight affects the decision, if there is one.
     ///
     /// A message never waits for a free address, because an address is not free while a change of
     /// it is in flight. A message for another server, or one that only asks for options, does not
@@ -178,7 +178,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         named.into_iter().flatten().map(u32::from)
     }
 
-    /// Notices the end of whatever holds an address that this case concerns, so that the decision
+    /// Notices the end of whatever holds an address that the request concerns, so that the decision
     /// uses the current states of the addresses.
     pub(super) fn notice(&mut self) {
         let client_address = Some(self.request.client_address);
