@@ -19,7 +19,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_core::{
     Binding, BindingState, Change, Changes, Decision, Engine, LeaseEventKind, Reason, Timestamp,
 };
-use lessor_policy_host::{LeaseEvent, Observer as Watchers, ShadowDifference};
+use lessor_policy_host::{LeaseEvent, LeaseEventRunner, ShadowDifference};
 
 use crate::{
     clock,
@@ -49,7 +49,7 @@ pub(crate) enum Message {
     Input(Box<Event>),
     Expired { network: Arc<str>, leases: Vec<Binding> },
     ShadowDifference(Box<ShadowDifference>),
-    Watchers(Box<Watchers>),
+    LeaseEventRunner(Box<LeaseEventRunner>),
     ReopenJournal,
     Stop,
 }
@@ -75,7 +75,7 @@ impl Observer {
     pub(crate) fn start(
         journal: Option<JournalBounds>,
         counters: Arc<Counters>,
-        watchers: Watchers,
+        watchers: LeaseEventRunner,
     ) -> anyhow::Result<(Self, JoinHandle<()>)> {
         let always_wanted = journal.is_some() || tracing::enabled!(tracing::Level::DEBUG);
         let open = |bounds| Journal::open(bounds, Arc::clone(&counters));
@@ -188,9 +188,9 @@ impl Observer {
 
     /// Passes the instances of a new generation to the thread. Waits for a place in the queue, so
     /// it must not be called on the packet path.
-    pub(crate) fn policies(&self, watchers: Watchers) {
+    pub(crate) fn policies(&self, watchers: LeaseEventRunner) {
         self.wanted.store(watchers.chain().wants_lease_events(), Ordering::Relaxed);
-        let _ = self.queue.send(Message::Watchers(Box::new(watchers)));
+        let _ = self.queue.send(Message::LeaseEventRunner(Box::new(watchers)));
     }
 
     /// Reopens the journal file after log rotation.
@@ -218,7 +218,7 @@ fn tell(queue: &Sender<Message>, counters: &Counters, message: Message) {
 struct Task {
     queue: Receiver<Message>,
     journal: Option<Journal>,
-    watchers: Watchers,
+    watchers: LeaseEventRunner,
     counters: Arc<Counters>,
     sampling: Arc<Sampling>,
     /// What the journal said about events that were left out, and when.
@@ -241,7 +241,7 @@ impl Task {
                     tracing::debug!(?difference, "a shadow plugin differs");
                     self.with_journal(|journal| journal.shadow_difference(&difference));
                 }
-                Ok(Message::Watchers(mut watchers)) => {
+                Ok(Message::LeaseEventRunner(mut watchers)) => {
                     watchers.take_over(&mut self.watchers);
                     self.watchers = *watchers;
                 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lessor_config::Configuration;
-use lessor_policy_host::{Chain, Observer, Runner, Runtime, ShadowThread};
+use lessor_policy_host::{Chain, LeaseEventRunner, Runner, Runtime, ShadowThread};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::request::request;
@@ -189,7 +189,7 @@ pub(crate) struct Prepared {
     /// One runner for each worker.
     runners: Vec<Runner>,
     /// The instances of the observer.
-    watchers: Observer,
+    watchers: LeaseEventRunner,
     /// The thread of the shadows, if there are any.
     shadows: Option<ShadowThread>,
 }

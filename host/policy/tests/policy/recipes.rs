@@ -7,7 +7,9 @@ use lessor_core::{
     LeaseEventKind, LookupAnswer, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind,
     SourceRow,
 };
-use lessor_policy_host::{Chain, LeaseEvent, LookupSources, Observer, PlannedLookup, Runner, View};
+use lessor_policy_host::{
+    Chain, LeaseEvent, LeaseEventRunner, LookupSources, PlannedLookup, Runner, View,
+};
 use lessor_settings::Grants;
 use serde_json::json;
 use tempfile::TempDir;
@@ -195,7 +197,7 @@ fn scripts_of_the_guide_survive_what_clients_and_relays_may_send() {
 #[track_caller]
 fn survives(
     chain: &Arc<Chain>,
-    (runner, observer): (&mut Runner, &mut Observer),
+    (runner, observer): (&mut Runner, &mut LeaseEventRunner),
     name: &str,
     value: Option<&[u8]>,
     other: Option<&[u8]>,
