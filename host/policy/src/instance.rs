@@ -22,7 +22,7 @@ use crate::{
     fault::Fault,
     fault_advice::advised,
     hook::{Hook, HookSet},
-    host::{Draft, Encode, Guest, ReplyDraft, types},
+    host::{DraftTerms, Encode, Guest, ReplyDraft, types},
     instance_count::{Counted, InstanceCount},
     limits::{
         ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX,
@@ -205,7 +205,7 @@ impl Instance {
         hook: Hook,
         view: &View,
         earlier: &Terms,
-    ) -> Result<(Verdict, Draft), Fault> {
+    ) -> Result<(Verdict, DraftTerms), Fault> {
         let Some(Function::Decide(function)) = self.functions.of(hook) else {
             return Err(absent(hook));
         };
