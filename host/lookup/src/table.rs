@@ -20,7 +20,7 @@ use lessor_settings::{CsvSettings, JsonSettings};
 
 pub(crate) use self::file::Stamp;
 use self::{memory::Memory, record::Layout};
-use crate::{Problem, limits::KEY_OCTETS_MAX};
+use crate::{SourceProblem, limits::KEY_OCTETS_MAX};
 
 /// The rows of a file, by key.
 pub struct Table {
@@ -34,12 +34,12 @@ pub struct Table {
 
 impl Table {
     /// Reads a CSV file.
-    pub(crate) fn csv(file: &CsvSettings) -> Result<(Self, Stamp), Problem> {
+    pub(crate) fn csv(file: &CsvSettings) -> Result<(Self, Stamp), SourceProblem> {
         file::read(&file.path, |reader, sink| csv::read(reader, file, sink))
     }
 
     /// Reads a JSON file.
-    pub(crate) fn json(file: &JsonSettings) -> Result<(Self, Stamp), Problem> {
+    pub(crate) fn json(file: &JsonSettings) -> Result<(Self, Stamp), SourceProblem> {
         file::read(&file.path, |reader, sink| json::read(reader, file.key.as_deref(), sink))
     }
 

@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::question::{Failure, Question, several_rows};
 use crate::{
-    Problem, cause,
+    SourceProblem, cause,
     limits::ROW_OCTETS_MAX,
     row::{self, Fields},
     secret::Secrets,
@@ -54,21 +54,21 @@ impl Postgresql {
         settings: &PostgresqlSettings,
         limits: &RemoteLimits,
         secrets: &Secrets,
-    ) -> Result<Self, Problem> {
-        let refuse = |message: String| Problem::setting("url", &settings.url, message);
+    ) -> Result<Self, SourceProblem> {
+        let refuse = |message: String| SourceProblem::setting("url", &settings.url, message);
         let wanted = "wanted postgresql://user@host:port/database";
         let mut config = Config::from_str(&settings.url)
             .map_err(|error| refuse(format!("{error}; {wanted}")))?;
         if config.get_password().is_some() {
             let message = "it holds a password; write it to a file and set password-file";
-            return Err(Problem::setting("url", "…", message));
+            return Err(SourceProblem::setting("url", "…", message));
         }
         if config.get_hosts().is_empty() {
             return Err(refuse(format!("it names no host; {wanted}")));
         }
         if !settings.query.contains("$1") {
             let message = "it has no parameter; wanted $1 where the key goes";
-            return Err(Problem::setting("query", &settings.query, message));
+            return Err(SourceProblem::setting("query", &settings.query, message));
         }
         if let Some(password) = &secrets.main {
             config.password(password.octets());

@@ -23,7 +23,7 @@ use tokio::net::{UdpSocket, lookup_host};
 use self::packet::{Answer, Request};
 use super::question::{Failure, Question};
 use crate::{
-    Problem,
+    SourceProblem,
     secret::{Secret, Secrets},
     tls,
 };
@@ -57,27 +57,31 @@ impl Radius {
         settings: &RadiusSettings,
         limits: &RemoteLimits,
         secrets: &Secrets,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, SourceProblem> {
         let port = settings.server.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
         if port.is_none() {
             let message = "wanted host and port, as in radius.example.net:1812";
-            return Err(Problem::setting("server", &settings.server, message));
+            return Err(SourceProblem::setting("server", &settings.server, message));
         }
         if !(1..=packet::ATTRIBUTE_OCTETS_MAX).contains(&settings.nas_identifier.len()) {
             let message = "wanted 1 to 253 octets";
-            return Err(Problem::setting("nas-identifier", &settings.nas_identifier, message));
+            return Err(SourceProblem::setting(
+                "nas-identifier",
+                &settings.nas_identifier,
+                message,
+            ));
         }
         if let (Some(password), Some(path)) = (&secrets.password, &settings.password_file)
             && password.octets().len() > packet::PASSWORD_OCTETS_MAX
         {
             let found = format!("{} octets", password.octets().len());
             let wanted = "a password of at most 128 octets";
-            return Err(Problem::Secret { path: path.clone(), found, wanted });
+            return Err(SourceProblem::Secret { path: path.clone(), found, wanted });
         }
         let Some(secret) = secrets.main.clone() else {
             let path = settings.secret_file.clone();
             let (found, wanted) = ("nothing".to_owned(), "the secret, on one line");
-            return Err(Problem::Secret { path, found, wanted });
+            return Err(SourceProblem::Secret { path, found, wanted });
         };
         Ok(Self {
             server: settings.server.clone(),

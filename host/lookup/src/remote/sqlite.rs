@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use self::connection::{Asker, Identity};
 use super::question::{Failure, Question};
-use crate::{Problem, limits::COMPUTING_THREADS_MAX};
+use crate::{SourceProblem, limits::COMPUTING_THREADS_MAX};
 
 /// A database and its threads, which end with it.
 pub(crate) struct Sqlite {
@@ -44,12 +44,16 @@ struct Shared {
 
 impl Sqlite {
     /// Opens the database and checks the query.
-    pub(super) fn open(settings: &SqliteSettings, concurrency_max: usize) -> Result<Self, Problem> {
+    pub(super) fn open(
+        settings: &SqliteSettings,
+        concurrency_max: usize,
+    ) -> Result<Self, SourceProblem> {
         let SqliteSettings { path, query } = settings.clone();
         let shared = Arc::new(Shared { path, query, opened: Mutex::default() });
         let mut asker = Asker::new(Arc::clone(&shared));
-        let unusable = |error| Problem::setting("path", shared.path.display().to_string(), error);
-        Identity::of(&shared.path).map_err(Problem::unreadable(&shared.path))?;
+        let unusable =
+            |error| SourceProblem::setting("path", shared.path.display().to_string(), error);
+        Identity::of(&shared.path).map_err(SourceProblem::unreadable(&shared.path))?;
         let connection = asker.connected().map_err(|failure| unusable(failure.into_words()))?;
         check(connection, &shared.query)?;
         let warnings = plan::warnings(connection, &shared.query);
@@ -95,8 +99,8 @@ fn work(mut asker: Asker, jobs: &Receiver<Job>) {
 }
 
 /// Checks that a query reads data and has one parameter.
-fn check(connection: &Connection, query: &str) -> Result<(), Problem> {
-    let refuse = |message: String| Problem::setting("query", query, message);
+fn check(connection: &Connection, query: &str) -> Result<(), SourceProblem> {
+    let refuse = |message: String| SourceProblem::setting("query", query, message);
     let statement = connection.prepare(query).map_err(|error| refuse(error.to_string()))?;
     if !statement.readonly() || statement.column_count() == 0 {
         return Err(refuse("wanted a query that reads: SELECT … FROM … WHERE … = $1".to_owned()));
