@@ -9,7 +9,7 @@ use lessor_settings::{PluginMode, StateRules};
 use crate::{
     LookupSources, NoLookupSources, PluginError, PluginReport, PluginSource, PluginStatus, Shadows,
     background,
-    error::Problem,
+    error::PluginProblem,
     hook::{Hook, HookSet},
     plugin::Plugin,
     prepare::{Interpreters, Surroundings, prepare},
@@ -107,8 +107,8 @@ impl Chain {
                     errors.extend(found);
                     continue;
                 }
-                Ok(None) => Problem::Compile("its preparation panicked".to_owned()),
-                Err(error) => Problem::NoThread(error),
+                Ok(None) => PluginProblem::Compile("its preparation panicked".to_owned()),
+                Err(error) => PluginProblem::NoThread(error),
             };
             errors.push(PluginError { name, path, problem: Box::new(problem) });
         }

@@ -80,7 +80,7 @@ pub use belongings::{
 pub use cache::user_cache;
 pub use chain::Chain;
 pub use compiler::{COMPILE_COMMAND, CompileLimits, CompilerSettings, compile_child};
-pub use error::{CompileLimit, PluginError, Problem, RuntimeError};
+pub use error::{CompileLimit, PluginError, PluginProblem, RuntimeError};
 pub use fault::FaultKind;
 pub use health::{LastFault, Offender, OffenderStatus, Suspension};
 pub use hook::Hook;

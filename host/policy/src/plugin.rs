@@ -11,7 +11,7 @@ use lessor_settings::{Capability, FailurePolicy, PluginMode, StateRules};
 
 use crate::{
     FaultKind, LastFault, LookupSources, PluginReport, PluginSource,
-    error::{PluginError, Problem},
+    error::{PluginError, PluginProblem},
     fault::Fault,
     health::{Consequence, Culprit, Health, clock_in},
     hook::HookSet,
@@ -141,7 +141,7 @@ impl Plugin {
         let recipe = Arc::new(recipe);
         let health = Arc::new(self.health.rehearsed());
         let keeper = Keeper::new(&self.name, &recipe)
-            .map_err(|error| self.error(Problem::NoThread(error)))?;
+            .map_err(|error| self.error(PluginProblem::NoThread(error)))?;
         let first = Instance::new(&recipe).map_err(|problem| self.error(problem))?;
         Ok(Self {
             name: Arc::clone(&self.name),
@@ -284,7 +284,7 @@ impl Plugin {
         (self.on_failure == FailurePolicy::Drop).then(|| format!("plugin {}: {kind}", self.name))
     }
 
-    fn error(&self, problem: Problem) -> PluginError {
+    fn error(&self, problem: PluginProblem) -> PluginError {
         PluginError {
             name: self.name.to_string(),
             path: self.report.path.clone(),

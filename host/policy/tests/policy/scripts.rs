@@ -12,8 +12,8 @@ use lessor_core::{
     LeaseEventKind, LookupAnswer, OptionValue, RequestKind, SourceRow, SubscriberLimit, Verdict,
 };
 use lessor_policy_host::{
-    Chain, FaultKind, Hook, LeaseEvent, LookupSources, Metric, PlannedLookup, PluginSource,
-    Problem, Runner, Runtime, RuntimeSettings, View, limits::SCRIPT_OCTETS_MAX,
+    Chain, FaultKind, Hook, LeaseEvent, LookupSources, Metric, PlannedLookup, PluginProblem,
+    PluginSource, Runner, Runtime, RuntimeSettings, View, limits::SCRIPT_OCTETS_MAX,
 };
 use lessor_settings::{Grants, PluginLimits};
 use serde_json::{Value, json};
@@ -345,7 +345,7 @@ fn files_that_are_no_scripts_or_no_interpreters_are_told_apart() {
     let direct = plugin("10-rhai", &RHAI.interpreter, &json!({}));
     assert!(problem(direct).contains("is an interpreter, not a policy"));
     let errors = inspect(&RHAI.interpreter).unwrap_err();
-    assert!(matches!(*errors[0].problem, Problem::IsInterpreter), "{}", errors[0]);
+    assert!(matches!(*errors[0].problem, PluginProblem::IsInterpreter), "{}", errors[0]);
     let source = script();
     fs::write(&source.path, b"fn decide(request, terms) {}\n// \xff").unwrap();
     assert!(problem(source).contains("line 2 has an octet that is not UTF-8"));
