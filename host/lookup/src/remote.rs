@@ -161,11 +161,11 @@ impl Remote {
         // A separate task, because the first caller may stop waiting while the others still wait.
         let remote = Arc::clone(self);
         tokio::spawn(async move {
-            let mut seat = Seat { remote, key, has_landed: false };
-            let answer = seat.remote.fly(&seat.key).await;
-            seat.has_landed = true;
+            let mut query = PendingQuery { remote, key, has_landed: false };
+            let answer = query.remote.fly(&query.key).await;
+            query.has_landed = true;
             // The answer is in the cache now, where later callers find it.
-            drop(seat);
+            drop(query);
             landing.send_replace(Some(answer));
         });
         Ok(flight)
@@ -314,13 +314,13 @@ impl Drop for Probe {
 
 /// Lists a key as being queried until its query ends. A query that ends without any result counts
 /// as failed, because a trial must not last forever.
-struct Seat {
+struct PendingQuery {
     remote: Arc<Remote>,
     key: Arc<str>,
     has_landed: bool,
 }
 
-impl Drop for Seat {
+impl Drop for PendingQuery {
     fn drop(&mut self) {
         if !self.has_landed {
             self.remote.back_off.given_up(&self.key);
