@@ -194,7 +194,7 @@ impl Chain {
     }
 
     /// Creates a chain of the same plugins that is called without consequences. Its instances,
-    /// counters, fault records and a copy of the state are separate, so this chain is not affected.
+    /// counters, health and a copy of the state are separate, so this chain is not affected.
     /// A plugin that is suspended now is suspended there for the same time; no other plugin will
     /// be. Each call may take `patience` times its deadline. Shadows are left out.
     ///

@@ -1,4 +1,4 @@
-//! Plugins: one link of a chain, ready to be instantiated, with its health record.
+//! Plugins: one link of a chain, ready to be instantiated, with its health.
 
 use std::{
     collections::BTreeMap,
@@ -87,7 +87,7 @@ impl Plugin {
         })
     }
 
-    /// Creates the same plugin for the next chain, with a separate record and the same instances.
+    /// Creates the same plugin for the next chain, with a separate health and the same instances.
     /// Returns `None` if new instances would differ: because the plugin has changed, or because it
     /// may have read tables when it was configured that have changed since.
     pub(crate) fn kept(
@@ -131,7 +131,7 @@ impl Plugin {
         self.recipe.lookup_sources.set(&self.lookup_sources);
     }
 
-    /// Creates the same plugin with its own instances, thread and record, and `patience` times the
+    /// Creates the same plugin with its own instances, thread and health, and `patience` times the
     /// deadline.
     pub(crate) fn rehearsed(&self, patience: u64) -> Result<Self, PluginError> {
         let mut recipe = Recipe::clone(&self.recipe);
@@ -174,8 +174,8 @@ impl Plugin {
         self.keeper.make_now(&self.recipe)
     }
 
-    /// Records a fault and its cost in processor time, and logs the consequences.
-    pub(crate) fn record(
+    /// Notes a fault and its cost in processor time, and logs the consequences.
+    pub(crate) fn note_fault(
         &self,
         health: &Arc<Health>,
         fault: Fault,
