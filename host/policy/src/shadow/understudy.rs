@@ -10,7 +10,7 @@ use lessor_core::{LookupAnswer, Reply, RequestKind, Terms, Verdict};
 
 use super::{
     Difference, DifferenceKind, ShadowSample, compare,
-    record::{Finding, Shadow},
+    results::{Finding, Shadow},
 };
 use crate::{
     Chain, EditOutcome, Encode, FaultKind, Lookup, Plan, PlannedLookup, PolicyOutcome, TraceEntry,
