@@ -3,7 +3,7 @@
 //! 8949).
 //!
 //! Does not know where records are; see [`crate::log`]. Invariant: servers of different releases
-//! can read each other's records. Changes of [`Record`] follow these rules:
+//! can read each other's records. Changes of [`EncodedBinding`] follow these rules:
 //!
 //! - The meaning and type of an index never change, and a retired index is never used again.
 //! - A new field is an `Option` with the next free index. An older server keeps fields that it does
@@ -32,7 +32,7 @@ const NULL: u8 = 0xf6;
 
 #[derive(Encode, Decode)]
 #[cbor(array)]
-struct Record<'a> {
+struct EncodedBinding<'a> {
     #[n(0)]
     revision: u64,
     /// 0 leased, 1 released, 2 quarantined.
@@ -96,7 +96,7 @@ pub(crate) fn encode(binding: &Binding, value: &mut Vec<u8>) {
         ClientKey::Line(line) => (Some(<&ByteSlice>::from(line.octets())), None),
         ClientKey::LineAndHardware(both) => (None, Some(<&ByteSlice>::from(both.0.octets()))),
     };
-    let record = Record {
+    let record = EncodedBinding {
         revision: binding.revision,
         state: match binding.state {
             BindingState::Leased => 0,
@@ -181,7 +181,7 @@ pub(crate) fn strange_key(key: &[u8]) -> StoreError {
 
 fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Binding, String> {
     let mut decoder = minicbor::Decoder::new(octets);
-    let record: Record<'_> = decoder.decode().map_err(|error| error.to_string())?;
+    let record: EncodedBinding<'_> = decoder.decode().map_err(|error| error.to_string())?;
     if decoder.position() != octets.len() {
         return Err(format!(
             "{} octets follow the end of the record",
@@ -213,7 +213,7 @@ fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Binding, String> {
     })
 }
 
-fn client_of(record: &Record<'_>) -> Result<ClientKey, String> {
+fn client_of(record: &EncodedBinding<'_>) -> Result<ClientKey, String> {
     let line = |octets: &[u8]| {
         Line::from_octets(octets).ok_or_else(|| "the line of its client is invalid".to_owned())
     };
