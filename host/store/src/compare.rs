@@ -9,7 +9,7 @@ use lessor_core::{Answer, Binding, Change, Changes};
 use rustc_hash::FxHashMap;
 
 /// The contents of storage.
-pub(crate) trait Records {
+pub(crate) trait StoredBindings {
     type Error;
 
     /// The revision of the record of `address`, or 0 if there is none.
@@ -29,7 +29,7 @@ pub(crate) struct Compared<'a> {
 
 /// Compares the changes of every decision with the records that they would replace: those in
 /// storage, or those of an earlier decision in the batch.
-pub(crate) fn batch<'a, R: Records>(
+pub(crate) fn batch<'a, R: StoredBindings>(
     batch: &'a [Changes],
     records: &R,
 ) -> Result<Compared<'a>, R::Error> {

@@ -231,7 +231,7 @@ impl Key for Ipv4Addr {
     }
 }
 
-impl compare::Records for Table<Ipv4Addr> {
+impl compare::StoredBindings for Table<Ipv4Addr> {
     type Error = StoreError;
 
     fn revision(&self, address: Ipv4Addr) -> Result<u64, StoreError> {

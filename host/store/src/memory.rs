@@ -56,7 +56,7 @@ impl Store for MemoryStore {
     }
 }
 
-impl compare::Records for Bindings {
+impl compare::StoredBindings for Bindings {
     type Error = std::convert::Infallible;
 
     fn revision(&self, address: Ipv4Addr) -> Result<u64, Self::Error> {
