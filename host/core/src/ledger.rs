@@ -38,7 +38,7 @@ mod table;
 mod families;
 
 pub(crate) use self::{
-    bindings::{Bindings, KnownHolder, Records, Scope},
+    bindings::{Bindings, KnownHolder, ResourcesOfHolder, Scope},
     family::{BindingRecord, Family, FreeSet, Holder, Layout, PAGE_SIZE, Resource, Source, Tenure},
     octets::{OctetReader, Octets, put_part},
     open_offers::Contested,

@@ -21,7 +21,7 @@ use super::{
     Decision,
     decider::Decider,
     entitlement::Entitlement,
-    family::{Records, View},
+    family::{AddressesOfClient, View},
 };
 
 /// The maximum number of leases that end for one ACK. A subscriber that exceeds its limit by more
@@ -32,7 +32,7 @@ pub(super) const ENDED_FOR_ONE_MAX: usize = 64;
 struct Others<'a> {
     account: &'a Account<u32>,
     /// Addresses that do not count: those of the client, and the one that it is given.
-    not_counted: Records,
+    not_counted: AddressesOfClient,
     leases: usize,
     /// Leases in flight to storage that are not among `leases`.
     grants: usize,
@@ -180,7 +180,7 @@ impl Decider<'_, '_> {
             let active = self.bindings.slot(address).and_then(View::active);
             active.is_some_and(|record| record.subscriber() == Some(&limit.name))
         };
-        let mut not_counted: Records = self.bindings.records_of(self.client.on_record());
+        let mut not_counted: AddressesOfClient = self.bindings.records_of(self.client.on_record());
         let client_has_lease = not_counted.iter().any(|own| is_on_account(*own));
         not_counted.extend(granted.filter(|granted| !not_counted.contains(granted)));
         let leases = not_counted.iter().filter(|address| is_on_account(**address)).count();

@@ -80,7 +80,7 @@ pub(crate) struct Usage {
 }
 
 /// The resources whose records belong to one holder.
-pub(crate) type Records<F> = SmallVec<[<F as Family>::Resource; RECORDS_OF_HOLDER_MAX]>;
+pub(crate) type ResourcesOfHolder<F> = SmallVec<[<F as Family>::Resource; RECORDS_OF_HOLDER_MAX]>;
 
 impl<F: Family> Bindings<F> {
     /// Creates bindings without any record or claim.
