@@ -65,7 +65,7 @@ use self::{
 
 pub use self::{
     identity::SeenElsewhere,
-    listing::{Listing, Records},
+    listing::{BindingCopies, Listing},
     obstacle::Obstacle,
     preview::{OptionOrigin, Preview},
     reconfigure::Remembered,

@@ -35,8 +35,8 @@ mod time;
 pub use binding::{Answer, Binding, BindingState, Change, Changes, UnknownFields};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
-    Attempt, Candidate, Decision, Engine, Holding, Listing, Obstacle, OpenOffer, OptionOrigin,
-    PoolUsage, Preference, Preview, Records, Remembered, Rule, SeenElsewhere, Wait,
+    Attempt, BindingCopies, Candidate, Decision, Engine, Holding, Listing, Obstacle, OpenOffer,
+    OptionOrigin, PoolUsage, Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};

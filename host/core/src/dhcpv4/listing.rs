@@ -22,7 +22,7 @@ pub struct Listing {
 
 /// Copies of bindings.
 #[derive(Clone, Debug)]
-pub struct Records(Vec<(u32, Record<Ipv4>)>);
+pub struct BindingCopies(Vec<(u32, Record<Ipv4>)>);
 
 impl Engine {
     /// Every address that has a record, an offer or a change in flight, in order.
@@ -48,14 +48,14 @@ impl Engine {
 
     /// Every record as it will be if all changes in flight are committed: for a replay, in which
     /// storage answers immediately.
-    pub fn records_if_made(&self) -> Records {
+    pub fn copies_if_made(&self) -> BindingCopies {
         let views = self.bindings.slots();
         let records = views.filter_map(|view| Some((view.resource(), view.record_if_made()?)));
-        Records(records.collect())
+        BindingCopies(records.collect())
     }
 }
 
-impl Records {
+impl BindingCopies {
     /// The bindings, in order of address.
     pub fn bindings(&self) -> impl Iterator<Item = Binding> {
         self.0.iter().map(|(address, record)| record.binding(*address))

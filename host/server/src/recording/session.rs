@@ -14,7 +14,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use lessor_core::{ClientKeyKind, Engine, Records, Request, Timestamp, readable};
+use lessor_core::{BindingCopies, ClientKeyKind, Engine, Request, Timestamp, readable};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -126,17 +126,17 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
     // All locks are held, so the inputs that follow were decided after these bindings.
     let (bindings, offers) = engines.with_all(|engines| {
         let now = clock::now();
-        let (mut bindings, mut offers): (Vec<Records>, Vec<_>) = (Vec::new(), Vec::new());
+        let (mut bindings, mut offers): (Vec<BindingCopies>, Vec<_>) = (Vec::new(), Vec::new());
         for engine in engines {
             take_back_all(shared, now, engine);
             // Changes in flight are not recorded; in a replay, storage answers at once.
-            bindings.push(engine.records_if_made());
+            bindings.push(engine.copies_if_made());
             offers.extend(engine.offers());
         }
         switch_on();
         (bindings, offers)
     });
-    lines.extend(bindings.iter().flat_map(Records::bindings).map(Line::Binding));
+    lines.extend(bindings.iter().flat_map(BindingCopies::bindings).map(Line::Binding));
     lines.extend(offers.into_iter().map(Line::Offer));
     lines
 }
