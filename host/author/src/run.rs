@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     ReadPlugin, option_text,
-    outcome::{Call, Failure, PolicyOutcome},
+    outcome::{Call, CaseOutcome, Failure},
     output::{Tone, toned, written},
     request,
     workbench::{PluginFile, Refused, Workbench, read_case},
@@ -85,12 +85,7 @@ pub(crate) fn run(arguments: &RunArguments, read_plugin: ReadPlugin) -> anyhow::
     Ok(if outcome.failure.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn print(
-    out: &mut impl Write,
-    plugin: &str,
-    case: &Case,
-    outcome: &PolicyOutcome,
-) -> io::Result<()> {
+fn print(out: &mut impl Write, plugin: &str, case: &Case, outcome: &CaseOutcome) -> io::Result<()> {
     if outcome.calls.is_empty() {
         let hook = match case.request.event {
             Some(_) => Hook::OnLease,

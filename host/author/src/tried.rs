@@ -14,7 +14,7 @@ use lessor_policy_host::{
 use lessor_stages::{Asked, Located, Policies};
 
 use crate::{
-    outcome::{Call, OptionEffects, PolicyOutcome, octets},
+    outcome::{Call, CaseOutcome, OptionEffects, octets},
     request,
     workbench::{Prepared, Refused},
 };
@@ -22,9 +22,9 @@ use crate::{
 impl Prepared {
     /// Runs the plugin on the request: lookups, decision and reply, or the lease event if the case
     /// has one.
-    pub(crate) fn attempt(&mut self, described: &CaseRequest) -> Result<PolicyOutcome, Refused> {
+    pub(crate) fn attempt(&mut self, described: &CaseRequest) -> Result<CaseOutcome, Refused> {
         let view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
-        let mut outcome = PolicyOutcome::default();
+        let mut outcome = CaseOutcome::default();
         if described.event.is_some() {
             self.tell(described, &view, &mut outcome)?;
         } else if let Some(asked) = self.ask(described, view, &mut outcome) {
@@ -39,7 +39,7 @@ impl Prepared {
         &mut self,
         described: &CaseRequest,
         view: View,
-        outcome: &mut PolicyOutcome,
+        outcome: &mut CaseOutcome,
     ) -> Option<Asked> {
         let located = Located::new(view, None);
         let mut tried = Tried { prepared: self, described, outcome };
@@ -59,7 +59,7 @@ impl Prepared {
     }
 
     /// Has the plugin edit the reply that the server would send.
-    fn edit(&mut self, described: &CaseRequest, asked: Asked, outcome: &mut PolicyOutcome) {
+    fn edit(&mut self, described: &CaseRequest, asked: Asked, outcome: &mut CaseOutcome) {
         let is_answered = asked.terms().verdict == Verdict::Proceed;
         if !is_answered || !self.has(Hook::ReplyOptions) {
             return;
@@ -75,7 +75,7 @@ impl Prepared {
         &mut self,
         described: &CaseRequest,
         view: &View,
-        outcome: &mut PolicyOutcome,
+        outcome: &mut CaseOutcome,
     ) -> Result<(), Refused> {
         if !self.has(Hook::OnLease) {
             return Ok(());
@@ -95,7 +95,7 @@ impl Prepared {
 struct Tried<'t> {
     prepared: &'t mut Prepared,
     described: &'t CaseRequest,
-    outcome: &'t mut PolicyOutcome,
+    outcome: &'t mut CaseOutcome,
 }
 
 impl Tried<'_> {

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     ReadPlugin, log,
-    outcome::{Failure, PolicyOutcome, advice},
+    outcome::{CaseOutcome, Failure, advice},
     output::colour_on_stderr,
 };
 
@@ -108,7 +108,7 @@ impl Workbench {
     }
 
     /// Runs a fresh copy of the plugin on the case's request.
-    pub(crate) fn attempt(&self, case: &Case) -> Result<PolicyOutcome, Refused> {
+    pub(crate) fn attempt(&self, case: &Case) -> Result<CaseOutcome, Refused> {
         log::take();
         let mut outcome = self.prepare(case)?.attempt(&case.request)?;
         outcome.effects.log = Some(log::take());
@@ -152,7 +152,7 @@ impl Prepared {
         &self,
         hook: Hook,
         fault: Option<FaultKind>,
-        outcome: &mut PolicyOutcome,
+        outcome: &mut CaseOutcome,
     ) {
         let Some(kind) = fault else { return };
         // The first failure is the one that the author has to look at.
