@@ -8,8 +8,8 @@ use std::time::Instant;
 use lessor_config::{CaseRequest, PlannedName};
 use lessor_core::{LookupAnswer, Reply, RequestKind, Verdict};
 use lessor_policy_host::{
-    EditOutcome, Hook, Lookup, Plan, PlannedLookup, PolicyOutcome, Runner, Setting, TraceEntry,
-    View,
+    AnsweredLookup, EditOutcome, Hook, Plan, PlannedLookup, PolicyOutcome, Runner, Setting,
+    TraceEntry, View,
 };
 use lessor_stages::{Asked, Located, Policies};
 
@@ -115,7 +115,7 @@ impl Tried<'_> {
     }
 
     /// The case's answers to lookups.
-    fn answers(&mut self, planned: Vec<PlannedLookup>) -> Vec<Lookup> {
+    fn answers(&mut self, planned: Vec<PlannedLookup>) -> Vec<AnsweredLookup> {
         let outcome = &mut *self.outcome;
         let answered = planned.into_iter().map(|planned| {
             outcome.effects.lookups.push(PlannedName {

@@ -98,4 +98,4 @@ pub use shadow::{
 pub use source::{PluginReport, PluginSource};
 pub use status::PluginStatus;
 pub use trace::{EditOutcome, Plan, PolicyOutcome, Setting, TraceEntry};
-pub use view::{Absent, LeaseEvent, Lookup, Lookups, PlannedLookup, View};
+pub use view::{Absent, AnsweredLookup, LeaseEvent, Lookups, PlannedLookup, View};

@@ -32,7 +32,7 @@ pub struct View {
 }
 
 /// The answers to the lookups for one request, by plugin.
-pub type Lookups = Arc<[Lookup]>;
+pub type Lookups = Arc<[AnsweredLookup]>;
 
 /// The names of plugins that count as absent for one request.
 pub type Absent = Arc<[Arc<str>]>;
@@ -54,7 +54,7 @@ pub struct PlannedLookup {
 /// One lookup that a plugin planned, with its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Lookup {
+pub struct AnsweredLookup {
     /// The plugin.
     pub plugin: Arc<str>,
     /// The name that the plugin reads the answer under.
@@ -69,9 +69,9 @@ pub struct Lookup {
 
 impl PlannedLookup {
     /// Adds the answer of the source.
-    pub fn answered(self, answer: LookupAnswer) -> Lookup {
+    pub fn answered(self, answer: LookupAnswer) -> AnsweredLookup {
         let Self { plugin, name, source, key } = self;
-        Lookup { plugin, name, source, key, answer }
+        AnsweredLookup { plugin, name, source, key, answer }
     }
 }
 
@@ -101,7 +101,8 @@ impl View {
 
     /// The answer to the lookup that `plugin` planned under `name`.
     pub(crate) fn lookup(&self, plugin: &str, name: &str) -> Option<&LookupAnswer> {
-        let is_meant = |lookup: &&Lookup| *lookup.plugin == *plugin && *lookup.name == *name;
+        let is_meant =
+            |lookup: &&AnsweredLookup| *lookup.plugin == *plugin && *lookup.name == *name;
         self.lookups.iter().rev().find(is_meant).map(|lookup| &lookup.answer)
     }
 

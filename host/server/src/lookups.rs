@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use lessor_core::{LookupAnswer, SourceRow};
 use lessor_lookup::{SourceError, Sources};
-use lessor_policy_host::{Lookup, LookupSources, PlannedLookup};
+use lessor_policy_host::{AnsweredLookup, LookupSources, PlannedLookup};
 use lessor_settings::{LookupFailure, SourceSettings};
 
 /// The sources of one generation, and how requests are handled when one of them fails.
@@ -46,7 +46,10 @@ impl LookupSet {
     }
 
     /// Returns what is known at once, and what must be queried.
-    pub(crate) fn known(&self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
+    pub(crate) fn known(
+        &self,
+        planned: Vec<PlannedLookup>,
+    ) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
         if self.is_mute {
             return (Vec::new(), planned);
         }
@@ -64,7 +67,10 @@ impl LookupSet {
     ///
     /// # Errors
     /// If there is no runtime to wait on.
-    pub(crate) fn look_up(&self, planned: Vec<PlannedLookup>) -> anyhow::Result<Vec<Lookup>> {
+    pub(crate) fn look_up(
+        &self,
+        planned: Vec<PlannedLookup>,
+    ) -> anyhow::Result<Vec<AnsweredLookup>> {
         let (mut lookups, unknown) = self.known(planned);
         if unknown.is_empty() {
             return Ok(lookups);
@@ -86,10 +92,14 @@ impl LookupSet {
     }
 
     /// Returns the recorded answers, and those from files; no other source is queried.
-    pub(crate) fn replay(&self, planned: Vec<PlannedLookup>, recorded: &[Lookup]) -> Vec<Lookup> {
+    pub(crate) fn replay(
+        &self,
+        planned: Vec<PlannedLookup>,
+        recorded: &[AnsweredLookup],
+    ) -> Vec<AnsweredLookup> {
         let answer = |lookup: PlannedLookup| {
             let is_same =
-                |other: &&Lookup| other.source == lookup.source && other.key == lookup.key;
+                |other: &&AnsweredLookup| other.source == lookup.source && other.key == lookup.key;
             let answer = match recorded.iter().find(is_same) {
                 Some(recorded) => recorded.answer.clone(),
                 None => {
@@ -106,7 +116,7 @@ impl LookupSet {
     }
 
     /// Returns why a request must not be decided: a source that it needs has failed.
-    pub(crate) fn missing(&self, lookups: &[Lookup]) -> Option<String> {
+    pub(crate) fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String> {
         lookups.iter().find_map(|lookup| match &lookup.answer {
             LookupAnswer::Unavailable(why) if self.needed.contains(&*lookup.source) => {
                 Some(why.clone())

@@ -15,7 +15,7 @@ use lessor_core::{
     Arrival, Binding, Destination, OpenOffer, Reason, Reply, ReplyKind, Terms, Timestamp, Verdict,
     option::shown_name,
 };
-use lessor_policy_host::{Lookup, TraceEntry};
+use lessor_policy_host::{AnsweredLookup, TraceEntry};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
@@ -115,7 +115,7 @@ pub(crate) struct Input {
     pub(crate) binding: Option<Binding>,
     /// The lookups for its plugins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) lookups: Vec<Lookup>,
+    pub(crate) lookups: Vec<AnsweredLookup>,
     pub(crate) decision: Decided,
 }
 

@@ -22,7 +22,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use lessor_config::{Configuration, PluginSettings};
 use lessor_core::{ClientKey, ClientKeyKind, Reason, Request, Timestamp};
-use lessor_policy_host::{Lookup, Runtime};
+use lessor_policy_host::{AnsweredLookup, Runtime};
 use lessor_stages::Moment;
 
 use self::{
@@ -105,7 +105,7 @@ enum Happening {
     Input {
         at: Moment,
         datagram: Datagram,
-        lookups: Vec<Lookup>,
+        lookups: Vec<AnsweredLookup>,
         recorded: Option<Box<Decided>>,
     },
     Reclaim {

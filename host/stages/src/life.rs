@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lessor_core::{Arrival, Binding, Reason, Request, Terms};
-use lessor_policy_host::{Lookup, TraceEntry, View};
+use lessor_policy_host::{AnsweredLookup, TraceEntry, View};
 use lessor_wire::Header;
 
 use crate::{
@@ -92,7 +92,7 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
     pub fn answered(
         &mut self,
         planned: Planned,
-        answers: Vec<Lookup>,
+        answers: Vec<AnsweredLookup>,
     ) -> Result<Next<E::Wait>, Ended<Reached>> {
         let Informed { located } = planned.answer(answers, self.witness);
         let located = self.refreshed(located)?;

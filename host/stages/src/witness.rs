@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 use lessor_core::{
     Binding, ClientKey, Decision, Engine, LocatedBy, Location, Network, Reply, Request,
 };
-use lessor_policy_host::{EditOutcome, Lookup, Plan, PolicyOutcome, View};
+use lessor_policy_host::{AnsweredLookup, EditOutcome, Plan, PolicyOutcome, View};
 
 /// Where a request belongs.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ pub trait Witness {
     }
 
     /// Every lookup has an answer. Not called if there was nothing to plan.
-    fn informed(&mut self, lookups: &[Lookup]) {
+    fn informed(&mut self, lookups: &[AnsweredLookup]) {
         let _ = lookups;
     }
 

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use lessor_core::{LeaseEventKind, LookupAnswer, Reply, ReplyKind, RequestKind, SourceRow};
 use lessor_policy_host::{
-    Chain, DifferenceKind, LeaseEvent, Lookup, LookupSources, PluginSource, PolicyOutcome, Runner,
-    SampledReply, ShadowDifference, ShadowRunner, ShadowSample, ShadowStatus, View,
+    AnsweredLookup, Chain, DifferenceKind, LeaseEvent, LookupSources, PluginSource, PolicyOutcome,
+    Runner, SampledReply, ShadowDifference, ShadowRunner, ShadowSample, ShadowStatus, View,
     limits::{DIFFERENCE_EXAMPLES_MAX, WAITING_SAMPLES_MAX},
 };
 use lessor_settings::{FailurePolicy, PluginMode};
@@ -286,7 +286,7 @@ fn compared_planner(plan: [&str; 3]) -> (String, ShadowStatus) {
     let chain = runtime().chain_with_sources(sources, Arc::new(Sources)).unwrap();
     let mut shadows = chain.shadow_runner().unwrap().unwrap();
     assert!(!chain.has_lookups_for(RequestKind::Discover), "nobody waits for a shadow's lookups");
-    let answered = Lookup {
+    let answered = AnsweredLookup {
         plugin: "10-live".into(),
         name: "whatever".into(),
         source: "remote".into(),

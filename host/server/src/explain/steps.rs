@@ -7,7 +7,7 @@ use std::{convert::Infallible, net::Ipv4Addr};
 
 use anyhow::{anyhow, bail};
 use lessor_core::{Engine, NetworkId, Preview, Reason, Request, Topology};
-use lessor_policy_host::{Lookup, PlannedLookup};
+use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 use lessor_stages::{
     Ended, Environment, Life, Moment, Next, Question, Reached, Retired, Ruling, Witness,
 };
@@ -89,7 +89,7 @@ impl Environment for Previewing<'_> {
         self.failure = Some(anyhow!("a reload is in progress; try again"));
     }
 
-    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
         let answers = self.place.generation.lookups.look_up(planned);
         let answers = answers.unwrap_or_else(|error| {
             self.failure = Some(error);
@@ -98,7 +98,7 @@ impl Environment for Previewing<'_> {
         (answers, Vec::new())
     }
 
-    fn missing(&self, lookups: &[Lookup]) -> Option<String> {
+    fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String> {
         self.place.generation.lookups.missing(lookups)
     }
 

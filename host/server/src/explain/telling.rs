@@ -10,7 +10,9 @@ use lessor_core::{
     Binding, ClientKey, Decision, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms,
     Verdict,
 };
-use lessor_policy_host::{Chain, EditOutcome, Hook, Lookup, Plan, PolicyOutcome, TraceEntry, View};
+use lessor_policy_host::{
+    AnsweredLookup, Chain, EditOutcome, Hook, Plan, PolicyOutcome, TraceEntry, View,
+};
 use lessor_stages::{Found, Witness};
 
 use super::{
@@ -161,7 +163,7 @@ impl Witness for Telling<'_> {
         self.watch.skip();
     }
 
-    fn informed(&mut self, lookups: &[Lookup]) {
+    fn informed(&mut self, lookups: &[AnsweredLookup]) {
         self.watch.lap("look up");
         self.explanation.lookups = lookups.iter().map(texts::lookup_step).collect();
         self.watch.skip();

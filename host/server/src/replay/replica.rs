@@ -16,7 +16,7 @@ use lessor_core::{
     Answer, Binding, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
 };
 use lessor_net::Received;
-use lessor_policy_host::{Lookup, Runner};
+use lessor_policy_host::{AnsweredLookup, Runner};
 use lessor_stages::{Moment, Planned};
 
 use crate::{
@@ -120,7 +120,7 @@ impl Replica {
         &mut self,
         Moment { at, clock_offset_ms }: Moment,
         datagram: &Datagram,
-        lookups: &[Lookup],
+        lookups: &[AnsweredLookup],
         recorded: Option<&Decided>,
     ) -> Replayed {
         let Self { held, counters, sequence, server_identifier, spoken_for, unanswered } = self;
@@ -212,13 +212,14 @@ impl Replica {
 fn answered(
     mut exchange: Exchange<Planned>,
     held: &Held,
-    recorded: &[Lookup],
+    recorded: &[AnsweredLookup],
     unanswered: &mut u64,
-) -> (Exchange<Planned>, Vec<Lookup>) {
+) -> (Exchange<Planned>, Vec<AnsweredLookup>) {
     let planned = exchange.stage.take_unanswered();
     let answers = held.generation.lookups.replay(planned, recorded);
-    let is_missing = |answer: &&Lookup| {
-        let is_same = |other: &Lookup| other.source == answer.source && other.key == answer.key;
+    let is_missing = |answer: &&AnsweredLookup| {
+        let is_same =
+            |other: &AnsweredLookup| other.source == answer.source && other.key == answer.key;
         matches!(answer.answer, LookupAnswer::Unavailable(_)) && !recorded.iter().any(is_same)
     };
     *unanswered += answers.iter().filter(is_missing).count() as u64;
