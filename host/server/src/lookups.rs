@@ -9,7 +9,7 @@ use lessor_settings::{LookupFailure, SourceSettings};
 
 /// The sources of one generation, and how requests are handled when one of them fails.
 #[derive(Clone, Default)]
-pub(crate) struct LookupSet {
+pub(crate) struct GenerationSources {
     sources: Arc<Sources>,
     /// The sources without whose answer no request is decided.
     needed: Arc<HashSet<String>>,
@@ -17,7 +17,7 @@ pub(crate) struct LookupSet {
     is_mute: bool,
 }
 
-impl LookupSet {
+impl GenerationSources {
     /// Opens the sources; those that did not change are taken from `old`.
     ///
     /// # Errors
@@ -126,7 +126,7 @@ impl LookupSet {
     }
 }
 
-impl LookupSources for LookupSet {
+impl LookupSources for GenerationSources {
     fn has_source(&self, name: &str) -> bool {
         self.sources.contains(name)
     }

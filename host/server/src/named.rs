@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use lessor_config::Configuration;
 use lessor_policy_host::{Chain, Named, NamedKind};
 
-use crate::lookups::LookupSet;
+use crate::lookups::GenerationSources;
 
 /// The names that the configuration has.
 struct Known<'a> {
@@ -22,7 +22,7 @@ struct Known<'a> {
 /// place.
 pub(crate) fn unknown(
     configuration: &Configuration,
-    lookups: &LookupSet,
+    lookups: &GenerationSources,
     chain: &Chain,
 ) -> Vec<String> {
     let networks = configuration.topology.networks();
@@ -50,7 +50,11 @@ pub(crate) fn unknown(
 }
 
 /// Logs such names as warnings, in a server that continues to serve.
-pub(crate) fn log_unknown(configuration: &Configuration, lookups: &LookupSet, chain: &Chain) {
+pub(crate) fn log_unknown(
+    configuration: &Configuration,
+    lookups: &GenerationSources,
+    chain: &Chain,
+) {
     for line in unknown(configuration, lookups, chain) {
         tracing::warn!("{line}");
     }

@@ -22,7 +22,7 @@ use crate::{
     generation::{self, Generation, Parts, Refusal},
     holds::Holds,
     last_accepted::{self, Fallback, Inputs},
-    lookups::LookupSet,
+    lookups::GenerationSources,
     memory, named, patience,
     serving::{Probation, Serving},
     shadow_journal,
@@ -122,7 +122,7 @@ impl Reloader {
     /// Creates instances of a chain for every thread that needs one.
     pub(crate) fn prepare(
         &self,
-        lookups: LookupSet,
+        lookups: GenerationSources,
         chain: Arc<Chain>,
     ) -> Result<Prepared, Refusal> {
         // Workers and observer already have the instances of plugins that did not change.
@@ -184,7 +184,7 @@ struct Built {
 
 /// The parts of a generation that are made before the swap.
 pub(crate) struct Prepared {
-    lookups: LookupSet,
+    lookups: GenerationSources,
     chain: Arc<Chain>,
     /// One runner for each worker.
     runners: Vec<Runner>,

@@ -20,7 +20,7 @@ use crate::{
     generation::Generation,
     heard::Heard,
     held::{Engines, Held},
-    lookups::LookupSet,
+    lookups::GenerationSources,
     observer::Observer,
     recording::Recorder,
     shards::Shards,
@@ -58,7 +58,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     let runtime = Runtime::new(RuntimeSettings::default()).unwrap();
     let chain = runtime.chain(Vec::new()).unwrap();
     let engines = Arc::new(ArcSwap::from_pointee(Shards::new(topology(prefixes), 7)));
-    let lookups = LookupSet::default();
+    let lookups = GenerationSources::default();
     let generation =
         Arc::new(Generation { number: 1, since: NOW, lookups, chain, rolled_back_from: None });
     let counters = Arc::new(Counters::new());

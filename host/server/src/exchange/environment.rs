@@ -9,7 +9,7 @@ use lessor_stages::{Environment, Question, Retired, Ruling, Witness};
 use super::Pipeline;
 use crate::{
     held::Engines,
-    lookups::LookupSet,
+    lookups::GenerationSources,
     ticket::Ticket,
     waiting::{Unwanted, Waiting},
 };
@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct Surroundings<'e, 's> {
     pub(super) pipeline: &'e Pipeline<'s>,
     pub(super) engines: &'e mut Engines,
-    pub(super) lookups: &'e LookupSet,
+    pub(super) lookups: &'e GenerationSources,
 }
 
 impl Environment for Surroundings<'_, '_> {
