@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use lessor_core::{LookupAnswer, SourceRow};
 use lessor_lookup::{SourceError, Sources};
 use lessor_policy_host::{AnsweredLookup, LookupSources, PlannedLookup};
-use lessor_settings::{LookupFailure, SourceSettings};
+use lessor_settings::{OnSourceFailure, SourceSettings};
 
 /// The sources of one generation, and how requests are handled when one of them fails.
 #[derive(Clone, Default)]
@@ -23,7 +23,7 @@ impl GenerationSources {
     /// # Errors
     /// With every mistake in any of them.
     pub(crate) fn open(settings: &[SourceSettings], old: &Self) -> Result<Self, Vec<SourceError>> {
-        let needed = settings.iter().filter(|source| source.on_failure == LookupFailure::Drop);
+        let needed = settings.iter().filter(|source| source.on_failure == OnSourceFailure::Drop);
         let needed = needed.map(|source| source.name.clone()).collect();
         let (sources, needed) = (old.sources.reload(settings)?, Arc::new(needed));
         Ok(Self { sources, needed, is_mute: false })

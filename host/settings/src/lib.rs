@@ -16,7 +16,7 @@ mod store;
 pub use capability::{Capability, Grants};
 pub use plugin::{FailurePolicy, PluginLimits, PluginMode};
 pub use source::{
-    CsvSettings, HttpSettings, JsonSettings, LookupFailure, PostgresqlSettings, RadiusSettings,
+    CsvSettings, HttpSettings, JsonSettings, OnSourceFailure, PostgresqlSettings, RadiusSettings,
     RemoteLimits, SourceKind, SourceSettings, SqliteSettings,
 };
 pub use state::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX, StateRules, WhenFull};
