@@ -11,6 +11,7 @@
 //! - The decisions: [`Engine`], in `dhcpv4`. The bindings: `ledger`, which knows no protocol.
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod binding;
 mod client;

@@ -6,6 +6,7 @@
 //! range, and needs no conversion on its way.
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod capability;
 mod plugin;
