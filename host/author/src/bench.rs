@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::{
     ReadPlugin,
-    outcome::{Failure, Outcome},
+    outcome::{CaseOutcome, Failure},
     output::{counted, size, table},
     request,
     workbench::{PluginFile, Prepared, Refused, Workbench, read_case},
@@ -190,14 +190,14 @@ impl Samples {
 fn measure_hooks(
     prepared: &mut Prepared,
     case: &Case,
-    outcome: &Outcome,
+    outcome: &CaseOutcome,
     samples: &Samples,
 ) -> Result<Vec<HookReport>, Refused> {
     let described = &case.request;
     let view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
     let asked = match described.event {
         Some(_) => None,
-        None => prepared.ask(described, view.clone(), &mut Outcome::default()),
+        None => prepared.ask(described, view.clone(), &mut CaseOutcome::default()),
     };
     let nothing = Terms::default();
     let (view, terms) = match &asked {

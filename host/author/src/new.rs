@@ -50,7 +50,8 @@ pub enum Language {
     /// Rust, built with cargo
     Rust,
     /// JavaScript, compiled to a component by componentize-js
-    Javascript,
+    #[value(name = "javascript")]
+    JavascriptComponent,
     /// TypeScript, compiled to a component by componentize-js
     Typescript,
     /// Python, compiled to a component by componentize-py
@@ -60,7 +61,8 @@ pub enum Language {
     /// A script in Rhai, which needs no build
     Rhai,
     /// A script in JavaScript, which needs no build
-    Js,
+    #[value(name = "js")]
+    JavascriptScript,
 }
 
 impl Language {
@@ -68,12 +70,12 @@ impl Language {
     const fn template(self) -> &'static str {
         match self {
             Self::Rust => "rust",
-            Self::Javascript => "javascript",
+            Self::JavascriptComponent => "javascript-component",
             Self::Typescript => "typescript",
             Self::Python => "python",
             Self::C => "c",
             Self::Rhai => "rhai",
-            Self::Js => "js",
+            Self::JavascriptScript => "javascript-script",
         }
     }
 }
@@ -140,7 +142,7 @@ fn project(name: &str, language: Language, sdk: &Sdk) -> Vec<(PathBuf, Vec<u8>)>
                 *text = manifest.replace(VENDORED, &dependency).into_bytes();
             }
         }
-        (Language::Javascript | Language::Typescript | Language::Python, _) => {
+        (Language::JavascriptComponent | Language::Typescript | Language::Python, _) => {
             let sdk = match language {
                 Language::Python => "sdk-python/",
                 _ => "sdk-javascript/",
@@ -149,7 +151,7 @@ fn project(name: &str, language: Language, sdk: &Sdk) -> Vec<(PathBuf, Vec<u8>)>
             files.extend(under(sdk).filter(is_source).map(at("")));
         }
         (Language::C, _) => files.extend(under("sdk-c/").filter(is_source).map(at("sdk"))),
-        (Language::Rhai | Language::Js, _) => {}
+        (Language::Rhai | Language::JavascriptScript, _) => {}
     }
     files.sort();
     files

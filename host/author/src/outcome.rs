@@ -17,7 +17,7 @@ use crate::option_text::{self, list, quoted};
 
 /// The result of a policy for one request.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Outcome {
+pub(crate) struct CaseOutcome {
     /// The calls that were made, in order.
     pub(crate) calls: Vec<Call>,
     /// The effects of the policy.

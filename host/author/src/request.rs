@@ -9,8 +9,8 @@ use std::{
 use anyhow::Context;
 use lessor_config::{CaseLease, CaseRequest};
 use lessor_core::{
-    AfterDataLoss, Arrival, ClientKey, ClientKeyKind, Destination, Lease, LeaseEventKind,
-    LeaseState, LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind,
+    AfterDataLoss, Arrival, Binding, BindingState, ClientKey, ClientKeyKind, Destination,
+    LeaseEventKind, LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind,
     ReplyValue, Request, RequestKind, Subnet, Terms, Timestamp, UnknownClients,
 };
 use lessor_policy_host::{LeaseEvent, View};
@@ -54,14 +54,14 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         "the request identifies nobody; give it a hardware-address or a client-identifier",
     )?;
     let record = |lease| record(lease, described.time, &request, &client);
-    let lease = described.lease.as_ref().map(|lease| Arc::new(record(lease)));
+    let binding = described.lease.as_ref().map(|lease| Arc::new(record(lease)));
     Ok(View {
         client,
         request: Arc::new(request),
         now: described.time,
         network: Arc::new(network),
         subnet: 0,
-        lease,
+        binding,
         lookups: Arc::default(),
         absent: Arc::default(),
         final_by: None,
@@ -89,7 +89,7 @@ pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Opti
     let your_address = given
         .your_address
         .or(terms.address)
-        .or(view.lease.as_ref().map(|lease| lease.address))
+        .or(view.binding.as_ref().map(|binding| binding.address))
         .or(view.request.requested_address)
         .unwrap_or_else(|| host(described, 100));
     let mut options: Vec<(u8, ReplyValue)> =
@@ -116,15 +116,15 @@ pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Opti
 pub(crate) fn event(described: &CaseRequest, view: &View) -> LeaseEvent {
     LeaseEvent {
         kind: described.event.unwrap_or(LeaseEventKind::Granted),
-        lease: event_lease(described, view),
+        binding: event_lease(described, view),
         network_name: Arc::clone(&view.network.name),
         now: view.now,
     }
 }
 
 /// The lease on record, or else a lease for the requested address.
-fn event_lease(described: &CaseRequest, view: &View) -> Arc<Lease> {
-    view.lease.clone().unwrap_or_else(|| {
+fn event_lease(described: &CaseRequest, view: &View) -> Arc<Binding> {
+    view.binding.clone().unwrap_or_else(|| {
         let address = view.request.requested_address.unwrap_or_else(|| host(described, 100));
         let relay_sub_options = described.relay_sub_options.clone();
         let lease = CaseLease { address, ends_in_secs: LEASE_TIME.default_secs, relay_sub_options };
@@ -171,13 +171,13 @@ fn relay_information(sub_options: &[(u8, Box<[u8]>)]) -> Option<RelayInformation
     Some(RelayInformation::from_sub_options(sub_options)).filter(|found| !found.octets().is_empty())
 }
 
-fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientKey) -> Lease {
+fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientKey) -> Binding {
     let began_at = Timestamp::from_unix_ms(now.unix_ms().saturating_sub(LEASE_AGE_SECS * 1_000));
-    Lease {
+    Binding {
         address: lease.address,
         client: client.clone(),
         hardware_address: request.hardware_address,
-        state: LeaseState::Leased,
+        state: BindingState::Leased,
         began_at,
         changed_at: began_at,
         expires_at: now.after_secs(lease.ends_in_secs),

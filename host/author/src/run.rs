@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     ReadPlugin, option_text,
-    outcome::{Call, Failure, Outcome},
+    outcome::{Call, CaseOutcome, Failure},
     output::{Tone, toned, written},
     request,
     workbench::{PluginFile, Refused, Workbench, read_case},
@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &RunArguments, read_plugin: ReadPlugin) -> anyhow::
     Ok(if outcome.failure.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn print(out: &mut impl Write, plugin: &str, case: &Case, outcome: &Outcome) -> io::Result<()> {
+fn print(out: &mut impl Write, plugin: &str, case: &Case, outcome: &CaseOutcome) -> io::Result<()> {
     if outcome.calls.is_empty() {
         let hook = match case.request.event {
             Some(_) => Hook::OnLease,
@@ -150,9 +150,9 @@ fn print_request(out: &mut impl Write, view: &lessor_policy_host::View) -> io::R
             option_text::value(code, octets),
         )?;
     }
-    if let Some(lease) = &view.lease {
-        let state = if lease.is_active(view.now) { "runs" } else { "has ended" };
-        line("lease on record", format!("{} {state}", lease.address))?;
+    if let Some(binding) = &view.binding {
+        let state = if binding.is_active(view.now) { "runs" } else { "has ended" };
+        line("lease on record", format!("{} {state}", binding.address))?;
     }
     Ok(())
 }

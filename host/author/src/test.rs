@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     ReadPlugin, cases,
-    outcome::{Difference, Effects, Outcome},
+    outcome::{CaseOutcome, Difference, Effects},
     output::{Tone, colour_on_stderr, counted, table, toned},
     workbench::{PluginFile, Refused, Workbench},
 };
@@ -38,7 +38,7 @@ pub(crate) struct TestArguments {
 struct Tried {
     name: String,
     path: PathBuf,
-    result: Result<Outcome, Refused>,
+    result: Result<CaseOutcome, Refused>,
     differences: Vec<Difference>,
     was_updated: bool,
 }
@@ -140,7 +140,7 @@ fn attempt(workbench: &Workbench, name: String, path: PathBuf, update: bool) -> 
 }
 
 /// Writes the effects of the policy into the case if they differ. Returns whether they did.
-fn rewrite(path: &Path, case: &Case, outcome: &Outcome) -> anyhow::Result<bool> {
+fn rewrite(path: &Path, case: &Case, outcome: &CaseOutcome) -> anyhow::Result<bool> {
     let mut effects = outcome.effects.clone();
     let expected = case.expectation.as_ref().map(Effects::from);
     if expected.as_ref().is_some_and(|expected| expected.differences(&effects).is_empty()) {

@@ -8,13 +8,13 @@ use std::time::Instant;
 use lessor_config::{CaseRequest, PlannedName};
 use lessor_core::{LookupAnswer, Reply, RequestKind, Verdict};
 use lessor_policy_host::{
-    EditOutcome, Hook, Lookup, Plan, PlannedLookup, PolicyOutcome, Runner, Setting, TraceEntry,
-    View,
+    AnsweredLookup, EditOutcome, Hook, Plan, PlannedLookup, PolicyOutcome, Runner, Setting,
+    TraceEntry, View,
 };
 use lessor_stages::{Asked, Located, Policies};
 
 use crate::{
-    outcome::{Call, OptionEffects, Outcome, octets},
+    outcome::{Call, CaseOutcome, OptionEffects, octets},
     request,
     workbench::{Prepared, Refused},
 };
@@ -22,9 +22,9 @@ use crate::{
 impl Prepared {
     /// Runs the plugin on the request: lookups, decision and reply, or the lease event if the case
     /// has one.
-    pub(crate) fn attempt(&mut self, described: &CaseRequest) -> Result<Outcome, Refused> {
+    pub(crate) fn attempt(&mut self, described: &CaseRequest) -> Result<CaseOutcome, Refused> {
         let view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
-        let mut outcome = Outcome::default();
+        let mut outcome = CaseOutcome::default();
         if described.event.is_some() {
             self.tell(described, &view, &mut outcome)?;
         } else if let Some(asked) = self.ask(described, view, &mut outcome) {
@@ -39,7 +39,7 @@ impl Prepared {
         &mut self,
         described: &CaseRequest,
         view: View,
-        outcome: &mut Outcome,
+        outcome: &mut CaseOutcome,
     ) -> Option<Asked> {
         let located = Located::new(view, None);
         let mut tried = Tried { prepared: self, described, outcome };
@@ -59,7 +59,7 @@ impl Prepared {
     }
 
     /// Has the plugin edit the reply that the server would send.
-    fn edit(&mut self, described: &CaseRequest, asked: Asked, outcome: &mut Outcome) {
+    fn edit(&mut self, described: &CaseRequest, asked: Asked, outcome: &mut CaseOutcome) {
         let is_answered = asked.terms().verdict == Verdict::Proceed;
         if !is_answered || !self.has(Hook::ReplyOptions) {
             return;
@@ -75,7 +75,7 @@ impl Prepared {
         &mut self,
         described: &CaseRequest,
         view: &View,
-        outcome: &mut Outcome,
+        outcome: &mut CaseOutcome,
     ) -> Result<(), Refused> {
         if !self.has(Hook::OnLease) {
             return Ok(());
@@ -95,7 +95,7 @@ impl Prepared {
 struct Tried<'t> {
     prepared: &'t mut Prepared,
     described: &'t CaseRequest,
-    outcome: &'t mut Outcome,
+    outcome: &'t mut CaseOutcome,
 }
 
 impl Tried<'_> {
@@ -115,7 +115,7 @@ impl Tried<'_> {
     }
 
     /// The case's answers to lookups.
-    fn answers(&mut self, planned: Vec<PlannedLookup>) -> Vec<Lookup> {
+    fn answers(&mut self, planned: Vec<PlannedLookup>) -> Vec<AnsweredLookup> {
         let outcome = &mut *self.outcome;
         let answered = planned.into_iter().map(|planned| {
             outcome.effects.lookups.push(PlannedName {
@@ -146,7 +146,7 @@ impl Policies for Tried<'_> {
         true
     }
 
-    fn wants_lease_of(&self, _: RequestKind) -> bool {
+    fn wants_binding_of(&self, _: RequestKind) -> bool {
         true
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use lessor_config::{Case, CaseRequest};
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_policy_host::{
     Chain, FaultKind, Hook, LookupSources, PluginError, PluginReport, PluginSource, Runner,
     Runtime, RuntimeSettings, user_cache,
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{
     ReadPlugin, log,
-    outcome::{Failure, Outcome, advice},
+    outcome::{CaseOutcome, Failure, advice},
     output::colour_on_stderr,
 };
 
@@ -108,7 +108,7 @@ impl Workbench {
     }
 
     /// Runs a fresh copy of the plugin on the case's request.
-    pub(crate) fn attempt(&self, case: &Case) -> Result<Outcome, Refused> {
+    pub(crate) fn attempt(&self, case: &Case) -> Result<CaseOutcome, Refused> {
         log::take();
         let mut outcome = self.prepare(case)?.attempt(&case.request)?;
         outcome.effects.log = Some(log::take());
@@ -148,7 +148,12 @@ impl Prepared {
     }
 
     /// Notes that a call failed, and waits for the replacement of the instance.
-    pub(crate) fn note_fault(&self, hook: Hook, fault: Option<FaultKind>, outcome: &mut Outcome) {
+    pub(crate) fn note_fault(
+        &self,
+        hook: Hook,
+        fault: Option<FaultKind>,
+        outcome: &mut CaseOutcome,
+    ) {
         let Some(kind) = fault else { return };
         // The first failure is the one that the author has to look at.
         outcome.effects.fault.get_or_insert_with(|| kind.name().to_owned());
@@ -180,7 +185,7 @@ impl Prepared {
 }
 
 /// The rows of tables in a case.
-struct Tables(Vec<(Arc<str>, Arc<str>, Row)>);
+struct Tables(Vec<(Arc<str>, Arc<str>, SourceRow)>);
 
 impl Tables {
     fn of(described: &CaseRequest) -> Self {
@@ -194,7 +199,7 @@ impl LookupSources for Tables {
         true
     }
 
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>> {
         let mut of_source = self.0.iter().filter(|(name, _, _)| **name == *source).peekable();
         of_source.peek()?;
         Some(of_source.find(|(_, found, _)| **found == *key).map(|(_, _, row)| row.clone()))

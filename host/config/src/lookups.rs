@@ -4,7 +4,7 @@
 use std::{collections::HashMap, path::Path, time::Duration};
 
 use lessor_settings::{
-    CsvSettings, HttpSettings, JsonSettings, LookupFailure, PostgresqlSettings, RadiusSettings,
+    CsvSettings, HttpSettings, JsonSettings, OnSourceFailure, PostgresqlSettings, RadiusSettings,
     RemoteLimits, SourceKind, SourceSettings, SqliteSettings,
 };
 
@@ -79,7 +79,7 @@ pub(crate) fn read(value: Option<&Value>, base: &Path) -> Vec<SourceSettings> {
             );
         }
         let kind = kind(&table, base);
-        let failures = [("proceed", LookupFailure::Proceed), ("drop", LookupFailure::Drop)];
+        let failures = [("proceed", OnSourceFailure::Proceed), ("drop", OnSourceFailure::Drop)];
         let on_failure = table.get("on-failure").and_then(|value| value.choice(&failures));
         if let (Some((name, _)), Some(kind)) = (named, kind) {
             let on_failure = on_failure.unwrap_or_default();

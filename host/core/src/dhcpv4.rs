@@ -4,7 +4,7 @@
 //! are arguments; replies, changes and reasons are results. The same arguments in the same order
 //! give the same results.
 //!
-//! Its lease records are those that storage is known to hold. A decision that changes a record
+//! Its bindings are those that storage is known to hold. A decision that changes a record
 //! leaves it as it is until storage has answered, and a decision that depends on such a record
 //! waits.
 //!
@@ -18,15 +18,15 @@
 //! - `plan`: the configuration of addresses, prepared for lookup.
 //! - `identity`: the client that a request comes from; `quarantine`: the accounts that a declined
 //!   address counts against.
-//! - `case`: one request with its terms; `entitlement`: the addresses that its client may have.
+//! - `decider`: one request with its terms; `entitlement`: the addresses that its client may have.
 //!   `discover`, `request`, `farewell` (DECLINE, RELEASE) and `inform` decide it; `limit` applies
 //!   the limit of its subscriber; `grant`, `reply`, `destination` and `options` build the reply.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
-//! - `reconfigure`: a new configuration with the same leases; `listing`: every lease, a few at a
+//! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a
 //!   time.
 
-mod case;
+mod decider;
 mod destination;
 mod discover;
 mod entitlement;
@@ -52,20 +52,20 @@ use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AfterDataLoss, Answer, Change, Changes, ClientKey, Lease, Network, Origin, OwnAddresses,
+    AfterDataLoss, Answer, Binding, Change, Changes, ClientKey, Network, Origin, OwnAddresses,
     Reason, RelayInformation, Reply, Request, Terms, Timestamp, keyed_hash::KeyedState,
     ledger::Standing,
 };
 
 use self::{
-    case::Case,
+    decider::Decider,
     family::{Bindings, Offer, View},
     plan::{Plan, address_of},
 };
 
 pub use self::{
     identity::SeenElsewhere,
-    listing::{Listing, Records},
+    listing::{BindingCopies, Listing},
     obstacle::Obstacle,
     preview::{OptionOrigin, Preview},
     reconfigure::Remembered,
@@ -192,7 +192,7 @@ impl Decision {
 }
 
 impl Engine {
-    /// Creates an engine for `network` without any lease. `hash_seed` makes the order of hash
+    /// Creates an engine for `network` without any binding. `hash_seed` makes the order of hash
     /// tables unpredictable to senders of requests; the same seed replays exactly.
     pub fn new(network: Arc<Network>, hash_seed: u64) -> Self {
         let hasher = KeyedState::with_seed(hash_seed);
@@ -205,16 +205,16 @@ impl Engine {
         }
     }
 
-    /// Restores a lease from storage, at start, before any request. Leases may come in any order;
-    /// one outside the network's subnets is skipped.
-    pub fn restore(&mut self, now: Timestamp, lease: impl Into<Arc<Lease>>) {
-        let lease = lease.into();
-        if self.plan.spans(u32::from(lease.address)) {
-            self.bindings.learn(now, &lease);
+    /// Restores a binding from storage, at start, before any request. Bindings may come in any
+    /// order; one outside the network's subnets is skipped.
+    pub fn restore(&mut self, now: Timestamp, binding: impl Into<Arc<Binding>>) {
+        let binding = binding.into();
+        if self.plan.spans(u32::from(binding.address)) {
+            self.bindings.learn(now, &binding);
         }
     }
 
-    /// Restores an open offer, after the leases. An offer of an address outside the network's
+    /// Restores an open offer, after the bindings. An offer of an address outside the network's
     /// subnets is skipped.
     pub fn restore_offer(&mut self, offer: OpenOffer) {
         let OpenOffer { address, client, subscriber, origin, expires_at } = offer;
@@ -261,9 +261,9 @@ impl Engine {
         self.plan.network()
     }
 
-    /// The lease record of a client, active or not, which a policy may see before it decides.
-    pub fn lease_of(&self, client: &ClientKey) -> Option<Lease> {
-        self.bindings.current_of(&self.bindings.look_up(client.clone()))?.lease()
+    /// The current binding of a client, active or not, which a policy may see before it decides.
+    pub fn binding_of(&self, client: &ClientKey) -> Option<Binding> {
+        self.bindings.current_of(&self.bindings.look_up(client.clone()))?.binding()
     }
 
     /// The client that sent a request, according to the client key of the network, or `None` if the
@@ -273,15 +273,15 @@ impl Engine {
             .map(|client| client.key.holder().clone())
     }
 
-    /// The lease record of the client that sent a request, active or not.
-    pub fn lease_for(&self, request: &Request) -> Option<Lease> {
+    /// The current binding of the client that sent a request, active or not.
+    pub fn binding_for(&self, request: &Request) -> Option<Binding> {
         let client = identity::client_of(&self.plan, &self.bindings, request)?;
-        self.bindings.current_of(client.on_record())?.lease()
+        self.bindings.current_of(client.on_record())?.binding()
     }
 
-    /// The lease record of an address, active or not.
-    pub fn lease_at(&self, address: Ipv4Addr) -> Option<Lease> {
-        self.bindings.slot(u32::from(address))?.lease()
+    /// The binding of an address, active or not.
+    pub fn binding_at(&self, address: Ipv4Addr) -> Option<Binding> {
+        self.bindings.slot(u32::from(address))?.binding()
     }
 
     /// The holder of an address, as far as ends have been noticed; `None` if no subnet of the
@@ -290,7 +290,7 @@ impl Engine {
         let address = u32::from(address);
         self.plan.subnet_of(address)?;
         let view = self.bindings.slot(address);
-        let leased = view.filter(|view| view.active().is_some()).and_then(View::lease);
+        let leased = view.filter(|view| view.active().is_some()).and_then(View::binding);
         Some(match (leased, view.and_then(View::claimant)) {
             (Some(lease), _) => Holding::Leased(lease.client),
             (None, Some(client)) => Holding::Offered(client.clone()),
@@ -311,10 +311,10 @@ impl Engine {
         identity::relay_information_of(&self.plan, &self.bindings, request)
     }
 
-    /// Every lease record, in order of address. A server that must not pause uses
+    /// Every binding, in order of address. A server that must not pause uses
     /// [`Engine::listing`] instead.
-    pub fn leases(&self) -> impl Iterator<Item = Lease> {
-        self.bindings.slots().filter_map(View::lease)
+    pub fn bindings(&self) -> impl Iterator<Item = Binding> {
+        self.bindings.slots().filter_map(View::binding)
     }
 
     /// Every open offer, in order of address.
@@ -345,7 +345,7 @@ impl Engine {
     /// Decides one request of a client in subnet `subnet` (its position in the network) under
     /// `terms`, unless it depends on a change that storage has not answered yet.
     ///
-    /// The time that it takes does not depend on the number of leases, and the decision does not
+    /// The time that it takes does not depend on the number of bindings, and the decision does not
     /// depend on calls of [`Engine::reclaim`].
     pub fn decide(
         &mut self,
@@ -368,13 +368,13 @@ impl Engine {
         preference: Preference<'_>,
     ) -> Attempt {
         self.set_own_addresses(&request.arrival.own_addresses);
-        let case = Case::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
-        let Some(mut case) = case else {
+        let decider = Decider::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
+        let Some(mut decider) = decider else {
             return Attempt::Decided(Decision::of(Reason::UnidentifiedClient));
         };
-        case.no_records_since = self.no_records_since;
-        case.preference = preference;
-        case.attempt()
+        decider.no_records_since = self.no_records_since;
+        decider.preference = preference;
+        decider.attempt()
     }
 
     /// Applies the result that storage reports for the changes of one decision: the records become
@@ -389,17 +389,17 @@ impl Engine {
         self.bindings.settle(now, changes, answer);
     }
 
-    /// Adopts a record that another server wrote. A record that is not newer than the known record
-    /// of its address is ignored.
-    pub fn learn(&mut self, now: Timestamp, record: Arc<Lease>) {
-        if self.plan.spans(u32::from(record.address)) {
-            self.bindings.learn(now, &record);
+    /// Adopts a binding that another server wrote. One that is not newer than the known binding of
+    /// its address is ignored.
+    pub fn learn(&mut self, now: Timestamp, binding: Arc<Binding>) {
+        if self.plan.spans(u32::from(binding.address)) {
+            self.bindings.learn(now, &binding);
         }
     }
 
     /// Returns at most `limit` leases whose end was noticed and that were not returned before. A
     /// later [`Engine::reclaim`] does not return them again.
-    pub fn take_expired(&mut self, limit: usize) -> Vec<Lease> {
+    pub fn take_expired(&mut self, limit: usize) -> Vec<Binding> {
         self.bindings.take_unreported(limit)
     }
 
@@ -413,7 +413,7 @@ impl Engine {
     /// Reclaims what has ended by `now`, page by page, until at least `limit` ends were noticed,
     /// and returns at most `limit` expired leases, including those whose end a decision noticed.
     /// Call it again while [`Engine::next_deadline`] is not in the future.
-    pub fn reclaim(&mut self, now: Timestamp, limit: usize) -> Vec<Lease> {
+    pub fn reclaim(&mut self, now: Timestamp, limit: usize) -> Vec<Binding> {
         self.bindings.notice_due(now, limit);
         self.bindings.take_unreported(limit)
     }

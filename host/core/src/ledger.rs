@@ -38,8 +38,8 @@ mod table;
 mod families;
 
 pub(crate) use self::{
-    bindings::{Bindings, KnownHolder, Records, Scope},
-    family::{Family, FreeSet, Holder, Layout, LeaseRecord, PAGE_SIZE, Place, Source, Tenure},
+    bindings::{Bindings, KnownHolder, ResourcesOfHolder, Scope},
+    family::{BindingRecord, Family, FreeSet, Holder, Layout, PAGE_SIZE, Resource, Source, Tenure},
     octets::{OctetReader, Octets, put_part},
     open_offers::Contested,
     pool::Standing,

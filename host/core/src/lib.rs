@@ -7,17 +7,18 @@
 //! - Types of the protocol: [`Request`], [`Reply`], [`ReceivedOptions`], [`OptionValue`],
 //!   [`RelayInformation`], [`HardwareAddress`], [`Origin`].
 //! - Types of the server: [`Network`] with its subnets, pools and reservations, [`Topology`],
-//!   [`Lease`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
+//!   [`Binding`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
 //! - The decisions: [`Engine`], in `dhcpv4`. The bindings: `ledger`, which knows no protocol.
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
+mod binding;
 mod client;
 mod dhcpv4;
 mod hardware_address;
 mod keyed_hash;
 mod kinds;
-mod lease;
 mod ledger;
 mod lookup;
 mod network;
@@ -32,15 +33,15 @@ mod request;
 mod terms;
 mod time;
 
+pub use binding::{Answer, Binding, BindingState, Change, Changes, UnknownFields};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
-    Attempt, Candidate, Decision, Engine, Holding, Listing, Obstacle, OpenOffer, OptionOrigin,
-    PoolUsage, Preference, Preview, Records, Remembered, Rule, SeenElsewhere, Wait,
+    Attempt, BindingCopies, Candidate, Decision, Engine, Holding, Listing, Obstacle, OpenOffer,
+    OptionOrigin, PoolUsage, Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
-pub use lease::{Answer, Change, Changes, Lease, LeaseState, UnknownFields};
-pub use lookup::{LookupAnswer, Row};
+pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{
     AfterDataLoss, Bounds, LeaseTime, LocatedBy, Location, Network, NetworkId, OffersMax,
     OptionSet, Pool, QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError,

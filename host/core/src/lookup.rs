@@ -16,7 +16,7 @@ pub enum LookupAnswer {
     /// The source has a row for the key.
     Found {
         /// The row.
-        row: Row,
+        row: SourceRow,
         /// Whether the row is older than it should be, because the source does not answer.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         is_stale: bool,
@@ -31,9 +31,9 @@ pub enum LookupAnswer {
 /// A row of a source: text fields by name, in the order of the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Row(Arc<[(Arc<str>, Box<str>)]>);
+pub struct SourceRow(Arc<[(Arc<str>, Box<str>)]>);
 
-impl Row {
+impl SourceRow {
     /// The value of a field; `None` if the row has no such field, or the field is empty.
     pub fn field(&self, name: &str) -> Option<&str> {
         let found = self.fields().find(|(field, _)| *field == name);
@@ -46,7 +46,7 @@ impl Row {
     }
 }
 
-impl FromIterator<(Arc<str>, Box<str>)> for Row {
+impl FromIterator<(Arc<str>, Box<str>)> for SourceRow {
     fn from_iter<I: IntoIterator<Item = (Arc<str>, Box<str>)>>(fields: I) -> Self {
         Self(fields.into_iter().collect())
     }
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_row_gives_its_fields_and_nothing_for_empty_ones() {
-        let row: Row = [("plan", "fast"), ("address", "")]
+        let row: SourceRow = [("plan", "fast"), ("address", "")]
             .map(|(name, value)| (Arc::from(name), Box::from(value)))
             .into_iter()
             .collect();

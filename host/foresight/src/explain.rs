@@ -66,7 +66,7 @@ pub struct Explanation {
     /// The client key, or a description of the client while its network is not known.
     pub client: String,
     /// The client's lease on record.
-    pub lease: Option<leases::Row>,
+    pub lease: Option<leases::LeaseRow>,
     /// What was looked up for policies.
     pub lookups: Vec<LookupStep>,
     /// What each plugin did, in order.
@@ -206,7 +206,7 @@ pub enum Answer {
 }
 
 /// What an explanation is based on.
-struct Place<'p> {
+struct Basis<'p> {
     generation: &'p Generation,
     engines: &'p Shards,
     server: &'p ServerSettings,
@@ -222,7 +222,7 @@ struct Place<'p> {
 /// Explains what would happen to a client of a running server.
 pub fn answer(reloader: &Reloader, subject: &Subject) -> Answer {
     reloader.between_reloads(|generation, engines| {
-        let place = Place {
+        let place = Basis {
             generation,
             engines,
             server: reloader.settings(),
@@ -236,7 +236,7 @@ pub fn answer(reloader: &Reloader, subject: &Subject) -> Answer {
     })
 }
 
-impl Place<'_> {
+impl Basis<'_> {
     fn answer(&self, subject: &Subject) -> Answer {
         match self.explain(subject) {
             Ok(explanation) => Answer::Explained(Box::new(explanation)),
@@ -266,7 +266,7 @@ pub fn offline(
     let own_addresses = host.links().own_addresses().clone();
     let server = &configuration.server;
     let own_sockets = &OwnSockets::new(&server.listen, &server.interfaces, &host);
-    let place = Place {
+    let place = Basis {
         generation: &generation,
         engines: &engines,
         server,

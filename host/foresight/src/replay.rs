@@ -17,9 +17,9 @@ use anyhow::bail;
 use lessor_config::Configuration;
 use lessor_core::{ClientKey, ClientKeyKind, Reason, Request, Timestamp};
 use lessor_generation::Parts;
-use lessor_policy_host::Lookup;
+use lessor_policy_host::AnsweredLookup;
 use lessor_recording::{Datagram, Decided, Recording, Step};
-use lessor_serving::replica::{Outcome, Replica, State};
+use lessor_serving::replica::{Replayed, Replica, State};
 use lessor_stages::Moment;
 
 use self::capture::Capture;
@@ -78,7 +78,7 @@ enum Happening {
     Input {
         at: Moment,
         datagram: Datagram,
-        lookups: Vec<Lookup>,
+        lookups: Vec<AnsweredLookup>,
         recorded: Option<Box<Decided>>,
     },
     Reclaim {
@@ -149,7 +149,7 @@ impl Replay {
                 Happening::Input { at, datagram, lookups, recorded } => {
                     number += 1;
                     let model = recorded.as_deref();
-                    let Outcome { request, decided } =
+                    let Replayed { request, decided } =
                         replica.decide(at, &datagram, &lookups, model);
                     let other = match &mut other {
                         Some(other) => {
@@ -191,10 +191,10 @@ fn read_traffic(source: &Source<'_>, configuration: &Configuration) -> anyhow::R
 }
 
 fn of_recording(recording: Recording) -> Traffic {
-    let Recording { header, mut leases, offers, no_records, steps, end } = recording;
+    let Recording { header, mut bindings, offers, no_records, steps, end } = recording;
     let mut notes = Vec::new();
     if !header.with_leases {
-        leases = leases_at_first_sight(&steps);
+        bindings = bindings_at_first_sight(&steps);
         notes.push(
             "recorded without --with-leases: leases of clients that are not in the file are \
              unknown, so pools may have more room than those of the server"
@@ -230,7 +230,7 @@ fn of_recording(recording: Recording) -> Traffic {
         }
     });
     let spoken_for = Arc::new(spoken_for);
-    let state = State { now: header.began_at_ms, leases, offers, no_records, spoken_for };
+    let state = State { now: header.began_at_ms, bindings, offers, no_records, spoken_for };
     Traffic { state, happenings: happenings.collect(), notes, is_recording: true }
 }
 
@@ -252,10 +252,10 @@ fn from_pool(step: &Step) -> Option<Ipv4Addr> {
     input.decision.address.filter(|_| is_from_pool(input.decision.reason))
 }
 
-/// Returns the leases of clients at their first appearance in the recording.
-fn leases_at_first_sight(steps: &[Step]) -> Vec<lessor_core::Lease> {
+/// Returns the bindings of clients at their first appearance in the recording.
+fn bindings_at_first_sight(steps: &[Step]) -> Vec<lessor_core::Binding> {
     let mut seen: HashSet<(Option<&str>, Option<ClientKey>)> = HashSet::new();
-    let mut leases = Vec::new();
+    let mut bindings = Vec::new();
     for step in steps {
         let Step::Input(input) = step else { continue };
         let input: &lessor_recording::Input = input;
@@ -263,11 +263,11 @@ fn leases_at_first_sight(steps: &[Step]) -> Vec<lessor_core::Lease> {
         let Ok(request) = lessor_wire::parse(payload.as_slice(), arrival.clone()) else { continue };
         let client = ClientKeyKind::default().key_of(&request, None);
         let is_new = seen.insert((input.decision.network.as_deref(), client));
-        if let Some(lease) = input.lease.as_ref().filter(|_| is_new) {
-            leases.push(lease.clone());
+        if let Some(binding) = input.binding.as_ref().filter(|_| is_new) {
+            bindings.push(binding.clone());
         }
     }
-    leases
+    bindings
 }
 
 fn of_capture(

@@ -21,7 +21,7 @@ mod reading;
 mod scripts;
 mod starting;
 
-pub use lookups::LookupSet;
+pub use lookups::GenerationSources;
 pub use reading::{
     Generation, Parts, Refusal, build, description, hook_names, load_configuration, plugin_source,
     read, read_with_plugins,

@@ -2,14 +2,14 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use lessor_core::{LookupAnswer, Row};
+use lessor_core::{LookupAnswer, SourceRow};
 use lessor_lookup::{SourceError, Sources};
-use lessor_policy_host::{Lookup, LookupSources, PlannedLookup};
-use lessor_settings::{LookupFailure, SourceSettings};
+use lessor_policy_host::{AnsweredLookup, LookupSources, PlannedLookup};
+use lessor_settings::{OnSourceFailure, SourceSettings};
 
 /// The sources of one generation, and how requests are handled when one of them fails.
 #[derive(Clone, Default)]
-pub struct LookupSet {
+pub struct GenerationSources {
     sources: Arc<Sources>,
     /// The sources without whose answer no request is decided.
     needed: Arc<HashSet<String>>,
@@ -17,13 +17,13 @@ pub struct LookupSet {
     is_mute: bool,
 }
 
-impl LookupSet {
+impl GenerationSources {
     /// Opens the sources; those that did not change are taken from `old`.
     ///
     /// # Errors
     /// With every mistake in any of them.
     pub(crate) fn open(settings: &[SourceSettings], old: &Self) -> Result<Self, Vec<SourceError>> {
-        let needed = settings.iter().filter(|source| source.on_failure == LookupFailure::Drop);
+        let needed = settings.iter().filter(|source| source.on_failure == OnSourceFailure::Drop);
         let needed = needed.map(|source| source.name.clone()).collect();
         let (sources, needed) = (old.sources.reload(settings)?, Arc::new(needed));
         Ok(Self { sources, needed, is_mute: false })
@@ -47,7 +47,7 @@ impl LookupSet {
     }
 
     /// Returns what is known at once, and what must be queried.
-    pub fn known(&self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
+    pub fn known(&self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
         if self.is_mute {
             return (Vec::new(), planned);
         }
@@ -65,7 +65,7 @@ impl LookupSet {
     ///
     /// # Errors
     /// If there is no runtime to wait on.
-    pub fn look_up(&self, planned: Vec<PlannedLookup>) -> anyhow::Result<Vec<Lookup>> {
+    pub fn look_up(&self, planned: Vec<PlannedLookup>) -> anyhow::Result<Vec<AnsweredLookup>> {
         let (mut lookups, unknown) = self.known(planned);
         if unknown.is_empty() {
             return Ok(lookups);
@@ -87,10 +87,14 @@ impl LookupSet {
     }
 
     /// Returns the recorded answers, and those from files; no other source is queried.
-    pub fn replay(&self, planned: Vec<PlannedLookup>, recorded: &[Lookup]) -> Vec<Lookup> {
+    pub fn replay(
+        &self,
+        planned: Vec<PlannedLookup>,
+        recorded: &[AnsweredLookup],
+    ) -> Vec<AnsweredLookup> {
         let answer = |lookup: PlannedLookup| {
             let is_same =
-                |other: &&Lookup| other.source == lookup.source && other.key == lookup.key;
+                |other: &&AnsweredLookup| other.source == lookup.source && other.key == lookup.key;
             let answer = match recorded.iter().find(is_same) {
                 Some(recorded) => recorded.answer.clone(),
                 None => {
@@ -107,7 +111,7 @@ impl LookupSet {
     }
 
     /// Returns why a request must not be decided: a source that it needs has failed.
-    pub fn missing(&self, lookups: &[Lookup]) -> Option<String> {
+    pub fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String> {
         lookups.iter().find_map(|lookup| match &lookup.answer {
             LookupAnswer::Unavailable(why) if self.needed.contains(&*lookup.source) => {
                 Some(why.clone())
@@ -117,12 +121,12 @@ impl LookupSet {
     }
 }
 
-impl LookupSources for LookupSet {
+impl LookupSources for GenerationSources {
     fn has_source(&self, name: &str) -> bool {
         self.sources.contains(name)
     }
 
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>> {
         self.sources.table(source).map(|table| table.row(key))
     }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use lessor_config::Configuration;
 use lessor_policy_host::{Chain, Named, NamedKind};
 
-use crate::lookups::LookupSet;
+use crate::lookups::GenerationSources;
 
 /// The names that the configuration has.
 struct Known<'a> {
@@ -20,7 +20,11 @@ struct Known<'a> {
 
 /// Returns a line for each name in a script that does not exist, beginning with the plugin and the
 /// place.
-pub fn unknown(configuration: &Configuration, lookups: &LookupSet, chain: &Chain) -> Vec<String> {
+pub fn unknown(
+    configuration: &Configuration,
+    lookups: &GenerationSources,
+    chain: &Chain,
+) -> Vec<String> {
     let networks = configuration.topology.networks();
     let subnets = networks.iter().flat_map(|network| &network.subnets);
     let pools = subnets.flat_map(|subnet| &subnet.pools).map(|pool| &*pool.name).collect();
@@ -46,7 +50,7 @@ pub fn unknown(configuration: &Configuration, lookups: &LookupSet, chain: &Chain
 }
 
 /// Logs such names as warnings, in a server that continues to serve.
-pub fn log_unknown(configuration: &Configuration, lookups: &LookupSet, chain: &Chain) {
+pub fn log_unknown(configuration: &Configuration, lookups: &GenerationSources, chain: &Chain) {
     for line in unknown(configuration, lookups, chain) {
         tracing::warn!("{line}");
     }

@@ -21,7 +21,7 @@ use lessor_settings::PluginMode;
 
 use crate::{
     last_accepted::Inputs,
-    lookups::LookupSet,
+    lookups::GenerationSources,
     plugin_folder::PluginFolder,
     scripts::{self, Kind},
 };
@@ -34,7 +34,7 @@ pub struct Generation {
     /// When it began to serve.
     pub since: Timestamp,
     /// The sources that its policies may query.
-    pub lookups: LookupSet,
+    pub lookups: GenerationSources,
     /// Its policies.
     pub chain: Arc<Chain>,
     /// The generation whose faults brought this one back.
@@ -46,7 +46,7 @@ pub struct Parts {
     /// The configuration.
     pub configuration: Configuration,
     /// The sources that its policies may query.
-    pub lookups: LookupSet,
+    pub lookups: GenerationSources,
     /// Its policies.
     pub chain: Arc<Chain>,
     /// The files that it was made of; `None` if no copy of them can be kept.
@@ -99,7 +99,8 @@ pub fn read(
         Ok(loaded) => loaded,
         Err(mut refusal) => {
             let plugins = lessor_config::plugin_settings(path);
-            let chain = build_chain(runtime, plugins.as_ref(), colour, &LookupSet::default(), old);
+            let chain =
+                build_chain(runtime, plugins.as_ref(), colour, &GenerationSources::default(), old);
             refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
             return Err(refusal);
         }
@@ -137,17 +138,17 @@ pub fn build(
     configuration: &Configuration,
     colour: bool,
     old: Option<&Generation>,
-) -> Result<(LookupSet, Arc<Chain>), Refusal> {
+) -> Result<(GenerationSources, Arc<Chain>), Refusal> {
     let plugins = configuration.plugins.as_ref();
-    let nothing = LookupSet::default();
+    let nothing = GenerationSources::default();
     let old_lookups = old.map_or(&nothing, |old| &old.lookups);
-    match LookupSet::open(&configuration.lookups, old_lookups).map_err(Refusal::from) {
+    match GenerationSources::open(&configuration.lookups, old_lookups).map_err(Refusal::from) {
         Ok(lookups) => {
             let chain = build_chain(runtime, plugins, colour, &lookups, old)?;
             Ok((lookups, chain))
         }
         Err(mut refusal) => {
-            let chain = build_chain(runtime, plugins, colour, &LookupSet::default(), old);
+            let chain = build_chain(runtime, plugins, colour, &GenerationSources::default(), old);
             refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
             Err(refusal)
         }
@@ -162,7 +163,7 @@ fn build_chain(
     runtime: &Arc<Runtime>,
     settings: Option<&PluginSettings>,
     colour: bool,
-    lookups: &LookupSet,
+    lookups: &GenerationSources,
     old: Option<&Generation>,
 ) -> Result<Arc<Chain>, Refusal> {
     let (sources, mut refusal) = match settings {

@@ -21,7 +21,7 @@ use nix::{
 
 use crate::{
     args::LoadArgs,
-    exchange::{self, Exchange, ExchangeKind, Outcome},
+    exchange::{self, Exchange, ExchangeEnd, ExchangeKind},
     ledger::{Held, Ledger},
     message::{Intent, RelayAgent, octets_of},
     mistake::Mistake,
@@ -46,7 +46,7 @@ pub struct Event<'a> {
     /// When the reply was read, or the wait was given up.
     pub ended_at: Instant,
     /// How it ended; an ACK contains the lease and all options.
-    pub outcome: &'a Outcome,
+    pub outcome: &'a ExchangeEnd,
 }
 
 /// The number of exchanges started before the sockets are read again, so that replies do not wait.
@@ -343,7 +343,7 @@ impl<'a> Driver<'a> {
                 self.transmit(xid, exchange, now)
             }
             exchange::Progress::Ended { latency, mistakes, outcome } => {
-                if matches!(*outcome, Outcome::Acquired(_)) {
+                if matches!(*outcome, ExchangeEnd::Acquired(_)) {
                     self.tally.request_to_ack.record(latency);
                 }
                 self.mistakes(exchange.client, &mistakes);
@@ -353,11 +353,11 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn end(&mut self, exchange: &Exchange, outcome: &Outcome, now: Instant) {
+    fn end(&mut self, exchange: &Exchange, outcome: &ExchangeEnd, now: Instant) {
         self.last_ended_at = now;
         let (client, number) = (exchange.client, self.number(exchange.client));
         match outcome {
-            Outcome::Acquired(acquired) => {
+            ExchangeEnd::Acquired(acquired) => {
                 match exchange.kind {
                     ExchangeKind::Acquire => {
                         self.tally.acquired += 1;
@@ -373,19 +373,19 @@ impl<'a> Driver<'a> {
                     self.mistakes(client, &[mistake]);
                 }
             }
-            Outcome::Refused { message } => {
+            ExchangeEnd::Refused { message } => {
                 self.tally.naks += 1;
                 self.ledger.unbind(client);
                 let why = message.as_deref().unwrap_or("no reason given");
                 self.tally.sample(|| format!("client {number}: NAK ({why})"));
             }
-            Outcome::Unanswered { wanted } => {
+            ExchangeEnd::Unanswered { wanted } => {
                 self.tally.failed += 1;
                 let sent = counted(u64::from(self.args.retries) + 1, "message");
                 self.tally.sample(|| format!("client {number}: no {wanted} to {sent}"));
             }
             // The mistake was counted already.
-            Outcome::Unusable(_) => self.tally.failed += 1,
+            ExchangeEnd::Unusable(_) => self.tally.failed += 1,
         }
         (self.observer)(&Event {
             client: number,

@@ -30,7 +30,7 @@ pub enum ExchangeKind {
 
 /// How an exchange ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ExchangeEnd {
     /// An ACK arrived: the subscriber holds the address.
     Acquired(Acquired),
     /// A NAK arrived: the subscriber holds nothing. Contains the server's reason if there is one.
@@ -79,7 +79,7 @@ pub(crate) enum Progress {
     /// The OFFER arrived, and the REQUEST has to be sent.
     Offered { latency: Duration, mistakes: Vec<Mistake> },
     /// The exchange has ended.
-    Ended { latency: Duration, mistakes: Vec<Mistake>, outcome: Box<Outcome> },
+    Ended { latency: Duration, mistakes: Vec<Mistake>, outcome: Box<ExchangeEnd> },
 }
 
 impl Exchange {
@@ -155,12 +155,12 @@ impl Exchange {
     }
 
     /// Ends the exchange without an answer.
-    pub(crate) fn give_up(&self) -> Outcome {
+    pub(crate) fn give_up(&self) -> ExchangeEnd {
         let wanted = match self.waits_for {
             WaitsFor::Offer { .. } => "OFFER",
             WaitsFor::AckOf { .. } | WaitsFor::Renewal { .. } => "ACK",
         };
-        Outcome::Unanswered { wanted }
+        ExchangeEnd::Unanswered { wanted }
     }
 
     /// Handles a reply with this transaction id and hardware address.
@@ -179,14 +179,14 @@ impl Exchange {
         }
         let mut mistakes = audit::of_any_reply(&self.asked, &reply);
         if reply.message_type == MessageType::Nak {
-            let outcome = Box::new(Outcome::Refused { message: reply.message() });
+            let outcome = Box::new(ExchangeEnd::Refused { message: reply.message() });
             return Ok(Progress::Ended { latency, mistakes, outcome });
         }
         let acquired = match Acquired::from_reply(reply) {
             Ok(acquired) => acquired,
             Err(mistake) => {
                 mistakes.push(mistake.clone());
-                let outcome = Box::new(Outcome::Unusable(mistake));
+                let outcome = Box::new(ExchangeEnd::Unusable(mistake));
                 return Ok(Progress::Ended { latency, mistakes, outcome });
             }
         };
@@ -212,7 +212,7 @@ impl Exchange {
             }
             WaitsFor::Renewal { .. } => {}
         }
-        let outcome = Box::new(Outcome::Acquired(acquired));
+        let outcome = Box::new(ExchangeEnd::Acquired(acquired));
         Ok(Progress::Ended { latency, mistakes, outcome })
     }
 }

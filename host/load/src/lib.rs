@@ -46,7 +46,7 @@ pub use args::LoadArgs;
 pub use client::Client;
 pub use driver::Event;
 pub use error::ExchangeError;
-pub use exchange::{ExchangeKind, Outcome};
+pub use exchange::{ExchangeEnd, ExchangeKind};
 pub use message::Subscriber;
 pub use mistake::Mistake;
 pub use relay::{Answer, Relay};

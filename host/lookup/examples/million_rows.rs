@@ -15,7 +15,7 @@ use std::{
 };
 
 use lessor_lookup::Sources;
-use lessor_settings::{CsvSettings, JsonSettings, LookupFailure, SourceKind, SourceSettings};
+use lessor_settings::{CsvSettings, JsonSettings, OnSourceFailure, SourceKind, SourceSettings};
 
 const QUESTIONS: u32 = 1_000_000;
 
@@ -33,7 +33,7 @@ fn main() {
             _ => SourceKind::Json(JsonSettings { path, key: Some(key), rows_min }),
         };
         let begun = Instant::now();
-        let (name, on_failure) = ("subscribers".to_owned(), LookupFailure::default());
+        let (name, on_failure) = ("subscribers".to_owned(), OnSourceFailure::default());
         let settings = [SourceSettings { name, kind, on_failure }];
         let sources = Sources::open(&settings).unwrap_or_else(|errors| panic!("{errors:?}"));
         let read = begun.elapsed();

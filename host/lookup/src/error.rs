@@ -12,13 +12,13 @@ pub struct SourceError {
     pub source_name: String,
     /// The problem.
     #[source]
-    pub problem: Problem,
+    pub problem: SourceProblem,
 }
 
 /// The problem of a source.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum SourceProblem {
     /// Two sources have the same name.
     #[error("another source has the same name; give each its own")]
     NameTaken,
@@ -124,7 +124,7 @@ pub enum Problem {
     Tls(String),
 }
 
-impl Problem {
+impl SourceProblem {
     pub(crate) fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Unreadable { path, error }

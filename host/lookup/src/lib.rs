@@ -35,7 +35,7 @@ mod table;
 #[cfg(feature = "remote")]
 mod tls;
 
-pub use error::{Problem, SourceError};
+pub use error::{SourceError, SourceProblem};
 pub use limits::{
     COLUMNS_MAX, COMPUTING_THREADS_MAX, FAILED_KEY_FOR, FAILED_KEYS_IN_A_ROW_MAX, FAILED_KEYS_MAX,
     FILE_OCTETS_MAX, HEADER_OCTETS_MAX, KEY_OCTETS_MAX, LOG_LINE_EVERY, RETRY_AFTER_MAX,

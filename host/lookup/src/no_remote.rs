@@ -7,7 +7,7 @@ use lessor_settings::{
     HttpSettings, PostgresqlSettings, RadiusSettings, RemoteLimits, SqliteSettings,
 };
 
-use crate::{Problem, SourceStatus, secret::Secrets};
+use crate::{SourceProblem, SourceStatus, secret::Secrets};
 
 /// The backend of a remote source, of which there is none.
 pub(crate) struct Backend(Infallible);
@@ -16,28 +16,32 @@ pub(crate) struct Backend(Infallible);
 pub(crate) struct Remote(Infallible);
 
 impl Backend {
-    pub(crate) fn sqlite(_: &SqliteSettings, _: &RemoteLimits) -> Result<Self, Problem> {
-        Err(Problem::NotBuiltIn { kind: "sqlite" })
+    pub(crate) fn sqlite(_: &SqliteSettings, _: &RemoteLimits) -> Result<Self, SourceProblem> {
+        Err(SourceProblem::NotBuiltIn { kind: "sqlite" })
     }
 
     pub(crate) fn postgresql(
         _: &PostgresqlSettings,
         _: &RemoteLimits,
         _: &Secrets,
-    ) -> Result<Self, Problem> {
-        Err(Problem::NotBuiltIn { kind: "postgresql" })
+    ) -> Result<Self, SourceProblem> {
+        Err(SourceProblem::NotBuiltIn { kind: "postgresql" })
     }
 
-    pub(crate) fn http(_: &HttpSettings, _: &RemoteLimits, _: &Secrets) -> Result<Self, Problem> {
-        Err(Problem::NotBuiltIn { kind: "http" })
+    pub(crate) fn http(
+        _: &HttpSettings,
+        _: &RemoteLimits,
+        _: &Secrets,
+    ) -> Result<Self, SourceProblem> {
+        Err(SourceProblem::NotBuiltIn { kind: "http" })
     }
 
     pub(crate) fn radius(
         _: &RadiusSettings,
         _: &RemoteLimits,
         _: &Secrets,
-    ) -> Result<Self, Problem> {
-        Err(Problem::NotBuiltIn { kind: "radius" })
+    ) -> Result<Self, SourceProblem> {
+        Err(SourceProblem::NotBuiltIn { kind: "radius" })
     }
 }
 

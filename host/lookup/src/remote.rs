@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::{LookupAnswer, Row};
+use lessor_core::{LookupAnswer, SourceRow};
 use lessor_settings::RemoteLimits;
 use tokio::sync::{Semaphore, watch};
 
@@ -161,11 +161,11 @@ impl Remote {
         // A separate task, because the first caller may stop waiting while the others still wait.
         let remote = Arc::clone(self);
         tokio::spawn(async move {
-            let mut seat = Seat { remote, key, has_landed: false };
-            let answer = seat.remote.fly(&seat.key).await;
-            seat.has_landed = true;
+            let mut query = PendingQuery { remote, key, has_landed: false };
+            let answer = query.remote.fly(&query.key).await;
+            query.has_landed = true;
             // The answer is in the cache now, where later callers find it.
-            drop(seat);
+            drop(query);
             landing.send_replace(Some(answer));
         });
         Ok(flight)
@@ -223,7 +223,7 @@ impl Remote {
     }
 
     /// Queries the source for a key and caches the answer.
-    async fn fetch(&self, key: &Arc<str>) -> Result<Option<Row>, Trouble> {
+    async fn fetch(&self, key: &Arc<str>) -> Result<Option<SourceRow>, Trouble> {
         let boarded = Instant::now();
         let deadline = boarded + self.limits.deadline;
         // A longer wait would leave the source too little time to answer, and a timeout would not
@@ -314,13 +314,13 @@ impl Drop for Probe {
 
 /// Lists a key as being queried until its query ends. A query that ends without any result counts
 /// as failed, because a trial must not last forever.
-struct Seat {
+struct PendingQuery {
     remote: Arc<Remote>,
     key: Arc<str>,
     has_landed: bool,
 }
 
-impl Drop for Seat {
+impl Drop for PendingQuery {
     fn drop(&mut self) {
         if !self.has_landed {
             self.remote.back_off.given_up(&self.key);

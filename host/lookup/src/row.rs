@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Visitor},
@@ -17,7 +17,7 @@ use crate::limits::ROW_OCTETS_MAX;
 pub(crate) struct Fields(pub(crate) Vec<(String, String)>);
 
 impl Fields {
-    pub(crate) fn into_row(self) -> Row {
+    pub(crate) fn into_row(self) -> SourceRow {
         self.0.into_iter().map(|(name, value)| (Arc::from(name), value.into_boxed_str())).collect()
     }
 }

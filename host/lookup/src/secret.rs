@@ -2,7 +2,7 @@
 
 use std::{fmt, fs::File, io::Read, os::unix::fs::MetadataExt, path::Path};
 
-use crate::{Problem, limits::SECRET_OCTETS_MAX};
+use crate::{SourceProblem, limits::SECRET_OCTETS_MAX};
 
 /// Octets that are never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,11 +22,11 @@ pub(crate) struct Secrets {
 
 impl Secret {
     /// Reads the first line of a file that other users must not be able to read.
-    pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
-        let file = lessor_files::open(path).map_err(Problem::unreadable(path))?;
-        let metadata = file.metadata().map_err(Problem::unreadable(path))?;
+    pub(crate) fn read(path: &Path) -> Result<Self, SourceProblem> {
+        let file = lessor_files::open(path).map_err(SourceProblem::unreadable(path))?;
+        let metadata = file.metadata().map_err(SourceProblem::unreadable(path))?;
         if metadata.mode() & 0o007 != 0 {
-            return Err(Problem::SecretForAll { path: path.to_owned() });
+            return Err(SourceProblem::SecretForAll { path: path.to_owned() });
         }
         let mut octets = read_bounded(path, file)?;
         if octets.ends_with(b"\n") {
@@ -41,11 +41,11 @@ impl Secret {
             _ => return Ok(Self(octets)),
         };
         let (path, found) = (path.to_owned(), found.to_owned());
-        Err(Problem::Secret { path, found, wanted: "the secret, on one line" })
+        Err(SourceProblem::Secret { path, found, wanted: "the secret, on one line" })
     }
 
     /// Does the same for an optional file.
-    pub(crate) fn read_if_any(path: Option<&Path>) -> Result<Option<Self>, Problem> {
+    pub(crate) fn read_if_any(path: Option<&Path>) -> Result<Option<Self>, SourceProblem> {
         path.map(Self::read).transpose()
     }
 
@@ -61,18 +61,18 @@ impl fmt::Debug for Secret {
 }
 
 /// Reads a file of certificates.
-pub(crate) fn read_certificates(path: &Path) -> Result<Vec<u8>, Problem> {
-    let file = lessor_files::open(path).map_err(Problem::unreadable(path))?;
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<u8>, SourceProblem> {
+    let file = lessor_files::open(path).map_err(SourceProblem::unreadable(path))?;
     read_bounded(path, file)
 }
 
-fn read_bounded(path: &Path, file: File) -> Result<Vec<u8>, Problem> {
+fn read_bounded(path: &Path, file: File) -> Result<Vec<u8>, SourceProblem> {
     let mut octets = Vec::new();
     let limited = file.take(SECRET_OCTETS_MAX + 1).read_to_end(&mut octets);
-    let read = limited.map_err(Problem::unreadable(path))? as u64;
+    let read = limited.map_err(SourceProblem::unreadable(path))? as u64;
     if read > SECRET_OCTETS_MAX {
         let (path, octets_max) = (path.to_owned(), SECRET_OCTETS_MAX);
-        return Err(Problem::TooLong { path, octets: read, octets_max });
+        return Err(SourceProblem::TooLong { path, octets: read, octets_max });
     }
     Ok(octets)
 }

@@ -18,7 +18,7 @@ use crate::no_remote::{Backend, Remote};
 #[cfg(feature = "remote")]
 use crate::remote::{Backend, Remote};
 use crate::{
-    Problem, SourceStatus, Table,
+    SourceProblem, SourceStatus, Table,
     limits::SHRINKS_TO_ONE_IN,
     secret::{Secret, Secrets, read_certificates},
     status::Counters,
@@ -44,7 +44,10 @@ enum Body {
 
 impl Source {
     /// Opens a source. `old` is the one in use under its name, if there is one.
-    pub(crate) fn open(settings: &SourceSettings, old: Option<&Self>) -> Result<Self, Problem> {
+    pub(crate) fn open(
+        settings: &SourceSettings,
+        old: Option<&Self>,
+    ) -> Result<Self, SourceProblem> {
         let SourceSettings { name, kind, .. } = settings.clone();
         let secrets = secrets(&kind)?;
         let serving = old.and_then(Self::table);
@@ -152,19 +155,21 @@ fn check_rows(
     rows_min: Option<u64>,
     table: &Table,
     old: Option<&Table>,
-) -> Result<(), Problem> {
+) -> Result<(), SourceProblem> {
     let (path, rows) = (path.to_owned(), table.rows() as u64);
     match (rows_min, old.map(|old| old.rows() as u64)) {
-        (Some(rows_min), _) if rows < rows_min => Err(Problem::TooFewRows { path, rows, rows_min }),
+        (Some(rows_min), _) if rows < rows_min => {
+            Err(SourceProblem::TooFewRows { path, rows, rows_min })
+        }
         (None, Some(serving)) if rows * SHRINKS_TO_ONE_IN < serving => {
-            Err(Problem::Shrunk { path, rows, serving })
+            Err(SourceProblem::Shrunk { path, rows, serving })
         }
         _ => Ok(()),
     }
 }
 
 /// Reads the files with secrets and certificates that a source needs.
-fn secrets(kind: &SourceKind) -> Result<Secrets, Problem> {
+fn secrets(kind: &SourceKind) -> Result<Secrets, SourceProblem> {
     let certificates = |path: Option<&Path>| path.map(read_certificates).transpose();
     Ok(match kind {
         SourceKind::Csv(_) | SourceKind::Json(_) | SourceKind::Sqlite(..) => Secrets::default(),
@@ -187,8 +192,8 @@ fn secrets(kind: &SourceKind) -> Result<Secrets, Problem> {
 }
 
 /// A database is kept open and its content may change; a replaced file is another source.
-fn stamp_of_database(path: &Path) -> Result<Stamp, Problem> {
-    let metadata = lessor_files::check(path).map_err(Problem::unreadable(path))?;
+fn stamp_of_database(path: &Path) -> Result<Stamp, SourceProblem> {
+    let metadata = lessor_files::check(path).map_err(SourceProblem::unreadable(path))?;
     Ok(Stamp::of(&metadata))
 }
 

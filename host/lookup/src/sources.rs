@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use lessor_core::LookupAnswer;
 use lessor_settings::SourceSettings;
 
-use crate::{Problem, SourceError, SourceStatus, Table, source::Source};
+use crate::{SourceError, SourceProblem, SourceStatus, Table, source::Source};
 
 /// All sources of one configuration. The set is immutable; a reload creates another one, which
 /// shares the unchanged sources.
@@ -39,7 +39,7 @@ impl Sources {
             let name = &settings.name;
             let refuse = |problem| SourceError { source_name: name.clone(), problem };
             if next.places.insert(name.clone(), next.sources.len()).is_some() {
-                errors.push(refuse(Problem::NameTaken));
+                errors.push(refuse(SourceProblem::NameTaken));
                 continue;
             }
             let old = self.source(name);

@@ -2,31 +2,31 @@
 //! a new one.
 //!
 //! Rows are stored one after another in a single allocation, and the index has only their offsets:
-//! a million rows take little more memory than their text. A [`Row`] is created on request.
+//! a million rows take little more memory than their text. A [`SourceRow`] is created on request.
 
 mod csv;
 mod file;
 mod input;
 mod json;
 mod memory;
-mod record;
+mod packed;
 
 use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
 
 use foldhash::fast::RandomState;
 use hashbrown::{HashTable, hash_table};
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::{CsvSettings, JsonSettings};
 
 pub(crate) use self::file::Stamp;
-use self::{memory::Memory, record::Layout};
-use crate::{Problem, limits::KEY_OCTETS_MAX};
+use self::{memory::Memory, packed::Layout};
+use crate::{SourceProblem, limits::KEY_OCTETS_MAX};
 
 /// The rows of a file, by key.
 pub struct Table {
-    /// Records, one after another: see [`record`].
+    /// Packed rows, one after another: see [`packed`].
     octets: Vec<u8>,
-    /// The offset of each record.
+    /// The offset of each packed row.
     index: HashTable<u32>,
     layouts: Vec<Layout>,
     hasher: RandomState,
@@ -34,17 +34,17 @@ pub struct Table {
 
 impl Table {
     /// Reads a CSV file.
-    pub(crate) fn csv(file: &CsvSettings) -> Result<(Self, Stamp), Problem> {
+    pub(crate) fn csv(file: &CsvSettings) -> Result<(Self, Stamp), SourceProblem> {
         file::read(&file.path, |reader, sink| csv::read(reader, file, sink))
     }
 
     /// Reads a JSON file.
-    pub(crate) fn json(file: &JsonSettings) -> Result<(Self, Stamp), Problem> {
+    pub(crate) fn json(file: &JsonSettings) -> Result<(Self, Stamp), SourceProblem> {
         file::read(&file.path, |reader, sink| json::read(reader, file.key.as_deref(), sink))
     }
 
     /// The row of a key.
-    pub fn row(&self, key: &str) -> Option<Row> {
+    pub fn row(&self, key: &str) -> Option<SourceRow> {
         let (layout, values) = self.find(key)?;
         let columns = layout.columns.iter().zip(values);
         let shown = columns.filter_map(|(name, value)| Some((name.clone()?, value.into())));
@@ -69,13 +69,13 @@ impl Table {
         self.octets.capacity() + self.index.allocation_size()
     }
 
-    fn find(&self, key: &str) -> Option<(&Layout, record::Values<'_>)> {
+    fn find(&self, key: &str) -> Option<(&Layout, packed::Values<'_>)> {
         let offset = self.index.find(self.hasher.hash_one(key), |at| self.key_at(*at) == key)?;
-        record::open(&self.octets, *offset, &self.layouts)
+        packed::open(&self.octets, *offset, &self.layouts)
     }
 
     fn key_at(&self, offset: u32) -> &str {
-        record::key(&self.octets, offset, &self.layouts)
+        packed::key(&self.octets, offset, &self.layouts)
     }
 }
 
@@ -126,20 +126,20 @@ impl Builder {
         let Table { octets, index, layouts, hasher } = &mut self.table;
         let offset = u32::try_from(octets.len())
             .map_err(|_| "the rows before this one fill the table; split the file".to_owned())?;
-        let is_same = |at: &u32| record::key(octets, *at, layouts) == key;
-        let rehash = |at: &u32| hasher.hash_one(record::key(octets, *at, layouts));
+        let is_same = |at: &u32| packed::key(octets, *at, layouts) == key;
+        let rehash = |at: &u32| hasher.hash_one(packed::key(octets, *at, layouts));
         match index.entry(hasher.hash_one(key), is_same, rehash) {
             hash_table::Entry::Occupied(_) => return Ok(false),
             hash_table::Entry::Vacant(place) => place.insert(offset),
         };
-        record::write(octets, layout, row.values);
+        packed::write(octets, layout, row.values);
         Ok(true)
     }
 
     fn finish(mut self) -> Table {
         self.table.octets.shrink_to_fit();
         let Table { octets, index, layouts, hasher } = &mut self.table;
-        index.shrink_to_fit(|at| hasher.hash_one(record::key(octets, *at, layouts)));
+        index.shrink_to_fit(|at| hasher.hash_one(packed::key(octets, *at, layouts)));
         self.table
     }
 

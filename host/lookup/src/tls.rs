@@ -9,17 +9,17 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-use crate::Problem;
+use crate::SourceProblem;
 
 /// Trusts the certificates in a file (as PEM), or those that the system trusts.
 ///
 /// # Errors
 /// If there are no certificates to trust.
-pub(crate) fn client(ca: Option<(&Path, &[u8])>) -> Result<ClientConfig, Problem> {
+pub(crate) fn client(ca: Option<(&Path, &[u8])>) -> Result<ClientConfig, SourceProblem> {
     let mut roots = RootCertStore::empty();
     match ca {
         Some((path, pem)) => {
-            let refuse = |found: String| Problem::Secret {
+            let refuse = |found: String| SourceProblem::Secret {
                 path: path.to_owned(),
                 found,
                 wanted: "certificates as PEM (-----BEGIN CERTIFICATE-----)",
@@ -40,7 +40,7 @@ pub(crate) fn client(ca: Option<(&Path, &[u8])>) -> Result<ClientConfig, Problem
             if added == 0 {
                 let message = "this system trusts no certificates: install ca-certificates, or set \
                                ca-file";
-                return Err(Problem::Tls(message.to_owned()));
+                return Err(SourceProblem::Tls(message.to_owned()));
             }
         }
     }
@@ -51,10 +51,10 @@ pub(crate) fn client(ca: Option<(&Path, &[u8])>) -> Result<ClientConfig, Problem
 ///
 /// # Errors
 /// If the library supports no version of TLS.
-pub(crate) fn trusting(roots: RootCertStore) -> Result<ClientConfig, Problem> {
+pub(crate) fn trusting(roots: RootCertStore) -> Result<ClientConfig, SourceProblem> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|error| Problem::Tls(error.to_string()))?;
+        .map_err(|error| SourceProblem::Tls(error.to_string()))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 

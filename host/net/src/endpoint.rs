@@ -45,7 +45,7 @@ const ON_LINK: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER_PO
 /// Receives messages and sends replies. Belongs to one worker.
 pub struct Endpoint {
     socket: Socket,
-    place: Place,
+    attachment: Attachment,
     links: LinksCache,
     reach: Reach,
     losses: Losses,
@@ -54,7 +54,7 @@ pub struct Endpoint {
 }
 
 #[derive(Debug)]
-enum Place {
+enum Attachment {
     Relayed {
         listen: SocketAddrV4,
     },
@@ -77,7 +77,7 @@ impl Endpoint {
         let socket = udp_socket(host.send_buffer_octets())?;
         bind_udp(&socket, listen)?;
         let reach = Reach::new(host, listen.port(), None)?;
-        Ok(Self::new(host, socket, reach, Place::Relayed { listen }))
+        Ok(Self::new(host, socket, reach, Attachment::Relayed { listen }))
     }
 
     /// Opens the endpoint for clients on the link of an interface, and for relays that send to an
@@ -102,7 +102,7 @@ impl Endpoint {
         bind_udp(&socket, ON_LINK)?;
         let packets = packet_socket(&name, index, host.send_buffer_octets())?;
         let reach = Reach::new(host, SERVER_PORT, Some((&name, index)))?;
-        Ok(Self::new(host, socket, reach, Place::OnLink { name, index, packets }))
+        Ok(Self::new(host, socket, reach, Attachment::OnLink { name, index, packets }))
     }
 
     /// Rejects addresses that another server uses already, even another process of this program.
@@ -124,9 +124,16 @@ impl Endpoint {
         Ok(())
     }
 
-    fn new(host: &Host, socket: Socket, reach: Reach, place: Place) -> Self {
+    fn new(host: &Host, socket: Socket, reach: Reach, attachment: Attachment) -> Self {
         let links = host.links_cache();
-        Self { socket, place, links, reach, losses: Losses::default(), empty_at: Instant::now() }
+        Self {
+            socket,
+            attachment,
+            links,
+            reach,
+            losses: Losses::default(),
+            empty_at: Instant::now(),
+        }
     }
 
     /// Warns if the system granted smaller buffers than the endpoint requested.
@@ -171,10 +178,10 @@ impl Endpoint {
     /// # Errors
     /// Those of `recvmmsg`; the endpoint remains usable.
     pub fn receive(&mut self, batch: &mut ReceiveBatch) -> io::Result<usize> {
-        let (place, links) = (&self.place, self.links.load());
+        let (attachment, links) = (&self.attachment, self.links.load());
         let now = Instant::now();
         let waited_max = now.saturating_duration_since(self.empty_at);
-        let describe = |origin: &Origin| place.describe(links, origin);
+        let describe = |origin: &Origin| attachment.describe(links, origin);
         let (count, lost) = batch.fill(self.socket.as_fd(), waited_max, describe)?;
         if !batch.is_full() {
             self.empty_at = now;
@@ -232,7 +239,7 @@ impl Endpoint {
                 Lane::Open => open.push(reply),
                 Lane::Doubtful(next_hop) => doubtful.push((reply, next_hop)),
                 Lane::Closed(unreachable) => {
-                    self.reach.refused(&self.place, unreachable);
+                    self.reach.refused(&self.attachment, unreachable);
                     transmission.refused(reply.0, SendFailure::Unreachable(unreachable));
                 }
             }
@@ -257,7 +264,7 @@ impl Endpoint {
             let next_hop = doubtful.iter().find(|((position, ..), _)| *position == unsent.position);
             match next_hop.filter(|_| unsent.failure.is_for_want_of_room()) {
                 Some((_, unreachable)) => {
-                    self.reach.refused(&self.place, *unreachable);
+                    self.reach.refused(&self.attachment, *unreachable);
                     transmission.refused(unsent.position, SendFailure::Unreachable(*unreachable));
                 }
                 None => transmission.report.failed.push(unsent),
@@ -271,7 +278,7 @@ impl Endpoint {
         transmission: &mut Transmission,
         framed: &[(usize, &Outgoing, Station)],
     ) {
-        let Place::OnLink { index, packets, .. } = &self.place else {
+        let Attachment::OnLink { index, packets, .. } = &self.attachment else {
             for (position, ..) in framed {
                 let text = "a client without an address can be answered only on its own link, \
                             and this endpoint is for relayed messages";
@@ -306,7 +313,7 @@ impl Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Endpoint").field("place", &self.attachment).finish_non_exhaustive()
     }
 }
 
@@ -318,11 +325,11 @@ impl AsFd for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.place, f)
+        fmt::Display::fmt(&self.attachment, f)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Attachment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Relayed { listen } => write!(f, "{listen}"),
@@ -331,7 +338,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
+impl Attachment {
     /// Returns the arrival of a datagram from `origin`, and whether it was not relayed, so that the
     /// endpoint of the interface receives it too.
     fn describe(&self, links: &Links, origin: &Origin) -> (Arrival, bool) {

@@ -200,7 +200,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         now: Timestamp::from_unix_ms(1),
         network: Arc::new(network),
         subnet: 0,
-        lease: None,
+        binding: None,
         lookups: Default::default(),
         absent: Default::default(),
         final_by: None,

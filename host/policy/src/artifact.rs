@@ -10,7 +10,7 @@ use std::{borrow::Cow, fmt, io::Read, path::Path};
 use sha2::{Digest, Sha256};
 use wasmparser::Parser;
 
-use crate::{error::Problem, limits};
+use crate::{error::PluginProblem, limits};
 
 /// A plugin file.
 pub(crate) struct Artifact {
@@ -24,7 +24,7 @@ const MAGIC: &[u8] = b"\0asm";
 const CORE_MODULE: [u8; 4] = [1, 0, 0, 0];
 
 impl Artifact {
-    pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
+    pub(crate) fn read(path: &Path) -> Result<Self, PluginProblem> {
         let octets = read_limited(path)?;
         let digest = Sha256::digest(&octets).into();
         if !octets.starts_with(MAGIC) {
@@ -38,10 +38,10 @@ impl Artifact {
 ///
 /// # Errors
 /// If the file is neither a component nor a core module, or is truncated or damaged.
-pub(crate) fn component(file: &[u8]) -> Result<Cow<'_, [u8]>, Problem> {
+pub(crate) fn component(file: &[u8]) -> Result<Cow<'_, [u8]>, PluginProblem> {
     // The code that handles the component later assumes that all parts of the file parse.
     for part in Parser::new(0).parse_all(file) {
-        part.map_err(|error| Problem::Damaged(error.to_string()))?;
+        part.map_err(|error| PluginProblem::Damaged(error.to_string()))?;
     }
     if file.get(4..8) == Some(&CORE_MODULE) {
         return Ok(Cow::Owned(componentize(file)?));
@@ -49,18 +49,20 @@ pub(crate) fn component(file: &[u8]) -> Result<Cow<'_, [u8]>, Problem> {
     Ok(Cow::Borrowed(file))
 }
 
-fn read_limited(path: &Path) -> Result<Vec<u8>, Problem> {
-    let file = lessor_files::open(path).map_err(Problem::Unreadable)?;
-    let metadata = file.metadata().map_err(Problem::Unreadable)?;
+fn read_limited(path: &Path) -> Result<Vec<u8>, PluginProblem> {
+    let file = lessor_files::open(path).map_err(PluginProblem::Unreadable)?;
+    let metadata = file.metadata().map_err(PluginProblem::Unreadable)?;
     if metadata.len() > limits::PLUGIN_OCTETS_MAX {
-        return Err(Problem::TooLarge { octets: metadata.len() });
+        return Err(PluginProblem::TooLarge { octets: metadata.len() });
     }
     let mut octets = Vec::new();
-    file.take(limits::PLUGIN_OCTETS_MAX).read_to_end(&mut octets).map_err(Problem::Unreadable)?;
+    file.take(limits::PLUGIN_OCTETS_MAX)
+        .read_to_end(&mut octets)
+        .map_err(PluginProblem::Unreadable)?;
     Ok(octets)
 }
 
-fn not_wasm(octets: &[u8]) -> Problem {
+fn not_wasm(octets: &[u8]) -> PluginProblem {
     let beginning = octets.get(..octets.len().min(16)).unwrap_or_default();
     let (found, advice) = match beginning {
         [] => ("an empty file".to_owned(), "Copy the file again"),
@@ -78,19 +80,19 @@ fn not_wasm(octets: &[u8]) -> Problem {
             ),
         },
     };
-    Problem::NotWasm { found, advice }
+    PluginProblem::NotWasm { found, advice }
 }
 
-fn componentize(module: &[u8]) -> Result<Vec<u8>, Problem> {
+fn componentize(module: &[u8]) -> Result<Vec<u8>, PluginProblem> {
     let (_, described) = wit_component::metadata::decode(module).map_err(not_encodable)?;
     let world = described.resolve.worlds.get(described.world);
     if world.is_none_or(|world| world.imports.is_empty() && world.exports.is_empty()) {
-        return Err(Problem::NoDescription);
+        return Err(PluginProblem::NoDescription);
     }
     let encoder = wit_component::ComponentEncoder::default();
     encoder.module(module).map_err(not_encodable)?.encode().map_err(not_encodable)
 }
 
-fn not_encodable(error: impl fmt::Display) -> Problem {
-    Problem::NotEncodable(format!("{error:#}"))
+fn not_encodable(error: impl fmt::Display) -> PluginProblem {
+    PluginProblem::NotEncodable(format!("{error:#}"))
 }

@@ -9,7 +9,7 @@ use lessor_settings::{PluginMode, StateRules};
 use crate::{
     LookupSources, NoLookupSources, PluginError, PluginReport, PluginSource, PluginStatus, Shadows,
     background,
-    error::Problem,
+    error::PluginProblem,
     hook::{Hook, HookSet},
     plugin::Plugin,
     prepare::{Interpreters, Surroundings, prepare},
@@ -107,8 +107,8 @@ impl Chain {
                     errors.extend(found);
                     continue;
                 }
-                Ok(None) => Problem::Compile("its preparation panicked".to_owned()),
-                Err(error) => Problem::NoThread(error),
+                Ok(None) => PluginProblem::Compile("its preparation panicked".to_owned()),
+                Err(error) => PluginProblem::NoThread(error),
             };
             errors.push(PluginError { name, path, problem: Box::new(problem) });
         }
@@ -164,8 +164,8 @@ impl Chain {
         self.shadows.as_ref().filter(|shadows| shadows.want(kind))
     }
 
-    /// Whether any plugin may read the client's lease for a message of this kind.
-    pub fn wants_lease_of(&self, kind: RequestKind) -> bool {
+    /// Whether any plugin may read the client's binding for a message of this kind.
+    pub fn wants_binding_of(&self, kind: RequestKind) -> bool {
         self.has_hook_for(kind) || self.wants_options() || self.shadows_of(kind).is_some()
     }
 
@@ -194,7 +194,7 @@ impl Chain {
     }
 
     /// Creates a chain of the same plugins that is called without consequences. Its instances,
-    /// counters, fault records and a copy of the state are separate, so this chain is not affected.
+    /// counters, health and a copy of the state are separate, so this chain is not affected.
     /// A plugin that is suspended now is suspended there for the same time; no other plugin will
     /// be. Each call may take `patience` times its deadline. Shadows are left out.
     ///

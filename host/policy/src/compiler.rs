@@ -35,7 +35,7 @@ use crate::{
     Allocation,
     artifact::Artifact,
     contract::Examined,
-    error::{CompileLimit, Problem},
+    error::{CompileLimit, PluginProblem},
     limits,
 };
 
@@ -99,7 +99,7 @@ impl Compiler {
     ///
     /// # Errors
     /// All problems of the file, or the limit that the child reached.
-    pub(crate) fn examine(&self, file: &Artifact) -> Result<Arc<Examination>, Vec<Problem>> {
+    pub(crate) fn examine(&self, file: &Artifact) -> Result<Arc<Examination>, Vec<PluginProblem>> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(examination) = known().get(&file.digest) {
             return Ok(Arc::clone(examination));
@@ -123,7 +123,7 @@ impl Compiler {
     /// # Errors
     /// The problem of the file, or the limit that the child reached.
     #[cfg(feature = "compile")]
-    pub(crate) fn compile(&self, file: &Artifact) -> Result<Compiled, Problem> {
+    pub(crate) fn compile(&self, file: &Artifact) -> Result<Compiled, PluginProblem> {
         match self.ask(Task::Compile, file)? {
             (Answer::Compiled { octets }, code) if octets == code.len() as u64 => {
                 Ok(Compiled(code))
@@ -141,7 +141,7 @@ impl Compiler {
     }
 
     /// Runs a task in a child. The octets after the answer are compiled code.
-    fn ask(&self, task: Task, file: &Artifact) -> Result<(Answer, Vec<u8>), Problem> {
+    fn ask(&self, task: Task, file: &Artifact) -> Result<(Answer, Vec<u8>), PluginProblem> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let limits = self.settings.limits;
         let job = Job::new(task, self.allocation, limits, &file.octets);
@@ -149,7 +149,7 @@ impl Compiler {
         let arguments = [OsString::from(COMPILE_COMMAND)];
         let child = Child::start(&self.slot, &self.settings.program, &arguments);
         let child = child.map_err(|error| unavailable(&self.settings, error))?;
-        let Some(child) = child else { return Err(Problem::ServerStops) };
+        let Some(child) = child else { return Err(PluginProblem::ServerStops) };
         let ending = child.converse([&header, &file.octets], limits.wall());
         if let Some(answered) = job::parse_answer(ending.said) {
             return Ok(answered);
@@ -166,25 +166,25 @@ impl Compiled {
 }
 
 /// Explains why there is no answer.
-fn explain(end: End, complaint: &str, limits: CompileLimits) -> Problem {
+fn explain(end: End, complaint: &str, limits: CompileLimits) -> PluginProblem {
     let limit = match end {
-        End::Stopped => return Problem::ServerStops,
+        End::Stopped => return PluginProblem::ServerStops,
         End::Overdue => CompileLimit::WallSecs(limits.wall_secs),
         End::TooMuch => CompileLimit::CodeMib(limits::COMPILED_OCTETS_MAX >> 20),
         End::Processor => CompileLimit::ProcessorSecs(limits.processor_secs),
         End::Memory => CompileLimit::MemoryMib(limits.memory_octets >> 20),
-        End::Other(how) if complaint.is_empty() => return Problem::CompilerEnded(how),
-        End::Other(how) => return Problem::CompilerEnded(format!("{how}: {complaint}")),
+        End::Other(how) if complaint.is_empty() => return PluginProblem::CompilerEnded(how),
+        End::Other(how) => return PluginProblem::CompilerEnded(format!("{how}: {complaint}")),
     };
-    Problem::CompileLimit(limit)
+    PluginProblem::CompileLimit(limit)
 }
 
-fn unavailable(settings: &CompilerSettings, error: std::io::Error) -> Problem {
-    Problem::NoCompiler { program: settings.program.clone(), error }
+fn unavailable(settings: &CompilerSettings, error: std::io::Error) -> PluginProblem {
+    PluginProblem::NoCompiler { program: settings.program.clone(), error }
 }
 
-fn other_answer() -> Problem {
-    Problem::CompilerEnded("with an unexpected answer".to_owned())
+fn other_answer() -> PluginProblem {
+    PluginProblem::CompilerEnded("with an unexpected answer".to_owned())
 }
 
 /// Uses the running program, even if its file was replaced or removed meanwhile.

@@ -22,7 +22,7 @@ use wit_parser::{
 use self::served::Served;
 pub(crate) use self::served::VERSION;
 use crate::{
-    error::Problem,
+    error::PluginProblem,
     hook::{Hook, HookSet},
 };
 
@@ -67,8 +67,8 @@ impl Examined {
 ///
 /// # Errors
 /// All problems of the component.
-pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<Problem>> {
-    let invalid = |error: String| vec![Problem::Invalid(error)];
+pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<PluginProblem>> {
+    let invalid = |error: String| vec![PluginProblem::Invalid(error)];
     let (memory_bytes_min, table_elements_min) =
         starting_sizes(component).map_err(|error| invalid(error.to_string()))?;
     let decoded = decode(component).map_err(|error| invalid(format!("{error:#}")))?;
@@ -109,7 +109,7 @@ struct Check<'a> {
     found: &'a Resolve,
     served: &'a Resolve,
     served_world: &'a World,
-    problems: Vec<Problem>,
+    problems: Vec<PluginProblem>,
 }
 
 impl Check<'_> {
@@ -160,7 +160,7 @@ impl Check<'_> {
     fn contract_import(&mut self, interface: InterfaceId, name: String) {
         let short = self.short_name(interface);
         if !self.is_served(interface) {
-            self.problems.push(Problem::UnservedVersion { found: name });
+            self.problems.push(PluginProblem::UnservedVersion { found: name });
             return;
         }
         let Some(served) = self.served_interface(&self.served_world.imports, &short) else {
@@ -172,12 +172,14 @@ impl Check<'_> {
         for (function, found) in found {
             match served.get(&function) {
                 None => self.missing_import(format!("{name}#{function}")),
-                Some(wanted) if *wanted != found => self.problems.push(Problem::WrongSignature {
-                    interface: name.clone(),
-                    function,
-                    found,
-                    wanted: wanted.clone(),
-                }),
+                Some(wanted) if *wanted != found => {
+                    self.problems.push(PluginProblem::WrongSignature {
+                        interface: name.clone(),
+                        function,
+                        found,
+                        wanted: wanted.clone(),
+                    })
+                }
                 Some(_) => {}
             }
         }
@@ -201,7 +203,7 @@ impl Check<'_> {
             } else if short == TYPES {
                 // Exporting the contract's types is allowed and has no effect.
             } else if !self.is_served(*id) {
-                self.problems.push(Problem::UnservedVersion { found: name });
+                self.problems.push(PluginProblem::UnservedVersion { found: name });
             } else if short == CONFIGURING {
                 self.contract_export(*id, &name);
                 configuring = Some(name);
@@ -212,21 +214,21 @@ impl Check<'_> {
                 self.contract_export(*id, &name);
                 hooks.insert(hook, name);
             } else {
-                self.problems.push(Problem::UnknownHook { found: name });
+                self.problems.push(PluginProblem::UnknownHook { found: name });
             }
         }
         if self.problems.is_empty() {
             match (&configuring, hooks.is_empty()) {
-                (None, true) => self.problems.push(Problem::NotAPolicy {
+                (None, true) => self.problems.push(PluginProblem::NotAPolicy {
                     found: if others.is_empty() { "nothing".to_owned() } else { others.join(", ") },
                 }),
-                (None, false) => self.problems.push(Problem::NoConfiguring),
-                (Some(_), true) => self.problems.push(Problem::NoHooks),
+                (None, false) => self.problems.push(PluginProblem::NoConfiguring),
+                (Some(_), true) => self.problems.push(PluginProblem::NoHooks),
                 (Some(_), false)
                     if hooks.contains_key(&Hook::PlanLookups)
                         && !hooks.keys().any(|hook| hook.is_asked_about_requests()) =>
                 {
-                    self.problems.push(Problem::NothingToPlanFor);
+                    self.problems.push(PluginProblem::NothingToPlanFor);
                 }
                 (Some(_), false) => {}
             }
@@ -237,7 +239,7 @@ impl Check<'_> {
     fn contract_export(&mut self, interface: InterfaceId, name: &str) {
         let short = self.short_name(interface);
         let Some(served) = self.served_interface(&self.served_world.exports, &short) else {
-            self.problems.push(Problem::UnknownHook { found: name.to_owned() });
+            self.problems.push(PluginProblem::UnknownHook { found: name.to_owned() });
             return;
         };
         let found = self.functions(self.found, interface);
@@ -245,11 +247,15 @@ impl Check<'_> {
             let interface = name.to_owned();
             match found.get(&function) {
                 None => {
-                    self.problems.push(Problem::MissingFunction { interface, function, wanted });
+                    self.problems.push(PluginProblem::MissingFunction {
+                        interface,
+                        function,
+                        wanted,
+                    });
                 }
                 Some(found) if *found != wanted => {
                     let found = found.clone();
-                    self.problems.push(Problem::WrongSignature {
+                    self.problems.push(PluginProblem::WrongSignature {
                         interface,
                         function,
                         found,
@@ -269,7 +275,7 @@ impl Check<'_> {
             "A policy has no access to the system: remove the code that needs this, or build for \
              wasm32-unknown-unknown"
         };
-        self.problems.push(Problem::MissingImport { found, advice: advice.into() });
+        self.problems.push(PluginProblem::MissingImport { found, advice: advice.into() });
     }
 
     fn served_interface(

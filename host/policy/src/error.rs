@@ -18,14 +18,14 @@ pub struct PluginError {
     /// Its file.
     pub path: PathBuf,
     /// The problem.
-    pub problem: Box<Problem>,
+    pub problem: Box<PluginProblem>,
 }
 
 /// A problem of a plugin. Variants that only the server produces never come from the compiler's
 /// child, so they are not serialized.
 #[derive(Debug, Error, Serialize, Deserialize)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum PluginProblem {
     /// The file could not be read.
     #[serde(skip)]
     #[error("cannot be read: {0}")]
@@ -350,7 +350,7 @@ pub enum Problem {
         /// The interpreter's file.
         path: PathBuf,
         /// The problem.
-        problem: Box<Problem>,
+        problem: Box<PluginProblem>,
     },
     /// The file is a script, and this program cannot run any.
     #[error(

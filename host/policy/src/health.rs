@@ -61,10 +61,10 @@ pub(crate) struct Health {
     suspends: bool,
     /// Limits how many faults are logged.
     pub(crate) log: LogBudget,
-    record: Mutex<Record>,
+    history: Mutex<FaultHistory>,
 }
 
-struct Record {
+struct FaultHistory {
     accounts: Accounts,
     spent: Spent,
     suspensions: u64,
@@ -99,7 +99,7 @@ impl Health {
             shut_out: RwLock::default(),
             suspends: true,
             log: LogBudget::default(),
-            record: Mutex::new(Record {
+            history: Mutex::new(FaultHistory {
                 accounts: Accounts::default(),
                 spent: Spent::new(began),
                 suspensions: 0,
@@ -109,7 +109,7 @@ impl Health {
         }
     }
 
-    /// A separate record for a rehearsal. Current suspensions and shut-outs last as long as here,
+    /// The health of a rehearsal. Current suspensions and shut-outs last as long as here,
     /// and new faults have no consequences.
     pub(crate) fn rehearsed(&self) -> Self {
         let copy = |of: &AtomicU64| AtomicU64::new(of.load(Ordering::Relaxed));
@@ -123,7 +123,7 @@ impl Health {
         }
     }
 
-    /// Whether this is the record of a rehearsal, whose faults concern nobody but its caller.
+    /// Whether this is the health of a rehearsal, whose faults concern nobody but its caller.
     pub(crate) fn is_rehearsal(&self) -> bool {
         !self.suspends
     }
@@ -151,7 +151,7 @@ impl Health {
     }
 
     /// Counts a fault, charges its cost to the party that caused it, and returns the consequences.
-    pub(crate) fn record(
+    pub(crate) fn note_fault(
         &self,
         now: Instant,
         fault: Fault,
@@ -159,16 +159,16 @@ impl Health {
         culprit: Option<Culprit>,
     ) -> Vec<Consequence> {
         self.count(fault.kind);
-        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        record.last_fault = Some((now, fault, culprit.clone()));
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.last_fault = Some((now, fault, culprit.clone()));
         let mut follows = Vec::new();
         if !self.suspends {
             return follows;
         }
         let is_out = |party: &Party| self.is_shut_out(now, party);
         let shut_out =
-            culprit.and_then(|culprit| record.accounts.charge(now, &culprit, cost, is_out));
-        let is_spent = record.spent.charge(now, cost, &PLUGIN);
+            culprit.and_then(|culprit| history.accounts.charge(now, &culprit, cost, is_out));
+        let is_spent = history.spent.charge(now, cost, &PLUGIN);
         if let Some(accounts::ShutOut { party, pause, faults, cost }) = shut_out {
             let who = Offender::of(&party);
             self.shut_out(now, party, pause);
@@ -180,12 +180,12 @@ impl Health {
             // If the plugin is suspended already, this call began before the suspension.
             return follows;
         }
-        let pause = record.spent.pause(now, &PLUGIN);
-        record.suspensions += 1;
-        let worst = record.accounts.worst(1).into_iter().next();
+        let pause = history.spent.pause(now, &PLUGIN);
+        history.suspensions += 1;
+        let worst = history.accounts.worst(1).into_iter().next();
         let worst =
             worst.map(|(party, account)| (Offender::of(party), account.faults, account.cost));
-        record.suspension_caused_by = worst.as_ref().map(|(who, ..)| who.clone());
+        history.suspension_caused_by = worst.as_ref().map(|(who, ..)| who.clone());
         self.suspended_until_ms.store(self.since_start_ms(now + pause), Ordering::Relaxed);
         follows.push(Consequence::Suspended { pause, worst });
         follows
@@ -203,8 +203,8 @@ impl Health {
     pub(crate) fn faults_at_most(&self, max: u64) -> u64 {
         let suspended = self.faults.get(FaultKind::Suspended as usize);
         let suspended = suspended.map_or(0, |count| count.load(Ordering::Relaxed));
-        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        suspended + record.accounts.faults_at_most(max)
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        suspended + history.accounts.faults_at_most(max)
     }
 
     /// The current suspension, if there is one.
@@ -213,21 +213,21 @@ impl Health {
         let rest = until.saturating_sub(self.since_start_ms(now));
         let remaining = Duration::from_millis(rest);
         (rest > 0).then(|| {
-            let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-            let caused_by = record.suspension_caused_by.clone();
+            let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+            let caused_by = history.suspension_caused_by.clone();
             Suspension { remaining, until: clock_in(remaining), caused_by }
         })
     }
 
     /// The number of suspensions.
     pub(crate) fn suspensions(&self) -> u64 {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner).suspensions
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).suspensions
     }
 
     /// The parties that are shut out, followed by those whose faults cost most.
     pub(crate) fn offenders(&self, now: Instant) -> Vec<OffenderStatus> {
-        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut offenders: Vec<_> = record
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut offenders: Vec<_> = history
             .accounts
             .worst(usize::MAX)
             .into_iter()
@@ -258,8 +258,8 @@ impl Health {
     }
 
     pub(crate) fn last_fault(&self, now: Instant) -> Option<LastFault> {
-        let record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
-        let (then, fault, culprit) = record.last_fault.as_ref()?;
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let (then, fault, culprit) = history.last_fault.as_ref()?;
         let client = culprit.as_ref().and_then(|culprit| culprit.parties().next());
         Some(LastFault {
             kind: fault.kind,

@@ -21,7 +21,7 @@ use lessor_settings::{Grants, PluginLimits, StateRules};
 use wasmtime::component::{HasSelf, Linker};
 
 pub(crate) use self::{
-    bindings::lessor::policy::types, draft::Draft, limiter::Limiter, reply::ReplyDraft,
+    bindings::lessor::policy::types, draft::DraftTerms, limiter::Limiter, reply::ReplyDraft,
 };
 use crate::{
     LeaseEvent, LookupSources, PlannedLookup, View,
@@ -71,7 +71,7 @@ pub(crate) struct Guest {
 enum Subject {
     Nothing,
     Plan(View, Vec<PlannedLookup>),
-    Request(View, Draft),
+    Request(View, DraftTerms),
     Reply(View, ReplyDraft),
     Lease(LeaseEvent),
 }
@@ -108,7 +108,7 @@ impl Guest {
     }
 
     pub(crate) fn begin_request(&mut self, view: &View, earlier: &lessor_core::Terms) {
-        self.subject = Subject::Request(view.clone(), Draft::after(earlier));
+        self.subject = Subject::Request(view.clone(), DraftTerms::after(earlier));
     }
 
     pub(crate) fn begin_reply(&mut self, view: &View, reply: &Reply, encode: Encode) {
@@ -128,10 +128,10 @@ impl Guest {
     }
 
     /// Ends the call and returns the terms that it set.
-    pub(crate) fn end_request(&mut self) -> Draft {
+    pub(crate) fn end_request(&mut self) -> DraftTerms {
         match std::mem::replace(&mut self.subject, Subject::Nothing) {
             Subject::Request(_, draft) => draft,
-            _ => Draft::default(),
+            _ => DraftTerms::default(),
         }
     }
 
@@ -181,7 +181,7 @@ impl Guest {
         }
     }
 
-    fn draft(&mut self) -> Result<&mut Draft, BadAnswer> {
+    fn draft(&mut self) -> Result<&mut DraftTerms, BadAnswer> {
         match &mut self.subject {
             Subject::Request(_, draft) => Ok(draft),
             _ => Err(BadAnswer::NoSubject),

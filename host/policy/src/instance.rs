@@ -18,11 +18,11 @@ use crate::{
     FaultKind, LeaseEvent, LookupSources, PlannedLookup, View,
     belongings::Belongings,
     contract::Examined,
-    error::Problem,
+    error::PluginProblem,
     fault::Fault,
     fault_advice::advised,
     hook::{Hook, HookSet},
-    host::{Draft, Encode, Guest, ReplyDraft, types},
+    host::{DraftTerms, Encode, Guest, ReplyDraft, types},
     instance_count::{Counted, InstanceCount},
     limits::{
         ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX,
@@ -75,12 +75,17 @@ impl Recipe {
 
 impl Exports {
     /// Finds the functions of a component.
-    pub(crate) fn find(pre: &InstancePre<Guest>, examined: &Examined) -> Result<Self, Problem> {
+    pub(crate) fn find(
+        pre: &InstancePre<Guest>,
+        examined: &Examined,
+    ) -> Result<Self, PluginProblem> {
         let find = |interface: &str, function: &str| {
             let component = pre.component();
             let index = component.get_export_index(None, interface);
             index.and_then(|index| component.get_export_index(Some(&index), function)).ok_or_else(
-                || Problem::Link { message: format!("{interface} has no function {function}") },
+                || PluginProblem::Link {
+                    message: format!("{interface} has no function {function}"),
+                },
             )
         };
         let hooks = examined
@@ -91,7 +96,7 @@ impl Exports {
         Ok(Self {
             configure: find(&examined.configuring, "configure")?,
             load: load.transpose()?,
-            hooks: hooks.collect::<Result<_, Problem>>()?,
+            hooks: hooks.collect::<Result<_, PluginProblem>>()?,
         })
     }
 }
@@ -126,7 +131,7 @@ impl Instance {
     /// # Errors
     /// If there is no room for an instance, or the plugin fails, or refuses its script or its
     /// settings.
-    pub(crate) fn new(recipe: &Recipe) -> Result<Self, Problem> {
+    pub(crate) fn new(recipe: &Recipe) -> Result<Self, PluginProblem> {
         Self::made_within(recipe, CONFIGURE_DEADLINE_MS)
     }
 
@@ -134,9 +139,9 @@ impl Instance {
     ///
     /// # Errors
     /// As [`Instance::new`].
-    pub(crate) fn made_within(recipe: &Recipe, deadline_ms: u64) -> Result<Self, Problem> {
+    pub(crate) fn made_within(recipe: &Recipe, deadline_ms: u64) -> Result<Self, PluginProblem> {
         let instances = &recipe.instances;
-        let room = || Problem::NoRoom { instances_max: instances.max() };
+        let room = || PluginProblem::NoRoom { instances_max: instances.max() };
         let counted = instances.take().ok_or_else(room)?;
         let mut cell = Cell::new(recipe);
         let (load, configure, functions) = cell
@@ -159,7 +164,8 @@ impl Instance {
         let (configured,) = cell
             .run(deadline_ms, |store| configure.call(store, (settings,)))
             .map_err(|fault| failed("configured", fault))?;
-        configured.map_err(|message| Problem::SettingsRefused { message: shortened(message) })?;
+        configured
+            .map_err(|message| PluginProblem::SettingsRefused { message: shortened(message) })?;
         Ok(Self {
             cell,
             functions: Box::new(functions),
@@ -205,7 +211,7 @@ impl Instance {
         hook: Hook,
         view: &View,
         earlier: &Terms,
-    ) -> Result<(Verdict, Draft), Fault> {
+    ) -> Result<(Verdict, DraftTerms), Fault> {
         let Some(Function::Decide(function)) = self.functions.of(hook) else {
             return Err(absent(hook));
         };
@@ -280,25 +286,30 @@ impl Cell {
     }
 
     /// Makes an interpreter load its script, and returns the script's hooks.
-    fn load(&mut self, load: &Load, script: &Script, deadline_ms: u64) -> Result<HookSet, Problem> {
+    fn load(
+        &mut self,
+        load: &Load,
+        script: &Script,
+        deadline_ms: u64,
+    ) -> Result<HookSet, PluginProblem> {
         let (name, text) = (script.file_name.clone(), script.text.clone());
         let (loaded,) = self
             .run(deadline_ms, |store| load.call(store, (name, text)))
             .map_err(|fault| not_loaded(script, fault))?;
         let names = loaded.map_err(|message| {
             let message = first_octets(&message, FAILURE_OCTETS_MAX);
-            Problem::ScriptRefused { message }
+            PluginProblem::ScriptRefused { message }
         })?;
         let mut hooks = HookSet::default();
         for name in names {
             match Hook::by_name(&name) {
                 Some(hook) => hooks.insert(hook),
-                None => return Err(Problem::UnknownScriptHook { found: shortened(name) }),
+                None => return Err(PluginProblem::UnknownScriptHook { found: shortened(name) }),
             }
         }
         match hooks {
-            none if none == HookSet::default() => Err(Problem::NoHooks),
-            hooks if hooks.plans_for_nothing() => Err(Problem::NothingToPlanFor),
+            none if none == HookSet::default() => Err(PluginProblem::NoHooks),
+            hooks if hooks.plans_for_nothing() => Err(PluginProblem::NothingToPlanFor),
             hooks => Ok(hooks),
         }
     }
@@ -353,18 +364,18 @@ fn absent(hook: Hook) -> Fault {
 
 /// Explains why an interpreter failed to load a script. If it ran out of stack, the script is
 /// nested too deeply: the stack for calls and the stack in its memory cause different faults.
-fn not_loaded(script: &Script, fault: Fault) -> Problem {
+fn not_loaded(script: &Script, fault: Fault) -> PluginProblem {
     let is_at_the_end_of_memory =
         fault.kind == FaultKind::Trap && fault.message.contains("out of bounds memory access");
     if fault.kind == FaultKind::StackExhausted || is_at_the_end_of_memory {
         let (depth, line) = script.deepest();
-        return Problem::NestedTooDeep { depth, line };
+        return PluginProblem::NestedTooDeep { depth, line };
     }
     failed("loaded", fault)
 }
 
-fn failed(doing: &'static str, fault: Fault) -> Problem {
-    Problem::Failed { doing, kind: fault.kind, message: fault.message }
+fn failed(doing: &'static str, fault: Fault) -> PluginProblem {
+    PluginProblem::Failed { doing, kind: fault.kind, message: fault.message }
 }
 
 /// The first octets of a text for logs, cut at a character boundary, in one line.

@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     FaultKind, background,
-    error::Problem,
+    error::PluginProblem,
     fault::Fault,
     health::Health,
     instance::{Instance, Recipe},
@@ -139,7 +139,7 @@ impl Spare {
 
 impl Effort {
     /// Creates an instance and measures the processor time.
-    fn measure(&self, recipe: &Recipe) -> Result<Instance, Problem> {
+    fn measure(&self, recipe: &Recipe) -> Result<Instance, PluginProblem> {
         let before = processor_time();
         let instance = Instance::new(recipe)?;
         let took = processor_time().zip(before).map(|(after, before)| after.saturating_sub(before));
@@ -181,7 +181,7 @@ fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe, effort: &Effort) {
         let Some(spare) = order.spare.upgrade() else { continue };
         match effort.measure(recipe) {
             Ok(instance) => spare.put(State::Ready(instance)),
-            Err(Problem::NoRoom { .. }) => postponed.push_back(order),
+            Err(PluginProblem::NoRoom { .. }) => postponed.push_back(order),
             Err(problem) => {
                 spare.put(State::Empty);
                 order.health.report(name, fault_of(problem), Duration::ZERO, None);
@@ -191,9 +191,9 @@ fn keep(jobs: &Receiver<Job>, name: &str, recipe: &Recipe, effort: &Effort) {
 }
 
 /// A plugin that cannot be instantiated again counts as one whose call failed.
-fn fault_of(problem: Problem) -> Fault {
+fn fault_of(problem: PluginProblem) -> Fault {
     match problem {
-        Problem::Failed { doing, kind, message } => {
+        PluginProblem::Failed { doing, kind, message } => {
             Fault::new(kind, format!("while it was {doing}: {message}"))
         }
         other => Fault::new(FaultKind::BadAnswer, other.to_string()),

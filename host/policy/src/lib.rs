@@ -8,7 +8,7 @@
 //!   compiled code.
 //! - [`Chain`]: the plugins of one generation of the configuration, in order. It is created as a
 //!   whole or not at all, and every mistake is explained ([`PluginError`]).
-//! - [`Runner`]: the instances of one worker thread. [`Observer`]: those of the thread that
+//! - [`Runner`]: the instances of one worker thread. [`LeaseEventRunner`]: those of the thread that
 //!   notifies plugins of lease events.
 //! - [`Shadows`], [`ShadowRunner`]: plugins that run on live traffic and decide nothing.
 //! - [`compile_child`]: the main function of a program that was started to compile one file.
@@ -80,7 +80,7 @@ pub use belongings::{
 pub use cache::user_cache;
 pub use chain::Chain;
 pub use compiler::{COMPILE_COMMAND, CompileLimits, CompilerSettings, compile_child};
-pub use error::{CompileLimit, PluginError, Problem, RuntimeError};
+pub use error::{CompileLimit, PluginError, PluginProblem, RuntimeError};
 pub use fault::FaultKind;
 pub use health::{LastFault, Offender, OffenderStatus, Suspension};
 pub use hook::Hook;
@@ -88,7 +88,7 @@ pub use host::Encode;
 pub use longest_wait::{LongestWait, WaitPart};
 pub use lookups::{LookupSources, NoLookupSources};
 pub use precompile::precompile;
-pub use runner::{Observer, Runner};
+pub use runner::{LeaseEventRunner, Runner};
 pub use runtime::{Runtime, RuntimeSettings};
 pub use script::{Named, NamedKind};
 pub use shadow::{
@@ -98,4 +98,4 @@ pub use shadow::{
 pub use source::{PluginReport, PluginSource};
 pub use status::PluginStatus;
 pub use trace::{EditOutcome, Plan, PolicyOutcome, Setting, TraceEntry};
-pub use view::{Absent, LeaseEvent, Lookup, Lookups, PlannedLookup, View};
+pub use view::{Absent, AnsweredLookup, LeaseEvent, Lookups, PlannedLookup, View};

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lessor_core::Row;
+use lessor_core::SourceRow;
 
 /// The sources of lookups that one generation of the configuration declares.
 pub trait LookupSources: Send + Sync {
@@ -12,7 +12,7 @@ pub trait LookupSources: Send + Sync {
 
     /// Returns the row with this key in a source that is held in memory: `None` if there is no such
     /// source, `Some(None)` if it has no such row. Called on the packet path, so it must not block.
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>>;
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>>;
 
     /// The sources that are held in memory, each with a number that is unique to its version: sets
     /// with the same numbers have the same rows. By default there are none, and the rows never
@@ -54,7 +54,7 @@ impl LookupSources for NoLookupSources {
         false
     }
 
-    fn row(&self, _source: &str, _key: &str) -> Option<Option<Row>> {
+    fn row(&self, _source: &str, _key: &str) -> Option<Option<SourceRow>> {
         None
     }
 }

@@ -1,4 +1,4 @@
-//! Plugins: one link of a chain, ready to be instantiated, with its health record.
+//! Plugins: one link of a chain, ready to be instantiated, with its health.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use lessor_settings::{Capability, FailurePolicy, PluginMode, StateRules};
 
 use crate::{
     FaultKind, LastFault, LookupSources, PluginReport, PluginSource,
-    error::{PluginError, Problem},
+    error::{PluginError, PluginProblem},
     fault::Fault,
     health::{Consequence, Culprit, Health, clock_in},
     hook::HookSet,
@@ -87,7 +87,7 @@ impl Plugin {
         })
     }
 
-    /// Creates the same plugin for the next chain, with a separate record and the same instances.
+    /// Creates the same plugin for the next chain, with a separate health and the same instances.
     /// Returns `None` if new instances would differ: because the plugin has changed, or because it
     /// may have read tables when it was configured that have changed since.
     pub(crate) fn kept(
@@ -131,7 +131,7 @@ impl Plugin {
         self.recipe.lookup_sources.set(&self.lookup_sources);
     }
 
-    /// Creates the same plugin with its own instances, thread and record, and `patience` times the
+    /// Creates the same plugin with its own instances, thread and health, and `patience` times the
     /// deadline.
     pub(crate) fn rehearsed(&self, patience: u64) -> Result<Self, PluginError> {
         let mut recipe = Recipe::clone(&self.recipe);
@@ -141,7 +141,7 @@ impl Plugin {
         let recipe = Arc::new(recipe);
         let health = Arc::new(self.health.rehearsed());
         let keeper = Keeper::new(&self.name, &recipe)
-            .map_err(|error| self.error(Problem::NoThread(error)))?;
+            .map_err(|error| self.error(PluginProblem::NoThread(error)))?;
         let first = Instance::new(&recipe).map_err(|problem| self.error(problem))?;
         Ok(Self {
             name: Arc::clone(&self.name),
@@ -174,8 +174,8 @@ impl Plugin {
         self.keeper.make_now(&self.recipe)
     }
 
-    /// Records a fault and its cost in processor time, and logs the consequences.
-    pub(crate) fn record(
+    /// Notes a fault and its cost in processor time, and logs the consequences.
+    pub(crate) fn note_fault(
         &self,
         health: &Arc<Health>,
         fault: Fault,
@@ -284,7 +284,7 @@ impl Plugin {
         (self.on_failure == FailurePolicy::Drop).then(|| format!("plugin {}: {kind}", self.name))
     }
 
-    fn error(&self, problem: Problem) -> PluginError {
+    fn error(&self, problem: PluginProblem) -> PluginError {
         PluginError {
             name: self.name.to_string(),
             path: self.report.path.clone(),

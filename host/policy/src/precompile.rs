@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::{PluginError, error::Problem};
+use crate::{PluginError, error::PluginProblem};
 
 /// Compiles a plugin or an interpreter and stores the code in a folder, for every way in which a
 /// server on a processor like this one can allocate memory.
@@ -24,15 +24,16 @@ pub fn precompile(cache: &Path, file: &Path) -> Result<(), Vec<PluginError>> {
 }
 
 #[cfg(feature = "compile")]
-fn compile_into(folder: &Path, file: &Path) -> Result<(), Vec<Problem>> {
+fn compile_into(folder: &Path, file: &Path) -> Result<(), Vec<PluginProblem>> {
     use crate::{
         Allocation,
         artifact::Artifact,
         cache::{Cache, Key, Sealed},
         compiler::{Compiler, CompilerSettings},
     };
-    let one = |problem: Problem| vec![problem];
-    let unwritable = |error: String| vec![Problem::NotStored { folder: folder.to_owned(), error }];
+    let one = |problem: PluginProblem| vec![problem];
+    let unwritable =
+        |error: String| vec![PluginProblem::NotStored { folder: folder.to_owned(), error }];
     let cache = Cache::open(folder).map_err(|error| unwritable(error.to_string()))?;
     let artifact = Artifact::read(file).map_err(one)?;
     for allocation in Allocation::ALL {
@@ -47,6 +48,6 @@ fn compile_into(folder: &Path, file: &Path) -> Result<(), Vec<Problem>> {
 }
 
 #[cfg(not(feature = "compile"))]
-fn compile_into(_: &Path, _: &Path) -> Result<(), Vec<Problem>> {
-    Err(vec![Problem::NoCompilerBuiltIn])
+fn compile_into(_: &Path, _: &Path) -> Result<(), Vec<PluginProblem>> {
+    Err(vec![PluginProblem::NoCompilerBuiltIn])
 }

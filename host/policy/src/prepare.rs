@@ -18,7 +18,7 @@ use crate::{
     cache::{Key, Sealed},
     compiler::Examination,
     contract::Examined,
-    error::{PluginError, Problem},
+    error::{PluginError, PluginProblem},
     instance::{Exports, Instance, Recipe},
     limits::{self, CHAIN_PLUGINS_MAX},
     lookups::CurrentSources,
@@ -85,10 +85,10 @@ fn try_prepare(
     surroundings: &Surroundings<'_>,
     source: PluginSource,
     interpreters: &mut Interpreters,
-) -> Result<Plugin, Vec<Problem>> {
+) -> Result<Plugin, Vec<PluginProblem>> {
     let Surroundings { runtime, position, lookup_sources, before } = *surroundings;
     if position > CHAIN_PLUGINS_MAX {
-        return Err(vec![Problem::TooMany { position }]);
+        return Err(vec![PluginProblem::TooMany { position }]);
     }
     let began = Instant::now();
     let read = read(runtime, &source, interpreters);
@@ -103,7 +103,7 @@ fn try_prepare(
             return Err(problems);
         }
     };
-    let one = |problem: Problem| vec![problem];
+    let one = |problem: PluginProblem| vec![problem];
     let code = program.artifact.digest;
     let identity = Identity { code, script: script.as_ref().map(|script| script.digest), source };
     if let Some(kept) = before.and_then(|before| before.kept(&identity, lookup_sources)) {
@@ -131,7 +131,7 @@ fn try_prepare(
     let hooks = first.script_hooks().unwrap_or_else(|| program.examined().hook_set());
     report.hooks.retain(|hook| hooks.contains(*hook));
     Plugin::new(identity, report, hooks, Arc::new(recipe), first)
-        .map_err(|error| one(Problem::NoThread(error)))
+        .map_err(|error| one(PluginProblem::NoThread(error)))
 }
 
 /// Reads the code of a plugin, and its script if it is one.
@@ -139,7 +139,7 @@ fn read(
     runtime: &Runtime,
     source: &PluginSource,
     interpreters: &mut Interpreters,
-) -> Result<(Arc<Program>, Option<Script>), Vec<Problem>> {
+) -> Result<(Arc<Program>, Option<Script>), Vec<PluginProblem>> {
     let Some(path) = &source.interpreter else {
         return Ok((Arc::new(Program::read(runtime, &source.path)?), None));
     };
@@ -148,7 +148,7 @@ fn read(
     match (script, program) {
         (Ok(script), Ok(program)) => Ok((program, Some(script))),
         (script, program) => {
-            let mut problems: Vec<Problem> = script.err().into_iter().collect();
+            let mut problems: Vec<PluginProblem> = script.err().into_iter().collect();
             let of_interpreter = program.err().into_iter().flatten();
             problems.extend(of_interpreter.map(|problem| of_program(source, problem)));
             Err(problems)
@@ -157,21 +157,21 @@ fn read(
 }
 
 /// Attributes a problem to the code that a plugin runs on: its own, or its interpreter's.
-fn of_program(source: &PluginSource, problem: Problem) -> Problem {
+fn of_program(source: &PluginSource, problem: PluginProblem) -> PluginProblem {
     match &source.interpreter {
-        Some(path) => Problem::Interpreter { path: path.clone(), problem: Box::new(problem) },
+        Some(path) => PluginProblem::Interpreter { path: path.clone(), problem: Box::new(problem) },
         None => problem,
     }
 }
 
 impl Interpreters {
-    fn get(&mut self, runtime: &Runtime, path: &Path) -> Result<Arc<Program>, Vec<Problem>> {
+    fn get(&mut self, runtime: &Runtime, path: &Path) -> Result<Arc<Program>, Vec<PluginProblem>> {
         if let Some(known) = self.0.get(path) {
             return Ok(Arc::clone(known));
         }
         let program = Arc::new(Program::read_any(runtime, path)?);
         if program.examined().interpreting.is_none() {
-            return Err(vec![Problem::NotAnInterpreter]);
+            return Err(vec![PluginProblem::NotAnInterpreter]);
         }
         self.0.insert(path.to_owned(), Arc::clone(&program));
         Ok(program)
@@ -180,16 +180,16 @@ impl Interpreters {
 
 impl Program {
     /// Reads a policy.
-    fn read(runtime: &Runtime, path: &Path) -> Result<Self, Vec<Problem>> {
+    fn read(runtime: &Runtime, path: &Path) -> Result<Self, Vec<PluginProblem>> {
         let program = Self::read_any(runtime, path)?;
         match program.examined().interpreting {
             None => Ok(program),
-            Some(_) => Err(vec![Problem::IsInterpreter]),
+            Some(_) => Err(vec![PluginProblem::IsInterpreter]),
         }
     }
 
     /// Reads a policy or an interpreter.
-    fn read_any(runtime: &Runtime, path: &Path) -> Result<Self, Vec<Problem>> {
+    fn read_any(runtime: &Runtime, path: &Path) -> Result<Self, Vec<PluginProblem>> {
         let artifact = Artifact::read(path).map_err(|problem| vec![problem])?;
         let examination = runtime.compiler().examine(&artifact)?;
         Ok(Self { artifact, examination, compiled: OnceLock::new() })
@@ -200,7 +200,7 @@ impl Program {
     }
 
     /// The compiled code, and whether it came from the cache.
-    fn compiled(&self, runtime: &Runtime) -> Result<&(Component, bool), Problem> {
+    fn compiled(&self, runtime: &Runtime) -> Result<&(Component, bool), PluginProblem> {
         match self.compiled.get() {
             Some(compiled) => Ok(compiled),
             None => {
@@ -212,7 +212,7 @@ impl Program {
 }
 
 /// Interpreters are not checked: a call that their script is not granted returns an error.
-fn grant_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Problem> {
+fn grant_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<PluginProblem> {
     let Some(examined) = examined.filter(|examined| examined.interpreting.is_none()) else {
         return Vec::new();
     };
@@ -225,27 +225,27 @@ fn grant_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Pro
     if imports.is_empty() {
         return Vec::new();
     }
-    vec![Problem::NotGranted {
+    vec![PluginProblem::NotGranted {
         import: imports.join(" and "),
         wanted: source.grants.iter().chain(examined.capabilities.keys().copied()).collect(),
         sidecar: source.path.with_extension("toml"),
     }]
 }
 
-fn limit_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = limits::out_of_range(&source.limits)
-        .map(|(name, found, min, max)| Problem::LimitOutOfRange { name, found, min, max })
+fn limit_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<PluginProblem> {
+    let mut problems: Vec<PluginProblem> = limits::out_of_range(&source.limits)
+        .map(|(name, found, min, max)| PluginProblem::LimitOutOfRange { name, found, min, max })
         .collect();
     let Some(examined) = examined else { return problems };
     let limit = source.limits.memory_bytes_max as u64;
     if examined.memory_bytes_min > limit {
         let minimum = examined.memory_bytes_min;
-        problems.push(Problem::MemoryOverLimit { minimum, limit });
+        problems.push(PluginProblem::MemoryOverLimit { minimum, limit });
     }
     let limit = source.limits.table_elements_max as u64;
     if examined.table_elements_min > limit {
         let minimum = examined.table_elements_min;
-        problems.push(Problem::TablesOverLimit { minimum, limit });
+        problems.push(PluginProblem::TablesOverLimit { minimum, limit });
     }
     problems
 }
@@ -255,7 +255,7 @@ fn compile(
     runtime: &Runtime,
     artifact: &Artifact,
     examination: &Examination,
-) -> Result<(Component, bool), Problem> {
+) -> Result<(Component, bool), PluginProblem> {
     let engine = runtime.engine();
     let key = Key::new(runtime.allocation(), &examination.component_digest);
     let cached = runtime.cache().and_then(|cache| cache.get(&key));
@@ -268,8 +268,8 @@ fn compile(
         None => None,
     };
     let sealed = compiled_now(runtime, artifact, &key, refused)?;
-    let component =
-        trusted::load(engine, &sealed).map_err(|error| Problem::Compile(format!("{error:#}")))?;
+    let component = trusted::load(engine, &sealed)
+        .map_err(|error| PluginProblem::Compile(format!("{error:#}")))?;
     Ok((component, false))
 }
 
@@ -280,7 +280,7 @@ fn compiled_now(
     artifact: &Artifact,
     key: &Key,
     _: Option<wasmtime::Error>,
-) -> Result<Sealed, Problem> {
+) -> Result<Sealed, PluginProblem> {
     let sealed = Sealed::from(runtime.compiler().compile(artifact)?);
     if let Some(cache) = runtime.cache() {
         cache.put(key, sealed.octets());
@@ -295,14 +295,14 @@ fn compiled_now(
     _: &Artifact,
     _: &Key,
     refused: Option<wasmtime::Error>,
-) -> Result<Sealed, Problem> {
-    let Some(cache) = runtime.cache() else { return Err(Problem::NoPrecompiled) };
+) -> Result<Sealed, PluginProblem> {
+    let Some(cache) = runtime.cache() else { return Err(PluginProblem::NoPrecompiled) };
     let folder = cache.folder().to_owned();
     let found = match refused {
         Some(error) => format!("code that cannot be used here ({error:#})"),
         None => "no code for it".to_owned(),
     };
-    Err(Problem::NotPrecompiled { found, folder })
+    Err(PluginProblem::NotPrecompiled { found, folder })
 }
 
 fn link(
@@ -312,8 +312,8 @@ fn link(
     source: &PluginSource,
     script: Option<Script>,
     lookup_sources: &Arc<dyn LookupSources>,
-) -> Result<Recipe, Problem> {
-    let refused = |error: wasmtime::Error| Problem::Link { message: format!("{error:#}") };
+) -> Result<Recipe, PluginProblem> {
+    let refused = |error: wasmtime::Error| PluginProblem::Link { message: format!("{error:#}") };
     let mut linker = runtime.linker().clone();
     if !examined.denied_imports.is_empty() {
         // The contract was checked, so unknown imports can only be WASI.
@@ -365,7 +365,7 @@ fn report(name: &str, path: &Path, program: &Program) -> PluginReport {
     }
 }
 
-fn explained(problems: Vec<Problem>, name: &str, path: &Path) -> Vec<PluginError> {
+fn explained(problems: Vec<PluginProblem>, name: &str, path: &Path) -> Vec<PluginError> {
     let explain = |problem| PluginError {
         name: name.to_owned(),
         path: path.to_owned(),

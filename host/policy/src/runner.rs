@@ -19,7 +19,7 @@ pub struct Runner {
 }
 
 /// Notifies the plugins of a chain of lease events, on a thread off the reply path.
-pub struct Observer {
+pub struct LeaseEventRunner {
     chain: Arc<Chain>,
     seats: Vec<Seat>,
 }
@@ -51,7 +51,7 @@ impl Chain {
     ///
     /// # Errors
     /// If a plugin cannot be instantiated.
-    pub fn observer(self: &Arc<Self>) -> Result<Observer, Vec<PluginError>> {
+    pub fn observer(self: &Arc<Self>) -> Result<LeaseEventRunner, Vec<PluginError>> {
         self.observer_after(None)
     }
 
@@ -62,9 +62,9 @@ impl Chain {
     pub fn observer_after(
         self: &Arc<Self>,
         before: Option<&Self>,
-    ) -> Result<Observer, Vec<PluginError>> {
+    ) -> Result<LeaseEventRunner, Vec<PluginError>> {
         let seats = self.seats(|hooks| hooks.contains(Hook::OnLease), Duty::LeaseEvents, before)?;
-        Ok(Observer::new(Arc::clone(self), seats))
+        Ok(LeaseEventRunner::new(Arc::clone(self), seats))
     }
 }
 
@@ -208,7 +208,7 @@ impl Runner {
     }
 }
 
-impl Observer {
+impl LeaseEventRunner {
     pub(crate) fn new(chain: Arc<Chain>, seats: Vec<Seat>) -> Self {
         Self { chain, seats }
     }

@@ -119,7 +119,7 @@ impl Seat {
             let unmeasured = || took.min(Duration::from_millis(FAULT_UNMEASURED_MS_MAX));
             let computed = fault.computed.unwrap_or_else(unmeasured);
             let cost = computed + self.plugin.keeper.effort().unwrap_or_default();
-            self.plugin.record(&self.health, fault, cost, Some(subject.culprit()));
+            self.plugin.note_fault(&self.health, fault, cost, Some(subject.culprit()));
             if let Some(broken) = self.current.take() {
                 self.plugin.keeper.discard(broken);
             }

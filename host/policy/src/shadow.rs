@@ -4,12 +4,12 @@
 //! ([`Shadows::offer`]). A low-priority thread calls the shadows with the same inputs and compares
 //! what would have been decided with the shadow in its place of the chain with what was decided.
 //!
-//! **A shadow affects no packet.** It has its own queue, thread, instances and record. If it is too
+//! **A shadow affects no packet.** It has its own queue, thread, instances and results. If it is too
 //! slow, samples are dropped and counted.
 
 mod compare;
 mod difference;
-mod record;
+mod results;
 mod runner;
 mod understudy;
 
@@ -32,11 +32,11 @@ use crate::{
 };
 
 pub use difference::{Difference, DifferenceKind};
-pub use record::{ShadowDifference, ShadowStatus, ShadowsStatus};
+pub use results::{ShadowDifference, ShadowStatus, ShadowsStatus};
 pub use runner::{Rehearse, ShadowRunner, ShadowThread};
 pub use understudy::Understudy;
 
-use record::Shadow;
+use results::Shadow;
 
 /// The shadows of a chain, the queue to them, and their findings.
 pub struct Shadows {

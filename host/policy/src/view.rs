@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    ClientKey, Lease, LeaseEventKind, LookupAnswer, Network, RelayInformation, Request, Subnet,
+    Binding, ClientKey, LeaseEventKind, LookupAnswer, Network, RelayInformation, Request, Subnet,
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -21,8 +21,8 @@ pub struct View {
     pub subnet: usize,
     /// The client, by the client key of its network.
     pub client: ClientKey,
-    /// The client's lease record, active or not.
-    pub lease: Option<Arc<Lease>>,
+    /// The client's binding, active or not.
+    pub binding: Option<Arc<Binding>>,
     /// The answers to the lookups that plugins planned.
     pub lookups: Lookups,
     /// Plugins that are not called for this request, because they failed to plan its lookups.
@@ -32,7 +32,7 @@ pub struct View {
 }
 
 /// The answers to the lookups for one request, by plugin.
-pub type Lookups = Arc<[Lookup]>;
+pub type Lookups = Arc<[AnsweredLookup]>;
 
 /// The names of plugins that count as absent for one request.
 pub type Absent = Arc<[Arc<str>]>;
@@ -54,7 +54,7 @@ pub struct PlannedLookup {
 /// One lookup that a plugin planned, with its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Lookup {
+pub struct AnsweredLookup {
     /// The plugin.
     pub plugin: Arc<str>,
     /// The name that the plugin reads the answer under.
@@ -69,9 +69,9 @@ pub struct Lookup {
 
 impl PlannedLookup {
     /// Adds the answer of the source.
-    pub fn answered(self, answer: LookupAnswer) -> Lookup {
+    pub fn answered(self, answer: LookupAnswer) -> AnsweredLookup {
         let Self { plugin, name, source, key } = self;
-        Lookup { plugin, name, source, key, answer }
+        AnsweredLookup { plugin, name, source, key, answer }
     }
 }
 
@@ -92,16 +92,17 @@ impl View {
     /// ([`lessor_core::Engine::relay_information_of`]).
     pub(crate) fn remembered_relay_information(&self) -> Option<&RelayInformation> {
         let request = &self.request;
-        let lease = self.lease.as_ref()?;
+        let binding = self.binding.as_ref()?;
         let is_direct = request.arrival.unicast && !request.is_relayed();
-        let is_from_leased = lease.address == request.client_address;
+        let is_from_leased = binding.address == request.client_address;
         let is_silent = request.relay_information.is_none();
-        lease.relay_information.as_ref().filter(|_| is_silent && is_direct && is_from_leased)
+        binding.relay_information.as_ref().filter(|_| is_silent && is_direct && is_from_leased)
     }
 
     /// The answer to the lookup that `plugin` planned under `name`.
     pub(crate) fn lookup(&self, plugin: &str, name: &str) -> Option<&LookupAnswer> {
-        let is_meant = |lookup: &&Lookup| *lookup.plugin == *plugin && *lookup.name == *name;
+        let is_meant =
+            |lookup: &&AnsweredLookup| *lookup.plugin == *plugin && *lookup.name == *name;
         self.lookups.iter().rev().find(is_meant).map(|lookup| &lookup.answer)
     }
 
@@ -110,13 +111,13 @@ impl View {
     }
 }
 
-/// A change of a lease that is on stable storage, for the hook `on-lease`.
+/// A change of a binding that is on stable storage, for the hook `on-lease`.
 #[derive(Clone, Debug)]
 pub struct LeaseEvent {
     /// What happened.
     pub kind: LeaseEventKind,
-    /// The lease after it happened.
-    pub lease: Arc<Lease>,
+    /// The binding after it happened.
+    pub binding: Arc<Binding>,
     /// The name of the network that the address belongs to.
     pub network_name: Arc<str>,
     /// When it happened.

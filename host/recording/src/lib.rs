@@ -13,10 +13,10 @@ mod reader;
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Arrival, Destination, Lease, OpenOffer, Reason, Reply, ReplyKind, Terms, Timestamp, Verdict,
+    Arrival, Binding, Destination, OpenOffer, Reason, Reply, ReplyKind, Terms, Timestamp, Verdict,
     option::shown_name,
 };
-use lessor_policy_host::{Lookup, TraceEntry};
+use lessor_policy_host::{AnsweredLookup, TraceEntry};
 use serde::{Deserialize, Serialize};
 
 pub use reader::{Recording, Step, read};
@@ -30,8 +30,9 @@ pub const VERSION: u32 = 1;
 pub enum Line {
     /// The first line.
     Recording(Header),
-    /// A lease that the server had when the recording began.
-    Lease(Lease),
+    /// A binding that the server had when the recording began.
+    #[serde(rename = "lease")]
+    Binding(Binding),
     /// An offer that was open when the recording began.
     Offer(OpenOffer),
     /// A network for which the server had no records when it began to serve it.
@@ -60,7 +61,7 @@ pub struct Header {
     pub configuration_digest: Option<String>,
     /// The plugins, in order.
     pub plugins: Vec<PluginDigest>,
-    /// Whether all leases and open offers follow.
+    /// Whether all bindings and open offers follow.
     pub with_leases: bool,
     /// The text that clients or lines had to contain for their inputs to be recorded.
     pub find: Option<String>,
@@ -91,12 +92,12 @@ pub struct Input {
     pub generation: u64,
     /// The datagram.
     pub datagram: Datagram,
-    /// The record that the server had of the client's lease.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lease: Option<Lease>,
+    /// The binding that the server had of the client.
+    #[serde(rename = "lease", default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<Binding>,
     /// The lookups for its plugins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lookups: Vec<Lookup>,
+    pub lookups: Vec<AnsweredLookup>,
     /// What was decided.
     pub decision: Decided,
 }

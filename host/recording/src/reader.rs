@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use lessor_core::{Lease, OpenOffer};
+use lessor_core::{Binding, OpenOffer};
 
 use super::{End, Header, Input, Line, NoRecords, Reclaim, VERSION};
 
@@ -18,8 +18,8 @@ const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
 pub struct Recording {
     /// What was recorded, and by which server.
     pub header: Header,
-    /// The leases that the server had when the recording began, if they were recorded.
-    pub leases: Vec<Lease>,
+    /// The bindings that the server had when the recording began, if they were recorded.
+    pub bindings: Vec<Binding>,
     /// The offers that were open then.
     pub offers: Vec<OpenOffer>,
     /// The networks for which the server had no records when it began to serve them.
@@ -68,7 +68,7 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
     let mut text = Vec::new();
     let mut number = 0;
     let mut header = None;
-    let (mut leases, mut offers, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut bindings, mut offers, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     let mut no_records = Vec::new();
     let mut end = None;
     loop {
@@ -116,7 +116,7 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
                         .to_owned(),
                 ));
             }
-            (Line::Lease(lease), _) => leases.push(lease),
+            (Line::Binding(binding), _) => bindings.push(binding),
             (Line::Offer(offer), _) => offers.push(offer),
             (Line::NoRecords(found), _) => no_records.push(found),
             (Line::Input(input), _) => steps.push(Step::Input(input)),
@@ -131,7 +131,7 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
         bail!("{}:{}: {CUT_SHORT}", path.display(), number + 1);
     }
     steps.sort_by_key(Step::sequence);
-    Ok(Recording { header, leases, offers, no_records, steps, end })
+    Ok(Recording { header, bindings, offers, no_records, steps, end })
 }
 
 const CUT_SHORT: &str = "the recording is truncated: found no end; replay what is there with \

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Question {
-    /// Lists every lease record; one [`lessor_serving::leases::Row`] per line.
+    /// Lists every binding; one [`lessor_serving::leases::LeaseRow`] per line.
     Leases,
     /// Shows the state of the server; one [`lessor_serving::Status`].
     Status,

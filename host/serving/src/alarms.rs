@@ -36,16 +36,16 @@ pub(crate) fn declined(reason: Reason, changes: &Changes) {
         _ => return,
     };
     let Some(left_out) = DECLINES.pass() else { return };
-    let lease = changes.first().map(|change| &change.lease);
-    let Some(lease) = lease else { return };
-    let information = lease.relay_information.as_ref();
+    let binding = changes.first().map(|change| &change.binding);
+    let Some(binding) = binding else { return };
+    let information = binding.relay_information.as_ref();
     tracing::warn!(
-        address = %lease.address,
-        client = %lease.client,
-        hardware_address = %lease.hardware_address,
+        address = %binding.address,
+        client = %binding.client,
+        hardware_address = %binding.hardware_address,
         circuit_id = information.and_then(|found| found.circuit_id()).map(readable),
         remote_id = information.and_then(|found| found.remote_id()).map(readable),
-        subscriber = lease.subscriber.as_deref(),
+        subscriber = binding.subscriber.as_deref(),
         declines_left_out = left_out,
         "{what}"
     );

@@ -24,7 +24,7 @@ pub use self::state::EndpointState;
 pub(crate) use self::watch::Watch;
 use self::{
     notice::Notices,
-    state::{Place, Seen},
+    state::{ListenOn, Seen},
 };
 use lessor_net::{Endpoint, Host, NetError};
 
@@ -83,7 +83,7 @@ pub(crate) type Opened = Vec<Vec<Option<Endpoint>>>;
 /// One endpoint.
 #[derive(Debug)]
 struct Slot {
-    place: Place,
+    place: ListenOn,
     seen: Seen,
     since: Timestamp,
     notices: Notices,
@@ -131,7 +131,7 @@ impl Endpoints {
             endpoint.warn_of_small_buffers(&host);
         }
         for listen in &settings.listen {
-            let place = Place::Relays(*listen);
+            let place = ListenOn::Relays(*listen);
             let seen = place.seen(&links);
             slots.push(Slot::new(place, seen, None));
         }
@@ -146,7 +146,7 @@ impl Endpoints {
             let open_on = link.map(|link| link.index);
             let owner = Owner { worker, position: own.len(), open_on };
             own.push(endpoint);
-            let place = Place::Link(name.as_str().into());
+            let place = ListenOn::Link(name.as_str().into());
             let seen = place.seen(&links);
             slots.push(Slot::new(place, seen, Some(owner)));
         }
@@ -169,7 +169,7 @@ impl Endpoints {
 }
 
 impl Slot {
-    fn new(place: Place, seen: Seen, owner: Option<Owner>) -> Self {
+    fn new(place: ListenOn, seen: Seen, owner: Option<Owner>) -> Self {
         Self { place, seen, since: clock::now(), notices: Notices::default(), owner }
     }
 

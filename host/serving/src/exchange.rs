@@ -17,7 +17,7 @@ use std::{net::Ipv4Addr, sync::Arc, time::Instant};
 
 use lessor_core::{Answer, Preference, Reason, Request, Timestamp};
 use lessor_net::Received;
-use lessor_policy_host::{Lookup, Runner};
+use lessor_policy_host::{AnsweredLookup, Runner};
 use lessor_stages::{Asked, Ended, Life, Moment, Planned, Reached, Written};
 
 use self::{environment::Surroundings, notes::Watching};
@@ -154,7 +154,7 @@ impl Pipeline<'_> {
         held: &mut Held,
         now: Timestamp,
         exchange: Exchange<Planned>,
-        answers: Vec<Lookup>,
+        answers: Vec<AnsweredLookup>,
     ) -> Next {
         let Exchange { notes, stage } = exchange;
         self.drive(held, now, notes, |life| life.answered(stage, answers))

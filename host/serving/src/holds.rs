@@ -108,7 +108,7 @@ fn tell(
     let may_hold = |network: &Network| network.after_data_loss == AfterDataLoss::Hold;
     shards.for_wanted(may_hold, |engine| {
         let network = Arc::clone(engine.network());
-        let has_records = engine.leases().next().is_some();
+        let has_records = engine.bindings().next().is_some();
         let known = engine.no_records_since();
         // If the network lost its records once more, the mark is too old.
         let remembered = remembered.get(&*network.name).copied().filter(|_| has_records);

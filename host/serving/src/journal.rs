@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Destination, Lease, RelayInformation, option::code, readable};
+use lessor_core::{Binding, Destination, RelayInformation, option::code, readable};
 use lessor_policy_host::{Difference, ShadowDifference, TraceEntry};
 use lessor_recording::option_name;
 use serde::Serialize;
@@ -148,7 +148,7 @@ impl Journal {
     }
 
     /// Writes that a lease ended without a message of its client: it expired or was replaced.
-    pub(crate) fn ended(&mut self, end: LeaseEnd, network: Option<&str>, lease: &Lease) {
+    pub(crate) fn ended(&mut self, end: LeaseEnd, network: Option<&str>, lease: &Binding) {
         let mut line = Line {
             reason: end.name(),
             network,

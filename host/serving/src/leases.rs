@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use lessor_control::{Say, failure_line, json_line};
-use lessor_core::{Lease, LeaseState, Timestamp, Topology, readable};
+use lessor_core::{Binding, BindingState, Timestamp, Topology, readable};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,11 +18,11 @@ use crate::{
 /// A lease in the form in which it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Row {
+pub struct LeaseRow {
     /// The address.
     pub address: Ipv4Addr,
     /// Its state at the time of the list.
-    pub state: RowState,
+    pub state: LeaseRowState,
     /// The client key, as text.
     pub client: String,
     /// The hardware address of the client.
@@ -43,14 +43,14 @@ pub struct Row {
     pub began_at: String,
     /// When it changed last: RFC 3339, UTC.
     pub changed_at: String,
-    /// When it ends: RFC 3339, UTC; `never` for an infinite lease.
+    /// When it ends: RFC 3339, UTC; `never` for an infinite binding.
     pub expires_at: String,
 }
 
 /// The state of a lease as it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum RowState {
+pub enum LeaseRowState {
     /// The client may use the address.
     Leased,
     /// The lease has ended.
@@ -61,7 +61,7 @@ pub enum RowState {
     Quarantined,
 }
 
-impl RowState {
+impl LeaseRowState {
     /// Returns its name in tables.
     pub const fn name(self) -> &'static str {
         match self {
@@ -73,12 +73,12 @@ impl RowState {
     }
 }
 
-/// Answers the question in the server: every lease, one network at a time.
+/// Answers the question in the server: every binding, one network at a time.
 pub fn write_rows(reloader: &Reloader, say: &mut Say<'_>) -> bool {
     let now = clock::now();
     let mut newest = || reloader.shared.engines.load_full();
-    let listed = shards::each_lease_once(&mut newest, |lease, topology| {
-        say(json_line(&Row::of(lease, now, topology)))
+    let listed = shards::each_binding_once(&mut newest, |binding, topology| {
+        say(json_line(&LeaseRow::of(binding, now, topology)))
     });
     listed.unwrap_or_else(|shards::TooManyReloads(reloads)| {
         say(failure_line(&format!(
@@ -87,32 +87,35 @@ pub fn write_rows(reloader: &Reloader, say: &mut Say<'_>) -> bool {
     })
 }
 
-impl Row {
+impl LeaseRow {
     /// Returns the row of a lease at a server time.
-    pub fn of(lease: &Lease, now: Timestamp, topology: &Topology) -> Self {
-        let pool = topology.locate_address(lease.address).and_then(|location| {
+    pub fn of(binding: &Binding, now: Timestamp, topology: &Topology) -> Self {
+        let pool = topology.locate_address(binding.address).and_then(|location| {
             let network = topology.networks().get(location.network.0 as usize)?;
             let pools = &network.subnets.get(location.subnet)?.pools;
-            pools.iter().find(|pool| pool.contains(lease.address)).map(|pool| pool.name.to_string())
+            pools
+                .iter()
+                .find(|pool| pool.contains(binding.address))
+                .map(|pool| pool.name.to_string())
         });
-        let relay = lease.relay_information.as_ref();
+        let relay = binding.relay_information.as_ref();
         Self {
-            address: lease.address,
-            state: match lease.state {
-                LeaseState::Leased if now < lease.expires_at => RowState::Leased,
-                LeaseState::Leased => RowState::Expired,
-                LeaseState::Quarantined if now < lease.expires_at => RowState::Quarantined,
-                LeaseState::Released | LeaseState::Quarantined => RowState::Released,
+            address: binding.address,
+            state: match binding.state {
+                BindingState::Leased if now < binding.expires_at => LeaseRowState::Leased,
+                BindingState::Leased => LeaseRowState::Expired,
+                BindingState::Quarantined if now < binding.expires_at => LeaseRowState::Quarantined,
+                BindingState::Released | BindingState::Quarantined => LeaseRowState::Released,
             },
-            client: lease.client.to_string(),
-            hardware_address: lease.hardware_address.to_string(),
+            client: binding.client.to_string(),
+            hardware_address: binding.hardware_address.to_string(),
             pool,
-            subscriber: lease.subscriber.as_deref().map(str::to_owned),
+            subscriber: binding.subscriber.as_deref().map(str::to_owned),
             circuit_id: relay.and_then(|relay| relay.circuit_id()).map(readable),
             remote_id: relay.and_then(|relay| relay.remote_id()).map(readable),
-            began_at: written(clock::shown(lease.began_at)),
-            changed_at: written(clock::shown(lease.changed_at)),
-            expires_at: written(clock::shown(lease.expires_at)),
+            began_at: written(clock::shown(binding.began_at)),
+            changed_at: written(clock::shown(binding.changed_at)),
+            expires_at: written(clock::shown(binding.expires_at)),
         }
     }
 }

@@ -17,16 +17,16 @@ use std::{
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_core::{
-    Change, Changes, Decision, Engine, Lease, LeaseEventKind, LeaseState, Reason, Timestamp,
+    Binding, BindingState, Change, Changes, Decision, Engine, LeaseEventKind, Reason, Timestamp,
 };
-use lessor_policy_host::{LeaseEvent, Observer as Watchers, ShadowDifference};
+use lessor_policy_host::{LeaseEvent, LeaseEventRunner, ShadowDifference};
 
 use crate::{
     clock,
     counters::{Counters, increment},
     event::Event,
     journal::{Journal, JournalBounds, LeaseEnd},
-    order::{Order, Place},
+    order::{Order, Turn},
     sampling::{LeftOut, Sampling},
     vital,
 };
@@ -47,9 +47,9 @@ const TELL_LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 /// The messages to the observer's thread.
 pub(crate) enum Message {
     Input(Box<Event>),
-    Expired { network: Arc<str>, leases: Vec<Lease> },
+    Expired { network: Arc<str>, leases: Vec<Binding> },
     ShadowDifference(Box<ShadowDifference>),
-    Watchers(Box<Watchers>),
+    LeaseEventRunner(Box<LeaseEventRunner>),
     ReopenJournal,
     Stop,
 }
@@ -75,7 +75,7 @@ impl Observer {
     pub(crate) fn start(
         journal: Option<JournalBounds>,
         counters: Arc<Counters>,
-        watchers: Watchers,
+        watchers: LeaseEventRunner,
     ) -> anyhow::Result<(Self, JoinHandle<()>)> {
         let always_wanted = journal.is_some() || tracing::enabled!(tracing::Level::DEBUG);
         let open = |bounds| Journal::open(bounds, Arc::clone(&counters));
@@ -141,21 +141,21 @@ impl Observer {
         &self,
         engine: &mut Engine,
         decision: &Decision,
-    ) -> Option<Place<Message>> {
+    ) -> Option<Turn<Message>> {
         if !self.is_wanted() {
             return None;
         }
         let expired = engine.take_expired(EXPIRED_WITH_DECISION_MAX);
         let network = &engine.network().name;
         self.expired(network, expired);
-        let changed = decision.changes.iter().map(|change| change.lease.address);
+        let changed = decision.changes.iter().map(|change| change.binding.address);
         let granted = decision.reply.iter().map(|reply| reply.your_address);
         self.order.take(network, changed.chain(granted.filter(|address| !address.is_unspecified())))
     }
 
     /// Reports one input, once everything that was decided earlier about its addresses is reported.
     /// Never waits.
-    pub(crate) fn input(&self, event: Event, place: Option<Place<Message>>) {
+    pub(crate) fn input(&self, event: Event, place: Option<Turn<Message>>) {
         let message = Message::Input(Box::new(event));
         match place {
             Some(place) => place.tell(message),
@@ -164,7 +164,7 @@ impl Observer {
     }
 
     /// Reports leases that expired. Must be called under the lock of their engine. Never waits.
-    pub(crate) fn expired(&self, network: &Arc<str>, leases: Vec<Lease>) {
+    pub(crate) fn expired(&self, network: &Arc<str>, leases: Vec<Binding>) {
         if !self.is_wanted() || leases.is_empty() {
             return;
         }
@@ -188,9 +188,9 @@ impl Observer {
 
     /// Passes the instances of a new generation to the thread. Waits for a place in the queue, so
     /// it must not be called on the packet path.
-    pub(crate) fn policies(&self, watchers: Watchers) {
+    pub(crate) fn policies(&self, watchers: LeaseEventRunner) {
         self.wanted.store(watchers.chain().wants_lease_events(), Ordering::Relaxed);
-        let _ = self.queue.send(Message::Watchers(Box::new(watchers)));
+        let _ = self.queue.send(Message::LeaseEventRunner(Box::new(watchers)));
     }
 
     /// Reopens the journal file after log rotation.
@@ -218,7 +218,7 @@ fn tell(queue: &Sender<Message>, counters: &Counters, message: Message) {
 struct Task {
     queue: Receiver<Message>,
     journal: Option<Journal>,
-    watchers: Watchers,
+    watchers: LeaseEventRunner,
     counters: Arc<Counters>,
     sampling: Arc<Sampling>,
     /// What the journal said about events that were left out, and when.
@@ -241,7 +241,7 @@ impl Task {
                     tracing::debug!(?difference, "a shadow plugin differs");
                     self.with_journal(|journal| journal.shadow_difference(&difference));
                 }
-                Ok(Message::Watchers(mut watchers)) => {
+                Ok(Message::LeaseEventRunner(mut watchers)) => {
                     watchers.take_over(&mut self.watchers);
                     self.watchers = *watchers;
                 }
@@ -300,15 +300,15 @@ impl Task {
                 self.with_journal(|journal| journal.ended(LeaseEnd::Replaced, network, replaced));
             }
             if let Some(passed_on) = change.passed_on() {
-                let lease = Arc::new(released(passed_on, change.lease.changed_at));
+                let lease = Arc::new(released(passed_on, change.binding.changed_at));
                 self.tell_watchers(LeaseEventKind::Released, event.network.as_ref(), &lease);
             }
             let kind = kind_of(change, now);
-            self.tell_watchers(kind, event.network.as_ref(), &change.lease);
+            self.tell_watchers(kind, event.network.as_ref(), &change.binding);
         }
     }
 
-    fn expired(&mut self, network: &Arc<str>, lease: Arc<Lease>) {
+    fn expired(&mut self, network: &Arc<str>, lease: Arc<Binding>) {
         tracing::debug!(address = %lease.address, client = %lease.client, "lease expired");
         self.with_journal(|journal| journal.ended(LeaseEnd::Expired, Some(&**network), &lease));
         self.tell_watchers(LeaseEventKind::Expired, Some(network), &lease);
@@ -318,14 +318,14 @@ impl Task {
         &mut self,
         kind: LeaseEventKind,
         network: Option<&Arc<str>>,
-        lease: &Arc<Lease>,
+        lease: &Arc<Binding>,
     ) {
         if self.watchers.chain().wants_lease_events()
             && let Some(network) = network
         {
             self.watchers.on_lease(&LeaseEvent {
                 kind,
-                lease: lessor_stages::in_clock_time(lease, clock::offset_ms()),
+                binding: lessor_stages::in_clock_time(lease, clock::offset_ms()),
                 network_name: Arc::clone(network),
                 now: clock::shown(clock::now()),
             });
@@ -340,25 +340,28 @@ impl Task {
 }
 
 /// Returns the lease of another client than the one that asked, if the change ends it.
-fn replaced<'a>(event: &Event, change: &'a Change) -> Option<&'a Arc<Lease>> {
+fn replaced<'a>(event: &Event, change: &'a Change) -> Option<&'a Arc<Binding>> {
     let client = event.client.as_ref()?;
     let previous = change.previous.as_ref()?;
-    (previous.client != *client && previous.is_active(change.lease.changed_at)).then_some(previous)
+    (previous.client != *client && previous.is_active(change.binding.changed_at))
+        .then_some(previous)
 }
 
 /// Returns a lease whose address passed to another client, in the form of a released lease: a
 /// watcher is informed of its end as of any other.
-fn released(lease: &Lease, at: Timestamp) -> Lease {
-    Lease { state: LeaseState::Released, changed_at: at, expires_at: at, ..lease.clone() }
+fn released(lease: &Binding, at: Timestamp) -> Binding {
+    Binding { state: BindingState::Released, changed_at: at, expires_at: at, ..lease.clone() }
 }
 
 /// Returns what a change means to watchers of leases.
 fn kind_of(change: &Change, now: Timestamp) -> LeaseEventKind {
-    match change.lease.state {
-        LeaseState::Released => LeaseEventKind::Released,
-        LeaseState::Quarantined => LeaseEventKind::Declined,
-        LeaseState::Leased => match &change.previous {
-            Some(previous) if previous.client == change.lease.client && previous.is_active(now) => {
+    match change.binding.state {
+        BindingState::Released => LeaseEventKind::Released,
+        BindingState::Quarantined => LeaseEventKind::Declined,
+        BindingState::Leased => match &change.previous {
+            Some(previous)
+                if previous.client == change.binding.client && previous.is_active(now) =>
+            {
                 LeaseEventKind::Renewed
             }
             _ => LeaseEventKind::Granted,

@@ -35,7 +35,7 @@ struct Shared<T> {
 }
 
 /// A place in the queues of some addresses. It is released when it is dropped.
-pub(crate) struct Place<T> {
+pub(crate) struct Turn<T> {
     shared: Arc<Shared<T>>,
     part: usize,
     number: u64,
@@ -77,7 +77,7 @@ impl<T> Order<T> {
         &self,
         network: &str,
         addresses: impl IntoIterator<Item = Ipv4Addr>,
-    ) -> Option<Place<T>> {
+    ) -> Option<Turn<T>> {
         let mut distinct: SmallVec<[Ipv4Addr; 2]> = SmallVec::new();
         for address in addresses {
             if !distinct.contains(&address) {
@@ -93,7 +93,7 @@ impl<T> Order<T> {
             return None;
         }
         let number = locked.take(distinct, State::UnderWay);
-        Some(Place { shared: Arc::clone(&self.shared), part, number, is_given_up: false })
+        Some(Turn { shared: Arc::clone(&self.shared), part, number, is_given_up: false })
     }
 
     /// Reports something that happened to an address just now. Must be called under the lock of its
@@ -115,7 +115,7 @@ impl<T> Order<T> {
     }
 }
 
-impl<T> Place<T> {
+impl<T> Turn<T> {
     /// Releases the place: `what` is reported once everything before it was.
     pub(crate) fn tell(mut self, what: T) {
         self.is_given_up = true;
@@ -123,7 +123,7 @@ impl<T> Place<T> {
     }
 }
 
-impl<T> Drop for Place<T> {
+impl<T> Drop for Turn<T> {
     fn drop(&mut self) {
         if !self.is_given_up {
             self.shared.give_up(self.part, self.number, None);
@@ -208,9 +208,9 @@ impl<T> fmt::Debug for Order<T> {
     }
 }
 
-impl<T> fmt::Debug for Place<T> {
+impl<T> fmt::Debug for Turn<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Turn").field("number", &self.number).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use lessor_core::{LookupAnswer, Reason};
 use lessor_generation::Generation;
-use lessor_policy_host::{Lookup, PlannedLookup};
+use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 use lessor_stages::{Asked, Planned};
 
 use crate::{exchange::Exchange, ticket::Ticket};
@@ -41,7 +41,7 @@ pub(crate) struct Returned {
     /// The generation whose policies planned the lookups.
     pub(crate) generation: Arc<Generation>,
     pub(crate) exchange: Exchange<Planned>,
-    pub(crate) answers: Vec<Lookup>,
+    pub(crate) answers: Vec<AnsweredLookup>,
 }
 
 /// An exchange that is away. It comes back when this is dropped.
@@ -51,7 +51,7 @@ pub(crate) struct Away {
     exchange: Option<Exchange<Planned>>,
     /// The lookups without an answer yet, the next one last.
     unanswered: Vec<PlannedLookup>,
-    answers: Vec<Lookup>,
+    answers: Vec<AnsweredLookup>,
     /// Returns the exchange to the worker.
     back: Box<dyn Fn(Returned) + Send>,
 }

@@ -9,11 +9,11 @@ use std::{
 use lessor_config::{Configuration, ServerSettings};
 use lessor_core::OwnAddresses;
 use lessor_generation::{
-    Generation, LookupSet, Parts, Refusal,
+    Generation, GenerationSources, Parts, Refusal,
     last_accepted::{self, Fallback, Inputs},
     named, patience,
 };
-use lessor_policy_host::{Chain, Observer, Runner, Runtime, ShadowThread};
+use lessor_policy_host::{Chain, LeaseEventRunner, Runner, Runtime, ShadowThread};
 use serde::{Deserialize, Serialize};
 
 use lessor_net::{Host, OwnSockets};
@@ -151,7 +151,7 @@ impl Reloader {
     /// Creates instances of a chain for every thread that needs one.
     pub(crate) fn prepare(
         &self,
-        lookups: LookupSet,
+        lookups: GenerationSources,
         chain: Arc<Chain>,
     ) -> Result<Prepared, Refusal> {
         // Workers and observer already have the instances of plugins that did not change.
@@ -213,12 +213,12 @@ struct Built {
 
 /// The parts of a generation that are made before the swap.
 pub(crate) struct Prepared {
-    lookups: LookupSet,
+    lookups: GenerationSources,
     chain: Arc<Chain>,
     /// One runner for each worker.
     runners: Vec<Runner>,
     /// The instances of the observer.
-    watchers: Observer,
+    watchers: LeaseEventRunner,
     /// The thread of the shadows, if there are any.
     shadows: Option<ShadowThread>,
 }

@@ -13,11 +13,11 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Answer, Lease, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
+    Answer, Binding, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
 };
 use lessor_generation::{Generation, Parts, Refusal};
 use lessor_net::Received;
-use lessor_policy_host::{Lookup, Runner};
+use lessor_policy_host::{AnsweredLookup, Runner};
 use lessor_recording::{Datagram, Decided, NoRecords};
 use lessor_stages::{Moment, Planned};
 
@@ -44,8 +44,8 @@ const RECLAIM_BATCH: usize = 256;
 pub struct State {
     /// The time, in server time.
     pub now: Timestamp,
-    /// The leases on record.
-    pub leases: Vec<Lease>,
+    /// The bindings on record.
+    pub bindings: Vec<Binding>,
     /// The offers that are open.
     pub offers: Vec<OpenOffer>,
     /// The networks for which there were no records when they were put into service.
@@ -66,7 +66,7 @@ pub struct Replica {
 }
 
 /// The outcome of a datagram in a replica.
-pub struct Outcome {
+pub struct Replayed {
     /// The request; `None` if it could not be parsed.
     pub request: Option<Arc<Request>>,
     /// What was decided.
@@ -85,8 +85,8 @@ impl Replica {
         let chain = chain.rehearsal(PATIENCE)?;
         let runner = chain.runner()?;
         let mut shards = Shards::new(configuration.topology.clone(), HASH_SEED);
-        for lease in &state.leases {
-            shards.restore(state.now, Arc::new(lease.clone()));
+        for binding in &state.bindings {
+            shards.restore(state.now, Arc::new(binding.clone()));
         }
         for offer in &state.offers {
             let offer = offer.clone();
@@ -126,9 +126,9 @@ impl Replica {
         &mut self,
         Moment { at, clock_offset_ms }: Moment,
         datagram: &Datagram,
-        lookups: &[Lookup],
+        lookups: &[AnsweredLookup],
         recorded: Option<&Decided>,
-    ) -> Outcome {
+    ) -> Replayed {
         let Self { held, counters, sequence, server_identifier, spoken_for, unanswered } = self;
         // The choice among free addresses depends on all other leases, so it follows the recording
         // if possible.
@@ -183,7 +183,7 @@ impl Replica {
         }
         wait_until_prepared(&held.runner);
         let decided = finished.take_decided().map(|(_, decided)| decided);
-        Outcome {
+        Replayed {
             decided: decided.unwrap_or_else(|| Decided::new(finished.reason, None)),
             request: finished.request().cloned(),
         }
@@ -218,13 +218,14 @@ impl Replica {
 fn answered(
     mut exchange: Exchange<Planned>,
     held: &Held,
-    recorded: &[Lookup],
+    recorded: &[AnsweredLookup],
     unanswered: &mut u64,
-) -> (Exchange<Planned>, Vec<Lookup>) {
+) -> (Exchange<Planned>, Vec<AnsweredLookup>) {
     let planned = exchange.stage.take_unanswered();
     let answers = held.generation.lookups.replay(planned, recorded);
-    let is_missing = |answer: &&Lookup| {
-        let is_same = |other: &Lookup| other.source == answer.source && other.key == answer.key;
+    let is_missing = |answer: &&AnsweredLookup| {
+        let is_same =
+            |other: &AnsweredLookup| other.source == answer.source && other.key == answer.key;
         matches!(answer.answer, LookupAnswer::Unavailable(_)) && !recorded.iter().any(is_same)
     };
     *unanswered += answers.iter().filter(is_missing).count() as u64;

@@ -341,7 +341,7 @@ fn restore(
     clock::Keeper::new(folder.map(Path::to_owned)).write_note();
     let now = clock::now();
     let leases =
-        stored.hand_out(&mut |each| store.load(each), |lease| shards.restore(now, lease))?;
+        stored.hand_out(&mut |each| store.load(each), |binding| shards.restore(now, binding))?;
     // What the log and the records were read into.
     memory::give_back();
     tracing::info!(leases, took_ms = started.elapsed().as_millis() as u64, "leases restored");

@@ -1,7 +1,7 @@
 //! Shards: the engines of all networks, each behind its own lock.
 //!
-//! Decides nothing itself: controls access to the engines and moves leases from the engines of one
-//! configuration to those of the next.
+//! Decides nothing itself: controls access to the engines and moves bindings from the engines of
+//! one configuration to those of the next.
 //!
 //! An engine is made on first use: a network without any request costs no more than its
 //! configuration does.
@@ -18,13 +18,13 @@ use std::{
     },
 };
 
-use lessor_core::{Engine, Lease, Network, NetworkId, Remembered, Subnet, Timestamp, Topology};
+use lessor_core::{Binding, Engine, Network, NetworkId, Remembered, Subnet, Timestamp, Topology};
 use lessor_stages::Retired;
 use roaring::RoaringBitmap;
 
 use crate::waiting::{Waiting, Wake};
 
-/// The number of leases that are read before other threads may take the lock of their network.
+/// The number of bindings that are read before other threads may take the lock of their network.
 const LISTED_AT_ONCE: usize = 1024;
 
 /// The engines of one topology.
@@ -35,12 +35,12 @@ pub struct Shards {
     shards: Vec<Arc<Shard>>,
     /// For each shard, whether its engine was made, so that the others need not be visited.
     is_made: Vec<AtomicBool>,
-    /// Leases on storage that no configured network spans, kept for a later configuration that
+    /// Bindings on storage that no configured network spans, kept for a later configuration that
     /// does.
-    strays: Vec<Arc<Lease>>,
+    strays: Vec<Arc<Binding>>,
 }
 
-/// The number of reloads that may interrupt a list of leases before it fails.
+/// The number of reloads that may interrupt a list of bindings before it fails.
 const RELOADS_MAX: usize = 16;
 
 /// The largest number of subnets, pools and reservations of a network whose engine is made while a
@@ -69,24 +69,24 @@ struct Made {
     waiting: Waiting,
 }
 
-/// A list of leases was interrupted by this many reloads.
+/// A list of bindings was interrupted by this many reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooManyReloads(pub(crate) usize);
 
-/// Visits every lease once, until `visit` returns that it has enough; returns whether it visited
-/// all. A reload moves leases to newer shards, so the rest is read from the newest.
+/// Visits every binding once, until `visit` returns that it has enough; returns whether it visited
+/// all. A reload moves bindings to newer shards, so the rest is read from the newest.
 ///
 /// # Errors
 /// If too many reloads follow each other.
-pub(crate) fn each_lease_once(
+pub(crate) fn each_binding_once(
     newest: &mut dyn FnMut() -> Arc<Shards>,
-    mut visit: impl FnMut(&Lease, &Topology) -> bool,
+    mut visit: impl FnMut(&Binding, &Topology) -> bool,
 ) -> Result<bool, TooManyReloads> {
     let mut visited = RoaringBitmap::new();
     for _ in 0..RELOADS_MAX {
         let shards = newest();
-        let listed = shards.each_lease(|lease| {
-            !visited.insert(lease.address.into()) || visit(&lease, shards.topology())
+        let listed = shards.each_binding(|binding| {
+            !visited.insert(binding.address.into()) || visit(&binding, shards.topology())
         });
         if let Ok(is_complete) = listed {
             return Ok(is_complete);
@@ -108,19 +108,19 @@ impl Shards {
         Self { topology, hash_seed, shards, is_made, strays: Vec::new() }
     }
 
-    /// Restores a lease from storage, before any request is decided.
-    pub(crate) fn restore(&mut self, now: Timestamp, lease: Arc<Lease>) {
-        let location = self.topology.locate_address(lease.address);
+    /// Restores a binding from storage, before any request is decided.
+    pub(crate) fn restore(&mut self, now: Timestamp, binding: Arc<Binding>) {
+        let location = self.topology.locate_address(binding.address);
         match location {
             Some(location) => {
                 // No other thread has these shards yet, so none is retired.
-                let _ = self.with_engine(location.network, |engine| engine.restore(now, lease));
+                let _ = self.with_engine(location.network, |engine| engine.restore(now, binding));
             }
-            None => self.strays.push(lease),
+            None => self.strays.push(binding),
         }
     }
 
-    /// Returns how many leases on storage belong to no configured network.
+    /// Returns how many bindings on storage belong to no configured network.
     pub(crate) fn stray_leases(&self) -> usize {
         self.strays.len()
     }
@@ -218,11 +218,12 @@ impl Shards {
     }
 
     /// Creates shards for a new topology. Engines of networks that did not change are carried over,
-    /// and continue to work meanwhile. The others are stopped, their leases are moved to new
+    /// and continue to work meanwhile. The others are stopped, their bindings are moved to new
     /// engines, and they are retired. `publish` is called with the new set before any shard can be
     /// seen as retired, so that a caller that sees one also finds the new set.
     ///
-    /// Takes time proportional to the leases of the networks that changed; only their clients wait.
+    /// Takes time proportional to the bindings of the networks that changed; only their clients
+    /// wait.
     pub(crate) fn reconfigure(
         &self,
         now: Timestamp,
@@ -272,9 +273,9 @@ impl Shards {
         let mut next = Self::of(topology, hash_seed, shards);
         // The results of in-flight changes will not reach these engines, so storage decides what
         // they hold.
-        let outside = outside.iter().filter_map(Remembered::lease).map(Arc::new);
-        for lease in outside.chain(self.strays.iter().cloned()) {
-            next.restore(now, lease);
+        let outside = outside.iter().filter_map(Remembered::binding).map(Arc::new);
+        for binding in outside.chain(self.strays.iter().cloned()) {
+            next.restore(now, binding);
         }
         publish(Arc::new(next));
         drop(retiring);
@@ -283,23 +284,23 @@ impl Shards {
         waiting.into_iter().for_each(|wake| wake());
     }
 
-    /// Visits every lease, network by network in order of address, until `visit` returns that it
+    /// Visits every binding, network by network in order of address, until `visit` returns that it
     /// has enough; returns whether it visited all. A network is locked only while a few of its
-    /// leases are read.
+    /// bindings are read.
     ///
     /// # Errors
     /// If a network was retired before its last lease; the newer shards have all of them.
-    pub fn each_lease(&self, mut visit: impl FnMut(Lease) -> bool) -> Result<bool, Retired> {
+    pub fn each_binding(&self, mut visit: impl FnMut(Binding) -> bool) -> Result<bool, Retired> {
         for shard in &self.shards {
             let Some(mut listing) = shard.lock().engine()?.map(Engine::listing) else { continue };
             loop {
                 let listed =
                     shard.lock().engine()?.map(|engine| engine.list(&mut listing, LISTED_AT_ONCE));
-                let leases = listed.unwrap_or_default();
-                if leases.is_empty() {
+                let bindings = listed.unwrap_or_default();
+                if bindings.is_empty() {
                     break;
                 }
-                if !leases.into_iter().all(&mut visit) {
+                if !bindings.into_iter().all(&mut visit) {
                     return Ok(false);
                 }
             }
@@ -383,18 +384,18 @@ impl Contents {
 mod tests {
     use std::cell::OnceCell;
 
-    use lessor_core::{ClientKey, HardwareAddress, LeaseState};
+    use lessor_core::{BindingState, ClientKey, HardwareAddress};
 
     use super::*;
     use crate::testing::{NOW, topology};
 
-    fn lease(address: [u8; 4]) -> Lease {
+    fn binding(address: [u8; 4]) -> Binding {
         let hardware_address = HardwareAddress::ethernet([2, 0, 0, 0, 0, address[3]]);
-        Lease {
+        Binding {
             address: address.into(),
             client: ClientKey::Hardware(hardware_address),
             hardware_address,
-            state: LeaseState::Leased,
+            state: BindingState::Leased,
             began_at: NOW,
             changed_at: NOW,
             expires_at: NOW.after_secs(3600),
@@ -413,15 +414,15 @@ mod tests {
 
     fn knows(shards: &Shards, address: [u8; 4]) -> bool {
         let known = shards
-            .with_owner_of(address.into(), |engine| engine.lease_at(address.into()).is_some());
+            .with_owner_of(address.into(), |engine| engine.binding_at(address.into()).is_some());
         known == Ok(Some(true))
     }
 
     #[test]
     fn an_unchanged_network_goes_on_and_a_changed_one_is_retired() {
         let mut old = Shards::new(topology(&["10.0.0.0/24", "10.1.0.0/24"]), 7);
-        old.restore(NOW, lease([10, 0, 0, 5]).into());
-        old.restore(NOW, lease([10, 1, 0, 5]).into());
+        old.restore(NOW, binding([10, 0, 0, 5]).into());
+        old.restore(NOW, binding([10, 1, 0, 5]).into());
         let new = reconfigured(&old, &["10.1.0.0/23", "10.0.0.0/24"]);
         assert!(knows(&old, [10, 0, 0, 5]) && knows(&new, [10, 0, 0, 5]));
         assert!(knows(&new, [10, 1, 0, 5]));
@@ -432,21 +433,21 @@ mod tests {
     #[test]
     fn a_list_of_leases_goes_on_after_a_reload_but_not_after_endless_ones() {
         let mut first = Shards::new(topology(&["10.0.0.0/24", "10.1.0.0/24"]), 7);
-        first.restore(NOW, lease([10, 0, 0, 5]).into());
-        first.restore(NOW, lease([10, 1, 0, 5]).into());
+        first.restore(NOW, binding([10, 0, 0, 5]).into());
+        first.restore(NOW, binding([10, 1, 0, 5]).into());
         let first = Arc::new(first);
-        // The network of one lease is retired when the list reaches it.
+        // The network of one binding is retired when the list reaches it.
         let newer = reconfigured(&first, &["10.1.0.0/23", "10.0.0.0/24"]);
         let mut sets = [Arc::clone(&first), newer].into_iter();
         let mut listed = Vec::new();
-        let complete = each_lease_once(&mut || sets.next().unwrap(), |lease, _| {
-            listed.push(lease.address.octets());
+        let complete = each_binding_once(&mut || sets.next().unwrap(), |binding, _| {
+            listed.push(binding.address.octets());
             true
         });
         assert_eq!((complete, listed), (Ok(true), vec![[10, 0, 0, 5], [10, 1, 0, 5]]));
         // The newest set is always retired already.
         let mut asked = 0;
-        let given_up = each_lease_once(
+        let given_up = each_binding_once(
             &mut || {
                 asked += 1;
                 Arc::clone(&first)
@@ -467,7 +468,7 @@ mod tests {
         let mut looked_at = 0;
         shards.look_at_each(|_| looked_at += 1);
         assert_eq!((looked_at, made(&shards).len()), (3, 0));
-        shards.restore(NOW, lease([10, 0, 1, 5]).into());
+        shards.restore(NOW, binding([10, 0, 1, 5]).into());
         shards.for_wanted(|network| &*network.name == "10.2.0.0/24", |_| ());
         assert_eq!(made(&shards), ["10.0.0.0/23", "10.2.0.0/24"]);
         // An address that an engine knows may belong to a network that had no request yet.
@@ -479,7 +480,7 @@ mod tests {
     #[test]
     fn leases_of_a_network_that_is_gone_serve_again_when_it_is_back() {
         let mut first = Shards::new(topology(&["10.0.0.0/24", "10.1.0.0/24"]), 7);
-        first.restore(NOW, lease([10, 1, 0, 5]).into());
+        first.restore(NOW, binding([10, 1, 0, 5]).into());
         let second = reconfigured(&first, &["10.0.0.0/24"]);
         assert_eq!(second.stray_leases(), 1);
         let third = reconfigured(&second, &["10.0.0.0/24"]);

@@ -1,4 +1,4 @@
-//! The contents of a store when it is opened: its leases, and the time at which server time
+//! The contents of a store when it is opened: its bindings, and the time at which server time
 //! continues.
 //!
 //! Used by a server that starts, and by commands that read the store while none runs.
@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::bail;
 use lessor_config::Configuration;
-use lessor_core::{Answer, Change, Changes, Lease, Timestamp};
+use lessor_core::{Answer, Binding, Change, Changes, Timestamp};
 use lessor_settings::StoreBackend;
 use lessor_store::{Store, StoreError};
 
@@ -20,13 +20,13 @@ use crate::{
 /// The number of changes that are written with one flush.
 const BATCH_CHANGES: usize = 1024;
 
-/// A store that was read once, to find where server time continues. Its leases are read again and
+/// A store that was read once, to find where server time continues. Its bindings are read again and
 /// handed out one at a time: a list of all of them would take more memory than the engines do.
 #[derive(Debug)]
 pub(crate) struct Stored {
-    /// All leases, if records that a clock which was ahead wrote had to be moved.
-    leases: Option<Vec<Arc<Lease>>>,
-    /// The changes of those records; `leases` already contains them.
+    /// All bindings, if records that a clock which was ahead wrote had to be moved.
+    bindings: Option<Vec<Arc<Binding>>>,
+    /// The changes of those records; `bindings` already contains them.
     moved: Vec<Change>,
     resumed: Resumed,
 }
@@ -43,34 +43,34 @@ pub(crate) fn read(folder: Option<&Path>, load: &mut Load<'_>) -> Result<Stored,
     });
     let note = note.flatten();
     let clock = clock::of_machine();
-    let (mut newest, mut leases, mut moved) = (None, None, Vec::new());
+    let (mut newest, mut bindings, mut moved) = (None, None, Vec::new());
     if note.is_some() {
-        load(&mut |lease| newest = newest.max(Some(lease.changed_at)))?;
+        load(&mut |binding| newest = newest.max(Some(binding.changed_at)))?;
     } else {
         let mut all = Vec::new();
-        load(&mut |lease| all.push(Arc::new(lease)))?;
+        load(&mut |binding| all.push(Arc::new(binding)))?;
         moved = clock::move_from_the_future(clock, &mut all);
-        newest = all.iter().map(|lease| lease.changed_at).max();
-        leases = Some(all).filter(|_| !moved.is_empty());
+        newest = all.iter().map(|binding| binding.changed_at).max();
+        bindings = Some(all).filter(|_| !moved.is_empty());
     }
     let resumed = clock::resume(clock, clock::is_synchronised(), Past::of(newest, note));
-    Ok(Stored { leases, moved, resumed })
+    Ok(Stored { bindings, moved, resumed })
 }
 
-/// Reads a store that no server uses, makes server time continue there, and passes each lease and
+/// Reads a store that no server uses, makes server time continue there, and passes each binding and
 /// the current time to `each`. Returns that time.
 ///
 /// # Errors
 /// If the store cannot be read.
 pub fn at_rest(
     backend: &StoreBackend,
-    mut each: impl FnMut(Arc<Lease>, Timestamp),
+    mut each: impl FnMut(Arc<Binding>, Timestamp),
 ) -> Result<Timestamp, StoreError> {
-    let load = &mut |each: &mut dyn FnMut(Lease)| lessor_store::read(backend, each);
+    let load = &mut |each: &mut dyn FnMut(Binding)| lessor_store::read(backend, each);
     let stored = read(backend.folder(), load)?;
     stored.go_on();
     let now = clock::now();
-    stored.hand_out(load, |lease| each(lease, now))?;
+    stored.hand_out(load, |binding| each(binding, now))?;
     Ok(now)
 }
 
@@ -91,7 +91,7 @@ pub fn engines(configuration: &Configuration) -> Result<Option<Shards>, StoreErr
 }
 
 /// Passes every record of a store.
-pub(crate) type Load<'s> = dyn FnMut(&mut dyn FnMut(Lease)) -> Result<u64, StoreError> + 's;
+pub(crate) type Load<'s> = dyn FnMut(&mut dyn FnMut(Binding)) -> Result<u64, StoreError> + 's;
 
 impl Stored {
     /// Writes the moved records to the store.
@@ -121,7 +121,7 @@ impl Stored {
         clock::go_on(&self.resumed);
     }
 
-    /// Hands out every lease in the time that [`Stored::go_on`] continues, and returns how many
+    /// Hands out every binding in the time that [`Stored::go_on`] continues, and returns how many
     /// there are. `load` is that of [`read`].
     ///
     /// # Errors
@@ -129,15 +129,15 @@ impl Stored {
     pub(crate) fn hand_out(
         self,
         load: &mut Load<'_>,
-        mut each: impl FnMut(Arc<Lease>),
+        mut each: impl FnMut(Arc<Binding>),
     ) -> Result<u64, StoreError> {
-        match self.leases {
-            Some(leases) => {
-                let count = leases.len() as u64;
-                leases.into_iter().for_each(each);
+        match self.bindings {
+            Some(bindings) => {
+                let count = bindings.len() as u64;
+                bindings.into_iter().for_each(each);
                 Ok(count)
             }
-            None => load(&mut |lease| each(Arc::new(lease))),
+            None => load(&mut |binding| each(Arc::new(binding))),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{Arrival, Timestamp};
-use lessor_generation::{Generation, LookupSet};
+use lessor_generation::{Generation, GenerationSources};
 use lessor_load::dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
 use lessor_net::{OwnSockets, Received};
 use lessor_policy_host::{Runtime, RuntimeSettings};
@@ -57,7 +57,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     let runtime = Runtime::new(RuntimeSettings::default()).unwrap();
     let chain = runtime.chain(Vec::new()).unwrap();
     let engines = Arc::new(ArcSwap::from_pointee(Shards::new(topology(prefixes), 7)));
-    let lookups = LookupSet::default();
+    let lookups = GenerationSources::default();
     let generation =
         Arc::new(Generation { number: 1, since: NOW, lookups, chain, rolled_back_from: None });
     let counters = Arc::new(Counters::new());

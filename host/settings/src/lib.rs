@@ -6,6 +6,7 @@
 //! range, and needs no conversion on its way.
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod capability;
 mod plugin;
@@ -16,7 +17,7 @@ mod store;
 pub use capability::{Capability, Grants};
 pub use plugin::{FailurePolicy, PluginLimits, PluginMode};
 pub use source::{
-    CsvSettings, HttpSettings, JsonSettings, LookupFailure, PostgresqlSettings, RadiusSettings,
+    CsvSettings, HttpSettings, JsonSettings, OnSourceFailure, PostgresqlSettings, RadiusSettings,
     RemoteLimits, SourceKind, SourceSettings, SqliteSettings,
 };
 pub use state::{STATE_KEYS_MAX, STATE_LINE_KEYS_MAX, StateRules, WhenFull};

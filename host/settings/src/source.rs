@@ -10,7 +10,7 @@ pub struct SourceSettings {
     /// The kind of source, with the settings of that kind.
     pub kind: SourceKind,
     /// What happens to a request when the source does not answer.
-    pub on_failure: LookupFailure,
+    pub on_failure: OnSourceFailure,
 }
 
 /// The kinds of source.
@@ -32,7 +32,7 @@ pub enum SourceKind {
 
 /// What happens to a request when a source does not answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LookupFailure {
+pub enum OnSourceFailure {
     /// The policy is called, and reads that the source is unavailable.
     #[default]
     Proceed,

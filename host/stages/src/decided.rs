@@ -188,7 +188,7 @@ impl Decided {
 impl About {
     fn new(request: &Request, change: Option<&Change>, reply: Option<&Reply>) -> Self {
         let replied = reply.map(|reply| reply.your_address);
-        let changed = change.map(|change| change.lease.address);
+        let changed = change.map(|change| change.binding.address);
         let named = [replied, changed, request.requested_address, Some(request.client_address)];
         let address = match request.kind {
             // The address in a DISCOVER is a wish, not a decision.

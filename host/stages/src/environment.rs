@@ -6,7 +6,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 use lessor_core::{
     Decision, Engine, Location, NetworkId, Reason, Request, Terms, Timestamp, Topology,
 };
-use lessor_policy_host::{Lookup, PlannedLookup};
+use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 
 use crate::{
     why,
@@ -74,10 +74,10 @@ pub trait Environment {
     fn renew(&mut self);
 
     /// Returns the lookups whose answers are known at once, and the others.
-    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>);
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>);
 
     /// Returns why a request must not be decided: a source that it needs has failed.
-    fn missing(&self, lookups: &[Lookup]) -> Option<String>;
+    fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String>;
 
     /// Has the engine decide, and notifies the witness under its lock ([`Witness::ruled`]).
     ///

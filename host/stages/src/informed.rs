@@ -1,7 +1,7 @@
 //! The third stage: a request whose lookups have answers, and the plan that leads there.
 
 use lessor_core::Reason;
-use lessor_policy_host::{Lookup, PlannedLookup};
+use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 
 use crate::{ended::Ended, located::Located, policies::Policies, witness::Witness};
 
@@ -9,7 +9,7 @@ use crate::{ended::Ended, located::Located, policies::Policies, witness::Witness
 #[derive(Debug)]
 pub struct Planned {
     located: Located,
-    answered: Vec<Lookup>,
+    answered: Vec<AnsweredLookup>,
     unanswered: Vec<PlannedLookup>,
 }
 
@@ -72,7 +72,7 @@ impl Planned {
     /// If there are such lookups: the request has to wait.
     pub fn answer_known(
         mut self,
-        known: impl FnOnce(Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>),
+        known: impl FnOnce(Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>),
         witness: &mut impl Witness,
     ) -> Result<Informed, Self> {
         let (answers, unanswered) = known(self.unanswered);
@@ -82,7 +82,11 @@ impl Planned {
     }
 
     /// Adds the answers to all lookups that had none.
-    pub(crate) fn answer(self, answers: Vec<Lookup>, witness: &mut impl Witness) -> Informed {
+    pub(crate) fn answer(
+        self,
+        answers: Vec<AnsweredLookup>,
+        witness: &mut impl Witness,
+    ) -> Informed {
         let Self { mut located, mut answered, unanswered: _ } = self;
         answered.extend(answers);
         witness.informed(&answered);

@@ -20,6 +20,7 @@
 //! one reason.
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 #![allow(
     clippy::result_large_err,
     reason = "an exchange that ends is no exception, and to box it would cost an allocation"

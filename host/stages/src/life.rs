@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Arrival, Lease, Reason, Request, Terms};
-use lessor_policy_host::{Lookup, TraceEntry, View};
+use lessor_core::{Arrival, Binding, Reason, Request, Terms};
+use lessor_policy_host::{AnsweredLookup, TraceEntry, View};
 use lessor_wire::Header;
 
 use crate::{
@@ -79,20 +79,20 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
             }
         };
         self.witness.parsed(parsed.request(), parsed.reply_source());
-        let wants_lease = self.policies.wants_lease_of(parsed.request().kind);
-        let located = parsed.locate(self.environment, self.moment, wants_lease, self.witness)?;
+        let wants_binding = self.policies.wants_binding_of(parsed.request().kind);
+        let located = parsed.locate(self.environment, self.moment, wants_binding, self.witness)?;
         self.plan(located)
     }
 
-    /// Continues with an exchange that waited for lookups. Policies see the client's lease as it is
-    /// now.
+    /// Continues with an exchange that waited for lookups. Policies see the client's binding as it
+    /// is now.
     ///
     /// # Errors
     /// If it ended.
     pub fn answered(
         &mut self,
         planned: Planned,
-        answers: Vec<Lookup>,
+        answers: Vec<AnsweredLookup>,
     ) -> Result<Next<E::Wait>, Ended<Reached>> {
         let Informed { located } = planned.answer(answers, self.witness);
         let located = self.refreshed(located)?;
@@ -144,8 +144,8 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
     }
 
     fn refreshed(&mut self, located: Located) -> Result<Located, Ended<Located>> {
-        let wants_lease = self.policies.wants_lease_of(located.view().request.kind);
-        located.refresh(self.environment, self.moment, wants_lease, self.witness)
+        let wants_binding = self.policies.wants_binding_of(located.view().request.kind);
+        located.refresh(self.environment, self.moment, wants_binding, self.witness)
     }
 }
 
@@ -184,9 +184,9 @@ impl Reached {
         self.located().map(Located::view)
     }
 
-    /// The client's lease in server time, or `None` if nothing needed it.
-    pub fn lease(&self) -> Option<&Arc<Lease>> {
-        self.located().and_then(Located::lease)
+    /// The client's binding in server time, or `None` if nothing needed it.
+    pub fn binding(&self) -> Option<&Arc<Binding>> {
+        self.located().and_then(Located::binding)
     }
 
     /// The terms, if the policies were asked.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Lease, Reason, Request};
+use lessor_core::{Binding, Reason, Request};
 use lessor_policy_host::{Absent, Lookups, TraceEntry, View};
 
 use crate::{
@@ -18,15 +18,15 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Located {
     pub(crate) view: View,
-    /// The client's lease in server time; policies see it in clock time.
-    pub(crate) lease: Option<Arc<Lease>>,
+    /// The client's binding in server time; policies see it in clock time.
+    pub(crate) binding: Option<Arc<Binding>>,
     /// The lookups that each plugin planned.
     pub(crate) planned: Vec<TraceEntry>,
 }
 
 impl Parsed {
     /// Finds the network, the subnet and the client of the request, and checks that the reply may
-    /// be sent. The client's lease is looked up only if something needs it.
+    /// be sent. The client's binding is looked up only if something needs it.
     ///
     /// # Errors
     /// If the reply must not be sent, no network spans the request, it identifies no client, or its
@@ -35,28 +35,30 @@ impl Parsed {
         self,
         environment: &mut impl Environment,
         moment: Moment,
-        wants_lease: bool,
+        wants_binding: bool,
         witness: &mut impl Witness,
     ) -> Result<Located, Ended<Self>> {
         if let Some((reason, detail)) = environment.refusal(self.request()) {
             return Err(Ended::at(self, reason, detail));
         }
-        let wants_lease = wants_lease || witness.wants_lease();
-        let (view, lease) = match see(self.request(), environment, moment, wants_lease, witness) {
+        let wants_binding = wants_binding || witness.wants_binding();
+        let (view, binding) = match see(self.request(), environment, moment, wants_binding, witness)
+        {
             Ok(seen) => seen,
             Err((reason, detail)) => return Err(Ended::at(self, reason, Some(detail))),
         };
         match why::relay_not_served(&view) {
             Some(detail) => Err(Ended::at(self, Reason::RelayNotServed, Some(detail))),
-            None => Ok(Located::new(view, lease)),
+            None => Ok(Located::new(view, binding)),
         }
     }
 }
 
 impl Located {
-    /// Creates the stage of a request with this view. `lease` is the client's lease in server time.
-    pub const fn new(view: View, lease: Option<Arc<Lease>>) -> Self {
-        Self { view, lease, planned: Vec::new() }
+    /// Creates the stage of a request with this view. `binding` is the client's binding in server
+    /// time.
+    pub const fn new(view: View, binding: Option<Arc<Binding>>) -> Self {
+        Self { view, binding, planned: Vec::new() }
     }
 
     /// What policies see of the request.
@@ -64,9 +66,9 @@ impl Located {
         &self.view
     }
 
-    /// The client's lease in server time, or `None` if it has none or nothing needed it.
-    pub const fn lease(&self) -> Option<&Arc<Lease>> {
-        self.lease.as_ref()
+    /// The client's binding in server time, or `None` if it has none or nothing needed it.
+    pub const fn binding(&self) -> Option<&Arc<Binding>> {
+        self.binding.as_ref()
     }
 
     /// The lookups that each plugin planned.
@@ -82,15 +84,15 @@ impl Located {
         mut self,
         environment: &mut impl Environment,
         moment: Moment,
-        wants_lease: bool,
+        wants_binding: bool,
         witness: &mut impl Witness,
     ) -> Result<Self, Ended<Self>> {
-        let wants_lease = wants_lease || witness.wants_lease();
-        match see(&self.view.request, environment, moment, wants_lease, witness) {
-            Ok((view, lease)) => {
+        let wants_binding = wants_binding || witness.wants_binding();
+        match see(&self.view.request, environment, moment, wants_binding, witness) {
+            Ok((view, binding)) => {
                 let View { lookups, absent, .. } = self.view;
                 self.view = View { lookups, absent, ..view };
-                self.lease = lease;
+                self.binding = binding;
                 Ok(self)
             }
             Err((reason, detail)) => Err(Ended::at(self, reason, Some(detail))),
@@ -98,8 +100,8 @@ impl Located {
     }
 }
 
-/// What policies may see of a request, and the client's lease in server time.
-type Seen = (View, Option<Arc<Lease>>);
+/// What policies may see of a request, and the client's binding in server time.
+type Seen = (View, Option<Arc<Binding>>);
 
 /// Returns what policies may see of a request.
 ///
@@ -109,7 +111,7 @@ fn see(
     request: &Arc<Request>,
     environment: &mut impl Environment,
     moment: Moment,
-    wants_lease: bool,
+    wants_binding: bool,
     witness: &mut impl Witness,
 ) -> Result<Seen, (Reason, String)> {
     let seen = environment::where_it_belongs(environment, request, |environment| {
@@ -118,24 +120,24 @@ fn see(
         let found = found?;
         let kind = found.network.client_key;
         let own = request.relay_information.as_ref();
-        let known = if wants_lease || (kind.needs_line() && own.is_none()) {
+        let known = if wants_binding || (kind.needs_line() && own.is_none()) {
             environment.with_engine(found.location.network, |engine| {
-                (engine.client_of(request), engine.lease_for(request).map(Arc::new))
+                (engine.client_of(request), engine.binding_for(request).map(Arc::new))
             })
         } else {
             Ok((kind.key_of(request, own), None))
         };
-        Some(known.map(|(client, lease)| (found, client, lease)))
+        Some(known.map(|(client, binding)| (found, client, binding)))
     });
-    let (found, client, lease) = seen?;
-    witness.identified(client.as_ref(), lease.as_ref());
+    let (found, client, binding) = seen?;
+    witness.identified(client.as_ref(), binding.as_ref());
     let Some(client) = client else {
         let detail = why::unidentified_client(found.network.client_key);
         return Err((Reason::UnidentifiedClient, detail));
     };
     let view = View {
         now: moment.in_clock_time(),
-        lease: lease.as_ref().map(|lease| in_clock_time(lease, moment.clock_offset_ms)),
+        binding: binding.as_ref().map(|binding| in_clock_time(binding, moment.clock_offset_ms)),
         client,
         request: Arc::clone(request),
         network: found.network,
@@ -144,5 +146,5 @@ fn see(
         absent: Absent::default(),
         final_by: None,
     };
-    Ok((view, lease))
+    Ok((view, binding))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Lease, Timestamp};
+use lessor_core::{Binding, Timestamp};
 
 /// The time of a decision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,10 +20,10 @@ impl Moment {
     }
 }
 
-/// Returns a lease as policies see it.
-pub fn in_clock_time(lease: &Arc<Lease>, clock_offset_ms: i64) -> Arc<Lease> {
+/// Returns a binding as policies see it.
+pub fn in_clock_time(binding: &Arc<Binding>, clock_offset_ms: i64) -> Arc<Binding> {
     match clock_offset_ms {
-        0 => Arc::clone(lease),
-        offset_ms => Arc::new(lease.moved_by_ms(offset_ms)),
+        0 => Arc::clone(binding),
+        offset_ms => Arc::new(binding.moved_by_ms(offset_ms)),
     }
 }

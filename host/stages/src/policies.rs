@@ -11,8 +11,8 @@ pub trait Policies {
     /// Whether a policy is asked about messages of this kind.
     fn has_hook_for(&self, kind: RequestKind) -> bool;
 
-    /// Whether a policy may read the client's lease for a message of this kind.
-    fn wants_lease_of(&self, kind: RequestKind) -> bool;
+    /// Whether a policy may read the client's binding for a message of this kind.
+    fn wants_binding_of(&self, kind: RequestKind) -> bool;
 
     /// Returns what the policies want to look up.
     fn plan(&mut self, view: &View) -> Plan;
@@ -33,8 +33,8 @@ impl Policies for Runner {
         self.chain().has_hook_for(kind)
     }
 
-    fn wants_lease_of(&self, kind: RequestKind) -> bool {
-        self.chain().wants_lease_of(kind)
+    fn wants_binding_of(&self, kind: RequestKind) -> bool {
+        self.chain().wants_binding_of(kind)
     }
 
     fn plan(&mut self, view: &View) -> Plan {

@@ -37,7 +37,7 @@ impl Policies for Understudy<'_> {
         true
     }
 
-    fn wants_lease_of(&self, _: RequestKind) -> bool {
+    fn wants_binding_of(&self, _: RequestKind) -> bool {
         true
     }
 

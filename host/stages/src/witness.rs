@@ -3,9 +3,9 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    ClientKey, Decision, Engine, Lease, LocatedBy, Location, Network, Reply, Request,
+    Binding, ClientKey, Decision, Engine, LocatedBy, Location, Network, Reply, Request,
 };
-use lessor_policy_host::{EditOutcome, Lookup, Plan, PolicyOutcome, View};
+use lessor_policy_host::{AnsweredLookup, EditOutcome, Plan, PolicyOutcome, View};
 
 /// Where a request belongs.
 #[derive(Clone, Debug)]
@@ -22,8 +22,8 @@ pub struct Found {
 
 /// Is notified at each stage of an exchange. Decides nothing; `()` ignores everything.
 pub trait Witness {
-    /// Whether the witness needs the client's lease even if no policy does.
-    fn wants_lease(&self) -> bool {
+    /// Whether the witness needs the client's binding even if no policy does.
+    fn wants_binding(&self) -> bool {
         false
     }
 
@@ -37,9 +37,9 @@ pub trait Witness {
         let _ = found;
     }
 
-    /// The client was looked for. Its lease is `None` if it has none, or if nothing needs it.
-    fn identified(&mut self, client: Option<&ClientKey>, lease: Option<&Arc<Lease>>) {
-        let _ = (client, lease);
+    /// The client was looked for. Its binding is `None` if it has none, or if nothing needs it.
+    fn identified(&mut self, client: Option<&ClientKey>, binding: Option<&Arc<Binding>>) {
+        let _ = (client, binding);
     }
 
     /// The policies said what they look up. Not called if none looks up anything for such messages.
@@ -48,7 +48,7 @@ pub trait Witness {
     }
 
     /// Every lookup has an answer. Not called if there was nothing to plan.
-    fn informed(&mut self, lookups: &[Lookup]) {
+    fn informed(&mut self, lookups: &[AnsweredLookup]) {
         let _ = lookups;
     }
 

@@ -1,5 +1,5 @@
-//! Measures how many leases a disk can make durable in a second, the longest duration of a flush,
-//! and how long a server with many leases takes to load them.
+//! Measures how many bindings a disk can make durable in a second, the longest duration of a flush,
+//! and how long a server with many bindings takes to load them.
 //!
 //! ```text
 //! cargo run --release -p lessor-store --example measure -- <empty folder> [records]
@@ -14,7 +14,7 @@ use std::{
 };
 
 use lessor_core::{
-    Answer, Change, Changes, ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Answer, Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, RelayInformation,
     Timestamp,
 };
 use lessor_store::{DiskStore, Store};
@@ -42,18 +42,18 @@ fn main() {
     let begin = Instant::now();
     let mut store = DiskStore::open(folder).unwrap();
     let opened = begin.elapsed();
-    let mut leases = vec![None; records as usize];
+    let mut bindings = vec![None; records as usize];
     let loaded = store
-        .load(&mut |lease| {
-            let position = position(lease.address);
-            leases[position as usize] = Some(Arc::new(lease));
+        .load(&mut |binding| {
+            let position = position(binding.address);
+            bindings[position as usize] = Some(Arc::new(binding));
         })
         .unwrap();
     println!("loaded {loaded} leases in {:.1?}, {opened:.1?} of it to open", begin.elapsed());
 
     let mut random = 1;
     let mut renewals = |size: usize| -> Vec<Changes> {
-        let any = |_| renewed(&mut leases[(next(&mut random) % u64::from(records)) as usize]);
+        let any = |_| renewed(&mut bindings[(next(&mut random) % u64::from(records)) as usize]);
         (0..size).map(any).collect()
     };
     for size in [1, 64, 256] {
@@ -111,11 +111,11 @@ fn created(position: u32) -> Changes {
     let hardware_address = HardwareAddress::ethernet([2, 0, a, b, c, d]);
     let mut relay = b"\x01\x10olt1/1/3/onu0000\x02\x04".to_vec();
     relay.extend([a, b, c, d]);
-    let lease = Lease {
+    let binding = Binding {
         address: Ipv4Addr::from(0x0a00_0000 + position),
         client: ClientKey::Hardware(hardware_address),
         hardware_address,
-        state: LeaseState::Leased,
+        state: BindingState::Leased,
         began_at: Timestamp::from_unix_ms(1_800_000_000_000),
         changed_at: Timestamp::from_unix_ms(1_800_000_000_000),
         expires_at: Timestamp::from_unix_ms(1_800_003_600_000),
@@ -124,18 +124,18 @@ fn created(position: u32) -> Changes {
         revision: 1,
         unknown_fields: Default::default(),
     };
-    [Change { lease: Arc::new(lease), previous: None }].into_iter().collect()
+    [Change { binding: Arc::new(binding), previous: None }].into_iter().collect()
 }
 
-fn renewed(slot: &mut Option<Arc<Lease>>) -> Changes {
+fn renewed(slot: &mut Option<Arc<Binding>>) -> Changes {
     let previous = slot.take().unwrap();
-    let mut lease = Lease::clone(&previous);
-    lease.changed_at = Timestamp::from_unix_ms(lease.changed_at.unix_ms() + 1_800_000);
-    lease.expires_at = Timestamp::from_unix_ms(lease.expires_at.unix_ms() + 1_800_000);
-    lease.revision += 1;
-    let lease = Arc::new(lease);
-    *slot = Some(Arc::clone(&lease));
-    [Change { lease, previous: Some(previous) }].into_iter().collect()
+    let mut binding = Binding::clone(&previous);
+    binding.changed_at = Timestamp::from_unix_ms(binding.changed_at.unix_ms() + 1_800_000);
+    binding.expires_at = Timestamp::from_unix_ms(binding.expires_at.unix_ms() + 1_800_000);
+    binding.revision += 1;
+    let binding = Arc::new(binding);
+    *slot = Some(Arc::clone(&binding));
+    [Change { binding, previous: Some(previous) }].into_iter().collect()
 }
 
 fn position(address: Ipv4Addr) -> u32 {

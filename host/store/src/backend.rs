@@ -1,6 +1,6 @@
 //! The store that a configuration names: the one place that knows every backend.
 
-use lessor_core::Lease;
+use lessor_core::Binding;
 use lessor_settings::StoreBackend;
 
 use crate::{DiskStore, MemoryStore, Store, StoreError};
@@ -24,7 +24,7 @@ pub fn open(backend: &StoreBackend) -> Result<Box<dyn Store>, StoreError> {
 /// # Errors
 ///
 /// Fails like [`DiskStore::read`].
-pub fn read(backend: &StoreBackend, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
+pub fn read(backend: &StoreBackend, each: &mut dyn FnMut(Binding)) -> Result<u64, StoreError> {
     match backend {
         StoreBackend::Embedded { path } => DiskStore::read(path, each),
         StoreBackend::Memory => Ok(0),

@@ -1,8 +1,8 @@
 //! Group commit: one thread in front of a store takes all waiting changes, commits them with one
 //! flush, and then passes the results to the callers.
 //!
-//! Makes no decisions about leases. Invariant: `on_done` of every accepted submission runs exactly
-//! once, regardless of what the store does.
+//! Makes no decisions about bindings. Invariant: `on_done` of every accepted submission runs
+//! exactly once, regardless of what the store does.
 
 use std::{
     any::Any,

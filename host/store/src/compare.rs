@@ -5,18 +5,18 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Answer, Change, Changes, Lease};
+use lessor_core::{Answer, Binding, Change, Changes};
 use rustc_hash::FxHashMap;
 
 /// The contents of storage.
-pub(crate) trait Records {
+pub(crate) trait StoredBindings {
     type Error;
 
     /// The revision of the record of `address`, or 0 if there is none.
     fn revision(&self, address: Ipv4Addr) -> Result<u64, Self::Error>;
 
     /// The record of `address`.
-    fn lease(&self, address: Ipv4Addr) -> Result<Option<Arc<Lease>>, Self::Error>;
+    fn binding(&self, address: Ipv4Addr) -> Result<Option<Arc<Binding>>, Self::Error>;
 }
 
 /// The result of comparing a batch with storage, which is valid once `writes` are durable.
@@ -24,12 +24,12 @@ pub(crate) struct Compared<'a> {
     /// One answer per decision, in order.
     pub(crate) answers: Vec<Answer>,
     /// The records to write: the last one of each changed address.
-    pub(crate) writes: Vec<&'a Arc<Lease>>,
+    pub(crate) writes: Vec<&'a Arc<Binding>>,
 }
 
 /// Compares the changes of every decision with the records that they would replace: those in
 /// storage, or those of an earlier decision in the batch.
-pub(crate) fn batch<'a, R: Records>(
+pub(crate) fn batch<'a, R: StoredBindings>(
     batch: &'a [Changes],
     records: &R,
 ) -> Result<Compared<'a>, R::Error> {
@@ -38,10 +38,10 @@ pub(crate) fn batch<'a, R: Records>(
     for changes in batch {
         let mut is_made = true;
         for change in changes {
-            debug_assert!(change.lease.revision > change.expected_revision());
-            let address = change.lease.address;
-            let revision = match written.lease(address) {
-                Some(lease) => lease.revision,
+            debug_assert!(change.binding.revision > change.expected_revision());
+            let address = change.binding.address;
+            let revision = match written.binding(address) {
+                Some(binding) => binding.revision,
                 None => records.revision(address)?,
             };
             is_made &= revision == change.expected_revision();
@@ -50,19 +50,20 @@ pub(crate) fn batch<'a, R: Records>(
             changes.iter().for_each(|change| written.put(change));
             Answer::Made
         } else {
-            let found = changes.iter().map(|change| match written.lease(change.lease.address) {
-                Some(lease) => Ok(Some(Arc::clone(lease))),
-                None => records.lease(change.lease.address),
-            });
+            let found =
+                changes.iter().map(|change| match written.binding(change.binding.address) {
+                    Some(binding) => Ok(Some(Arc::clone(binding))),
+                    None => records.binding(change.binding.address),
+                });
             Answer::Conflict(found.collect::<Result<_, _>>()?)
         });
     }
-    Ok(Compared { answers, writes: written.leases })
+    Ok(Compared { answers, writes: written.bindings })
 }
 
 /// The records of a batch that replace those in storage.
 struct Written<'a> {
-    leases: Vec<&'a Arc<Lease>>,
+    bindings: Vec<&'a Arc<Binding>>,
     /// Clients do not choose the addresses, so their hash needs no secret.
     positions: FxHashMap<Ipv4Addr, usize>,
 }
@@ -70,18 +71,18 @@ struct Written<'a> {
 impl<'a> Written<'a> {
     fn with_capacity(capacity: usize) -> Self {
         let positions = FxHashMap::with_capacity_and_hasher(capacity, Default::default());
-        Self { leases: Vec::with_capacity(capacity), positions }
+        Self { bindings: Vec::with_capacity(capacity), positions }
     }
 
-    fn lease(&self, address: Ipv4Addr) -> Option<&'a Arc<Lease>> {
-        self.positions.get(&address).and_then(|position| self.leases.get(*position)).copied()
+    fn binding(&self, address: Ipv4Addr) -> Option<&'a Arc<Binding>> {
+        self.positions.get(&address).and_then(|position| self.bindings.get(*position)).copied()
     }
 
     fn put(&mut self, change: &'a Change) {
-        let position = *self.positions.entry(change.lease.address).or_insert(self.leases.len());
-        match self.leases.get_mut(position) {
-            Some(lease) => *lease = &change.lease,
-            None => self.leases.push(&change.lease),
+        let position = *self.positions.entry(change.binding.address).or_insert(self.bindings.len());
+        match self.bindings.get_mut(position) {
+            Some(binding) => *binding = &change.binding,
+            None => self.bindings.push(&change.binding),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Leases on disk, in a log.
+//! Bindings on disk, in a log.
 //!
 //! Does not gather changes into batches (see [`crate::Committer`]), and does not know how the log
 //! works (see [`crate::log`]). Invariants:
 //!
 //! - The disk is authoritative. Memory contains the position and the revision of every record; they
 //!   change only after a batch is on disk, and a failed batch is not made.
-//! - **No lease is lost silently.** A log that differs from what was written is not opened.
+//! - **No binding is lost silently.** A log that differs from what was written is not opened.
 //! - One process at a time: the lock is held as long as the store exists.
 //!
 //! ```text
@@ -25,7 +25,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Answer, Changes, Lease};
+use lessor_core::{Answer, Binding, Changes};
 
 use crate::{
     Store, StoreError, compare,
@@ -44,7 +44,7 @@ use crate::{
 pub(crate) const FOLDER: &str = "leases";
 /// The folder of a salvaged log until it replaces the damaged one.
 pub(crate) const SALVAGED_FOLDER: &str = "leases.salvaged";
-/// A segment has room for 150,000 leases. Beginning one costs three flushes; the log has two
+/// A segment has room for 150,000 bindings. Beginning one costs three flushes; the log has two
 /// segments more than it needs.
 const SEGMENT_OCTETS: u32 = 16 << 20;
 /// How often a log to which a server is writing is read before damage is reported: the server may
@@ -53,7 +53,7 @@ const ATTEMPTS_IN_USE: usize = 5;
 /// The maximum number of unreadable records that are reported by name.
 const UNREADABLE_MAX: usize = 20;
 
-/// Leases on disk.
+/// Bindings on disk.
 ///
 /// After a failed write, commits answer [`Answer::NotMade`] immediately until the next attempt. The
 /// delay before it is [`DiskStore::RETRY_DELAY_MIN_MS`] after the first failure and doubles with
@@ -125,7 +125,7 @@ impl DiskStore {
     /// # Errors
     ///
     /// Fails like [`DiskStore::open`].
-    pub fn read(path: &Path, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
+    pub fn read(path: &Path, each: &mut dyn FnMut(Binding)) -> Result<u64, StoreError> {
         let cannot = |error: io::Error| StoreError::open(path, error);
         let Some(_lock) = folder::lock_to_read(path).map_err(cannot)? else {
             return Err(StoreError::InUse { path: path.to_owned() });
@@ -133,12 +133,12 @@ impl DiskStore {
         if !path.join(FOLDER).try_exists().map_err(cannot)? {
             return Ok(0);
         }
-        let mut leases = Newest::default();
-        let found = survey(path, false, &mut |visit| leases.take(&visit))?;
+        let mut bindings = Newest::default();
+        let found = survey(path, false, &mut |visit| bindings.take(&visit))?;
         if !found.survey.damage.is_empty() {
             return Err(damaged(path, &found.survey));
         }
-        leases.hand_out(each)
+        bindings.hand_out(each)
     }
 
     /// Describes the store in `path` without changing it. A server may have it open; data that it
@@ -171,10 +171,10 @@ impl DiskStore {
             return Ok(compared.answers);
         }
         self.batch.clear();
-        for lease in compared.writes {
-            record::encode(lease, &mut self.value);
-            let key = record::key(lease.address);
-            self.batch.put(lease.address, &key, &self.value, lease.revision);
+        for binding in compared.writes {
+            record::encode(binding, &mut self.value);
+            let key = record::key(binding.address);
+            self.batch.put(binding.address, &key, &self.value, binding.revision);
         }
         match self.table.write(&mut self.batch) {
             Ok(()) => Ok(compared.answers),
@@ -185,12 +185,12 @@ impl DiskStore {
 }
 
 impl Store for DiskStore {
-    fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
+    fn load(&mut self, each: &mut dyn FnMut(Binding)) -> Result<u64, StoreError> {
         self.is_loaded = false;
         let hand_out = |address: &Ipv4Addr, value: &[u8]| {
-            let lease = record::decode(&record::key(*address), value)?;
-            let revision = lease.revision;
-            each(lease);
+            let binding = record::decode(&record::key(*address), value)?;
+            let revision = binding.revision;
+            each(binding);
             Ok(revision)
         };
         self.table.scan(hand_out).map_err(|error| match error {
@@ -231,18 +231,19 @@ impl Key for Ipv4Addr {
     }
 }
 
-impl compare::Records for Table<Ipv4Addr> {
+impl compare::StoredBindings for Table<Ipv4Addr> {
     type Error = StoreError;
 
     fn revision(&self, address: Ipv4Addr) -> Result<u64, StoreError> {
         Ok(Self::revision(self, &address).unwrap_or(0))
     }
 
-    fn lease(&self, address: Ipv4Addr) -> Result<Option<Arc<Lease>>, StoreError> {
+    fn binding(&self, address: Ipv4Addr) -> Result<Option<Arc<Binding>>, StoreError> {
         let value =
             self.value(&address).map_err(|error| StoreError::Read { source: error.into() })?;
-        let lease = value.map(|value| record::decode(&record::key(address), &value)).transpose()?;
-        Ok(lease.map(Arc::new))
+        let binding =
+            value.map(|value| record::decode(&record::key(address), &value)).transpose()?;
+        Ok(binding.map(Arc::new))
     }
 }
 
@@ -250,16 +251,16 @@ impl compare::Records for Table<Ipv4Addr> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreSurvey {
-    /// The state of its log. Records with a correct checksum that are not leases count as damage,
+    /// The state of its log. Records with a correct checksum that are not bindings count as damage,
     /// too.
     pub log: Survey,
     /// Addresses that have a record.
-    pub leases: u64,
+    pub bindings: u64,
     /// Addresses with readable records before the first damage; all addresses if there is no
     /// damage.
-    pub leases_before: u64,
+    pub bindings_before: u64,
     /// Addresses with readable records after the first damage.
-    pub leases_behind: u64,
+    pub bindings_behind: u64,
 }
 
 impl StoreSurvey {
@@ -270,8 +271,8 @@ impl StoreSurvey {
         let log = survey(path, in_use, &mut |visit| {
             let Visit { entry, file, offset, is_behind_damage, .. } = visit;
             match record::decode(entry.key, entry.value.unwrap_or_default()) {
-                Ok(lease) if is_behind_damage => drop(behind.insert(lease.address)),
-                Ok(lease) => drop(before.insert(lease.address)),
+                Ok(binding) if is_behind_damage => drop(behind.insert(binding.address)),
+                Ok(binding) => drop(before.insert(binding.address)),
                 Err(error) if unreadable.len() < UNREADABLE_MAX => {
                     let (file, offset, found) = (file.to_owned(), offset.into(), error.to_string());
                     unreadable.push(Damage { file, offset, found });
@@ -283,9 +284,9 @@ impl StoreSurvey {
         log.damage.extend(unreadable);
         Ok(Self {
             log,
-            leases: before.union(&behind).count() as u64,
-            leases_before: before.len() as u64,
-            leases_behind: behind.len() as u64,
+            bindings: before.union(&behind).count() as u64,
+            bindings_before: before.len() as u64,
+            bindings_behind: behind.len() as u64,
         })
     }
 }
@@ -306,7 +307,7 @@ impl Newest {
         }
     }
 
-    fn hand_out(self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
+    fn hand_out(self, each: &mut dyn FnMut(Binding)) -> Result<u64, StoreError> {
         if let Some(error) = self.strange {
             return Err(error);
         }
@@ -318,7 +319,7 @@ impl Newest {
 }
 
 pub(crate) const fn settings(segment_octets: u32) -> Settings {
-    Settings { contents: Contents::Leases, segment_octets }
+    Settings { contents: Contents::Bindings, segment_octets }
 }
 
 pub(crate) fn default_settings() -> Settings {
@@ -332,7 +333,7 @@ pub(crate) fn survey(
     each: &mut dyn FnMut(Visit<'_>),
 ) -> Result<Found, StoreError> {
     let folder = Folder::new(&path.join(FOLDER));
-    survey::survey(&folder, Contents::Leases, in_use, each).map_err(|error| match error {
+    survey::survey(&folder, Contents::Bindings, in_use, each).map_err(|error| match error {
         NoSurvey::Former => StoreError::Former { path: path.to_owned() },
         NoSurvey::Format(found) => format(path, found),
         NoSurvey::Unusable(error) => StoreError::open(path, error),
@@ -356,7 +357,7 @@ fn format(path: &Path, found: u32) -> StoreError {
     StoreError::Format { path: path.to_owned(), found, known: FORMAT }
 }
 
-/// The error for a damaged store. It reads the store again to count the readable leases.
+/// The error for a damaged store. It reads the store again to count the readable bindings.
 fn damaged(path: &Path, surveyed: &Survey) -> StoreError {
     let counted = StoreSurvey::of(path, false).ok();
     let first = surveyed.damage.first().cloned();
@@ -371,8 +372,8 @@ fn damaged(path: &Path, surveyed: &Survey) -> StoreError {
         offset,
         found,
         places: surveyed.damage.len(),
-        leases_before: counted.as_ref().map_or(0, |counted| counted.leases_before),
-        leases_behind: counted.as_ref().map_or(0, |counted| counted.leases_behind),
+        bindings_before: counted.as_ref().map_or(0, |counted| counted.bindings_before),
+        bindings_behind: counted.as_ref().map_or(0, |counted| counted.bindings_behind),
     }
 }
 

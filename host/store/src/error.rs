@@ -12,7 +12,7 @@ use std::{
 
 use thiserror::Error;
 
-/// The error for leases that could not be opened, read or written.
+/// The error for bindings that could not be opened, read or written.
 ///
 /// Fields are called `r#source` if the message contains the cause; otherwise a printed chain of
 /// causes would repeat it.
@@ -21,11 +21,11 @@ use thiserror::Error;
 pub enum StoreError {
     /// The store differs from what was written.
     #[error(
-        "the lease store at {} is damaged: {}, octet {offset}: {found}{}. {leases_before} leases \
-         can be read before this place and {leases_behind} after it. Nothing was changed. Starting \
-         with the readable leases could give addresses to a second client. Restore the store from \
-         a backup, or list all damage with `lessor store verify` and keep the readable leases with \
-         `lessor store salvage`",
+        "the lease store at {} is damaged: {}, octet {offset}: {found}{}. {bindings_before} leases \
+         can be read before this place and {bindings_behind} after it. Nothing was changed. \
+         Starting with the readable leases could give addresses to a second client. Restore the \
+         store from a backup, or list all damage with `lessor store verify` and keep the readable \
+         leases with `lessor store salvage`",
         path.display(),
         file.display(),
         match places { 0 | 1 => String::new(), places => format!(" (and {} more)", places - 1) }
@@ -42,9 +42,9 @@ pub enum StoreError {
         /// The number of damaged places.
         places: usize,
         /// Addresses with readable records before this place.
-        leases_before: u64,
+        bindings_before: u64,
         /// Addresses with readable records after this place.
-        leases_behind: u64,
+        bindings_behind: u64,
     },
 
     /// A record does not have the form that this server writes.
@@ -113,7 +113,7 @@ pub enum StoreError {
         r#source: Box<dyn Error + Send + Sync>,
     },
 
-    /// Leases cannot be read.
+    /// Bindings cannot be read.
     #[error("leases cannot be read from storage: {}; check the disk and the system log", r#source)]
     Read {
         /// The error of the system, or what was found instead of a record.
@@ -145,7 +145,7 @@ pub enum StoreError {
         path: PathBuf,
     },
 
-    /// Leases cannot be written.
+    /// Bindings cannot be written.
     #[error(
         "leases cannot be written to storage: {}; check that the disk is neither full nor \
          failing",

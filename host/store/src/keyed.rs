@@ -1,7 +1,7 @@
 //! Small values on stable storage, each under an owner and a key: the data that plugins remember.
 //!
 //! Does not interpret the values. No client depends on them, so a damaged store is moved aside,
-//! unlike a store of leases.
+//! unlike a store of bindings.
 //!
 //! ```text
 //! <path>/                     the log, and its lock

@@ -1,4 +1,4 @@
-//! Leases on stable storage: one trait, a backend in memory and one on disk, and the thread that
+//! Bindings on stable storage: one trait, a backend in memory and one on disk, and the thread that
 //! commits the changes of many packets with one flush.
 //!
 //! Does not decide which client gets a lease (the core does) or when a client is answered (the
@@ -27,7 +27,7 @@ mod record;
 mod salvage;
 mod status;
 
-use lessor_core::{Answer, Changes, Lease};
+use lessor_core::{Answer, Binding, Changes};
 
 pub use backend::{open, read};
 pub use committer::{Committer, CommitterLimits, CommitterThread, Submission};
@@ -39,7 +39,7 @@ pub use memory::MemoryStore;
 pub use salvage::Salvage;
 pub use status::CommitterStatus;
 
-/// The place where lease records are kept, one for each address.
+/// The place where bindings are kept, one for each address.
 ///
 /// Only one thread uses a store: that of the [`Committer`].
 pub trait Store: Send {
@@ -49,8 +49,8 @@ pub trait Store: Send {
     /// # Errors
     ///
     /// Fails if a record cannot be read. The server must not start then: it would take the address
-    /// of the unreadable lease for a free one.
-    fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError>;
+    /// of the unreadable binding for a free one.
+    fn load(&mut self, each: &mut dyn FnMut(Binding)) -> Result<u64, StoreError>;
 
     /// Commits the changes of decisions with one flush, each as a compare-and-set on the revision
     /// of its record ([`lessor_core::Change::expected_revision`]), and returns one answer per

@@ -97,7 +97,7 @@ pub(crate) enum Newest {
 
 /// The position of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct FramePosition {
     segment: u32,
     offset: u32,
 }
@@ -162,7 +162,11 @@ impl Log {
 
     /// Appends a frame, after which segments before `first` are no longer needed. If it fails, the
     /// frame is not part of the log, now or later.
-    fn append(&mut self, frame: &mut FrameBuffer, first: u32) -> Result<Place, AppendError> {
+    fn append(
+        &mut self,
+        frame: &mut FrameBuffer,
+        first: u32,
+    ) -> Result<FramePosition, AppendError> {
         if frame.payload_octets() > PAYLOAD_OCTETS_MAX {
             return Err(AppendError::TooLarge);
         }
@@ -211,7 +215,11 @@ impl Log {
     }
 
     /// Reads every frame of a segment that is part of the log.
-    fn read_segment(&self, number: u32, each: &mut dyn FnMut(Place, &Frame<'_>)) -> io::Result<()> {
+    fn read_segment(
+        &self,
+        number: u32,
+        each: &mut dyn FnMut(FramePosition, &Frame<'_>),
+    ) -> io::Result<()> {
         let octets = fs::read(self.folder.segment(number))?;
         let end = self.end_of(number).unwrap_or(0) as usize;
         let mut offset = HEADER_OCTETS;
@@ -223,14 +231,14 @@ impl Log {
                     format!("{}, octet {offset}: {found}", self.folder.segment(number).display()),
                 )
             })?;
-            each(Place { segment: number, offset: offset as u32 }, &frame);
+            each(FramePosition { segment: number, offset: offset as u32 }, &frame);
             offset += frame.octets();
         }
         Ok(())
     }
 
     /// The octets of the frame at `place`.
-    fn read_frame(&self, place: Place) -> io::Result<Vec<u8>> {
+    fn read_frame(&self, place: FramePosition) -> io::Result<Vec<u8>> {
         let path = self.folder.segment(place.segment);
         let file = File::open(&path)?;
         let mut octets = vec![0; FRAME_OCTETS];
@@ -321,7 +329,12 @@ impl Log {
         })
     }
 
-    fn try_append(&mut self, frame: &mut FrameBuffer, kind: Kind, first: u32) -> io::Result<Place> {
+    fn try_append(
+        &mut self,
+        frame: &mut FrameBuffer,
+        kind: Kind,
+        first: u32,
+    ) -> io::Result<FramePosition> {
         let is_full = self.end.offset >= self.settings.segment_octets;
         if is_full || matches!(self.newest, Newest::Abandoned { .. }) {
             self.begin_segment()?;
@@ -330,7 +343,7 @@ impl Log {
         let (octets, crc) = frame.seal(self.store, kind, &self.end, first);
         file.write_all_at(octets, self.end.offset.into())?;
         file.sync_data()?;
-        let place = Place { segment: self.end.segment, offset: self.end.offset };
+        let place = FramePosition { segment: self.end.segment, offset: self.end.offset };
         self.end.offset += octets.len() as u32;
         self.end.sequence += 1;
         self.end.crc = crc;

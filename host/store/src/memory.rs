@@ -1,4 +1,5 @@
-//! Leases in memory: for tests, simulation and servers whose leases need not survive the process.
+//! Bindings in memory: for tests, simulation and servers whose bindings need not survive the
+//! process.
 //!
 //! Writes nothing to disk. Invariant: compare-and-set works as on disk.
 
@@ -8,16 +9,16 @@ use std::{
 };
 
 use hashbrown::HashMap;
-use lessor_core::{Answer, Changes, Lease};
+use lessor_core::{Answer, Binding, Changes};
 
 use crate::{Store, StoreError, compare};
 
-type Leases = HashMap<Ipv4Addr, Arc<Lease>, foldhash::fast::RandomState>;
+type Bindings = HashMap<Ipv4Addr, Arc<Binding>, foldhash::fast::RandomState>;
 
-/// Leases in memory. Clones share their records, as servers share a database.
+/// Bindings in memory. Clones share their records, as servers share a database.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
-    leases: Arc<Mutex<Leases>>,
+    bindings: Arc<Mutex<Bindings>>,
 }
 
 impl MemoryStore {
@@ -26,27 +27,27 @@ impl MemoryStore {
         Self::default()
     }
 
-    fn leases(&self) -> MutexGuard<'_, Leases> {
-        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    fn bindings(&self) -> MutexGuard<'_, Bindings> {
+        self.bindings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store for MemoryStore {
-    fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
-        let records: Vec<Arc<Lease>> = self.leases().values().cloned().collect();
+    fn load(&mut self, each: &mut dyn FnMut(Binding)) -> Result<u64, StoreError> {
+        let records: Vec<Arc<Binding>> = self.bindings().values().cloned().collect();
         for record in &records {
-            each(Lease::clone(record));
+            each(Binding::clone(record));
         }
         Ok(records.len() as u64)
     }
 
     fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
-        let mut leases = self.leases();
-        let compared = compare::batch(batch, &*leases);
+        let mut bindings = self.bindings();
+        let compared = compare::batch(batch, &*bindings);
         match compared {
             Ok(compared) => {
-                for lease in compared.writes {
-                    leases.insert(lease.address, Arc::clone(lease));
+                for binding in compared.writes {
+                    bindings.insert(binding.address, Arc::clone(binding));
                 }
                 compared.answers
             }
@@ -55,14 +56,14 @@ impl Store for MemoryStore {
     }
 }
 
-impl compare::Records for Leases {
+impl compare::StoredBindings for Bindings {
     type Error = std::convert::Infallible;
 
     fn revision(&self, address: Ipv4Addr) -> Result<u64, Self::Error> {
-        Ok(self.get(&address).map_or(0, |lease| lease.revision))
+        Ok(self.get(&address).map_or(0, |binding| binding.revision))
     }
 
-    fn lease(&self, address: Ipv4Addr) -> Result<Option<Arc<Lease>>, Self::Error> {
+    fn binding(&self, address: Ipv4Addr) -> Result<Option<Arc<Binding>>, Self::Error> {
         Ok(self.get(&address).cloned())
     }
 }

@@ -1,8 +1,9 @@
-//! The form of a lease on disk: a key of four octets, the address in network order, so that records
-//! are sorted by address; and a value of one version octet followed by a CBOR array (RFC 8949).
+//! The form of a binding on disk: a key of four octets, the address in network order, so that
+//! records are sorted by address; and a value of one version octet followed by a CBOR array (RFC
+//! 8949).
 //!
 //! Does not know where records are; see [`crate::log`]. Invariant: servers of different releases
-//! can read each other's records. Changes of [`Record`] follow these rules:
+//! can read each other's records. Changes of [`EncodedBinding`] follow these rules:
 //!
 //! - The meaning and type of an index never change, and a retired index is never used again.
 //! - A new field is an `Option` with the next free index. An older server keeps fields that it does
@@ -15,7 +16,8 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    ClientKey, HardwareAddress, Lease, LeaseState, Line, RelayInformation, Timestamp, UnknownFields,
+    Binding, BindingState, ClientKey, HardwareAddress, Line, RelayInformation, Timestamp,
+    UnknownFields,
 };
 use minicbor::{Decode, Encode, bytes::ByteSlice};
 
@@ -30,7 +32,7 @@ const NULL: u8 = 0xf6;
 
 #[derive(Encode, Decode)]
 #[cbor(array)]
-struct Record<'a> {
+struct EncodedBinding<'a> {
     #[n(0)]
     revision: u64,
     /// 0 leased, 1 released, 2 quarantined.
@@ -76,49 +78,49 @@ struct Hardware<'a> {
     octets: &'a ByteSlice,
 }
 
-/// The key of the record of a lease.
+/// The key of the record of a binding.
 pub(crate) fn key(address: Ipv4Addr) -> [u8; 4] {
     address.octets()
 }
 
-/// Writes the value of a lease's record to `value` and replaces its contents.
-pub(crate) fn encode(lease: &Lease, value: &mut Vec<u8>) {
-    let (client_identifier, client_hardware_address) = match &lease.client {
+/// Writes the value of a binding's record to `value` and replaces its contents.
+pub(crate) fn encode(binding: &Binding, value: &mut Vec<u8>) {
+    let (client_identifier, client_hardware_address) = match &binding.client {
         ClientKey::Identifier(octets) => (Some(<&ByteSlice>::from(&**octets)), None),
         ClientKey::Hardware(address) => (None, Some(Hardware::of(address))),
-        ClientKey::Line(_) => (None, Some(Hardware::of(&lease.hardware_address))),
+        ClientKey::Line(_) => (None, Some(Hardware::of(&binding.hardware_address))),
         ClientKey::LineAndHardware(both) => (None, Some(Hardware::of(&both.1))),
     };
-    let (client_line, client_line_with_hardware) = match &lease.client {
+    let (client_line, client_line_with_hardware) = match &binding.client {
         ClientKey::Identifier(_) | ClientKey::Hardware(_) => (None, None),
         ClientKey::Line(line) => (Some(<&ByteSlice>::from(line.octets())), None),
         ClientKey::LineAndHardware(both) => (None, Some(<&ByteSlice>::from(both.0.octets()))),
     };
-    let record = Record {
-        revision: lease.revision,
-        state: match lease.state {
-            LeaseState::Leased => 0,
-            LeaseState::Released => 1,
-            LeaseState::Quarantined => 2,
+    let record = EncodedBinding {
+        revision: binding.revision,
+        state: match binding.state {
+            BindingState::Leased => 0,
+            BindingState::Released => 1,
+            BindingState::Quarantined => 2,
         },
-        began_at: lease.began_at.unix_ms(),
-        changed_at: lease.changed_at.unix_ms(),
-        expires_at: lease.expires_at.unix_ms(),
-        hardware_address: Hardware::of(&lease.hardware_address),
+        began_at: binding.began_at.unix_ms(),
+        changed_at: binding.changed_at.unix_ms(),
+        expires_at: binding.expires_at.unix_ms(),
+        hardware_address: Hardware::of(&binding.hardware_address),
         client_identifier,
         client_hardware_address,
         client_line,
         client_line_with_hardware,
-        relay_information: lease
+        relay_information: binding
             .relay_information
             .as_ref()
             .map(|relay| <&ByteSlice>::from(relay.octets())),
-        subscriber: lease.subscriber.as_deref(),
+        subscriber: binding.subscriber.as_deref(),
     };
     value.clear();
     value.push(VERSION);
     let written = minicbor::encode(&record, &mut *value).map_err(drop);
-    let appended = written.and_then(|()| append(lease.unknown_fields.octets(), value));
+    let appended = written.and_then(|()| append(binding.unknown_fields.octets(), value));
     if appended.is_err() {
         unreachable!("a vector takes every octet, and what was read is items");
     }
@@ -157,8 +159,8 @@ fn unknown_fields(octets: &[u8]) -> Result<UnknownFields, minicbor::decode::Erro
     Ok(UnknownFields::from_octets(unknown.unwrap_or_default()))
 }
 
-/// Returns the lease of a record.
-pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Lease, StoreError> {
+/// Returns the binding of a record.
+pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Binding, StoreError> {
     let address = <[u8; 4]>::try_from(key).map(Ipv4Addr::from).map_err(|_| strange_key(key))?;
     let damaged = |found: String| StoreError::DamagedRecord { key: address.to_string(), found };
     match value {
@@ -177,23 +179,23 @@ pub(crate) fn strange_key(key: &[u8]) -> StoreError {
     }
 }
 
-fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Lease, String> {
+fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Binding, String> {
     let mut decoder = minicbor::Decoder::new(octets);
-    let record: Record<'_> = decoder.decode().map_err(|error| error.to_string())?;
+    let record: EncodedBinding<'_> = decoder.decode().map_err(|error| error.to_string())?;
     if decoder.position() != octets.len() {
         return Err(format!(
             "{} octets follow the end of the record",
             octets.len() - decoder.position()
         ));
     }
-    Ok(Lease {
+    Ok(Binding {
         address,
         client: client_of(&record)?,
         hardware_address: record.hardware_address.address()?,
         state: match record.state {
-            0 => LeaseState::Leased,
-            1 => LeaseState::Released,
-            2 => LeaseState::Quarantined,
+            0 => BindingState::Leased,
+            1 => BindingState::Released,
+            2 => BindingState::Quarantined,
             found => return Err(format!("its state is {found}, not 0, 1 or 2")),
         },
         began_at: Timestamp::from_unix_ms(record.began_at),
@@ -211,7 +213,7 @@ fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Lease, String> {
     })
 }
 
-fn client_of(record: &Record<'_>) -> Result<ClientKey, String> {
+fn client_of(record: &EncodedBinding<'_>) -> Result<ClientKey, String> {
     let line = |octets: &[u8]| {
         Line::from_octets(octets).ok_or_else(|| "the line of its client is invalid".to_owned())
     };
@@ -246,12 +248,12 @@ impl<'a> Hardware<'a> {
 mod tests {
     use super::*;
 
-    fn lease() -> Lease {
-        Lease {
+    fn binding() -> Binding {
+        Binding {
             address: Ipv4Addr::new(192, 0, 2, 1),
             client: ClientKey::Identifier(Box::from(&b"\x00\xff\x00"[..])),
             hardware_address: HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]),
-            state: LeaseState::Released,
+            state: BindingState::Released,
             began_at: Timestamp::from_unix_ms(1),
             changed_at: Timestamp::from_unix_ms(2),
             expires_at: Timestamp::NEVER,
@@ -262,9 +264,9 @@ mod tests {
         }
     }
 
-    fn value(lease: &Lease) -> Vec<u8> {
+    fn value(binding: &Binding) -> Vec<u8> {
         let mut value = b"whatever it held".to_vec();
-        encode(lease, &mut value);
+        encode(binding, &mut value);
         value
     }
 
@@ -274,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_record_reads_as_it_was_written() {
-        assert_eq!(decode(&key(lease().address), &value(&lease())).unwrap(), lease());
+        assert_eq!(decode(&key(binding().address), &value(&binding())).unwrap(), binding());
     }
 
     #[test]
@@ -283,7 +285,7 @@ mod tests {
             "01 8a 1bffffffffffffffff 01 01 02 1bffffffffffffffff",
             "82 01 46 02005e005301 43 00ff00 f6 44 01020061 66 6c696e652037",
         ];
-        let octets: String = value(&lease()).iter().map(|octet| format!("{octet:02x}")).collect();
+        let octets: String = value(&binding()).iter().map(|octet| format!("{octet:02x}")).collect();
         assert_eq!(octets, expected.concat().replace(' ', ""));
     }
 
@@ -292,23 +294,23 @@ mod tests {
         for (count, header) in [(2, vec![0x80 | 14]), (20, vec![0x98, 32])] {
             let mut unknown = b"\x63new\x82\x01\x02".to_vec();
             unknown.extend((2..count).map(|_| 7));
-            let mut newer = value(&lease());
+            let mut newer = value(&binding());
             newer.splice(1..2, header);
             newer.extend(b"\xf6\xf6");
             newer.extend(&unknown);
             let read = decode(&[192, 0, 2, 1], &newer).unwrap();
             let unknown_fields = UnknownFields::from_octets(unknown);
-            assert_eq!(read, Lease { unknown_fields, ..lease() });
+            assert_eq!(read, Binding { unknown_fields, ..binding() });
             assert_eq!(value(&read), newer);
         }
     }
 
     #[test]
     fn fields_that_older_servers_did_not_write_are_none() {
-        let mut older = value(&lease());
+        let mut older = value(&binding());
         for (fields, octets, expected) in [
-            (9, "\x66line 7".len(), Lease { subscriber: None, ..lease() }),
-            (8, 5, Lease { subscriber: None, relay_information: None, ..lease() }),
+            (9, "\x66line 7".len(), Binding { subscriber: None, ..binding() }),
+            (8, 5, Binding { subscriber: None, relay_information: None, ..binding() }),
         ] {
             older.truncate(older.len() - octets);
             older[1] = 0x80 | fields;
@@ -318,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_lease_of_nobody_is_written_as_servers_before_subscribers_wrote_it() {
-        let nobody = Lease { subscriber: None, ..lease() };
+        let nobody = Binding { subscriber: None, ..binding() };
         let expected = "0189 1bffffffffffffffff 01 01 02 1bffffffffffffffff \
                         82 01 46 02005e005301 43 00ff00 f6 44 01020061";
         let octets: String = value(&nobody).iter().map(|octet| format!("{octet:02x}")).collect();
@@ -331,14 +333,14 @@ mod tests {
         let hardware = HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]);
         let both = ClientKey::LineAndHardware(Box::new((line.clone(), hardware)));
         for client in [ClientKey::Line(line), both] {
-            let lease = Lease { client, ..lease() };
-            assert_eq!(decode(&key(lease.address), &value(&lease)).unwrap(), lease);
+            let binding = Binding { client, ..binding() };
+            assert_eq!(decode(&key(binding.address), &value(&binding)).unwrap(), binding);
         }
     }
 
     #[test]
     fn another_version_is_refused_with_both_numbers() {
-        let mut newer = value(&lease());
+        let mut newer = value(&binding());
         newer[0] = 2;
         let refusal = refusal(&newer);
         for part in ["192.0.2.1", "version 2", "reads version 1", "release"] {
@@ -348,7 +350,7 @@ mod tests {
 
     #[test]
     fn damaged_records_are_refused_by_address() {
-        let whole = value(&lease());
+        let whole = value(&binding());
         let mut longer = whole.clone();
         longer.push(0);
         let mut state = whole.clone();
@@ -366,7 +368,7 @@ mod tests {
 
     #[test]
     fn keys_that_are_no_address_are_refused() {
-        let refusal = decode(&[1, 2, 0xff], &value(&lease())).unwrap_err().to_string();
+        let refusal = decode(&[1, 2, 0xff], &value(&binding())).unwrap_err().to_string();
         assert!(refusal.contains("0x0102ff"), "{refusal}");
     }
 }

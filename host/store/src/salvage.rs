@@ -14,7 +14,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use lessor_core::Lease;
+use lessor_core::Binding;
 
 use crate::{
     DiskStore, StoreError,
@@ -28,8 +28,8 @@ use crate::{
     record,
 };
 
-/// The number of leases that are written in one batch.
-const BATCH_LEASES: usize = 1024;
+/// The number of bindings that are written in one batch.
+const BATCH_BINDINGS: usize = 1024;
 
 /// The result of salvaging a damaged store.
 #[derive(Debug)]
@@ -37,10 +37,10 @@ const BATCH_LEASES: usize = 1024;
 pub struct Salvage {
     /// What was wrong.
     pub survey: Survey,
-    /// The number of leases in the new store: the newest readable record of each address, which may
-    /// not be the newest that was written.
-    pub leases: u64,
-    /// The number of records with a correct checksum that are not leases.
+    /// The number of bindings in the new store: the newest readable record of each address, which
+    /// may not be the newest that was written.
+    pub bindings: u64,
+    /// The number of records with a correct checksum that are not bindings.
     pub unreadable: u64,
     /// The new place of the damaged log.
     pub put_aside: PathBuf,
@@ -59,15 +59,15 @@ impl DiskStore {
         let Some(_lock) = folder::lock(path).map_err(cannot)? else {
             return Err(StoreError::InUse { path: path.to_owned() });
         };
-        let mut leases: BTreeMap<Ipv4Addr, Arc<Lease>> = BTreeMap::new();
+        let mut bindings: BTreeMap<Ipv4Addr, Arc<Binding>> = BTreeMap::new();
         let mut unreadable = 0;
         let surveyed = survey(path, false, &mut |visit| {
             let Some(value) = visit.entry.value else { return };
             match record::decode(visit.entry.key, value) {
-                Ok(lease) => {
-                    let known = leases.get(&lease.address).map_or(0, |known| known.revision);
-                    if lease.revision >= known {
-                        leases.insert(lease.address, Arc::new(lease));
+                Ok(binding) => {
+                    let known = bindings.get(&binding.address).map_or(0, |known| known.revision);
+                    if binding.revision >= known {
+                        bindings.insert(binding.address, Arc::new(binding));
                     }
                 }
                 Err(_) => unreadable += 1,
@@ -76,20 +76,28 @@ impl DiskStore {
         if surveyed.survey.damage.is_empty() && unreadable == 0 {
             return Err(StoreError::Whole { path: path.to_owned() });
         }
-        let put_aside = replace(path, &leases)?;
-        Ok(Salvage { survey: surveyed.survey, leases: leases.len() as u64, unreadable, put_aside })
+        let put_aside = replace(path, &bindings)?;
+        Ok(Salvage {
+            survey: surveyed.survey,
+            bindings: bindings.len() as u64,
+            unreadable,
+            put_aside,
+        })
     }
 }
 
 /// Writes a new log, moves the damaged one aside and the new one to its place. Returns the new path
 /// of the damaged log.
-fn replace(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<PathBuf, StoreError> {
+fn replace(
+    path: &Path,
+    bindings: &BTreeMap<Ipv4Addr, Arc<Binding>>,
+) -> Result<PathBuf, StoreError> {
     let cannot = |error: io::Error| StoreError::open(path, error);
     let (log, salvaged) = (path.join(FOLDER), path.join(SALVAGED_FOLDER));
     if salvaged.try_exists().map_err(cannot)? {
         fs::remove_dir_all(&salvaged).map_err(cannot)?;
     }
-    write_new(&salvaged, leases)?;
+    write_new(&salvaged, bindings)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let put_aside = path.join(format!("{FOLDER}.damaged-{now}"));
     fs::rename(&log, &put_aside).map_err(cannot)?;
@@ -98,7 +106,7 @@ fn replace(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<PathB
     Ok(put_aside)
 }
 
-fn write_new(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<(), StoreError> {
+fn write_new(path: &Path, bindings: &BTreeMap<Ipv4Addr, Arc<Binding>>) -> Result<(), StoreError> {
     let failed = |said: String| StoreError::Write { source: said.into() };
     // The folder has another name until it is complete; otherwise the next start would use it.
     let unfinished = path.with_extension("unfinished");
@@ -108,14 +116,14 @@ fn write_new(path: &Path, leases: &BTreeMap<Ipv4Addr, Arc<Lease>>) -> Result<(),
     Log::create(&unfinished, default_settings()).map_err(|error| failed(error.to_string()))?;
     let mut table = Table::<Ipv4Addr>::open(&unfinished, default_settings(), &mut |_| {})
         .map_err(|error| failed(format!("{error:?}")))?;
-    let leases: Vec<&Arc<Lease>> = leases.values().collect();
+    let bindings: Vec<&Arc<Binding>> = bindings.values().collect();
     let mut batch = Batch::new();
     let mut value = Vec::new();
-    for some in leases.chunks(BATCH_LEASES) {
+    for some in bindings.chunks(BATCH_BINDINGS) {
         batch.clear();
-        for lease in some {
-            record::encode(lease, &mut value);
-            batch.put(lease.address, &record::key(lease.address), &value, lease.revision);
+        for binding in some {
+            record::encode(binding, &mut value);
+            batch.put(binding.address, &record::key(binding.address), &value, binding.revision);
         }
         table.write(&mut batch).map_err(|error| failed(error.to_string()))?;
     }

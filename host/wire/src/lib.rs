@@ -15,6 +15,7 @@
 //! has, and no reply is longer than its client accepts.**
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod client_message;
 mod codes;

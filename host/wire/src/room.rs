@@ -22,7 +22,7 @@ pub(crate) struct Item {
 
 /// The place of an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum OptionField {
     Options,
     File,
     ServerName,
@@ -30,10 +30,10 @@ pub(crate) enum Place {
 }
 
 /// One place for each item.
-pub(crate) type Places = SmallVec<[Place; 32]>;
+pub(crate) type OptionFields = SmallVec<[OptionField; 32]>;
 
 /// The fields in the order in which a client reads them (RFC 2131 section 4.1).
-const FIELDS: [Place; 3] = [Place::Options, Place::File, Place::ServerName];
+const FIELDS: [OptionField; 3] = [OptionField::Options, OptionField::File, OptionField::ServerName];
 /// The room in file and sname, without their END.
 const FILE_ROOM: usize = BOOT_FILE.end - BOOT_FILE.start - 1;
 const SERVER_NAME_ROOM: usize = SERVER_NAME.end - SERVER_NAME.start - 1;
@@ -44,7 +44,11 @@ const SERVER_NAME_ROOM: usize = SERVER_NAME.end - SERVER_NAME.start - 1;
 ///
 /// `options_room` is the room in the options field, from which option 52 takes its octets if
 /// another field is used. Other fields are used only if `may_overload`.
-pub(crate) fn find(items: &[Item], options_room: usize, may_overload: bool) -> Option<Places> {
+pub(crate) fn find(
+    items: &[Item],
+    options_room: usize,
+    may_overload: bool,
+) -> Option<OptionFields> {
     let plain = by_priority(items, [options_room, 0, 0]);
     let with_overload = match options_room.checked_sub(OVERLOAD_OCTETS) {
         Some(room)
@@ -63,15 +67,17 @@ pub(crate) fn find(items: &[Item], options_room: usize, may_overload: bool) -> O
 }
 
 /// The position of the first item without a place.
-fn first_left_out(places: &Places) -> Option<usize> {
-    places.iter().position(|place| *place == Place::Nowhere)
+fn first_left_out(places: &OptionFields) -> Option<usize> {
+    places.iter().position(|place| *place == OptionField::Nowhere)
 }
 
 /// Returns the places that serve more of the first items. Prefers `plain` if overload gains
 /// nothing, because some old clients do not read option 52.
-fn better(plain: Places, with_overload: Places) -> Places {
-    let served = |places: &Places| first_left_out(places).unwrap_or(places.len());
-    let count = |places: &Places| places.iter().filter(|place| **place != Place::Nowhere).count();
+fn better(plain: OptionFields, with_overload: OptionFields) -> OptionFields {
+    let served = |places: &OptionFields| first_left_out(places).unwrap_or(places.len());
+    let count = |places: &OptionFields| {
+        places.iter().filter(|place| **place != OptionField::Nowhere).count()
+    };
     let plain_score = (served(&plain), count(&plain));
     if (served(&with_overload), count(&with_overload)) > plain_score {
         with_overload
@@ -81,10 +87,10 @@ fn better(plain: Places, with_overload: Places) -> Places {
 }
 
 /// Places for all items, in the given order across the fields, or `None` if they do not fit.
-fn in_order(items: &[Item], rooms: [usize; 3]) -> Option<Places> {
+fn in_order(items: &[Item], rooms: [usize; 3]) -> Option<OptionFields> {
     let mut fields = FIELDS.into_iter().zip(rooms);
     let (mut place, mut room) = fields.next()?;
-    let mut places = Places::new();
+    let mut places = OptionFields::new();
     for item in items {
         while room < item.octets {
             (place, room) = fields.next()?;
@@ -97,8 +103,8 @@ fn in_order(items: &[Item], rooms: [usize; 3]) -> Option<Places> {
 
 /// Places for the mandatory items first and then for the others, each in the first field with room.
 /// Returns `None` if there is no room for a mandatory item.
-fn by_priority(items: &[Item], mut rooms: [usize; 3]) -> Option<Places> {
-    let mut places: Places = items.iter().map(|_| Place::Nowhere).collect();
+fn by_priority(items: &[Item], mut rooms: [usize; 3]) -> Option<OptionFields> {
+    let mut places: OptionFields = items.iter().map(|_| OptionField::Nowhere).collect();
     for mandatory in [true, false] {
         let turn = items.iter().zip(&mut places).filter(|(item, _)| item.is_mandatory == mandatory);
         for (item, place) in turn {
@@ -118,12 +124,12 @@ fn by_priority(items: &[Item], mut rooms: [usize; 3]) -> Option<Places> {
 
 #[cfg(test)]
 mod tests {
-    use Place::{File, Nowhere, Options, ServerName};
+    use OptionField::{File, Nowhere, Options, ServerName};
 
     use super::*;
 
     /// Calls `find` with items of these sizes; the mandatory ones are negative.
-    fn find(items: &[isize], room: usize, may_overload: bool) -> Option<Vec<Place>> {
+    fn find(items: &[isize], room: usize, may_overload: bool) -> Option<Vec<OptionField>> {
         let items: Vec<Item> = items
             .iter()
             .map(|octets| Item { octets: octets.unsigned_abs(), is_mandatory: *octets < 0 })

@@ -17,7 +17,7 @@ use crate::{
     codes::CodeSet,
     header::HeaderFields,
     parts::{framed_octets, write_parts},
-    room::{self, Item, Place, Places},
+    room::{self, Item, OptionField, OptionFields},
     value::encode_value,
 };
 
@@ -230,7 +230,7 @@ fn make_fit(
         return Err(unwritable(mandatory.map(|item| item.octets).sum()));
     };
     put_back(options, &places, options_start, packet);
-    let left_out = options.iter().zip(&places).filter(|(_, place)| **place == Place::Nowhere);
+    let left_out = options.iter().zip(&places).filter(|(_, place)| **place == OptionField::Nowhere);
     Ok(Written {
         left_out: left_out.map(|(option, _)| option.code).collect(),
         relay_information_left_out,
@@ -238,9 +238,9 @@ fn make_fit(
 }
 
 /// Moves the options to their places.
-fn put_back(options: &[Framed], places: &Places, options_start: usize, packet: &mut Vec<u8>) {
+fn put_back(options: &[Framed], places: &OptionFields, options_start: usize, packet: &mut Vec<u8>) {
     let all = packet.split_off(options_start);
-    let at = |wanted: Place| {
+    let at = |wanted: OptionField| {
         let placed = options.iter().zip(places).filter(move |(_, place)| **place == wanted);
         placed.filter_map(|(option, _)| {
             all.get(option.range.start - options_start..option.range.end - options_start)
@@ -248,8 +248,8 @@ fn put_back(options: &[Framed], places: &Places, options_start: usize, packet: &
     };
     let mut overload = 0;
     for (place, field, bit) in [
-        (Place::File, BOOT_FILE, OVERLOAD_FILE),
-        (Place::ServerName, SERVER_NAME, OVERLOAD_SERVER_NAME),
+        (OptionField::File, BOOT_FILE, OVERLOAD_FILE),
+        (OptionField::ServerName, SERVER_NAME, OVERLOAD_SERVER_NAME),
     ] {
         if packet.get_mut(field).is_some_and(|field| fill(field, at(place))) {
             overload |= bit;
@@ -258,7 +258,7 @@ fn put_back(options: &[Framed], places: &Places, options_start: usize, packet: &
     if overload != 0 {
         packet.extend_from_slice(&[code::OVERLOAD, 1, overload]);
     }
-    at(Place::Options).for_each(|option| packet.extend_from_slice(option));
+    at(OptionField::Options).for_each(|option| packet.extend_from_slice(option));
 }
 
 /// Fills a header field with options and END. Returns `false` and leaves the field unchanged if

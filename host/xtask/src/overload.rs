@@ -15,7 +15,8 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use lessor_e2e::attack::Finding;
 use lessor_load::{
-    Drive, LoadArgs, Outcome, Saying, Stream, StreamRelay, StreamReport, StreamsReport, Subscriber,
+    Drive, ExchangeEnd, LoadArgs, Saying, Stream, StreamRelay, StreamReport, StreamsReport,
+    Subscriber,
 };
 use lessor_terminal::{right_align, table};
 use nix::{
@@ -62,7 +63,7 @@ const DISCOVERERS: u32 = 50_000;
 const WINDOW: usize = 512;
 
 /// A load, its results, and the requirements.
-struct Row {
+struct LoadResult {
     load: &'static str,
     report: StreamsReport,
     cpu_us: f64,
@@ -111,17 +112,17 @@ pub(crate) fn run(arguments: &OverloadArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(server: &Server, arguments: &OverloadArguments) -> anyhow::Result<Vec<Row>> {
+fn measure(server: &Server, arguments: &OverloadArguments) -> anyhow::Result<Vec<LoadResult>> {
     let renewing = acquire(arguments.clients)?;
     let relay = StreamRelay::bind(RELAY.parse()?, SERVER.parse()?, Some(LINK))?;
     let duration = Duration::from_secs(arguments.secs);
-    let run = |load, drive, streams: &mut [Stream]| -> anyhow::Result<Row> {
+    let run = |load, drive, streams: &mut [Stream]| -> anyhow::Result<LoadResult> {
         let before = server.processor_time()?;
         let report = relay.run(streams, drive, duration)?;
         let cpu = server.processor_time()? - before;
         let answered: u64 = report.streams.iter().map(|stream| stream.answered).sum();
         let cpu_us = cpu.as_secs_f64() * 1e6 / answered.max(1) as f64;
-        Ok(Row { load, report, cpu_us, wanted: Vec::new() })
+        Ok(LoadResult { load, report, cpu_us, wanted: Vec::new() })
     };
     let mut renewals = Stream::new("renewals", 1.0, &relay, renewing.iter().cloned())?;
     let mut discovers = Stream::new("discovers", 1.0, &relay, discoverers())?;
@@ -168,7 +169,7 @@ fn measure(server: &Server, arguments: &OverloadArguments) -> anyhow::Result<Vec
     Ok(vec![peak, half, most, thrice, forgery])
 }
 
-impl Row {
+impl LoadResult {
     fn wants(&mut self, what: &str, found: f64, wanted: f64, at_least: bool) {
         let (sign, is_reached) = match at_least {
             true => ("at least", found >= wanted),
@@ -179,7 +180,7 @@ impl Row {
     }
 }
 
-impl Row {
+impl LoadResult {
     /// Returns the row for the report of an attack. Messages without an answer count as dropped for
     /// lack of time.
     fn finding(&self) -> Finding {
@@ -209,7 +210,7 @@ fn share(stream: &StreamReport) -> f64 {
 }
 
 /// Prints the table and the requirements, and returns how many of them were not met.
-fn print(rows: &[Row]) -> usize {
+fn print(rows: &[LoadResult]) -> usize {
     let mut table = table(&[
         "load",
         "answers/s",
@@ -306,7 +307,7 @@ fn acquire(clients: u32) -> anyhow::Result<Vec<(Subscriber, Saying)>> {
     let args = LoadArgs { clients, ..load_args()? };
     let mut held = Vec::new();
     lessor_load::run_with(&args, |event| {
-        if let Outcome::Acquired(acquired) = event.outcome {
+        if let ExchangeEnd::Acquired(acquired) = event.outcome {
             held.push((args.subscriber(event.client), Saying::Renew(acquired.address)));
         }
     })?;

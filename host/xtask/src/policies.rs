@@ -31,7 +31,7 @@ pub(crate) struct PoliciesArguments {
 }
 
 /// The result of one language.
-struct Row {
+struct LanguageResult {
     language: &'static Language,
     outcome: Result<Measured, NotBuilt>,
 }
@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &PoliciesArguments) -> anyhow::Result<ExitCode> {
             Ok(policy) => Ok(measure(&lessor, &policy, &interpreters)?),
             Err(problem) => Err(problem),
         };
-        rows.push(Row { language, outcome });
+        rows.push(LanguageResult { language, outcome });
     }
     println!("{}", table(&rows));
     println!("measured with {}; took {} s", lessor.display(), began.elapsed().as_secs());
@@ -130,12 +130,12 @@ fn measure(lessor: &Path, policy: &Path, interpreters: &Path) -> anyhow::Result<
     Ok(Measured { sum, bench })
 }
 
-fn table(rows: &[Row]) -> Table {
+fn table(rows: &[LanguageResult]) -> Table {
     const HEADER: [&str; 7] =
         ["language", "file, KiB", "compile, ms", "memory, KiB", "p50, µs", "p99, µs", "decisions"];
     let mut table = lessor_terminal::table(&HEADER);
     right_align(&mut table, 1..HEADER.len() - 1);
-    for Row { language, outcome } in rows {
+    for LanguageResult { language, outcome } in rows {
         let name = language.name.to_owned();
         let cells = match outcome {
             Ok(Measured { sum, bench }) => {
@@ -171,10 +171,10 @@ fn table(rows: &[Row]) -> Table {
 }
 
 /// Prints the problems, and returns whether they are failures.
-fn conclude(rows: &[Row]) -> ExitCode {
+fn conclude(rows: &[LanguageResult]) -> ExitCode {
     let requires_all = std::env::var_os("LESSOR_REQUIRE_E2E").is_some();
     let mut code = ExitCode::SUCCESS;
-    for Row { language, outcome } in rows {
+    for LanguageResult { language, outcome } in rows {
         let is_failure = match outcome {
             Ok(Measured { sum, .. }) => sum.passed != sum.cases,
             Err(problem @ NotBuilt::Unable(_)) => {

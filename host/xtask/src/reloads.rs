@@ -22,7 +22,7 @@ use lessor_e2e::{
     bystanders::{LINK, SUBNETS},
     loopback_address, process_status,
 };
-use lessor_load::{LoadArgs, Outcome};
+use lessor_load::{ExchangeEnd, LoadArgs};
 use lessor_terminal::{right_align, table};
 
 use crate::artifacts::{self, Profile};
@@ -118,7 +118,7 @@ fn latencies(
     let report = thread::scope(|scope| {
         let load = scope.spawn(|| {
             let report = lessor_load::run_with(&load, |event| {
-                if let Outcome::Acquired(_) = event.outcome {
+                if let ExchangeEnd::Acquired(_) = event.outcome {
                     took.push(event.ended_at.duration_since(event.asked_at).as_micros() as u64);
                 }
             });

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_load::{LoadArgs, Outcome, Report};
+use lessor_load::{ExchangeEnd, LoadArgs, Report};
 
 use crate::{
     Server,
@@ -138,7 +138,7 @@ impl Bystanders {
         }
         let mut others = 0;
         let report = lessor_load::run_with(&args, |event| {
-            if let Outcome::Acquired(acquired) = event.outcome {
+            if let ExchangeEnd::Acquired(acquired) = event.outcome {
                 others += u64::from(acquired.lease_time_secs != self.lease_time_secs);
             }
         });

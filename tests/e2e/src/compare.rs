@@ -17,9 +17,9 @@ mod site;
 mod table;
 
 pub use self::{
-    cases::{Case, cases},
+    cases::{ComparedCase, cases},
     servers::Kind,
-    table::{Outcome, in_guide, put_into_guide, rows_of_guide},
+    table::{CaseAnswers, in_guide, put_into_guide, rows_of_guide},
 };
 
 /// Runs cases with servers, each server on a separate thread, and returns the answers of all
@@ -27,10 +27,14 @@ pub use self::{
 ///
 /// # Panics
 /// Panics if a server does not start, or if the machine has no namespaces.
-pub fn play(cases: &[Case], kinds: &[Kind], say: &(dyn Fn(Kind, &Case) + Sync)) -> Vec<Outcome> {
+pub fn play(
+    cases: &[ComparedCase],
+    kinds: &[Kind],
+    say: &(dyn Fn(Kind, &ComparedCase) + Sync),
+) -> Vec<CaseAnswers> {
     let answers: Vec<Vec<String>> = std::thread::scope(|scope| {
         let play_all = |kind: Kind| {
-            let play_one = |case: &Case| {
+            let play_one = |case: &ComparedCase| {
                 let answer = case.play(kind);
                 say(kind, case);
                 answer
@@ -42,7 +46,7 @@ pub fn play(cases: &[Case], kinds: &[Kind], say: &(dyn Fn(Kind, &Case) + Sync)) 
         let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
         joined.map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
-    let outcome = |(position, case): (usize, &Case)| Outcome {
+    let outcome = |(position, case): (usize, &ComparedCase)| CaseAnswers {
         case: case.name.to_owned(),
         answers: answers.iter().filter_map(|of_server| of_server.get(position).cloned()).collect(),
     };

@@ -51,7 +51,7 @@ struct Load {
 
 /// The results of the renewals.
 #[derive(Debug)]
-struct Outcome {
+struct Renewals {
     renewed: u32,
     lost: u32,
     dead_sent: u64,
@@ -126,7 +126,7 @@ fn measured() {
         is_admin: number("LESSOR_IS_ADMIN", 1) != 0,
     };
     let outcome = run(load);
-    let Outcome { renewed, lost, dead_sent, unreachable, .. } = outcome;
+    let Renewals { renewed, lost, dead_sent, unreachable, .. } = outcome;
     let share = 100.0 * f64::from(lost) / f64::from(renewed + lost).max(1.0);
     println!(
         "{load:?}: {lost} of {} renewals lost ({share:.3} %); {dead_sent} messages of dead relays, \
@@ -179,7 +179,7 @@ impl Lab {
     }
 }
 
-fn run(load: Load) -> Outcome {
+fn run(load: Load) -> Renewals {
     let mut lab = Lab::new(load.is_admin);
     let relay = lab.relay();
     let leases: Vec<Ipv4Addr> = (0..CLIENTS).map(|client| acquire(&relay, client)).collect();
@@ -201,7 +201,7 @@ fn run(load: Load) -> Outcome {
         outcome
     });
     let reasons: HashMap<String, u64> = lab.server.status().reasons.into_iter().collect();
-    Outcome {
+    Renewals {
         renewed,
         lost,
         dead_sent: dead_sent.into_inner(),

@@ -124,11 +124,11 @@ fn the_catalogue_is_large_and_nobody_is_sent_to_the_author() {
 const KINDS: [&str; 5] = ["rhai", "javascript", "rust", "sidecar", "configuration"];
 
 /// A file with a mistake.
-struct Case {
+struct MistakenFile {
     path: PathBuf,
 }
 
-impl Case {
+impl MistakenFile {
     fn name(&self) -> String {
         self.path.file_name().unwrap().to_str().unwrap().to_owned()
     }
@@ -143,9 +143,9 @@ impl Case {
 }
 
 /// A folder with a valid configuration, to which mistakes are added.
-struct Place(TempDir);
+struct ConfigurationFolder(TempDir);
 
-impl Place {
+impl ConfigurationFolder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("plugins")).unwrap();
@@ -215,20 +215,23 @@ fn steady(line: &str) -> String {
     words.join(" ")
 }
 
-fn in_plugin(case: &Case, place: &Place, text: &[u8]) -> String {
+fn in_plugin(case: &MistakenFile, place: &ConfigurationFolder, text: &[u8]) -> String {
     let plugin = format!("plugins/{}", case.name());
     fs::write(place.path().join(&plugin), text).unwrap();
     place.explained(&plugin)
 }
 
-fn are_explained_as_agreed(kind: &str, explained: impl Fn(&Case, &Place) -> String) {
+fn are_explained_as_agreed(
+    kind: &str,
+    explained: impl Fn(&MistakenFile, &ConfigurationFolder) -> String,
+) {
     if ["rhai", "javascript", "sidecar"].contains(&kind) {
         lessor_guests::interpreters().unwrap();
     }
     let is_updating = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1");
     let mut differing = Vec::new();
     for case in cases(kind) {
-        let said = explained(&case, &Place::new());
+        let said = explained(&case, &ConfigurationFolder::new());
         let name = case.name();
         if is_updating {
             fs::write(case.golden(), &said).unwrap();
@@ -239,12 +242,12 @@ fn are_explained_as_agreed(kind: &str, explained: impl Fn(&Case, &Place) -> Stri
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
 
-fn cases(kind: &str) -> Vec<Case> {
+fn cases(kind: &str) -> Vec<MistakenFile> {
     let folder = built::checkout().join("tests/golden/mistakes").join(kind);
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = files
         .filter(|path| path.extension().is_some_and(|extension| extension != "expected"))
         .collect();
     files.sort();
-    files.into_iter().map(|path| Case { path }).collect()
+    files.into_iter().map(|path| MistakenFile { path }).collect()
 }

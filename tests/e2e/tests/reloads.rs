@@ -12,7 +12,7 @@ use std::{
 };
 
 use lessor_e2e::{Reload, Server, Setup, built, heavy, loopback_address, relay};
-use lessor_load::{LoadArgs, Outcome, Relay, Report, Subscriber};
+use lessor_load::{ExchangeEnd, LoadArgs, Relay, Report, Subscriber};
 
 const SUBNETS: &str = r#"
     [[subnet]]
@@ -247,7 +247,7 @@ impl Load {
             let (mut reports, mut acknowledged) = (Vec::new(), Vec::new());
             while !stopped.load(Ordering::Relaxed) {
                 let report = lessor_load::run_with(&args, |event| {
-                    if let Outcome::Acquired(acquired) = event.outcome {
+                    if let ExchangeEnd::Acquired(acquired) = event.outcome {
                         let (asked, answered) = (event.asked_at, event.ended_at);
                         let secs = acquired.lease_time_secs;
                         acknowledged.push(Acknowledged { asked, answered, secs });

@@ -69,6 +69,28 @@ fn every_crate_that_ships_denies_panics() {
     assert!(missing.is_empty(), "begin these files with {LINE}: {missing:?}");
 }
 
+/// Crates that are given the time and share nothing between threads. `vocabulary` has no `std`.
+const WITHOUT_CLOCKS_AND_LOCKS: [&str; 4] = ["core", "settings", "stages", "wire"];
+
+#[test]
+fn crates_without_clocks_and_locks_refuse_them() {
+    const LINE: &str =
+        "#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]";
+    let read = |name: &str, file: &str| {
+        fs::read_to_string(sources::root().join("host").join(name).join(file)).unwrap()
+    };
+    let list = read("core", "clippy.toml");
+    for path in ["Instant::now", "SystemTime::now", "sync::Mutex", "sync::RwLock"] {
+        assert!(list.contains(path), "host/core/clippy.toml does not refuse {path}");
+    }
+    for name in WITHOUT_CLOCKS_AND_LOCKS {
+        assert_eq!(read(name, "clippy.toml"), list, "copy clippy.toml of core to {name}");
+        assert!(read(name, "src/lib.rs").contains(LINE), "{name}: its root does not have {LINE}");
+    }
+    let vocabulary = fs::read_to_string(sources::root().join("vocabulary/src/lib.rs")).unwrap();
+    assert!(vocabulary.contains("#![no_std]"), "vocabulary has no clock because it has no std");
+}
+
 #[test]
 fn a_file_of_a_module_stands_beside_its_folder() {
     let is_odd = |path: &&std::path::PathBuf| {

@@ -4,8 +4,8 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{
-    HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, ReplyKind, RequestKind, Row, Terms,
-    Timestamp, option::code,
+    HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, ReplyKind, RequestKind, SourceRow,
+    Terms, Timestamp, option::code,
 };
 use toml::de::DeValue;
 
@@ -61,7 +61,7 @@ pub struct CaseRequest {
     /// The answers of sources, by the name that the plugin plans the lookup under.
     pub lookups: Vec<(Arc<str>, LookupAnswer)>,
     /// Rows of tables: source, key, row.
-    pub tables: Vec<(Arc<str>, Arc<str>, Row)>,
+    pub tables: Vec<(Arc<str>, Arc<str>, SourceRow)>,
     /// The reply that the plugin may edit, if the case has one.
     pub reply: Option<CaseReply>,
     /// The lease event, if the case is about that instead of the request.
@@ -299,7 +299,7 @@ fn lookups(table: &Table) -> Vec<(Arc<str>, LookupAnswer)> {
     entries.into_iter().filter_map(read).collect()
 }
 
-fn rows(table: &Table) -> Vec<(Arc<str>, Arc<str>, Row)> {
+fn rows(table: &Table) -> Vec<(Arc<str>, Arc<str>, SourceRow)> {
     let Some(value) = table.get("tables") else { return Vec::new() };
     let mut rows = Vec::new();
     for source in value.entries("a table of sources") {
@@ -314,7 +314,7 @@ fn rows(table: &Table) -> Vec<(Arc<str>, Arc<str>, Row)> {
 }
 
 /// Fields are texts; numbers and flags are converted as written.
-fn row(value: &Value) -> Row {
+fn row(value: &Value) -> SourceRow {
     let field = |entry: crate::reader::Entry| {
         let text = match entry.value.raw() {
             DeValue::String(text) => text.to_string(),

@@ -1,4 +1,4 @@
-//! Comma-separated values (RFC 4180), below a line that names the columns. A record is one line: an
+//! Comma-separated values (RFC 4180), below a line that names the columns. A row is one line: an
 //! identifier with a line break in it is written in hexadecimal.
 
 use std::{borrow::Cow, io, ops::Range, str};

@@ -18,7 +18,7 @@ use super::{
 /// A reservation without options.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Row<'l> {
+struct JsonReservation<'l> {
     #[serde(borrow)]
     circuit_id: Option<Cow<'l, str>>,
     #[serde(borrow)]
@@ -56,7 +56,7 @@ pub(super) fn read(lines: &mut Lines, rows: &mut Rows) -> io::Result<()> {
 }
 
 fn take(number: usize, text: &str, rows: &mut Rows) {
-    let plain = match serde_json::from_str::<Row>(text) {
+    let plain = match serde_json::from_str::<JsonReservation>(text) {
         Ok(row) => row.take(number, rows),
         Err(_) => Plain::Unclear,
     };
@@ -73,7 +73,7 @@ fn take(number: usize, text: &str, rows: &mut Rows) {
     }
 }
 
-impl Row<'_> {
+impl JsonReservation<'_> {
     fn take(&self, number: usize, rows: &mut Rows) -> Plain {
         let mut owners = [
             ("circuit-id", &self.circuit_id),

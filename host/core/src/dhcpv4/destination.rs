@@ -8,9 +8,9 @@ use std::net::Ipv4Addr;
 
 use crate::{Destination, Reason, RequestKind, is_host_address};
 
-use super::case::Case;
+use super::decider::Decider;
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Why no reply to the request could reach its client; `None` if one can.
     pub(super) fn no_way(&self) -> Option<Reason> {
         let request = self.request;

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Decision,
-    case::Case,
+    decider::Decider,
     entitlement::Entitlement,
     family::{Offer, View},
     obstacle::Obstacle,
@@ -32,7 +32,7 @@ pub(super) const LOOKED_AT_MAX: usize = 64;
 /// way to another client of the same link.
 const RIPE_AFTER_SECS: u32 = 1;
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Decides a DISCOVER.
     pub(super) fn discover<W: Witness>(&mut self, witness: &mut W) -> Decision {
         if let Err(reason) = self.make_room_for_offer() {
@@ -158,12 +158,12 @@ impl Case<'_, '_> {
                 return Some(address);
             }
         }
-        let find = |case: &Self| {
-            let is_wanted = |address| !case.has_declined_lately(address);
-            let held_back = |pool| case.is_pool_held_back(pool);
+        let find = |decider: &Self| {
+            let is_wanted = |address| !decider.has_declined_lately(address);
+            let held_back = |pool| decider.is_pool_held_back(pool);
             choices
                 .into_iter()
-                .find_map(|pools| case.bindings.free_in(pools, &held_back, &is_wanted))
+                .find_map(|pools| decider.bindings.free_in(pools, &held_back, &is_wanted))
         };
         find(self).or_else(|| {
             self.bindings.notice_due(self.now, DUE_IN_DECISION_MAX);

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use crate::{
-    ClientKey, ClientState, LeaseState, Reason, RequestKind, Reservation, ReservationOwner,
+    BindingState, ClientKey, ClientState, Reason, RequestKind, Reservation, ReservationOwner,
     ledger::Record, relay,
 };
 
 use super::{
-    case::Case,
+    decider::Decider,
     family::{Facts, Ipv4, View},
     farewell::active_lease,
     obstacle::Obstacle,
@@ -43,7 +43,7 @@ impl Entitlement<'_> {
     }
 }
 
-impl<'e> Case<'e, '_> {
+impl<'e> Decider<'e, '_> {
     /// The addresses that the client may have: the one that a policy names, otherwise the one that
     /// is reserved for it, otherwise those of the pools that its terms name, otherwise those of all
     /// open pools.
@@ -174,7 +174,7 @@ impl<'e> Case<'e, '_> {
         };
         let record = self.bindings.slot(address).and_then(View::record);
         let has_declined = record.is_some_and(|record| {
-            record.state() == LeaseState::Quarantined
+            record.state() == BindingState::Quarantined
                 && self.client.on_record().is_holder_of(record)
         });
         let goes_on = |named: u32| {

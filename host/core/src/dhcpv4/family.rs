@@ -8,11 +8,11 @@ use roaring::RoaringBitmap;
 use smallvec::SmallVec;
 
 use crate::{
-    ClientKey, HardwareAddress, Lease, Line, Link, Origin, RelayInformation, Request, RequestKind,
-    UnknownFields,
+    Binding, ClientKey, HardwareAddress, Line, Link, Origin, RelayInformation, Request,
+    RequestKind, UnknownFields,
     ledger::{
-        Family, FreeSet, Holder, Layout, LeaseRecord, OctetReader, Octets, PAGE_SIZE, Place,
-        Record, Source, Tenure, put_part,
+        BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Record,
+        Resource, Source, Tenure, put_part,
     },
 };
 
@@ -30,7 +30,7 @@ pub(super) type Bindings = crate::ledger::Bindings<Ipv4>;
 /// A borrowed view of what is known of an address.
 pub(super) type View<'s> = crate::ledger::View<'s, Ipv4>;
 /// The addresses of the records of one client.
-pub(super) type Records = crate::ledger::Records<Ipv4>;
+pub(super) type AddressesOfClient = crate::ledger::ResourcesOfHolder<Ipv4>;
 /// An address that is held for a client that may request it.
 pub(super) type Offer = crate::ledger::Offer<Ipv4>;
 
@@ -54,14 +54,14 @@ impl Cause {
 impl Family for Ipv4 {
     type Resource = u32;
     type Holder = ClientKey;
-    type Lease = Lease;
+    type Binding = Binding;
     type Cause = Cause;
     type Source = Origin;
     type Account = Account;
     type Free = RoaringBitmap;
     type Layout = Plan;
 
-    fn accounts(record: &Lease) -> SmallVec<[Account; 3]> {
+    fn accounts(record: &Binding) -> SmallVec<[Account; 3]> {
         quarantine::accounts_of(record)
     }
 }
@@ -84,7 +84,7 @@ impl Layout<Ipv4> for Plan {
     }
 }
 
-impl Place for u32 {
+impl Resource for u32 {
     type Page = u32;
 
     fn page(self) -> (u32, usize) {
@@ -174,7 +174,7 @@ impl Holder for ClientKey {
     }
 }
 
-impl LeaseRecord<Ipv4> for Lease {
+impl BindingRecord<Ipv4> for Binding {
     fn resource(&self) -> u32 {
         self.address.into()
     }
@@ -276,7 +276,7 @@ fn hardware_address(octets: &mut OctetReader<'_>) -> HardwareAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LeaseState, Timestamp};
+    use crate::{BindingState, Timestamp};
 
     #[test]
     fn a_record_says_what_its_lease_says() {
@@ -294,11 +294,11 @@ mod tests {
                 (Some(vec![9; 300]), vec![1]),
                 (None, vec![0]),
             ] {
-                let lease = Lease {
+                let binding = Binding {
                     address: Ipv4Addr::new(10, 0, 0, 1),
                     client: client.clone(),
                     hardware_address: hardware,
-                    state: LeaseState::Released,
+                    state: BindingState::Released,
                     began_at: Timestamp::from_unix_ms(1),
                     changed_at: Timestamp::from_unix_ms(2),
                     expires_at: Timestamp::NEVER,
@@ -307,8 +307,8 @@ mod tests {
                     revision: 7,
                     unknown_fields: UnknownFields::from_octets(unknown),
                 };
-                let record = Record::<Ipv4>::new(&lease, false);
-                assert_eq!(record.lease(lease.address.into()), lease);
+                let record = Record::<Ipv4>::new(&binding, false);
+                assert_eq!(record.binding(binding.address.into()), binding);
                 assert!(record.is_of(&client));
             }
         }

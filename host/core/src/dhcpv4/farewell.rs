@@ -5,23 +5,23 @@
 //! the limits of its client, line and subscriber allow, so that no client can exhaust a pool. The
 //! lease ends in any case. Beyond a limit the address is free immediately, but at the end of the
 //! queue, and the client that declined it does not get it again for the length of a quarantine
-//! ([`Case::is_set_aside`]).
+//! ([`Decider::is_set_aside`]).
 //!
 //! Invariant: a message from another line than the one in the record of the lease changes nothing.
 //! Any client can send another client's key, but not the line that a relay adds. A RELEASE, which
 //! the client sends past the relay, may name no line: then it must come from the address that it
 //! releases.
 
-use crate::{Lease, LeaseState, Line, Reason};
+use crate::{Binding, BindingState, Line, Reason};
 
 use super::{
     Decision,
-    case::Case,
+    decider::Decider,
     family::View,
     quarantine::{Account, accounts_of},
 };
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Decides a DECLINE: another host seems to use the address, so no client gets it for a time.
     pub(super) fn decline(&mut self) -> Decision {
         if self.names_other_server() {
@@ -56,11 +56,11 @@ impl Case<'_, '_> {
         let relay_information = self.relay_information.as_deref();
         let relay_information =
             relay_information.or_else(|| lease.and_then(|lease| lease.relay_information.as_ref()));
-        let mut declined = Lease {
+        let mut declined = Binding {
             address,
             client: self.client.key.holder().clone(),
             hardware_address: self.request.hardware_address,
-            state: LeaseState::Quarantined,
+            state: BindingState::Quarantined,
             began_at,
             changed_at: self.now,
             expires_at: self.now.after_secs(self.plan.network().quarantine_secs),
@@ -84,13 +84,13 @@ impl Case<'_, '_> {
 
     /// Returns whether one of the accounts of a declined address has reached its maximum of
     /// quarantined addresses, not counting this address.
-    fn is_beyond_quarantine_max(&mut self, declined: &Lease) -> bool {
+    fn is_beyond_quarantine_max(&mut self, declined: &Binding) -> bool {
         let accounts = accounts_of(declined);
         for account in &accounts {
             self.bindings.notice_quarantines(self.now, account);
         }
         let view = self.bindings.slot(u32::from(declined.address));
-        let replaced = view.filter(|view| view.quarantine().is_some()).and_then(View::lease);
+        let replaced = view.filter(|view| view.quarantine().is_some()).and_then(View::binding);
         let replaced = replaced.map(|record| accounts_of(&record)).unwrap_or_default();
         let limits = &self.plan.network().bounds.quarantine_max;
         accounts.iter().any(|account: &Account| {
@@ -138,18 +138,23 @@ impl Case<'_, '_> {
             && *self.request.arrival.source.ip() == self.request.client_address
     }
 
-    /// The record of `lease` after its release.
-    pub(super) fn released(&self, lease: Lease) -> Lease {
-        Lease { state: LeaseState::Released, changed_at: self.now, expires_at: self.now, ..lease }
+    /// The binding as it is after its release.
+    pub(super) fn released(&self, binding: Binding) -> Binding {
+        Binding {
+            state: BindingState::Released,
+            changed_at: self.now,
+            expires_at: self.now,
+            ..binding
+        }
     }
 }
 
 /// The active lease of an address, if it has one.
-pub(super) fn active_lease(view: View<'_>) -> Option<Lease> {
-    view.lease().filter(|_| view.active().is_some())
+pub(super) fn active_lease(view: View<'_>) -> Option<Binding> {
+    view.binding().filter(|_| view.active().is_some())
 }
 
 /// The line of the client's last relayed message in the record `lease`.
-fn line_of(lease: &Lease) -> Option<Line> {
+fn line_of(lease: &Binding) -> Option<Line> {
     lease.relay_information.as_ref().and_then(Line::of)
 }

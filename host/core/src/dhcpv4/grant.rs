@@ -8,13 +8,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::{
-    Change, Changes, Lease, LeaseState, LeaseTime, Reason, ReplyKind, Request, Terms, Timestamp,
-    ledger::Record,
+    Binding, BindingState, Change, Changes, LeaseTime, Reason, ReplyKind, Request, Terms,
+    Timestamp, ledger::Record,
 };
 
 use super::{
     Decision,
-    case::Case,
+    decider::Decider,
     family::{Cause, Facts, View},
     farewell::active_lease,
     obstacle::Obstacle,
@@ -22,7 +22,7 @@ use super::{
     witness::Witness,
 };
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Leases `address` to the client, in place of any lease that gives way there. This ends the
     /// client's lease of another address and the leases that its subscriber gives up for it.
     pub(super) fn acknowledge(
@@ -50,8 +50,8 @@ impl Case<'_, '_> {
     }
 
     /// Sends a change of a record to storage.
-    pub(super) fn depart(&mut self, lease: Lease) -> Change {
-        self.bindings.depart(lease, Cause::of(self.request))
+    pub(super) fn depart(&mut self, binding: Binding) -> Change {
+        self.bindings.depart(binding, Cause::of(self.request))
     }
 
     /// The lease time of an address in seconds: that of the terms, otherwise what the client asks
@@ -63,21 +63,21 @@ impl Case<'_, '_> {
         limits.map_or(1, |limits| lease_time_secs(limits, self.terms, self.request))
     }
 
-    fn leased(&self, address: u32) -> Lease {
+    fn leased(&self, address: u32) -> Binding {
         let record = self.bindings.slot(address).and_then(View::record);
         let last = record.filter(|record| self.client.on_record().is_holder_of(record));
         let own =
-            last.filter(|own| own.state() == LeaseState::Leased && self.now < own.expires_at());
+            last.filter(|own| own.state() == BindingState::Leased && self.now < own.expires_at());
         let ends_at = self.now.after_secs(self.lease_time_secs(address));
         // The client may not receive the ACK that shortens its lease. What it was promised before
         // stays valid, unless that is forever.
         let promised = own.map(Record::expires_at);
         let promised = promised.filter(|promised| *promised != Timestamp::NEVER);
-        Lease {
+        Binding {
             address: address_of(address),
             client: self.client.key.holder().clone(),
             hardware_address: self.request.hardware_address,
-            state: LeaseState::Leased,
+            state: BindingState::Leased,
             began_at: own.map_or(self.now, Record::began_at),
             changed_at: self.now,
             expires_at: promised.map_or(ends_at, |promised| promised.max(ends_at)),

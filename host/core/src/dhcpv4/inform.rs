@@ -4,9 +4,9 @@
 
 use crate::Reason;
 
-use super::{Decision, case::Case};
+use super::{Decision, decider::Decider};
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Decides an INFORM.
     pub(super) fn inform(&self) -> Decision {
         let reply = Some(self.information());

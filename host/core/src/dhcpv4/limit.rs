@@ -4,7 +4,7 @@
 //! The active leases of the subscriber in the network, the leases in flight to storage and open
 //! offers count. Policies name the account of a lease or offer at its ACK or OFFER; they give the
 //! limit with each request. If the account is full only because of changes in flight, the decision
-//! waits for storage ([`Case::waits_for_account`]).
+//! waits for storage ([`Decider::waits_for_account`]).
 //!
 //! Invariant: an ACK that puts a lease on an account leaves no more leases on it than the limit
 //! allows, regardless of the results of other decisions' changes: if it requires the end of a
@@ -19,9 +19,9 @@ use crate::{BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit, ledg
 
 use super::{
     Decision,
-    case::Case,
+    decider::Decider,
     entitlement::Entitlement,
-    family::{Records, View},
+    family::{AddressesOfClient, View},
 };
 
 /// The maximum number of leases that end for one ACK. A subscriber that exceeds its limit by more
@@ -32,7 +32,7 @@ pub(super) const ENDED_FOR_ONE_MAX: usize = 64;
 struct Others<'a> {
     account: &'a Account<u32>,
     /// Addresses that do not count: those of the client, and the one that it is given.
-    not_counted: Records,
+    not_counted: AddressesOfClient,
     leases: usize,
     /// Leases in flight to storage that are not among `leases`.
     grants: usize,
@@ -41,7 +41,7 @@ struct Others<'a> {
     client_has_offer: bool,
 }
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Makes room on the account for an offer to the client. It may withdraw offers to other
     /// clients, so that there are never more offers than leases allowed; it ends no lease.
     ///
@@ -101,7 +101,7 @@ impl Case<'_, '_> {
         self.has_room(limit, &others).then_some(ended)
     }
 
-    /// The answer to a REQUEST for which [`Case::make_room`] finds no room.
+    /// The answer to a REQUEST for which [`Decider::make_room`] finds no room.
     pub(super) fn beyond_limit(&mut self) -> Decision {
         self.bindings.withdraw_offer_to(&self.client.key);
         if self.may_nak() {
@@ -180,7 +180,7 @@ impl Case<'_, '_> {
             let active = self.bindings.slot(address).and_then(View::active);
             active.is_some_and(|record| record.subscriber() == Some(&limit.name))
         };
-        let mut not_counted: Records = self.bindings.records_of(self.client.on_record());
+        let mut not_counted: AddressesOfClient = self.bindings.records_of(self.client.on_record());
         let client_has_lease = not_counted.iter().any(|own| is_on_account(*own));
         not_counted.extend(granted.filter(|granted| !not_counted.contains(granted)));
         let leases = not_counted.iter().filter(|address| is_on_account(**address)).count();

@@ -1,4 +1,4 @@
-//! Every lease record of a network, without a pause for its clients: a few records at a time, or
+//! Every binding of a network, without a pause for its clients: a few records at a time, or
 //! copies that are made quickly and read later.
 //!
 //! Changes nothing. Invariant: a record of an address that was known when a listing began is listed
@@ -6,23 +6,23 @@
 
 use std::net::Ipv4Addr;
 
-use crate::{Engine, Lease, ledger::Record};
+use crate::{Binding, Engine, ledger::Record};
 
 use super::{
     family::{Ipv4, View},
     plan::address_of,
 };
 
-/// The progress of a listing of the lease records of a network. Records of addresses that had
+/// The progress of a listing of the bindings of a network. Records of addresses that had
 /// neither a record nor an offer when it began may be missing.
 #[derive(Clone, Debug)]
 pub struct Listing {
     pages: std::vec::IntoIter<u32>,
 }
 
-/// Copies of lease records.
+/// Copies of bindings.
 #[derive(Clone, Debug)]
-pub struct Records(Vec<(u32, Record<Ipv4>)>);
+pub struct BindingCopies(Vec<(u32, Record<Ipv4>)>);
 
 impl Engine {
     /// Every address that has a record, an offer or a change in flight, in order.
@@ -30,34 +30,34 @@ impl Engine {
         self.bindings.slots().map(|view| address_of(view.resource()))
     }
 
-    /// Begins a listing of the lease records, in order of address.
+    /// Begins a listing of the bindings, in order of address.
     pub fn listing(&self) -> Listing {
         Listing { pages: self.bindings.pages().into_iter() }
     }
 
     /// The next records, at least `enough` of them as long as there are more; empty at the end.
-    pub fn list(&self, listing: &mut Listing, enough: usize) -> Vec<Lease> {
-        let mut leases = Vec::new();
-        while leases.len() < enough
+    pub fn list(&self, listing: &mut Listing, enough: usize) -> Vec<Binding> {
+        let mut bindings = Vec::new();
+        while bindings.len() < enough
             && let Some(page) = listing.pages.next()
         {
-            leases.extend(self.bindings.on_page(page).filter_map(View::lease));
+            bindings.extend(self.bindings.on_page(page).filter_map(View::binding));
         }
-        leases
+        bindings
     }
 
     /// Every record as it will be if all changes in flight are committed: for a replay, in which
     /// storage answers immediately.
-    pub fn records_if_made(&self) -> Records {
+    pub fn copies_if_made(&self) -> BindingCopies {
         let views = self.bindings.slots();
         let records = views.filter_map(|view| Some((view.resource(), view.record_if_made()?)));
-        Records(records.collect())
+        BindingCopies(records.collect())
     }
 }
 
-impl Records {
-    /// The leases, in order of address.
-    pub fn leases(&self) -> impl Iterator<Item = Lease> {
-        self.0.iter().map(|(address, record)| record.lease(*address))
+impl BindingCopies {
+    /// The bindings, in order of address.
+    pub fn bindings(&self) -> impl Iterator<Item = Binding> {
+        self.0.iter().map(|(address, record)| record.binding(*address))
     }
 }

@@ -58,13 +58,13 @@ struct Range {
 /// and read from the configuration.
 #[derive(Debug)]
 struct Owners {
-    places: HashTable<Place>,
+    places: HashTable<ReservationPosition>,
     hasher: KeyedState,
 }
 
 /// Position of a subnet, and position of the reservation within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct ReservationPosition {
     subnet: u32,
     position: u32,
 }
@@ -273,13 +273,13 @@ impl Owners {
     fn new(network: &Network, hasher: &KeyedState) -> Self {
         let count = network.subnets.iter().map(|subnet| subnet.reservations.len()).sum();
         let mut places = HashTable::with_capacity(count);
-        let hash = |place: &Place| {
+        let hash = |place: &ReservationPosition| {
             let owner = place.reservation(network).map(|found| Owner::from(&found.owner));
             owner.map_or(0, |owner| hasher.hash_one(owner))
         };
         for (subnet, found) in (0..).zip(&network.subnets) {
             for (position, _) in (0..).zip(&found.reservations) {
-                let place = Place { subnet, position };
+                let place = ReservationPosition { subnet, position };
                 places.insert_unique(hash(&place), place, hash);
             }
         }
@@ -304,7 +304,7 @@ impl Owners {
     }
 }
 
-impl Place {
+impl ReservationPosition {
     fn reservation(self, network: &Network) -> Option<&Reservation> {
         network.subnets.get(self.subnet as usize)?.reservations.get(self.position as usize)
     }

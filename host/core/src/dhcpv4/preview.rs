@@ -4,7 +4,7 @@
 //! known of the client, of the addresses that the request, terms and reservation name or that are
 //! on its subscriber's account, of the next free addresses, and of the quarantined and offered
 //! addresses that come next when none is free. So nothing is held, changed or counted, and the time
-//! of a preview does not depend on the number of leases. The addresses that were considered are
+//! of a preview does not depend on the number of bindings. The addresses that were considered are
 //! those of which the decision notified its witness. Invariant: a decision on that part has the
 //! same result as on the whole; the simulation compares the two for every request. A request that
 //! would wait for storage is decided on the records as they are.
@@ -21,7 +21,7 @@ use crate::{
 
 use super::{
     Decision, Engine,
-    case::Case,
+    decider::Decider,
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     family::{Bindings, Facts, View},
     identity::{self, Client},
@@ -31,7 +31,7 @@ use super::{
 };
 
 /// The number of offers that a decision can close because it notices their end, or because they
-/// were made to the client: see [`Case::notice`].
+/// were made to the client: see [`Decider::notice`].
 const NOTICED_MAX: usize = 8;
 
 /// What would be decided about a request, and why.
@@ -92,15 +92,15 @@ impl Engine {
         terms: &Terms,
     ) -> Preview {
         let mut part = self.part(now, subnet, request, terms);
-        let case = Case::new(&self.plan, &mut part, now, subnet, request, terms);
-        let Some(mut case) = case else { return Preview::of_nobody() };
-        case.no_records_since = self.no_records_since;
-        case.land_what_it_waits_for();
-        case.notice();
+        let decider = Decider::new(&self.plan, &mut part, now, subnet, request, terms);
+        let Some(mut decider) = decider else { return Preview::of_nobody() };
+        decider.no_records_since = self.no_records_since;
+        decider.land_what_it_waits_for();
+        decider.notice();
         let mut candidates = Candidates(Vec::new());
-        let reservation = case.reservation.cloned();
-        let decision = case.decide(&mut candidates);
-        let option_origins = case.option_origins(&decision);
+        let reservation = decider.reservation.cloned();
+        let decision = decider.decide(&mut candidates);
+        let option_origins = decider.option_origins(&decision);
         Preview { decision, reservation, candidates: candidates.0, option_origins }
     }
 }
@@ -156,7 +156,7 @@ impl Engine {
     }
 }
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Drops the changes in flight that the decision would wait for, so that the records decide.
     /// Each step drops one, until there is nothing to wait for.
     fn land_what_it_waits_for(&mut self) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{ClientKey, Lease, QuarantineMax, RelayInformation};
+use crate::{Binding, ClientKey, QuarantineMax, RelayInformation};
 
 /// An account that a quarantined address counts against.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +25,7 @@ pub(super) enum Account {
 }
 
 /// The accounts of a declined address, according to its record.
-pub(super) fn accounts_of(record: &Lease) -> SmallVec<[Account; 3]> {
+pub(super) fn accounts_of(record: &Binding) -> SmallVec<[Account; 3]> {
     let line = Account::of_line(record.relay_information.as_ref());
     let subscriber = record.subscriber.as_ref().map(|name| Account::Subscriber(Arc::clone(name)));
     [Account::Client(record.client.clone()), line].into_iter().chain(subscriber).collect()

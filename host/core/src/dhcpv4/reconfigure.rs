@@ -1,4 +1,4 @@
-//! Switches to another configuration without losing a lease, an offer or a change in flight to
+//! Switches to another configuration without losing a binding, an offer or a change in flight to
 //! storage.
 //!
 //! Does not check the configuration. Invariant: every slot is in the engine of the network that
@@ -12,7 +12,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use crate::{Engine, Lease, Network, Topology, ledger::Slot};
+use crate::{Binding, Engine, Network, Topology, ledger::Slot};
 
 use super::{
     family::Ipv4,
@@ -33,8 +33,8 @@ impl Remembered {
     }
 
     /// The record of the address, if it has one.
-    pub fn lease(&self) -> Option<Lease> {
-        self.slot.lease(self.address)
+    pub fn binding(&self) -> Option<Binding> {
+        self.slot.binding(self.address)
     }
 }
 

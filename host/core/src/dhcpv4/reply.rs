@@ -9,7 +9,7 @@ use crate::{
     INFINITE_SECS, OptionValue, Reason, Reply, ReplyKind, ReplyValue, option::code, relay,
 };
 
-use super::{Decision, case::Case, options::Parameters, plan::address_of};
+use super::{Decision, decider::Decider, options::Parameters, plan::address_of};
 
 /// A message is cut to the length that one option 56 can hold.
 const MESSAGE_OCTETS_MAX: usize = 255;
@@ -19,7 +19,7 @@ const OPTIONS_USUALLY_MAX: usize = 16;
 
 type Options = Vec<(u8, ReplyValue)>;
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// The OFFER or ACK of `address`.
     pub(super) fn grant(&self, kind: ReplyKind, address: u32) -> Reply {
         let mut options = Vec::with_capacity(OPTIONS_USUALLY_MAX);

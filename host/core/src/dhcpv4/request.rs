@@ -9,14 +9,14 @@ use crate::{ClientState, Reason, UnknownClients};
 
 use super::{
     Decision,
-    case::Case,
+    decider::Decider,
     entitlement::Entitlement,
     family::View,
     obstacle::Obstacle,
     witness::{Rule, Witness},
 };
 
-impl Case<'_, '_> {
+impl Decider<'_, '_> {
     /// Decides a REQUEST.
     pub(super) fn request(&mut self, witness: &mut impl Witness) -> Decision {
         if self.names_other_server() {

@@ -18,10 +18,10 @@ use std::{
 
 use smallvec::SmallVec;
 
-use crate::{LeaseState, Timestamp, keyed_hash::KeyedState};
+use crate::{BindingState, Timestamp, keyed_hash::KeyedState};
 
 use super::{
-    family::{Family, Layout, LeaseRecord as _},
+    family::{BindingRecord as _, Family, Layout},
     holders::Holders,
     octets::Octets,
     open_offers::{Held, OpenOffers},
@@ -62,7 +62,7 @@ pub(crate) struct Bindings<F: Family> {
     quarantines: Quarantines<F>,
     open_offers: OpenOffers<F>,
     pools: Vec<Pool<F>>,
-    unreported: VecDeque<F::Lease>,
+    unreported: VecDeque<F::Binding>,
     /// Resources that pools do not give out: the server's own addresses.
     withheld: BTreeSet<F::Resource>,
 }
@@ -80,7 +80,7 @@ pub(crate) struct Usage {
 }
 
 /// The resources whose records belong to one holder.
-pub(crate) type Records<F> = SmallVec<[<F as Family>::Resource; RECORDS_OF_HOLDER_MAX]>;
+pub(crate) type ResourcesOfHolder<F> = SmallVec<[<F as Family>::Resource; RECORDS_OF_HOLDER_MAX]>;
 
 impl<F: Family> Bindings<F> {
     /// Creates bindings without any record or claim.
@@ -241,8 +241,8 @@ impl<F: Family> Bindings<F> {
         let ended = view.record().filter(|record| view.holds() && record.expires_at() <= now);
         let has_ended = ended.is_some();
         let ended_lease = ended
-            .filter(|record| record.state() == LeaseState::Leased)
-            .map(|record| record.lease(resource));
+            .filter(|record| record.state() == BindingState::Leased)
+            .map(|record| record.binding(resource));
         if has_lapsed {
             self.withdraw_offer_of(resource);
         }
@@ -289,7 +289,7 @@ impl<F: Family> Bindings<F> {
 
     /// Removes and returns at most `limit` leases whose end was noticed, in the order in which it
     /// was noticed.
-    pub(crate) fn take_unreported(&mut self, limit: usize) -> Vec<F::Lease> {
+    pub(crate) fn take_unreported(&mut self, limit: usize) -> Vec<F::Binding> {
         let count = limit.min(self.unreported.len());
         self.unreported.drain(..count).collect()
     }
@@ -521,7 +521,7 @@ fn leave_lists<F: Family>(
 /// Counts a quarantine on its accounts: that of the change in flight, otherwise that of the record.
 fn recount<F: Family>(quarantines: &mut Quarantines<F>, before: View<'_, F>, after: View<'_, F>) {
     let counted = |view: View<'_, F>| {
-        let quarantine = || view.quarantine().map(|record| record.lease(view.resource));
+        let quarantine = || view.quarantine().map(|record| record.binding(view.resource));
         view.decline_in_flight().cloned().or_else(quarantine)
     };
     let is_any =
@@ -542,8 +542,8 @@ fn recount<F: Family>(quarantines: &mut Quarantines<F>, before: View<'_, F>, aft
 /// last. If one decision moved the holder, the resource that it moved to ranks first.
 fn rank<F: Family>(view: View<'_, F>) -> impl Ord + use<F> {
     view.record().map(|record| {
-        let is_leased = record.state() == LeaseState::Leased;
-        let is_declined = record.state() == LeaseState::Quarantined;
+        let is_leased = record.state() == BindingState::Leased;
+        let is_declined = record.state() == BindingState::Quarantined;
         let holds = view.active().is_some();
         (holds, !is_declined, record.changed_at(), is_leased, record.revision(), view.resource)
     })

@@ -16,8 +16,8 @@ use smallvec::SmallVec;
 use crate::Timestamp;
 
 use super::{
-    Family, FreeSet, Holder, Layout, LeaseRecord, OctetReader, Octets, PAGE_SIZE, Place, Source,
-    Tenure, put_part,
+    BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Resource,
+    Source, Tenure, put_part,
 };
 
 /// A family of the resources `R`.
@@ -53,7 +53,7 @@ pub(super) struct VpnAddress {
 pub(super) const COUNTED_OF_VPN: u32 = 10;
 
 /// A resource that tests can count.
-pub(super) trait Sample: Place + Send + 'static {
+pub(super) trait Sample: Resource + Send + 'static {
     /// The resource at position `number` of its range.
     fn nth(number: u32) -> Self;
 
@@ -120,7 +120,7 @@ impl Sample for VpnAddress {
     }
 }
 
-impl Place for VpnAddress {
+impl Resource for VpnAddress {
     type Page = (u32, u32);
 
     fn page(self) -> ((u32, u32), usize) {
@@ -135,7 +135,7 @@ impl Place for VpnAddress {
 
 macro_rules! place {
     ($resource:ty) => {
-        impl Place for $resource {
+        impl Resource for $resource {
             type Page = u128;
 
             fn page(self) -> (u128, usize) {
@@ -179,7 +179,7 @@ impl Holder for Association {
 
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Lease<R> {
+pub(super) struct Binding<R> {
     pub(super) resource: R,
     pub(super) holder: Association,
     pub(super) tenure: Tenure,
@@ -187,7 +187,7 @@ pub(super) struct Lease<R> {
     pub(super) interface_id: Box<[u8]>,
 }
 
-impl<R: Sample> LeaseRecord<Of<R>> for Lease<R> {
+impl<R: Sample> BindingRecord<Of<R>> for Binding<R> {
     fn resource(&self) -> R {
         self.resource
     }
@@ -242,14 +242,14 @@ impl Source for Line {
 impl<R: Sample> Family for Of<R> {
     type Resource = R;
     type Holder = Association;
-    type Lease = Lease<R>;
+    type Binding = Binding<R>;
     type Cause = u32;
     type Source = Line;
     type Account = Box<[u8]>;
     type Free = Free<R>;
     type Layout = Pools<R>;
 
-    fn accounts(record: &Lease<R>) -> SmallVec<[Box<[u8]>; 3]> {
+    fn accounts(record: &Binding<R>) -> SmallVec<[Box<[u8]>; 3]> {
         let subscriber = record.subscriber.as_ref().map(|name| Box::from(name.as_bytes()));
         [Box::from(record.holder.octets().as_slice())].into_iter().chain(subscriber).collect()
     }
@@ -353,10 +353,16 @@ impl<R: Sample> Layout<Of<R>> for Pools<R> {
 }
 
 /// A record of the resource at position `number`, for one of a few holders.
-pub(super) fn lease<R: Sample>(number: u32, client: u8, tenure: Tenure) -> Lease<R> {
+pub(super) fn binding<R: Sample>(number: u32, client: u8, tenure: Tenure) -> Binding<R> {
     let subscriber = (!client.is_multiple_of(4)).then(|| format!("s{}", client % 4).into());
     let resource = R::nth(number);
-    Lease { resource, holder: holder(client), tenure, subscriber, interface_id: [client; 9].into() }
+    Binding {
+        resource,
+        holder: holder(client),
+        tenure,
+        subscriber,
+        interface_id: [client; 9].into(),
+    }
 }
 
 /// One of a few holders. Some are associations of the same client.
@@ -366,7 +372,7 @@ pub(super) fn holder(client: u8) -> Association {
 }
 
 /// A tenure that begins now, without a revision yet.
-pub(super) fn tenure(state: crate::LeaseState, now: Timestamp, secs: u32) -> Tenure {
+pub(super) fn tenure(state: crate::BindingState, now: Timestamp, secs: u32) -> Tenure {
     let (began_at, changed_at) = (now, now);
     Tenure { state, began_at, changed_at, expires_at: now.after_secs(secs), revision: 0 }
 }

@@ -7,18 +7,18 @@ use std::{fmt::Debug, hash::Hash, sync::Arc};
 
 use smallvec::SmallVec;
 
-use crate::{LeaseState, Timestamp};
+use crate::{BindingState, Timestamp};
 
 use super::octets::Octets;
 
 /// A kind of resources, with everything that a ledger needs to know about it.
 pub(crate) trait Family: Copy + Eq + Hash + Debug + 'static {
     /// An address or a prefix.
-    type Resource: Place;
+    type Resource: Resource;
     /// What can hold a resource: a client or, in DHCPv6, an identity association of a client.
     type Holder: Holder;
     /// A record in the form that storage and other parts of the server use.
-    type Lease: LeaseRecord<Self>;
+    type Binding: BindingRecord<Self>;
     /// Distinguishes the message that a decision answers from other messages of its client.
     type Cause: Copy + Eq + Debug;
     /// The origin of a message.
@@ -31,11 +31,11 @@ pub(crate) trait Family: Copy + Eq + Hash + Debug + 'static {
     type Layout: Layout<Self>;
 
     /// The accounts that a declined resource counts against, according to its record.
-    fn accounts(record: &Self::Lease) -> SmallVec<[Self::Account; 3]>;
+    fn accounts(record: &Self::Binding) -> SmallVec<[Self::Account; 3]>;
 }
 
 /// A resource as one of many neighbours.
-pub(crate) trait Place: Copy + Ord + Hash + Debug {
+pub(crate) trait Resource: Copy + Ord + Hash + Debug {
     /// A group of neighbours.
     type Page: Copy + Ord + Hash + Debug;
 
@@ -61,7 +61,7 @@ pub(crate) trait Holder: Clone + Eq + Debug {
 /// State, times and revision of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tenure {
-    pub(crate) state: LeaseState,
+    pub(crate) state: BindingState,
     pub(crate) began_at: Timestamp,
     pub(crate) changed_at: Timestamp,
     pub(crate) expires_at: Timestamp,
@@ -71,12 +71,12 @@ pub(crate) struct Tenure {
 impl Tenure {
     /// Returns whether the record holds its resource at `now`.
     pub(crate) fn holds(&self, now: Timestamp) -> bool {
-        self.state != LeaseState::Released && now < self.expires_at
+        self.state != BindingState::Released && now < self.expires_at
     }
 }
 
 /// A record in the form that other parts of the server use.
-pub(crate) trait LeaseRecord<F: Family>: Clone + Eq + Debug {
+pub(crate) trait BindingRecord<F: Family>: Clone + Eq + Debug {
     /// The resource of the record.
     fn resource(&self) -> F::Resource;
 
@@ -95,7 +95,7 @@ pub(crate) trait LeaseRecord<F: Family>: Clone + Eq + Debug {
     /// Writes everything else that the record contains.
     fn put_facts(&self, octets: &mut Octets);
 
-    /// Assembles a record. [`LeaseRecord::put_facts`] must have written the facts.
+    /// Assembles a record. [`BindingRecord::put_facts`] must have written the facts.
     fn from_parts(
         resource: F::Resource,
         tenure: Tenure,

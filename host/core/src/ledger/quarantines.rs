@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::{Timestamp, keyed_hash::KeyedState};
 
 use super::{
-    family::{Family, LeaseRecord as _},
+    family::{BindingRecord as _, Family},
     ordered::Ordered,
     table::{Keyed, Left, Table},
 };
@@ -71,7 +71,7 @@ impl<F: Family> Quarantines<F> {
     }
 
     /// Counts a quarantine that begins.
-    pub(super) fn begin(&mut self, record: &F::Lease) {
+    pub(super) fn begin(&mut self, record: &F::Binding) {
         let entry = (record.tenure().expires_at, record.resource());
         for account in F::accounts(record) {
             self.accounts.change(
@@ -86,7 +86,7 @@ impl<F: Family> Quarantines<F> {
     }
 
     /// Stops counting a quarantine that ended.
-    pub(super) fn end(&mut self, record: &F::Lease) {
+    pub(super) fn end(&mut self, record: &F::Binding) {
         let entry = (record.tenure().expires_at, record.resource());
         for account in F::accounts(record) {
             // The copy that a preview decides on does not contain other accounts.

@@ -18,10 +18,10 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use crate::{LeaseState, Timestamp};
+use crate::{BindingState, Timestamp};
 
 use super::{
-    family::{Family, Holder, LeaseRecord as _, Tenure},
+    family::{BindingRecord as _, Family, Holder, Tenure},
     octets::{OctetReader, Octets, put_length, put_part},
 };
 
@@ -41,33 +41,33 @@ pub(crate) struct Record<F> {
 }
 
 impl<F: Family> Record<F> {
-    /// The record of `lease`; `holds` says whether it holds its resource.
-    pub(crate) fn new(lease: &F::Lease, holds: bool) -> Self {
-        let tenure = lease.tenure();
+    /// The record of `binding`; `holds` says whether it holds its resource.
+    pub(crate) fn new(binding: &F::Binding, holds: bool) -> Self {
+        let tenure = binding.tenure();
         let mut octets = Octets::new();
         octets.push(state_octet(tenure.state) | if holds { HOLDS } else { 0 });
         for at in [tenure.began_at, tenure.changed_at, tenure.expires_at] {
             octets.extend_from_slice(&at.unix_ms().to_le_bytes());
         }
         octets.extend_from_slice(&tenure.revision.to_le_bytes());
-        put_part(&mut octets, &lease.holder().octets());
-        match lease.subscriber() {
+        put_part(&mut octets, &binding.holder().octets());
+        match binding.subscriber() {
             None => put_length(&mut octets, 0),
             Some(name) => {
                 put_length(&mut octets, name.len() + 1);
                 octets.extend_from_slice(name.as_bytes());
             }
         }
-        lease.put_facts(&mut octets);
+        binding.put_facts(&mut octets);
         Self { octets: Box::from(octets.as_slice()), family: PhantomData }
     }
 
-    /// The record as a lease of `resource`, as other parts of the server use it.
-    pub(crate) fn lease(&self, resource: F::Resource) -> F::Lease {
+    /// The record as a binding of `resource`, as other parts of the server use it.
+    pub(crate) fn binding(&self, resource: F::Resource) -> F::Binding {
         let parts = self.parts();
         let holder = F::Holder::from_octets(parts.holder);
         let subscriber = parts.subscriber.map(Arc::from);
-        F::Lease::from_parts(resource, self.tenure(), holder, subscriber, parts.facts)
+        F::Binding::from_parts(resource, self.tenure(), holder, subscriber, parts.facts)
     }
 
     /// State, times and revision of the record.
@@ -82,11 +82,11 @@ impl<F: Family> Record<F> {
     }
 
     /// The state of the record.
-    pub(crate) fn state(&self) -> LeaseState {
+    pub(crate) fn state(&self) -> BindingState {
         match self.first() & !HOLDS {
-            0 => LeaseState::Leased,
-            1 => LeaseState::Released,
-            _ => LeaseState::Quarantined,
+            0 => BindingState::Leased,
+            1 => BindingState::Released,
+            _ => BindingState::Quarantined,
         }
     }
 
@@ -172,37 +172,39 @@ struct Parts<'r> {
     facts: &'r [u8],
 }
 
-const fn state_octet(state: LeaseState) -> u8 {
+const fn state_octet(state: BindingState) -> u8 {
     match state {
-        LeaseState::Leased => 0,
-        LeaseState::Released => 1,
-        LeaseState::Quarantined => 2,
+        BindingState::Leased => 0,
+        BindingState::Released => 1,
+        BindingState::Quarantined => 2,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::families::{Numbers, lease, tenure};
+    use crate::ledger::families::{Numbers, binding, tenure};
 
     #[test]
     fn a_record_says_what_the_lease_says() {
-        for (number, state) in
-            [(0, LeaseState::Leased), (1, LeaseState::Released), (200, LeaseState::Quarantined)]
-        {
+        for (number, state) in [
+            (0, BindingState::Leased),
+            (1, BindingState::Released),
+            (200, BindingState::Quarantined),
+        ] {
             let tenure = tenure(state, Timestamp::from_unix_ms(u64::MAX - 5), u32::MAX);
             let tenure = Tenure { revision: u64::MAX - 1, ..tenure };
-            let mut lease = lease::<u32>(number, number as u8, tenure);
-            lease.interface_id = (0..number).map(|octet| octet as u8).collect();
+            let mut binding = binding::<u32>(number, number as u8, tenure);
+            binding.interface_id = (0..number).map(|octet| octet as u8).collect();
             for name in [None, Some(String::new()), Some("é".repeat(200))] {
-                lease.subscriber = name.map(Arc::from);
-                let mut record = Record::<Numbers>::new(&lease, true);
-                assert_eq!(record.lease(lease.resource), lease);
+                binding.subscriber = name.map(Arc::from);
+                let mut record = Record::<Numbers>::new(&binding, true);
+                assert_eq!(record.binding(binding.resource), binding);
                 assert_eq!(record.tenure(), tenure);
-                assert!(record.holds() && record.is_of(&lease.holder));
+                assert!(record.holds() && record.is_of(&binding.holder));
                 record.end();
                 assert!(!record.holds());
-                assert_eq!(record.lease(lease.resource), lease);
+                assert_eq!(record.binding(binding.resource), binding);
             }
         }
     }

@@ -11,11 +11,11 @@
 
 use std::sync::Arc;
 
-use crate::{Answer, Change, LeaseState, Timestamp};
+use crate::{Answer, BindingState, Change, Timestamp};
 
 use super::{
     bindings::Bindings,
-    family::{Family, Layout, LeaseRecord as _},
+    family::{BindingRecord as _, Family, Layout},
     record::Record,
     slot::{Claim, Flight, Next, Offer, View},
 };
@@ -23,17 +23,17 @@ use super::{
 impl<F: Family> Bindings<F> {
     /// Puts a change next to the record of its resource and returns the request for storage. An
     /// open offer of the resource is set aside until storage has answered.
-    pub(crate) fn depart(&mut self, lease: F::Lease, cause: F::Cause) -> Change<F::Lease> {
-        let resource = lease.resource();
+    pub(crate) fn depart(&mut self, binding: F::Binding, cause: F::Cause) -> Change<F::Binding> {
+        let resource = binding.resource();
         let view = self.slot(resource);
-        let previous = view.and_then(View::lease).map(Arc::new);
-        let lease = Arc::new(lease.with_revision(revision_of::<F>(previous.as_deref()) + 1));
+        let previous = view.and_then(View::binding).map(Arc::new);
+        let binding = Arc::new(binding.with_revision(revision_of::<F>(previous.as_deref()) + 1));
         let offer = view.and_then(View::offer).cloned();
         debug_assert!(
             view.is_none_or(|view| !view.is_in_flight()),
             "a resource has two changes in flight"
         );
-        let change = Change { lease, previous };
+        let change = Change { binding, previous };
         let flight = Flight { change: change.clone(), cause, offer, heard: None };
         self.claim(resource, Some(Claim::Flight(flight)));
         change
@@ -43,17 +43,17 @@ impl<F: Family> Bindings<F> {
     pub(crate) fn settle(
         &mut self,
         now: Timestamp,
-        changes: &[Change<F::Lease>],
-        answer: &Answer<F::Lease>,
+        changes: &[Change<F::Binding>],
+        answer: &Answer<F::Binding>,
     ) {
-        let granted_to = changes.first().map(|change| change.lease.holder());
+        let granted_to = changes.first().map(|change| change.binding.holder());
         for (position, change) in changes.iter().enumerate() {
-            let resource = change.lease.resource();
+            let resource = change.binding.resource();
             if !self.layout().spans(resource) {
                 continue;
             }
             let said = match answer {
-                Answer::Made => Some(&change.lease),
+                Answer::Made => Some(&change.binding),
                 Answer::NotMade => change.previous.as_ref(),
                 Answer::Conflict(records) => records.get(position).and_then(Option::as_ref),
             };
@@ -65,14 +65,15 @@ impl<F: Family> Bindings<F> {
             };
             let is_taken = |offer: &Offer<F>| {
                 *answer == Answer::Made
-                    && (offer.holder == *change.lease.holder() || Some(&offer.holder) == granted_to)
+                    && (offer.holder == *change.binding.holder()
+                        || Some(&offer.holder) == granted_to)
             };
             let offer = flight.offer.clone().filter(|offer| !is_taken(offer));
             let heard = flight.heard.clone();
             let record = newer::<F>(said, heard.as_ref());
             // If the granted lease has already expired, its end is still noticed and reported.
             let as_of = match record {
-                Some(record) if **record == *change.lease => record.tenure().changed_at,
+                Some(record) if **record == *change.binding => record.tenure().changed_at,
                 _ => now,
             };
             let source = offer.as_ref().map(|offer| Arc::clone(&offer.source));
@@ -85,7 +86,7 @@ impl<F: Family> Bindings<F> {
     }
 
     /// Adopts a record that another server wrote, unless the known record is as new or newer.
-    pub(crate) fn learn(&mut self, now: Timestamp, record: &Arc<F::Lease>) {
+    pub(crate) fn learn(&mut self, now: Timestamp, record: &Arc<F::Binding>) {
         let resource = record.resource();
         let revision = record.tenure().revision;
         let view = self.slot(resource);
@@ -121,7 +122,7 @@ impl<F: Family> Bindings<F> {
         now: Timestamp,
         as_of: Timestamp,
         resource: F::Resource,
-        record: Option<&F::Lease>,
+        record: Option<&F::Binding>,
         offer: Option<Offer<F>>,
     ) {
         let view = self.slot(resource);
@@ -131,7 +132,8 @@ impl<F: Family> Bindings<F> {
         let is_in_the_way = |offer: &Offer<F>| {
             let record = record.filter(|_| holds);
             record.is_some_and(|record| {
-                record.tenure().state == LeaseState::Quarantined || *record.holder() != offer.holder
+                record.tenure().state == BindingState::Quarantined
+                    || *record.holder() != offer.holder
             })
         };
         let is_open_still = |offer: &Offer<F>| {
@@ -150,14 +152,14 @@ impl<F: Family> Bindings<F> {
 
 /// Returns the record with the higher revision.
 fn newer<'r, F: Family>(
-    one: Option<&'r Arc<F::Lease>>,
-    other: Option<&'r Arc<F::Lease>>,
-) -> Option<&'r Arc<F::Lease>> {
+    one: Option<&'r Arc<F::Binding>>,
+    other: Option<&'r Arc<F::Binding>>,
+) -> Option<&'r Arc<F::Binding>> {
     let [first, second] = [one, other].map(|record| revision_of::<F>(record.map(AsRef::as_ref)));
     if first < second { other } else { one }
 }
 
 /// The revision of a record, or 0 without a record.
-fn revision_of<F: Family>(record: Option<&F::Lease>) -> u64 {
+fn revision_of<F: Family>(record: Option<&F::Binding>) -> u64 {
     record.map_or(0, |record| record.tenure().revision)
 }

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use crate::{Change, LeaseState, Timestamp};
+use crate::{BindingState, Change, Timestamp};
 
 use super::{
-    family::{Family, Holder, LeaseRecord as _},
+    family::{BindingRecord as _, Family, Holder},
     octets::Octets,
     open_offers::Held,
     pool::Standing,
@@ -35,13 +35,13 @@ pub(crate) struct Offer<F: Family> {
 #[derive(Clone, Debug)]
 pub(crate) struct Flight<F: Family> {
     /// The change.
-    pub(crate) change: Change<F::Lease>,
+    pub(crate) change: Change<F::Binding>,
     /// What caused it.
     pub(crate) cause: F::Cause,
     /// The offer of the resource that was open when the change was decided.
     pub(crate) offer: Option<Offer<F>>,
     /// The newest record of the resource that another server wrote in the meantime.
-    pub(crate) heard: Option<Arc<F::Lease>>,
+    pub(crate) heard: Option<Arc<F::Binding>>,
 }
 
 /// What claims a resource in addition to its record.
@@ -130,9 +130,9 @@ impl<F: Family> Slot<F> {
         self.record.is_some() || self.claim.is_some()
     }
 
-    /// The record of the slot as a lease of `resource`, as other parts of the server use it.
-    pub(crate) fn lease(&self, resource: F::Resource) -> Option<F::Lease> {
-        self.view(resource).lease()
+    /// The record of the slot as a binding of `resource`, as other parts of the server use it.
+    pub(crate) fn binding(&self, resource: F::Resource) -> Option<F::Binding> {
+        self.view(resource).binding()
     }
 
     /// A view of the slot, which is that of `resource`.
@@ -204,9 +204,9 @@ impl<'s, F: Family> View<'s, F> {
         self.record
     }
 
-    /// The record, active or not, as a lease that other parts of the server use.
-    pub(crate) fn lease(self) -> Option<F::Lease> {
-        self.record.map(|record| record.lease(self.resource))
+    /// The record, active or not, as a binding that other parts of the server use.
+    pub(crate) fn binding(self) -> Option<F::Binding> {
+        self.record.map(|record| record.binding(self.resource))
     }
 
     /// The open offer.
@@ -220,7 +220,7 @@ impl<'s, F: Family> View<'s, F> {
     /// The record as it will be if the change in flight is committed.
     pub(crate) fn record_if_made(self) -> Option<Record<F>> {
         match self.flight() {
-            Some(flight) => Some(Record::new(flight.change.lease.as_ref(), true)),
+            Some(flight) => Some(Record::new(flight.change.binding.as_ref(), true)),
             None => self.record.cloned(),
         }
     }
@@ -242,7 +242,7 @@ impl<'s, F: Family> View<'s, F> {
     pub(crate) fn claimant(self) -> Option<&'s F::Holder> {
         match self.claim? {
             Claim::Offer(offer) => Some(&offer.holder),
-            Claim::Flight(flight) => Some(flight.change.lease.holder()),
+            Claim::Flight(flight) => Some(flight.change.binding.holder()),
         }
     }
 
@@ -255,12 +255,12 @@ impl<'s, F: Family> View<'s, F> {
 
     /// The record, if it is an active lease.
     pub(crate) fn active(self) -> Option<&'s Record<F>> {
-        self.record.filter(|record| self.holds && record.state() == LeaseState::Leased)
+        self.record.filter(|record| self.holds && record.state() == BindingState::Leased)
     }
 
     /// The record, if the resource is quarantined, whether offered or not.
     pub(crate) fn quarantine(self) -> Option<&'s Record<F>> {
-        self.record.filter(|record| self.holds && record.state() == LeaseState::Quarantined)
+        self.record.filter(|record| self.holds && record.state() == BindingState::Quarantined)
     }
 
     /// Returns whether the record is a lease or a quarantine whose end has not been noticed yet.
@@ -269,11 +269,11 @@ impl<'s, F: Family> View<'s, F> {
     }
 
     /// The change in flight to storage, if it quarantines the resource.
-    pub(super) fn decline_in_flight(self) -> Option<&'s F::Lease> {
-        let declined = self.flight().map(|flight| &*flight.change.lease);
-        declined.filter(|lease| {
-            let tenure = lease.tenure();
-            tenure.state == LeaseState::Quarantined && tenure.changed_at < tenure.expires_at
+    pub(super) fn decline_in_flight(self) -> Option<&'s F::Binding> {
+        let declined = self.flight().map(|flight| &*flight.change.binding);
+        declined.filter(|binding| {
+            let tenure = binding.tenure();
+            tenure.state == BindingState::Quarantined && tenure.changed_at < tenure.expires_at
         })
     }
 
@@ -282,9 +282,9 @@ impl<'s, F: Family> View<'s, F> {
         let is_claimed = self.claim.is_some();
         match self.record {
             Some(record) if self.holds => match record.state() {
-                LeaseState::Quarantined if is_claimed => Standing::Offered,
-                LeaseState::Quarantined => Standing::Quarantined,
-                LeaseState::Leased | LeaseState::Released => Standing::Leased,
+                BindingState::Quarantined if is_claimed => Standing::Offered,
+                BindingState::Quarantined => Standing::Quarantined,
+                BindingState::Leased | BindingState::Released => Standing::Leased,
             },
             _ if is_claimed => Standing::Offered,
             Some(record) => Standing::Returned(free_since(record)),
@@ -324,8 +324,8 @@ impl<'s, F: Family> View<'s, F> {
             let subscriber = other_account(offer.subscriber.as_ref())?;
             Some(OfferEntry { subscriber, expires_at: offer.expires_at })
         });
-        let granted = flight.map(|flight| &flight.change.lease);
-        let granted = granted.filter(|lease| lease.tenure().state == LeaseState::Leased);
+        let granted = flight.map(|flight| &flight.change.binding);
+        let granted = granted.filter(|lease| lease.tenure().state == BindingState::Leased);
         let grant = granted.and_then(|lease| other_account(lease.subscriber()));
         let leaves = flight.and(lease.as_ref()).map(|entry| entry.subscriber);
         Entries { lease, offer, grant, leaves }
@@ -347,7 +347,7 @@ impl<'s, F: Family> View<'s, F> {
 /// The time since which the resource of a record that does not hold it has been free.
 fn free_since<F: Family>(record: &Record<F>) -> Timestamp {
     match record.state() {
-        LeaseState::Released => record.changed_at(),
-        LeaseState::Leased | LeaseState::Quarantined => record.expires_at(),
+        BindingState::Released => record.changed_at(),
+        BindingState::Leased | BindingState::Quarantined => record.expires_at(),
     }
 }

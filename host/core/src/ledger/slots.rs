@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 use crate::{Timestamp, keyed_hash::KeyedState};
 
 use super::{
-    family::{Family, PAGE_SIZE, Place},
+    family::{Family, PAGE_SIZE, Resource},
     slot::{Slot, View},
 };
 
@@ -24,7 +24,7 @@ use super::{
 const IN_FLIGHT_RETRY_SECS: u32 = 1;
 
 /// The page of a resource.
-pub(crate) type PageOf<F> = <<F as Family>::Resource as Place>::Page;
+pub(crate) type PageOf<F> = <<F as Family>::Resource as Resource>::Page;
 
 /// What has ended on a page.
 pub(super) type Ended<F> = SmallVec<[(Timestamp, <F as Family>::Resource); 4]>;

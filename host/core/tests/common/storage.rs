@@ -2,16 +2,17 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Answer, Change, Lease};
+use lessor_core::{Answer, Binding, Change};
 
 /// The records by address.
-pub(crate) type Records = BTreeMap<Ipv4Addr, Arc<Lease>>;
+pub(crate) type Records = BTreeMap<Ipv4Addr, Arc<Binding>>;
 
 /// The result of changes whose flush failed, according to what is read once storage works again.
 pub(crate) fn look_up(records: &Records, changes: &[Change]) -> Answer {
-    let holds =
-        |record: Option<&Arc<Lease>>, change: &Change| records.get(&change.lease.address) == record;
-    if changes.iter().all(|change| holds(Some(&change.lease), change)) {
+    let holds = |record: Option<&Arc<Binding>>, change: &Change| {
+        records.get(&change.binding.address) == record
+    };
+    if changes.iter().all(|change| holds(Some(&change.binding), change)) {
         return Answer::Made;
     }
     if changes.iter().all(|change| holds(change.previous.as_ref(), change)) {
@@ -22,12 +23,12 @@ pub(crate) fn look_up(records: &Records, changes: &[Change]) -> Answer {
 
 /// The answer to changes of which at least one was built on another record.
 pub(crate) fn conflict(records: &Records, changes: &[Change]) -> Answer {
-    let found = changes.iter().map(|change| records.get(&change.lease.address).cloned());
+    let found = changes.iter().map(|change| records.get(&change.binding.address).cloned());
     Answer::Conflict(found.collect())
 }
 
 /// Returns whether the record has the revision on which the change was built.
 pub(crate) fn has_expected_revision(records: &Records, change: &Change) -> bool {
-    let held = records.get(&change.lease.address);
+    let held = records.get(&change.binding.address);
     held.map_or(0, |held| held.revision) == change.expected_revision()
 }

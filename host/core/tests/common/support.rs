@@ -8,8 +8,8 @@ use std::{
 };
 
 use lessor_core::{
-    AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, ClientKey, ClientKeyKind, Decision,
-    Engine, HardwareAddress, Lease, LeaseState, LeaseTime, Network, OptionSet, OptionValue,
+    AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, Binding, BindingState, ClientKey,
+    ClientKeyKind, Decision, Engine, HardwareAddress, LeaseTime, Network, OptionSet, OptionValue,
     Outcome, Pool, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
     RequestKind, Reservation, ReservationOwner, Subnet, SubscriberLimit, Terms, Timestamp,
     UnknownClients, Wait,
@@ -310,8 +310,8 @@ impl Server {
     }
 
     /// The record of a client.
-    pub(crate) fn record(&self, client: u8) -> Arc<Lease> {
-        Arc::new(self.engine.lease_of(&key(client)).expect("a record"))
+    pub(crate) fn record(&self, client: u8) -> Arc<Binding> {
+        Arc::new(self.engine.binding_of(&key(client)).expect("a record"))
     }
 }
 
@@ -372,23 +372,23 @@ pub(crate) fn check_decision(request: &Request, decision: &Decision) {
         Outcome::Silence | Outcome::Malformed | Outcome::Failure => None,
     };
     assert_eq!(kind, expected, "{:?}", decision.reason);
-    let addresses: BTreeSet<_> = decision.changes.iter().map(|c| c.lease.address).collect();
+    let addresses: BTreeSet<_> = decision.changes.iter().map(|c| c.binding.address).collect();
     assert_eq!(addresses.len(), decision.changes.len(), "two changes of one address");
     for change in &decision.changes {
-        assert_eq!(change.lease.revision, change.expected_revision() + 1);
+        assert_eq!(change.binding.revision, change.expected_revision() + 1);
         let previous = change.previous.as_ref();
-        assert!(previous.is_none_or(|previous| previous.address == change.lease.address));
+        assert!(previous.is_none_or(|previous| previous.address == change.binding.address));
     }
     match (kind, request.kind) {
         (Some(ReplyKind::Ack), RequestKind::Request) => {
-            let lease = &decision.changes[0].lease;
+            let lease = &decision.changes[0].binding;
             assert_eq!(lease.address, reply(decision).your_address);
             let line = lease.relay_information.as_ref();
             let keys = ClientKeyKind::ALL.map(|kind| kind.key_of(request, line));
             assert!(keys.contains(&Some(lease.client.clone())), "{lease:?}");
-            assert_eq!(lease.state, LeaseState::Leased);
+            assert_eq!(lease.state, BindingState::Leased);
             for ended in &decision.changes[1..] {
-                assert_eq!(ended.lease.state, LeaseState::Released);
+                assert_eq!(ended.binding.state, BindingState::Released);
             }
         }
         (None, RequestKind::Decline | RequestKind::Release) => {

@@ -125,7 +125,7 @@ fn a_flood_of_discovers_leaves_no_trace_once_it_is_over() {
     server.pass_secs(60);
     server.engine.reclaim(server.now, 1000);
     assert_eq!(server.engine.usage()[0].offered, 0);
-    assert_eq!(server.engine.leases().count(), 1);
+    assert_eq!(server.engine.bindings().count(), 1);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_client_has_one_address_and_gives_up_the_former_one() {
     let changes: Vec<_> = decision
         .changes
         .iter()
-        .map(|change| (change.lease.address, change.lease.is_active(server.now)))
+        .map(|change| (change.binding.address, change.binding.is_active(server.now)))
         .collect();
     assert_eq!(changes, [(second, true), (first, false)]);
     assert_eq!(server.record(1).address, second);
@@ -173,7 +173,7 @@ fn restored_leases_are_held_and_ended_ones_remembered() {
     server.lease_each(1..=3);
     server.ask(&release(2, ip(11)));
     server.ask(&decline(3, ip(12)));
-    let mut leases: Vec<_> = server.engine.leases().collect();
+    let mut leases: Vec<_> = server.engine.bindings().collect();
     leases.sort_by_key(|lease| lease.address);
     for reversed in [false, true] {
         let mut restored = Server { now: server.now, ..Server::plain() };
@@ -214,12 +214,12 @@ fn the_newest_record_of_a_client_is_its_current_one() {
     server.pass_secs(10);
     server.ask_under(&discover(1), &in_pool("garden"));
     let moved = server.ask_under(&selecting(1, ip(100)), &in_pool("garden"));
-    let new = (*moved.changes[0].lease).clone();
+    let new = (*moved.changes[0].binding).clone();
     for order in [[old.clone(), new.clone()], [new, old]] {
         let mut restored = Server::plain();
         order.into_iter().for_each(|lease| restored.engine.restore(restored.now, lease));
         assert_eq!(restored.record(1).address, ip(100));
-        assert_eq!(restored.engine.lease_at(first).unwrap().client, key(1));
+        assert_eq!(restored.engine.binding_at(first).unwrap().client, key(1));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    BeyondLimit, Bounds, Engine, LeaseState, Network, Obstacle, OffersMax, QuarantineMax, Reason,
+    BeyondLimit, BindingState, Bounds, Engine, Network, Obstacle, OffersMax, QuarantineMax, Reason,
     Request, Rule, Terms,
 };
 
@@ -41,8 +41,8 @@ fn get_and_decline(
     );
     let decision = server.ask_under(&over(decline(client, address)), terms);
     // Whatever happens to the address, the lease ends.
-    let lease = &decision.changes[0].lease;
-    assert_eq!((lease.state, lease.address), (LeaseState::Quarantined, address));
+    let lease = &decision.changes[0].binding;
+    assert_eq!((lease.state, lease.address), (BindingState::Quarantined, address));
     decision.reason
 }
 
@@ -206,7 +206,7 @@ fn addresses_that_were_set_aside_before_a_restart_count() {
         get_and_decline(&mut server, client, &Terms::default(), over);
     }
     let mut restored = Server::new(pool_to(250));
-    for lease in server.engine.leases() {
+    for lease in server.engine.bindings() {
         restored.engine.restore(restored.now, lease);
     }
     let decline = get_and_decline(&mut restored, 5, &Terms::default(), over);

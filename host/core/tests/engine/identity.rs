@@ -7,7 +7,7 @@ use std::{
 };
 
 use lessor_core::{
-    ClientKey, ClientKeyKind, HardwareAddress, Lease, Line, Network, Reason, RelayInformation,
+    Binding, ClientKey, ClientKeyKind, HardwareAddress, Line, Network, Reason, RelayInformation,
     Request, Terms,
 };
 
@@ -99,7 +99,7 @@ fn a_line_is_compared_with_the_lease_that_is_left_of_two() {
     server.ask(&on_circuit(LINE, selecting(1, address)));
     // Another server gives the client a lease of a minute, whose end is not noticed.
     server.pass_secs(10);
-    let lease = Lease {
+    let lease = Binding {
         address: ip(13),
         changed_at: server.now,
         expires_at: server.now.after_secs(60),
@@ -137,7 +137,7 @@ fn clients_are_told_apart_by_line_only() {
     assert_eq!(offer(&decision), (address, Reason::OfferedCurrent));
     assert!(decision.seen_elsewhere.is_some());
     assert_eq!(server.reason(&on_circuit(LINE, selecting(3, address))), Reason::AckSelecting);
-    let record = server.engine.lease_at(address).unwrap();
+    let record = server.engine.binding_at(address).unwrap();
     assert_eq!(
         (&record.client, record.hardware_address),
         (&ClientKey::Line(line(LINE)), hardware(3))
@@ -193,8 +193,8 @@ fn a_lease_goes_on_when_the_kind_of_key_is_changed() {
             }
             let request = send(rebinding(1, address));
             let key = after.key_of(&request, request.relay_information.as_ref()).unwrap();
-            assert_eq!(server.engine.lease_at(address).unwrap().client, key);
-            assert_eq!(server.engine.leases().count(), 1);
+            assert_eq!(server.engine.binding_at(address).unwrap().client, key);
+            assert_eq!(server.engine.bindings().count(), 1);
         }
     }
 }

@@ -23,7 +23,7 @@ fn a_preview_leaves_leases_offers_and_counters_as_they_are() {
     server.lease_each(1..=2);
     server.ask(&discover(3));
     let state = |server: &Server| {
-        let leases: Vec<_> = server.engine.leases().collect();
+        let leases: Vec<_> = server.engine.bindings().collect();
         let offers: Vec<_> = server.engine.offers().collect();
         let usage = server.engine.usage();
         (leases, offers, usage, server.engine.next_deadline())

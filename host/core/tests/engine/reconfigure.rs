@@ -86,7 +86,7 @@ fn networks_that_are_joined_and_parted_keep_their_leases_and_offers() {
     assert!(outside.is_empty());
     assert_eq!(ask(&mut engines[0], now, &renewing(2, SECOND)), Reason::AckRenewing);
     assert_eq!(ask(&mut engines[1], now, &renewing(1, address)), Reason::AckRenewing);
-    assert_eq!(engines.iter().map(|engine| engine.leases().count()).sum::<usize>(), 2);
+    assert_eq!(engines.iter().map(|engine| engine.bindings().count()).sum::<usize>(), 2);
     let leased = engines.iter().map(|engine| engine.usage()[0].leased);
     assert_eq!(leased.sum::<u64>(), 2);
 }
@@ -95,11 +95,11 @@ fn networks_that_are_joined_and_parted_keep_their_leases_and_offers() {
 fn a_subnet_that_is_gone_is_forgotten_and_a_new_one_starts_empty() {
     let mut server = Server::plain();
     let address = server.lease(1);
-    let record = server.engine.lease_at(address);
+    let record = server.engine.binding_at(address);
     let (engines, outside) = Engine::rebuild(vec![server.engine], &topology([second()]), 1);
-    assert_eq!(engines[0].leases().count(), 0);
+    assert_eq!(engines[0].bindings().count(), 0);
     assert_eq!(engines[0].next_deadline(), None);
-    let outside: Vec<_> = outside.iter().map(|left| (left.address(), left.lease())).collect();
+    let outside: Vec<_> = outside.iter().map(|left| (left.address(), left.binding())).collect();
     assert_eq!(outside, [(address, record)]);
 }
 

@@ -82,9 +82,9 @@ fn a_new_device_on_the_line_gets_the_address_at_once() {
     let decision = server.ask(&on_circuit(LINE, selecting(7, ip(11))));
     assert_eq!(decision.reason, Reason::AckSelecting);
     let change = &decision.changes[0];
-    assert_eq!((&change.lease.client, change.lease.revision), (&key(7), 3));
+    assert_eq!((&change.binding.client, change.binding.revision), (&key(7), 3));
     assert_eq!(change.previous.as_ref().unwrap().client, key(1));
-    assert!(server.engine.lease_of(&key(1)).is_none());
+    assert!(server.engine.binding_of(&key(1)).is_none());
     assert_eq!(server.reason(&renewing(1, ip(11))), Reason::NakAddressTaken);
 }
 

@@ -4,7 +4,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    Answer, Change, Decision, Lease, LeaseState, Reason, Request, Terms, UnknownFields,
+    Answer, Binding, BindingState, Change, Decision, Reason, Request, Terms, UnknownFields,
 };
 
 use crate::support::*;
@@ -14,9 +14,9 @@ fn decide(server: &mut Server, request: &Request) -> Decision {
 }
 
 /// The record of another server's client, which was written instead of a change.
-fn theirs(change: &Change, client: u8, secs: u32) -> Arc<Lease> {
-    let lease = &change.lease;
-    Arc::new(Lease {
+fn theirs(change: &Change, client: u8, secs: u32) -> Arc<Binding> {
+    let lease = &change.binding;
+    Arc::new(Binding {
         client: key(client),
         hardware_address: hardware(client),
         expires_at: lease.changed_at.after_secs(secs),
@@ -25,7 +25,7 @@ fn theirs(change: &Change, client: u8, secs: u32) -> Arc<Lease> {
     })
 }
 
-fn conflict(record: Option<&Arc<Lease>>) -> Answer {
+fn conflict(record: Option<&Arc<Binding>>) -> Answer {
     Answer::Conflict([record.map(Arc::clone)].into_iter().collect())
 }
 
@@ -34,11 +34,13 @@ fn nobody_sees_a_lease_before_storage_has_it() {
     let mut server = Server::plain();
     let address = offered(&server.ask(&discover(1)));
     let decision = decide(&mut server, &selecting(1, address));
-    assert!(server.engine.lease_of(&key(1)).is_none() && server.engine.leases().next().is_none());
-    assert!(server.engine.lease_at(address).is_none());
+    assert!(
+        server.engine.binding_of(&key(1)).is_none() && server.engine.bindings().next().is_none()
+    );
+    assert!(server.engine.binding_at(address).is_none());
     server.settle(&decision, &Answer::Made);
-    assert!(server.engine.leases().eq([(*decision.changes[0].lease).clone()]));
-    assert_eq!(server.record(1), decision.changes[0].lease);
+    assert!(server.engine.bindings().eq([(*decision.changes[0].binding).clone()]));
+    assert_eq!(server.record(1), decision.changes[0].binding);
 }
 
 #[test]
@@ -103,7 +105,7 @@ fn a_first_lease_that_failed_leaves_the_offer_open() {
     let decision = decide(&mut server, &selecting(1, address));
     assert_eq!(server.engine.offers().count(), 0);
     server.settle(&decision, &Answer::NotMade);
-    assert!(server.engine.leases().next().is_none());
+    assert!(server.engine.bindings().next().is_none());
     assert_eq!(server.engine.offers().collect::<Vec<_>>(), offers);
     // The client sends its REQUEST again, and this time it succeeds.
     let again = server.ask(&selecting(1, address));
@@ -164,7 +166,7 @@ fn each_change_adds_one_to_the_revision_of_what_storage_holds() {
         let before = server.record(1);
         let decision = decide(&mut server, &renewing(1, address));
         let change = &decision.changes[0];
-        assert_eq!((change.previous.as_ref(), change.lease.revision), (Some(&before), 2));
+        assert_eq!((change.previous.as_ref(), change.binding.revision), (Some(&before), 2));
         server.settle(&decision, &answer);
     }
     assert_eq!(server.record(1).revision, 2);
@@ -177,7 +179,7 @@ fn a_conflict_adopts_the_other_owner_and_the_next_decision_chooses_differently()
     let decision = decide(&mut server, &selecting(1, address));
     let other = theirs(&decision.changes[0], 50, 3600);
     server.settle(&decision, &conflict(Some(&other)));
-    assert_eq!(server.engine.lease_at(address), Some((*other).clone()));
+    assert_eq!(server.engine.binding_at(address), Some((*other).clone()));
     assert_eq!(server.reason(&selecting(1, address)), Reason::NakOfferExpired);
     assert_ne!(offered(&server.ask(&discover(1))), address);
     assert_eq!(server.reason(&renewing(50, address)), Reason::AckRenewing);
@@ -212,9 +214,9 @@ fn of_two_servers_that_give_one_address_only_the_first_goes_on_with_it() {
     // The first client renews before its server has learned of it: nothing is built on the change
     // in flight.
     assert_eq!(one.waits(&renewing(1, address), &Terms::default()).address, address);
-    one.settle(&granted, &conflict(Some(&granted_by_other.changes[0].lease)));
+    one.settle(&granted, &conflict(Some(&granted_by_other.changes[0].binding)));
     assert_eq!(one.reason(&renewing(1, address)), Reason::NakAddressTaken);
-    assert_eq!(one.engine.lease_at(address), two.engine.lease_at(address));
+    assert_eq!(one.engine.binding_at(address), two.engine.binding_at(address));
 }
 
 #[test]
@@ -224,10 +226,10 @@ fn what_another_server_makes_is_learnt_unless_it_is_old() {
     let renewed = server.ask(&renewing(1, address));
     let other = theirs(&renewed.changes[0], 50, 3600);
     server.engine.learn(server.now, Arc::clone(&other));
-    assert_eq!(server.engine.lease_at(address), Some((*other).clone()));
+    assert_eq!(server.engine.binding_at(address), Some((*other).clone()));
     assert_eq!(server.reason(&renewing(1, address)), Reason::NakAddressTaken);
-    server.engine.learn(server.now, Arc::clone(&renewed.changes[0].lease));
-    assert_eq!(server.engine.lease_at(address), Some((*other).clone()));
+    server.engine.learn(server.now, Arc::clone(&renewed.changes[0].binding));
+    assert_eq!(server.engine.binding_at(address), Some((*other).clone()));
 }
 
 #[test]
@@ -240,9 +242,9 @@ fn what_is_learnt_of_an_address_in_flight_holds_once_storage_has_answered() {
         // Another server built on the renewal, or wrote another record instead of it.
         let other = theirs(&renewed.changes[0], 50, 3600);
         server.engine.learn(server.now, Arc::clone(&other));
-        assert_eq!(server.engine.lease_at(address), Some((*before).clone()));
+        assert_eq!(server.engine.binding_at(address), Some((*before).clone()));
         server.settle(&renewed, &answer);
-        assert_eq!(server.engine.lease_at(address), Some((*other).clone()));
+        assert_eq!(server.engine.binding_at(address), Some((*other).clone()));
     }
 }
 
@@ -260,7 +262,7 @@ fn a_move_that_failed_is_undone_whole() {
     }
     server.settle(&decision, &Answer::NotMade);
     assert_eq!(server.record(1), before);
-    assert!(server.engine.lease_at(second).is_none());
+    assert!(server.engine.binding_at(second).is_none());
     assert_eq!(server.reason(&renewing(1, first)), Reason::AckRenewing);
 }
 
@@ -275,7 +277,7 @@ fn a_line_that_failed_to_pass_on_stays_with_the_old_device() {
     let decision = decide(&mut server, &on_circuit(b"line", selecting(2, ip(60))));
     server.settle(&decision, &Answer::NotMade);
     assert_eq!(server.record(1), before);
-    assert!(server.engine.lease_of(&key(2)).is_none());
+    assert!(server.engine.binding_of(&key(2)).is_none());
 }
 
 #[test]
@@ -315,7 +317,7 @@ fn a_lease_that_is_over_before_storage_has_answered_is_reported_as_any_other() {
     let decision = decide(&mut server, &selecting(1, address));
     server.pass_secs(7200);
     server.settle(&decision, &Answer::Made);
-    assert_eq!(server.engine.reclaim(server.now, 10), [(*decision.changes[0].lease).clone()]);
+    assert_eq!(server.engine.reclaim(server.now, 10), [(*decision.changes[0].binding).clone()]);
 }
 
 #[test]
@@ -325,7 +327,7 @@ fn what_was_made_while_no_subnet_spanned_the_address_is_taken_in_late() {
     let decision = decide(&mut server, &selecting(1, address));
     server.engine = lessor_core::Engine::new(Arc::new(network()), 7);
     server.settle(&decision, &Answer::Made);
-    assert_eq!(server.record(1), decision.changes[0].lease);
+    assert_eq!(server.record(1), decision.changes[0].binding);
 }
 
 #[test]
@@ -340,7 +342,7 @@ fn a_second_answer_moves_nothing() {
     server.settle(&first, &Answer::Made);
     server.waits(&renewing(1, address), &Terms::default());
     server.settle(&second, &Answer::Made);
-    assert_eq!(server.record(1), second.changes[0].lease);
+    assert_eq!(server.record(1), second.changes[0].binding);
 }
 
 #[test]
@@ -355,7 +357,7 @@ fn a_client_is_found_where_it_had_its_last_addresses() {
         server.pass_secs(1);
     }
     assert_eq!(server.record(1).address, ip(16));
-    assert_eq!(server.engine.leases().count(), 7);
+    assert_eq!(server.engine.bindings().count(), 7);
     server.ask(&release(1, ip(16)));
     // The previous address still belongs to the client after the end of the one that it released.
     assert_eq!(offer(&server.ask(&discover(1))), (ip(16), Reason::OfferedPrevious));
@@ -365,7 +367,7 @@ fn a_client_is_found_where_it_had_its_last_addresses() {
     // An address that it had long ago is like a new one, and then becomes the current one.
     server.ask_under(&discover(1), &at_address(ip(10)));
     server.ask_under(&selecting(1, ip(10)), &at_address(ip(10)));
-    assert_eq!((server.record(1).address, server.record(1).state), (ip(10), LeaseState::Leased));
+    assert_eq!((server.record(1).address, server.record(1).state), (ip(10), BindingState::Leased));
 }
 
 /// A newer server wrote more fields into the record than this one knows.
@@ -375,18 +377,18 @@ fn what_a_newer_server_wrote_is_kept_as_long_as_the_client_has_the_address() {
     let address = server.lease(1);
     let unknown_fields = UnknownFields::from_octets(*b"\x63new");
     let known = server.record(1);
-    let newer = Lease {
+    let newer = Binding {
         unknown_fields: unknown_fields.clone(),
         revision: known.revision + 1,
         ..(*known).clone()
     };
     server.engine.learn(server.now, Arc::new(newer));
     let renewed = server.ask(&renewing(1, address));
-    assert_eq!(renewed.changes[0].lease.unknown_fields, unknown_fields);
+    assert_eq!(renewed.changes[0].binding.unknown_fields, unknown_fields);
     let released = server.ask(&release(1, address));
-    assert_eq!(released.changes[0].lease.unknown_fields, unknown_fields);
+    assert_eq!(released.changes[0].binding.unknown_fields, unknown_fields);
     // Another client gets the address by name. It does not get the fields of the former client.
     let granted = server.ask(&selecting(2, address));
     assert_eq!((granted.reason, granted.changes.len()), (Reason::AckSelecting, 1));
-    assert!(granted.changes[0].lease.unknown_fields.is_empty());
+    assert!(granted.changes[0].binding.unknown_fields.is_empty());
 }

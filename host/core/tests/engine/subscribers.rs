@@ -4,7 +4,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    Answer, BeyondLimit, Engine, LeaseState, Network, Reason, Request, ReservationOwner, Terms,
+    Answer, BeyondLimit, BindingState, Engine, Network, Reason, Request, ReservationOwner, Terms,
     Topology,
 };
 
@@ -29,7 +29,7 @@ impl Server {
     fn counted(&self) -> Vec<u8> {
         let leases = self
             .engine
-            .leases()
+            .bindings()
             .filter(|lease| lease.is_active(self.now) && lease.subscriber.as_deref() == Some("s"));
         leases.map(|lease| lease.hardware_address.octets()[5]).collect()
     }
@@ -273,10 +273,10 @@ fn a_new_router_takes_the_place_of_the_old_one() {
     let decision = server.ask_under(&selecting(2, offered(&offer)), &replace(1));
     assert_eq!(decision.reason, Reason::AckSelecting);
     let [granted, released] = &decision.changes[..] else { panic!("{decision:?}") };
-    assert_eq!((granted.lease.address, granted.lease.state), (ip(11), LeaseState::Leased));
-    assert_eq!((released.lease.address, released.lease.state), (old, LeaseState::Released));
-    assert_eq!((&released.lease.client, released.lease.expires_at), (&key(1), server.now));
-    assert_eq!(released.lease.subscriber.as_deref(), Some("s"));
+    assert_eq!((granted.binding.address, granted.binding.state), (ip(11), BindingState::Leased));
+    assert_eq!((released.binding.address, released.binding.state), (old, BindingState::Released));
+    assert_eq!((&released.binding.client, released.binding.expires_at), (&key(1), server.now));
+    assert_eq!(released.binding.subscriber.as_deref(), Some("s"));
     assert_eq!(server.counted(), [2]);
     // The old client gets a NAK when it extends its lease, and gets a lease if it starts again.
     assert_eq!(server.reason_under(&renewing(1, old), &replace(1)), Reason::NakSubscriberLimit);
@@ -467,7 +467,7 @@ fn what_is_on_its_way_is_replaced_by_nobody() {
     assert_eq!(server.waits(&selecting(2, ip(11)), &replace(1)).address, old);
     server.settle(&renewed, &Answer::Made);
     let second = server.decide_only(0, &selecting(2, ip(11)), &replace(1));
-    let addresses: Vec<_> = second.changes.iter().map(|change| change.lease.address).collect();
+    let addresses: Vec<_> = second.changes.iter().map(|change| change.binding.address).collect();
     assert_eq!(addresses, [ip(11), old]);
     server.waits(&selecting(3, ip(12)), &replace(1));
     server.settle(&second, &Answer::Made);
@@ -495,7 +495,7 @@ fn a_replacement_that_met_another_server_is_decided_again() {
     server.lease_under(1, &replace(1));
     let second = server.decide_only(0, &selecting(2, ip(11)), &replace(1));
     // Another server extended the lease that was to be replaced.
-    let mut extended = lessor_core::Lease::clone(&server.record(1));
+    let mut extended = lessor_core::Binding::clone(&server.record(1));
     extended.revision += 7;
     let extended = Arc::new(extended);
     let found = [None, Some(Arc::clone(&extended))].into_iter().collect();
@@ -510,7 +510,7 @@ fn a_replacement_that_met_another_server_is_decided_again() {
 fn leases_count_after_a_restart_and_after_a_reload() {
     let mut server = Server::plain();
     server.lease_each_under(1..=2, &refuse(2));
-    let leases: Vec<_> = server.engine.leases().collect();
+    let leases: Vec<_> = server.engine.bindings().collect();
     let mut restarted = Server::plain();
     for lease in leases {
         restarted.engine.restore(restarted.now, lease);

@@ -15,8 +15,8 @@ use std::{
 };
 
 use lessor_core::{
-    BeyondLimit, Change, Decision, Lease, LeaseState, Network, Origin, Outcome, Reason, Request,
-    ReservationOwner, SubscriberLimit, Terms, Timestamp,
+    BeyondLimit, Binding, BindingState, Change, Decision, Network, Origin, Outcome, Reason,
+    Request, ReservationOwner, SubscriberLimit, Terms, Timestamp,
 };
 
 use super::{
@@ -33,7 +33,7 @@ pub(super) struct Auditor {
     lines: BTreeMap<u8, BTreeSet<u8>>,
     reasons: BTreeMap<Reason, usize>,
     /// The lease of every client's last ACK, until it ended.
-    acknowledged: BTreeMap<u8, Arc<Lease>>,
+    acknowledged: BTreeMap<u8, Arc<Binding>>,
     /// The number and the limit of the last acknowledged decision of each subscriber.
     limits: BTreeMap<Arc<str>, (usize, usize)>,
 }
@@ -41,9 +41,9 @@ pub(super) struct Auditor {
 /// The leases that a server knows on the account that the terms name, when it decides.
 pub(super) struct Account {
     limit: Option<SubscriberLimit>,
-    leases: Vec<Arc<Lease>>,
+    leases: Vec<Arc<Binding>>,
     /// Leases in flight to storage.
-    grants: Vec<Arc<Lease>>,
+    grants: Vec<Arc<Binding>>,
 }
 
 impl Account {
@@ -109,20 +109,21 @@ impl Auditor {
         if decision.reason != Reason::QuarantinedDeclined {
             return;
         }
-        let declined = &decision.changes[0].lease;
+        let declined = &decision.changes[0].binding;
         assert!(declined.is_quarantined(now));
         let max = network.bounds.quarantine_max;
-        let line = |lease: &Lease| lease.relay_information.clone();
+        let line = |binding: &Binding| binding.relay_information.clone();
         let line_max = if line(declined).is_some() { max.line } else { max.link };
         let set_aside: Vec<_> =
-            knowledge.if_made().filter(|lease| lease.is_quarantined(now)).collect();
-        let count = |is_same: &dyn Fn(&Lease) -> bool| {
-            set_aside.iter().filter(|lease| is_same(lease)).count()
+            knowledge.if_made().filter(|binding| binding.is_quarantined(now)).collect();
+        let count = |is_same: &dyn Fn(&Binding) -> bool| {
+            set_aside.iter().filter(|binding| is_same(binding)).count()
         };
-        let of_subscriber =
-            |lease: &Lease| lease.subscriber.is_some() && lease.subscriber == declined.subscriber;
-        assert!(count(&|lease| lease.client == declined.client) <= max.client.get() as usize);
-        assert!(count(&|lease| line(lease) == line(declined)) <= line_max.get() as usize);
+        let of_subscriber = |binding: &Binding| {
+            binding.subscriber.is_some() && binding.subscriber == declined.subscriber
+        };
+        assert!(count(&|binding| binding.client == declined.client) <= max.client.get() as usize);
+        assert!(count(&|binding| line(binding) == line(declined)) <= line_max.get() as usize);
         assert!(count(&of_subscriber) <= max.subscriber.get() as usize);
     }
 
@@ -147,14 +148,14 @@ impl Auditor {
         let Some(pool) = pools.into_iter().find(|pool| pool.contains(address)) else { return };
         let origin = Origin::of(request);
         let held = engine.offers().filter(|offer| {
-            let lease = knowledge.records().get(&offer.address);
+            let binding = knowledge.records().get(&offer.address);
             // An offer does not hold an address that a client already has: its own, one that
             // another client takes over from its subscriber, or one that it has extended on another
             // account since it was offered to that client.
-            let holds_nothing = lease.is_some_and(|lease| {
+            let holds_nothing = binding.is_some_and(|binding| {
                 let is_of_subscriber =
-                    lease.subscriber.is_some() && lease.subscriber == offer.subscriber;
-                lease.client == offer.client || is_of_subscriber || lease.is_active(now)
+                    binding.subscriber.is_some() && binding.subscriber == offer.subscriber;
+                binding.client == offer.client || is_of_subscriber || binding.is_active(now)
             });
             pool.contains(offer.address)
                 && owners(network, offer.address).is_empty()
@@ -178,7 +179,7 @@ impl Auditor {
         account: &Account,
         decision: &Decision,
     ) -> Vec<usize> {
-        let Some(granted) = decision.changes.first().map(|change| change.lease.address) else {
+        let Some(granted) = decision.changes.first().map(|change| change.binding.address) else {
             return Vec::new();
         };
         let mut cuts_off = Vec::new();
@@ -221,13 +222,15 @@ impl Auditor {
 
     /// Records that a change is durable; it may end a lease.
     pub(super) fn hear_durable(&mut self, change: &Change) {
-        let Change { lease, previous } = change;
-        let goes_on = lease.state == LeaseState::Leased
+        let Change { binding, previous } = change;
+        let goes_on = binding.state == BindingState::Leased
             && previous.as_ref().is_some_and(|previous| {
-                previous.is_active(lease.changed_at) && previous.client == lease.client
+                previous.is_active(binding.changed_at) && previous.client == binding.client
             });
         self.acknowledged.retain(|_, known| {
-            known.address != lease.address || known == lease || goes_on && is_same(known, lease)
+            known.address != binding.address
+                || known == binding
+                || goes_on && is_same(known, binding)
         });
     }
 
@@ -243,16 +246,16 @@ impl Auditor {
         is_alone: bool,
     ) {
         let decision = pending.decision();
-        let Some(lease) = decision.changes.first().map(|change| &change.lease) else { return };
+        let Some(binding) = decision.changes.first().map(|change| &change.binding) else { return };
         if decision.reason.outcome() != Outcome::Ack {
             return;
         }
         let limit = pending.terms.subscriber.as_ref();
-        assert_eq!(lease.subscriber.as_ref(), limit.map(|limit| &limit.name));
-        let earlier = self.acknowledged.insert(pending.client, Arc::clone(lease));
+        assert_eq!(binding.subscriber.as_ref(), limit.map(|limit| &limit.name));
+        let earlier = self.acknowledged.insert(pending.client, Arc::clone(binding));
         let Some(limit) = limit.filter(|_| is_alone) else { return };
         let goes_on = earlier.is_some_and(|earlier| {
-            earlier.subscriber == lease.subscriber && earlier.is_active(lease.changed_at)
+            earlier.subscriber == binding.subscriber && earlier.is_active(binding.changed_at)
         });
         if limit.beyond == BeyondLimit::Refuse && goes_on {
             return;
@@ -261,8 +264,10 @@ impl Auditor {
         *latest = (*latest).max((pending.number, limit.leases_max.get() as usize));
         let (_, leases_max) = *latest;
         let counted: Vec<_> = (store.records.values())
-            .filter(|lease| lease.is_active(now) && lease.subscriber.as_ref() == Some(&limit.name))
-            .filter(|lease| !store.by_stranger.contains(&lease.address))
+            .filter(|binding| {
+                binding.is_active(now) && binding.subscriber.as_ref() == Some(&limit.name)
+            })
+            .filter(|binding| !store.by_stranger.contains(&binding.address))
             .collect();
         assert!(counted.len() <= leases_max, "{counted:#?} are more than {leases_max}");
     }
@@ -286,7 +291,7 @@ impl Auditor {
             assert!(!clash, "{address} is used by client {other} and acknowledged to {client}");
         }
         let record = &store.records[&address];
-        let is_its_own = (&record.client, record.state) == (&key(client), LeaseState::Leased);
+        let is_its_own = (&record.client, record.state) == (&key(client), BindingState::Leased);
         assert!(
             is_its_own,
             "{address} is acknowledged to client {client}, but on record {record:?}"
@@ -298,23 +303,23 @@ impl Auditor {
     pub(super) fn check_at_rest(now: Timestamp, server: &Server, store: &Store) {
         let Server { engine, knowledge, unheard, .. } = server;
         assert!(
-            engine.leases().eq(knowledge.records().values().map(|record| (**record).clone())),
+            engine.bindings().eq(knowledge.records().values().map(|record| (**record).clone())),
             "it knows what it was not told"
         );
         for (address, record) in &store.records {
             if !unheard.contains(address) && !knowledge.is_in_flight(*address) {
-                let known = engine.lease_at(*address);
+                let known = engine.binding_at(*address);
                 assert!(
                     known.as_ref() == Some(&**record),
                     "it knows {known:?}, and storage holds {record:?}"
                 );
             }
         }
-        for lease in engine.leases() {
-            assert!(store.records.contains_key(&lease.address), "{lease:?} is not on storage");
+        for binding in engine.bindings() {
+            assert!(store.records.contains_key(&binding.address), "{binding:?} is not on storage");
         }
         // The world only asks for addresses of 10.0.0.0/24 and 10.0.1.0/28.
-        assert!(engine.leases().count() <= 254 + 14);
+        assert!(engine.bindings().count() <= 254 + 14);
         if knowledge.has_flights() {
             // The end of a lease with a change in flight is not noticed.
             return;
@@ -326,18 +331,19 @@ impl Auditor {
         let network = Arc::clone(engine.network());
         let pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
         for (pool, usage) in pools.zip(engine.usage()) {
-            let count = |is_counted: &dyn Fn(&Lease) -> bool| {
-                let in_pool = engine.leases().filter(|lease| pool.contains(lease.address));
+            let count = |is_counted: &dyn Fn(&Binding) -> bool| {
+                let in_pool = engine.bindings().filter(|binding| pool.contains(binding.address));
                 in_pool
-                    .filter(|lease| owners(&network, lease.address).is_empty())
-                    .filter(|lease| is_counted(lease))
+                    .filter(|binding| owners(&network, binding.address).is_empty())
+                    .filter(|binding| is_counted(binding))
                     .count() as u64
             };
-            let leased = count(&|lease| lease.is_active(now));
+            let leased = count(&|binding| binding.is_active(now));
             assert!(usage.leased == leased, "{leased} leases are counted as {usage:?}");
             let offered: Vec<_> = engine.offers().map(|offer| offer.address).collect();
-            let is_set_aside =
-                |lease: &Lease| lease.is_quarantined(now) && !offered.contains(&lease.address);
+            let is_set_aside = |binding: &Binding| {
+                binding.is_quarantined(now) && !offered.contains(&binding.address)
+            };
             let set_aside = count(&is_set_aside);
             assert!(
                 usage.quarantined == set_aside,
@@ -365,7 +371,7 @@ impl Auditor {
 }
 
 /// Returns whether two records are of the same client's lease of the same address.
-fn is_same(a: &Lease, b: &Lease) -> bool {
+fn is_same(a: &Binding, b: &Binding) -> bool {
     (a.address, &a.client) == (b.address, &b.client)
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Answer, Lease, Outcome};
+use lessor_core::{Answer, Binding, Outcome};
 
 use super::{
     defects::Defect, events::Event, input::Input, knowledge::said_of, server::Pending, world::World,
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// Queues a committed record for all servers except its writer.
-    pub(super) fn spread(&mut self, writer: Option<usize>, record: &Arc<Lease>) {
+    pub(super) fn spread(&mut self, writer: Option<usize>, record: &Arc<Binding>) {
         for s in 0..self.servers.len() {
             let server = &mut self.servers[s];
             let is_own = writer == Some(s);
@@ -198,7 +198,7 @@ impl World {
         let answer = self.store.commit(changes, is_blind);
         if answer == Answer::Made {
             for position in &pending.cuts_off {
-                self.cut_off(changes[*position].lease.address);
+                self.cut_off(changes[*position].binding.address);
             }
             if let Some(s) = writer {
                 let (now, is_alone) = (self.server_now(s), self.servers.len() == 1);
@@ -209,7 +209,7 @@ impl World {
             }
             for change in changes {
                 self.auditor.hear_durable(change);
-                self.spread(writer, &change.lease);
+                self.spread(writer, &change.binding);
             }
         }
         answer

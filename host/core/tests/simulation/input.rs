@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Answer, Attempt, Changes, Engine, Lease, Network, Request, Terms, Timestamp};
+use lessor_core::{Answer, Attempt, Binding, Changes, Engine, Network, Request, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One input.
@@ -14,7 +14,7 @@ pub(super) enum Input {
     Start {
         now: Timestamp,
         network: Arc<Network>,
-        leases: Vec<Arc<Lease>>,
+        bindings: Vec<Arc<Binding>>,
         /// Whether some of the granted leases are missing.
         has_lost_records: bool,
     },
@@ -36,7 +36,7 @@ pub(super) enum Input {
     /// Another server wrote a record.
     Learn {
         now: Timestamp,
-        record: Arc<Lease>,
+        record: Arc<Binding>,
     },
     Reclaim {
         now: Timestamp,
@@ -50,16 +50,16 @@ pub(super) enum Output {
     Nothing,
     Attempt(Box<Attempt>),
     /// Leases whose end was noticed.
-    Ended(Vec<Lease>),
+    Ended(Vec<Binding>),
 }
 
 /// Passes one input to the engine.
 fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> Output {
     match input {
-        Input::Start { now, network, leases, has_lost_records } => {
+        Input::Start { now, network, bindings, has_lost_records } => {
             *engine = Engine::new(Arc::clone(network), hash_seed);
-            for lease in leases {
-                engine.restore(*now, Arc::clone(lease));
+            for binding in bindings {
+                engine.restore(*now, Arc::clone(binding));
             }
             if *has_lost_records {
                 engine.set_no_records_since(*now);

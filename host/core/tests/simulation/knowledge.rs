@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Answer, Change, Lease, LeaseState, Timestamp};
+use lessor_core::{Answer, Binding, BindingState, Change, Timestamp};
 
 use crate::storage::Records;
 
@@ -40,9 +40,9 @@ impl Knowledge {
     }
 
     /// The records as they will be if all changes in flight are committed.
-    pub(super) fn if_made(&self) -> impl Iterator<Item = &Arc<Lease>> {
-        let settled = self.records.values().filter(|lease| !self.is_in_flight(lease.address));
-        settled.chain(self.in_flight.values().map(|change| &change.lease))
+    pub(super) fn if_made(&self) -> impl Iterator<Item = &Arc<Binding>> {
+        let settled = self.records.values().filter(|binding| !self.is_in_flight(binding.address));
+        settled.chain(self.in_flight.values().map(|change| &change.binding))
     }
 
     /// The active leases of a subscriber.
@@ -50,23 +50,23 @@ impl Knowledge {
         &self,
         subscriber: &str,
         now: Timestamp,
-    ) -> impl Iterator<Item = &Arc<Lease>> {
+    ) -> impl Iterator<Item = &Arc<Binding>> {
         let active = self.records.values().filter(move |lease| lease.is_active(now));
         active.filter(move |lease| lease.subscriber.as_deref() == Some(subscriber))
     }
 
     /// The leases of a subscriber in flight.
-    pub(super) fn grants_of(&self, subscriber: &str) -> impl Iterator<Item = &Arc<Lease>> {
-        let wanted = self.in_flight.values().map(|change| &change.lease);
+    pub(super) fn grants_of(&self, subscriber: &str) -> impl Iterator<Item = &Arc<Binding>> {
+        let wanted = self.in_flight.values().map(|change| &change.binding);
         wanted.filter(move |lease| {
-            lease.state == LeaseState::Leased && lease.subscriber.as_deref() == Some(subscriber)
+            lease.state == BindingState::Leased && lease.subscriber.as_deref() == Some(subscriber)
         })
     }
 
     /// The server requested changes from storage.
     pub(super) fn depart(&mut self, changes: &[Change]) {
         for change in changes {
-            let other = self.in_flight.insert(change.lease.address, change.clone());
+            let other = self.in_flight.insert(change.binding.address, change.clone());
             assert!(other.is_none(), "two changes of one address are in flight");
         }
     }
@@ -74,7 +74,7 @@ impl Knowledge {
     /// Storage answered.
     pub(super) fn settle(&mut self, changes: &[Change], answer: &Answer) {
         for (position, change) in changes.iter().enumerate() {
-            let address = change.lease.address;
+            let address = change.binding.address;
             self.in_flight.remove(&address);
             let said = said_of(change, position, answer);
             let heard = self.heard.remove(&address);
@@ -88,7 +88,7 @@ impl Knowledge {
     }
 
     /// The feed delivered a record. Returns whether it is new.
-    pub(super) fn learn(&mut self, record: &Arc<Lease>) -> bool {
+    pub(super) fn learn(&mut self, record: &Arc<Binding>) -> bool {
         let address = record.address;
         let known = if self.is_in_flight(address) { &mut self.heard } else { &mut self.records };
         let is_news = known.get(&address).is_none_or(|known| known.revision < record.revision);
@@ -104,9 +104,9 @@ pub(super) fn said_of<'a>(
     change: &'a Change,
     position: usize,
     answer: &'a Answer,
-) -> Option<&'a Arc<Lease>> {
+) -> Option<&'a Arc<Binding>> {
     match answer {
-        Answer::Made => Some(&change.lease),
+        Answer::Made => Some(&change.binding),
         Answer::NotMade => change.previous.as_ref(),
         Answer::Conflict(found) => found[position].as_ref(),
     }

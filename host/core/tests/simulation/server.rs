@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Answer, Decision, Engine, Lease, Network, Request, Terms, Timestamp};
+use lessor_core::{Answer, Binding, Decision, Engine, Network, Request, Terms, Timestamp};
 
 use super::knowledge::Knowledge;
 
@@ -50,7 +50,7 @@ pub(super) struct Server {
     /// Messages that arrive later than at the other server.
     pub(super) late: VecDeque<Pending>,
     /// Records of other servers that the feed has yet to deliver.
-    pub(super) feed: VecDeque<Arc<Lease>>,
+    pub(super) feed: VecDeque<Arc<Binding>>,
     /// Addresses whose record changed without the server's knowledge.
     pub(super) unheard: BTreeSet<Ipv4Addr>,
     pub(super) knowledge: Knowledge,
@@ -64,7 +64,7 @@ impl Pending {
 
     /// The addresses whose records change.
     pub(super) fn addresses(&self) -> Vec<Ipv4Addr> {
-        self.decision().changes.iter().map(|change| change.lease.address).collect()
+        self.decision().changes.iter().map(|change| change.binding.address).collect()
     }
 }
 

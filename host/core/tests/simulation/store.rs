@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Answer, Change, Lease, LeaseState, Timestamp, UnknownFields};
+use lessor_core::{Answer, Binding, BindingState, Change, Timestamp, UnknownFields};
 
 use super::{random::Random, server::Pending};
 use crate::storage::{self, Records};
@@ -34,9 +34,9 @@ impl Store {
             return storage::conflict(&self.records, changes);
         }
         self.has_lost_its_history |= !are_expected;
-        for Change { lease, .. } in changes {
-            self.records.insert(lease.address, Arc::clone(lease));
-            self.by_stranger.remove(&lease.address);
+        for Change { binding, .. } in changes {
+            self.records.insert(binding.address, Arc::clone(binding));
+            self.by_stranger.remove(&binding.address);
         }
         Answer::Made
     }
@@ -50,7 +50,7 @@ impl Store {
     /// Returns whether the record is the one on which the change was built, which its revision
     /// determines.
     fn is_expected(&self, change: &Change) -> bool {
-        let held = self.records.get(&change.lease.address);
+        let held = self.records.get(&change.binding.address);
         let is_same_revision = storage::has_expected_revision(&self.records, change);
         let is_same = held == change.previous.as_ref();
         let is_told_apart = is_same == is_same_revision || self.has_lost_its_history;
@@ -65,7 +65,7 @@ impl Store {
         now: Timestamp,
         address: Ipv4Addr,
         random: &mut Random,
-    ) -> Option<Arc<Lease>> {
+    ) -> Option<Arc<Binding>> {
         let held = self.records.get(&address);
         if held.is_some_and(|held| held.is_quarantined(now)) {
             return None;
@@ -74,11 +74,11 @@ impl Store {
         let other = || key(200 + random.below(4) as u8);
         let client = extended.map_or_else(other, |extended| extended.client.clone());
         let promised = held.map_or(now, |held| held.expires_at);
-        let lease = Arc::new(Lease {
+        let binding = Arc::new(Binding {
             address,
             client,
             hardware_address: hardware(200),
-            state: LeaseState::Leased,
+            state: BindingState::Leased,
             began_at: extended.map_or(now, |extended| extended.began_at),
             changed_at: now,
             expires_at: now.after_secs(60 + random.below(600) as u32).max(promised),
@@ -87,8 +87,8 @@ impl Store {
             revision: held.map_or(0, |held| held.revision) + 1,
             unknown_fields: UnknownFields::default(),
         });
-        self.records.insert(address, Arc::clone(&lease));
+        self.records.insert(address, Arc::clone(&binding));
         self.by_stranger.insert(address);
-        Some(lease)
+        Some(binding)
     }
 }

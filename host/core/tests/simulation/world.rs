@@ -6,7 +6,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Lease, LeaseState, Network, Timestamp};
+use lessor_core::{Binding, BindingState, Network, Timestamp};
 
 use super::{
     auditor::{Auditor, owners},
@@ -243,7 +243,7 @@ impl World {
     /// them it continues from the newest record only if the server's clock is behind that.
     fn start(&mut self, s: usize) {
         let now = self.server_now(s);
-        let newest = self.store.records.values().map(|lease| lease.changed_at).max();
+        let newest = self.store.records.values().map(|binding| binding.changed_at).max();
         if let Some(newest) = newest {
             let is_alone = self.servers.len() == 1;
             if now < newest {
@@ -256,12 +256,12 @@ impl World {
                 self.clients_look_at_the_time();
             }
         }
-        let is_kept = |lease: &&Arc<Lease>| match self.defect {
-            Some(Defect::QuarantineForgotten) => lease.state != LeaseState::Quarantined,
-            Some(Defect::LeasesForgotten) => lease.hardware_address.octets()[5] % 4 != 1,
+        let is_kept = |binding: &&Arc<Binding>| match self.defect {
+            Some(Defect::QuarantineForgotten) => binding.state != BindingState::Quarantined,
+            Some(Defect::LeasesForgotten) => binding.hardware_address.octets()[5] % 4 != 1,
             _ => true,
         };
-        let leases = self.store.records.values().filter(is_kept).cloned().collect();
+        let bindings = self.store.records.values().filter(is_kept).cloned().collect();
         let has_lost_records = self.random.chance(30);
         if has_lost_records {
             self.counts.note(Event::ForgotRecords);
@@ -272,7 +272,7 @@ impl World {
         server.knowledge = Knowledge::of(&self.store.records);
         let network = Arc::clone(&server.network);
         let now = self.server_now(s);
-        self.feed(s, Input::Start { now, network, leases, has_lost_records });
+        self.feed(s, Input::Start { now, network, bindings, has_lost_records });
     }
 
     /// One server gets another configuration, or both do one after the other.
@@ -345,7 +345,7 @@ impl World {
         // An ACK on its way to the former device does not arrive either.
         for pending in self.servers.iter_mut().flat_map(Server::on_their_way_back) {
             let decision = pending.decision.as_mut().expect("a decision");
-            if decision.changes.first().is_some_and(|change| change.lease.address == address) {
+            if decision.changes.first().is_some_and(|change| change.binding.address == address) {
                 decision.reply = None;
             }
         }

@@ -11,8 +11,8 @@ use std::{
 
 use clap::ValueEnum;
 use lessor_core::{
-    Answer, Attempt, BeyondLimit, Decision, Engine, Lease, LeaseState, LeaseTime, QuarantineMax,
-    Reason, ReplyKind, Request, Terms, Timestamp,
+    Answer, Attempt, BeyondLimit, Binding, BindingState, Decision, Engine, LeaseTime,
+    QuarantineMax, Reason, ReplyKind, Request, Terms, Timestamp,
 };
 
 use crate::{
@@ -195,7 +195,8 @@ impl World {
             }
             if self.servers.len() > 1 {
                 for (address, record) in &self.store {
-                    let known = server.engine.lease_at(*address).map_or(0, |lease| lease.revision);
+                    let known =
+                        server.engine.binding_at(*address).map_or(0, |binding| binding.revision);
                     let heard = server.learnt.get(address).copied().unwrap_or_default();
                     if known.max(heard) < record.revision {
                         all.push(Action::Learn(number, *address));
@@ -318,7 +319,7 @@ impl World {
                 format!("client {client} was promised {address}, and it is not on record")
             })?;
             let is_kept = record.client == key(client)
-                && record.state == LeaseState::Leased
+                && record.state == BindingState::Leased
                 && record.expires_at >= until;
             if !is_kept {
                 return Err(format!(
@@ -334,7 +335,7 @@ impl World {
             }
         }
         for server in &self.servers {
-            for known in server.engine.leases() {
+            for known in server.engine.bindings() {
                 let held = self.store.get(&known.address);
                 let is_stored =
                     held.is_some_and(|held| held.revision > known.revision || **held == known);
@@ -360,11 +361,11 @@ impl World {
             let text = |hasher: &mut DefaultHasher, what: &dyn fmt::Debug| {
                 format!("{what:?}").hash(hasher);
             };
-            for lease in self.store.values() {
-                text(&mut hasher, &lease);
+            for binding in self.store.values() {
+                text(&mut hasher, &binding);
             }
             for server in &self.servers {
-                server.engine.leases().for_each(|lease| text(&mut hasher, &lease));
+                server.engine.bindings().for_each(|binding| text(&mut hasher, &binding));
                 server.engine.offers().for_each(|offer| text(&mut hasher, &offer));
                 for usage in server.engine.usage() {
                     text(&mut hasher, &usage);
@@ -445,7 +446,7 @@ impl World {
             return storage::conflict(&self.store, changes);
         }
         for change in changes {
-            if change.passed_on().is_some() || change.lease.client != key(pending.client) {
+            if change.passed_on().is_some() || change.binding.client != key(pending.client) {
                 // A subscriber's new device replaces the other one, which is cut off.
                 let client = change.previous.as_ref().map(|previous| previous.client.clone());
                 let other = 1 - pending.client;
@@ -453,7 +454,7 @@ impl World {
                     self.clients[usize::from(other)].uses = None;
                 }
             }
-            self.store.insert(change.lease.address, Arc::clone(&change.lease));
+            self.store.insert(change.binding.address, Arc::clone(&change.binding));
         }
         Answer::Made
     }
@@ -476,7 +477,7 @@ impl World {
             Answer::Conflict(_) | Answer::NotMade => {}
         }
         let settled = |address: &Ipv4Addr| {
-            pending.decision.changes.iter().any(|change| change.lease.address == *address)
+            pending.decision.changes.iter().any(|change| change.binding.address == *address)
         };
         let waiting = std::mem::take(&mut self.servers[server].waiting);
         let (woken, waiting): (Vec<_>, Vec<_>) =
@@ -512,7 +513,7 @@ impl World {
             ReplyKind::Nak => client.uses = None,
             ReplyKind::Ack => {
                 let change = pending.decision.changes.first().ok_or("an ACK without a change")?;
-                let until = change.lease.changed_at.after_secs(LEASE_SECS);
+                let until = change.binding.changed_at.after_secs(LEASE_SECS);
                 client.uses = Some((reply.your_address, until)).filter(|_| until > self.now);
                 self.told.push(format!(
                     "client {} uses {} from now on",
@@ -537,7 +538,7 @@ impl Server {
         let mut engine = Engine::new(Arc::new(network), 7);
         for record in store.values() {
             let is_forgotten = mistake == Some(Mistake::QuarantineForgotten)
-                && record.state == LeaseState::Quarantined;
+                && record.state == BindingState::Quarantined;
             if !is_forgotten {
                 engine.restore(now, Arc::clone(record));
             }
@@ -589,7 +590,7 @@ impl fmt::Display for Action {
 }
 
 /// A short description of a record.
-fn told(record: &Lease) -> String {
-    let Lease { address, client, state, revision, .. } = record;
+fn told(record: &Binding) -> String {
+    let Binding { address, client, state, revision, .. } = record;
     format!("{address}, {state:?}, of {client}, revision {revision}")
 }

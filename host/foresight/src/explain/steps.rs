@@ -8,15 +8,15 @@ use std::{convert::Infallible, net::Ipv4Addr};
 use anyhow::{anyhow, bail};
 use lessor_core::{Engine, NetworkId, Preview, Reason, Request, Topology};
 use lessor_generation::Refusal;
-use lessor_policy_host::{Lookup, PlannedLookup};
+use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 use lessor_serving::{Reach as _, clock};
 use lessor_stages::{
     Ended, Environment, Life, Moment, Next, Question, Reached, Retired, Ruling, Witness,
 };
 
-use super::{Explanation, Place, Subject, telling::Telling};
+use super::{Basis, Explanation, Subject, telling::Telling};
 
-impl Place<'_> {
+impl Basis<'_> {
     /// Explains what would happen to the subject.
     pub(super) fn explain(&self, subject: &Subject) -> anyhow::Result<Explanation> {
         let message = subject.message(self)?;
@@ -56,7 +56,7 @@ impl Place<'_> {
 
 /// What a message meets that is explained.
 struct Previewing<'p> {
-    place: &'p Place<'p>,
+    place: &'p Basis<'p>,
     /// The decision that the engine would make.
     preview: Option<Preview>,
     /// Why there can be no explanation.
@@ -90,7 +90,7 @@ impl Environment for Previewing<'_> {
         self.failure = Some(anyhow!("a reload is in progress; try again"));
     }
 
-    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
         let answers = self.place.generation.lookups.look_up(planned);
         let answers = answers.unwrap_or_else(|error| {
             self.failure = Some(error);
@@ -99,7 +99,7 @@ impl Environment for Previewing<'_> {
         (answers, Vec::new())
     }
 
-    fn missing(&self, lookups: &[Lookup]) -> Option<String> {
+    fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String> {
         self.place.generation.lookups.missing(lookups)
     }
 

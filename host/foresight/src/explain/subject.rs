@@ -1,7 +1,7 @@
 //! The client that an explanation is about, and the message that this client would send.
 //!
 //! Support staff know a line or a hardware address, but seldom the relay. What is not given is
-//! taken from where the server heard the line last, from the client's lease on record or, if there
+//! taken from where the server heard the line last, from the client's binding or, if there
 //! is only one, from the subnet. Invariant: every such guess is reported.
 
 use std::{
@@ -12,14 +12,14 @@ use std::{
 use anyhow::bail;
 use ipnet::Ipv4Net;
 use lessor_core::{
-    Arrival, ClientKey, HardwareAddress, Lease, OptionValue, OwnAddresses, RelayInformation,
+    Arrival, Binding, ClientKey, HardwareAddress, OptionValue, OwnAddresses, RelayInformation,
     RequestKind, Topology, option::code, readable, relay,
 };
 use lessor_serving::{Heard, HeardAt, Name};
 use lessor_wire::ClientMessage;
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Octets, Place};
+use super::{Basis, Kind, Octets};
 
 /// The client that the question is about, and what it sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,13 +73,13 @@ impl Subject {
     ///
     /// # Errors
     /// If the client or its location cannot be determined.
-    pub(super) fn message(&self, place: &Place<'_>) -> anyhow::Result<Message> {
+    pub(super) fn message(&self, place: &Basis<'_>) -> anyhow::Result<Message> {
         let mut assumed = Vec::new();
-        let lease = self.lease_on_record(place);
-        let hardware_address = match (self.hardware_address, &lease) {
+        let binding = self.binding_on_record(place);
+        let hardware_address = match (self.hardware_address, &binding) {
             (Some(given), _) => given,
-            (None, Some(lease)) => {
-                let found = lease.hardware_address;
+            (None, Some(binding)) => {
+                let found = binding.hardware_address;
                 assumed.push(format!("hardware address {found}, of the lease on record"));
                 found
             }
@@ -99,32 +99,32 @@ impl Subject {
                  or --remote-id"
             ),
         };
-        let client_identifier = match (&self.client_identifier, lease.as_deref()) {
+        let client_identifier = match (&self.client_identifier, binding.as_deref()) {
             (Some(given), _) => Some(given.0.clone()),
-            (None, Some(Lease { client: ClientKey::Identifier(octets), .. })) => {
+            (None, Some(Binding { client: ClientKey::Identifier(octets), .. })) => {
                 let shown = readable(octets);
                 assumed.push(format!("client identifier {shown}, of the lease on record"));
                 Some(octets.to_vec())
             }
             (None, _) => None,
         };
-        let information = self.relay_information(lease.as_deref(), &mut assumed);
+        let information = self.relay_information(binding.as_deref(), &mut assumed);
         let heard_as = HeardAs {
             hardware_address: self
                 .hardware_address
-                .or(lease.as_deref().map(|l| l.hardware_address)),
+                .or(binding.as_deref().map(|l| l.hardware_address)),
             information: information.as_ref(),
         };
-        let where_from = self.where_from(place, lease.as_deref(), heard_as, &mut assumed)?;
+        let where_from = self.where_from(place, binding.as_deref(), heard_as, &mut assumed)?;
         let information = selecting(where_from.link_selection, information);
         let is_renewal = matches!(self.kind, Kind::Renew | Kind::Release);
         let has_address = is_renewal || self.kind == Kind::Inform;
         let names_address = matches!(self.kind, Kind::Request | Kind::Decline);
-        let address = match (self.address, &lease) {
+        let address = match (self.address, &binding) {
             (Some(given), _) => Some(given),
-            (None, Some(lease)) if has_address || names_address => {
-                assumed.push(format!("address {}, of the lease on record", lease.address));
-                Some(lease.address)
+            (None, Some(binding)) if has_address || names_address => {
+                assumed.push(format!("address {}, of the lease on record", binding.address));
+                Some(binding.address)
             }
             (None, None) if has_address || names_address => {
                 bail!("the client has no lease on record; give its address with --address")
@@ -195,9 +195,9 @@ impl Subject {
         }
     }
 
-    /// Returns the lease that says more about the client: that of its key, or otherwise the latest
-    /// one that matches what is given about client and line.
-    fn lease_on_record(&self, place: &Place<'_>) -> Option<Arc<Lease>> {
+    /// Returns the binding that says more about the client: that of its key, or otherwise the
+    /// latest one that matches what is given about client and line.
+    fn binding_on_record(&self, place: &Basis<'_>) -> Option<Arc<Binding>> {
         let key = match (&self.client_identifier, self.hardware_address) {
             (Some(Octets(octets)), _) => Some(ClientKey::Identifier(octets.clone().into())),
             (None, Some(address)) => Some(ClientKey::Hardware(address)),
@@ -207,8 +207,8 @@ impl Subject {
         let mut found = None;
         if let Some(key) = &key {
             shards.for_each(|engine| {
-                let lease = engine.lease_of(key).filter(|lease| self.fits(lease));
-                found = later(found.take(), lease.map(Arc::new));
+                let binding = engine.binding_of(key).filter(|binding| self.fits(binding));
+                found = later(found.take(), binding.map(Arc::new));
             });
         }
         if found.is_some()
@@ -216,39 +216,39 @@ impl Subject {
         {
             return found;
         }
-        let looked_through = shards.each_lease(|lease| {
-            if self.fits(&lease) {
-                found = later(found.take(), Some(Arc::new(lease)));
+        let looked_through = shards.each_binding(|binding| {
+            if self.fits(&binding) {
+                found = later(found.take(), Some(Arc::new(binding)));
             }
             true
         });
-        // After a reload in between, the leases found may be out of date, so none is used.
+        // After a reload in between, the bindings found may be out of date, so none is used.
         looked_through.ok().and(found)
     }
 
-    fn fits(&self, lease: &Lease) -> bool {
-        let information = lease.relay_information.as_ref();
+    fn fits(&self, binding: &Binding) -> bool {
+        let information = binding.relay_information.as_ref();
         let circuit_id = information.and_then(|information| information.circuit_id());
         let remote_id = information.and_then(|information| information.remote_id());
         let is = |wanted: &Option<Octets>, found: Option<&[u8]>| {
             wanted.as_ref().is_none_or(|Octets(wanted)| found == Some(wanted))
         };
-        let identifier = match &lease.client {
+        let identifier = match &binding.client {
             ClientKey::Identifier(octets) => Some(&**octets),
             _ => None,
         };
         let is_hardware =
-            self.hardware_address.is_none_or(|wanted| lease.hardware_address == wanted);
+            self.hardware_address.is_none_or(|wanted| binding.hardware_address == wanted);
         is_hardware
             && is(&self.client_identifier, identifier)
             && is(&self.circuit_id, circuit_id)
             && is(&self.remote_id, remote_id)
     }
 
-    /// Returns option 82: what is given about the line, or that of the lease on record.
+    /// Returns option 82: what is given about the line, or that of the binding.
     fn relay_information(
         &self,
-        lease: Option<&Lease>,
+        binding: Option<&Binding>,
         assumed: &mut Vec<String>,
     ) -> Option<RelayInformation> {
         let given = [(relay::CIRCUIT_ID, &self.circuit_id), (relay::REMOTE_ID, &self.remote_id)];
@@ -259,7 +259,7 @@ impl Subject {
         if given.peek().is_some() {
             return Some(RelayInformation::from_sub_options(given));
         }
-        let found = lease?.relay_information.clone().filter(|_| self.link.is_none())?;
+        let found = binding?.relay_information.clone().filter(|_| self.link.is_none())?;
         let line = found.circuit_id().or_else(|| found.remote_id()).map(readable);
         assumed.push(format!("line {}, of the lease on record", line.unwrap_or_default()));
         Some(found)
@@ -269,8 +269,8 @@ impl Subject {
     /// lease, or from the only subnet.
     fn where_from(
         &self,
-        place: &Place<'_>,
-        lease: Option<&Lease>,
+        place: &Basis<'_>,
+        binding: Option<&Binding>,
         heard_as: HeardAs<'_>,
         assumed: &mut Vec<String>,
     ) -> anyhow::Result<WhereFrom> {
@@ -300,7 +300,8 @@ impl Subject {
                 (relay_address, link_selection)
             }
             (None, _) => {
-                let prefix = match lease.and_then(|lease| prefix_of(topology, lease.address)) {
+                let prefix = match binding.and_then(|binding| prefix_of(topology, binding.address))
+                {
                     Some(prefix) => prefix,
                     None => {
                         self.selected_prefix(topology).map_or_else(|| only_prefix(topology), Ok)?
@@ -404,8 +405,8 @@ impl WhereFrom {
     }
 }
 
-fn later(first: Option<Arc<Lease>>, second: Option<Arc<Lease>>) -> Option<Arc<Lease>> {
-    [first, second].into_iter().flatten().max_by_key(|lease| lease.changed_at)
+fn later(first: Option<Arc<Binding>>, second: Option<Arc<Binding>>) -> Option<Arc<Binding>> {
+    [first, second].into_iter().flatten().max_by_key(|binding| binding.changed_at)
 }
 
 fn prefix_of(topology: &Topology, address: Ipv4Addr) -> Option<Ipv4Net> {

@@ -7,22 +7,28 @@ use std::{
 };
 
 use lessor_core::{
-    ClientKey, Decision, Lease, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms, Verdict,
+    Binding, ClientKey, Decision, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms,
+    Verdict,
 };
-use lessor_policy_host::{Chain, EditOutcome, Hook, Lookup, Plan, PolicyOutcome, TraceEntry, View};
+use lessor_policy_host::{
+    AnsweredLookup, Chain, EditOutcome, Hook, Plan, PolicyOutcome, TraceEntry, View,
+};
+use lessor_policy_host::{
+    AnsweredLookup, Chain, EditOutcome, Hook, Plan, PolicyOutcome, TraceEntry, View,
+};
 use lessor_recording::option_name;
-use lessor_serving::{clock, leases::Row};
+use lessor_serving::{clock, leases::LeaseRow};
 use lessor_stages::{Found, Witness};
 
 use super::{
-    Explanation, LocationStep, Microseconds, Place, ReplyStep, facts,
+    Basis, Explanation, LocationStep, Microseconds, ReplyStep, facts,
     plugins::{option_steps, plugin_steps, times},
     texts::{self, microseconds},
 };
 
 /// Writes down what happens to a message.
 pub(super) struct Telling<'t> {
-    place: &'t Place<'t>,
+    place: &'t Basis<'t>,
     chain: &'t Arc<Chain>,
     explanation: Explanation,
     watch: Stopwatch,
@@ -38,7 +44,7 @@ pub(super) struct Telling<'t> {
 
 impl<'t> Telling<'t> {
     /// Begins an explanation of a message for which `assumed` was not given.
-    pub(super) fn new(place: &'t Place<'t>, chain: &'t Arc<Chain>, assumed: Vec<String>) -> Self {
+    pub(super) fn new(place: &'t Basis<'t>, chain: &'t Arc<Chain>, assumed: Vec<String>) -> Self {
         let explanation = Explanation {
             by: place.by.clone(),
             at_ms: clock::shown(place.now),
@@ -118,7 +124,7 @@ impl<'t> Telling<'t> {
 }
 
 impl Witness for Telling<'_> {
-    fn wants_lease(&self) -> bool {
+    fn wants_binding(&self) -> bool {
         true
     }
 
@@ -144,12 +150,13 @@ impl Witness for Telling<'_> {
         self.watch.skip();
     }
 
-    fn identified(&mut self, client: Option<&ClientKey>, lease: Option<&Arc<Lease>>) {
+    fn identified(&mut self, client: Option<&ClientKey>, binding: Option<&Arc<Binding>>) {
         self.watch.lap("client");
         if let Some(client) = client {
             let topology = self.place.engines.topology();
             self.explanation.client = client.to_string();
-            self.explanation.lease = lease.map(|lease| Row::of(lease, self.place.now, topology));
+            self.explanation.lease =
+                binding.map(|binding| LeaseRow::of(binding, self.place.now, topology));
         }
         self.watch.skip();
     }
@@ -160,7 +167,7 @@ impl Witness for Telling<'_> {
         self.watch.skip();
     }
 
-    fn informed(&mut self, lookups: &[Lookup]) {
+    fn informed(&mut self, lookups: &[AnsweredLookup]) {
         self.watch.lap("look up");
         self.explanation.lookups = lookups.iter().map(texts::lookup_step).collect();
         self.watch.skip();

@@ -6,7 +6,7 @@ use lessor_core::{
     BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, ReplyKind,
     Request, Reservation, ReservationOwner, Rule, Terms, Verdict, readable,
 };
-use lessor_policy_host::Lookup;
+use lessor_policy_host::AnsweredLookup;
 use lessor_recording::option_name;
 
 use super::{AllocationStep, LookupStep, Microseconds, verdict_text};
@@ -16,7 +16,7 @@ pub(super) fn client(request: &Request) -> String {
     key.map_or_else(String::new, |key| key.to_string())
 }
 
-pub(super) fn lookup_step(lookup: &Lookup) -> LookupStep {
+pub(super) fn lookup_step(lookup: &AnsweredLookup) -> LookupStep {
     let answer = match &lookup.answer {
         LookupAnswer::Found { row, is_stale } => {
             let fields = row.fields().filter(|(_, value)| !value.is_empty());

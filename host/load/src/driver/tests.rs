@@ -51,7 +51,7 @@ fn all_subscribers_get_renew_and_give_back_their_leases() {
     };
     let mut events = Vec::new();
     let report = run_with(&args, |event| {
-        let Outcome::Acquired(acquired) = event.outcome else { panic!("{event:?}") };
+        let ExchangeEnd::Acquired(acquired) = event.outcome else { panic!("{event:?}") };
         assert_eq!(u32::from(acquired.address), 0x6440_0000 + event.client);
         assert_eq!(acquired.options.number(51), Some(3600));
         assert!(event.asked_at <= event.ended_at);
@@ -126,7 +126,7 @@ fn a_silent_server_ends_the_run_with_failures() {
     let began_at = Instant::now();
     let mut unanswered = 0;
     let report = run_with(&args, |event| {
-        assert_eq!(*event.outcome, Outcome::Unanswered { wanted: "OFFER" });
+        assert_eq!(*event.outcome, ExchangeEnd::Unanswered { wanted: "OFFER" });
         unanswered += 1;
     })
     .unwrap();
@@ -163,7 +163,7 @@ fn a_nak_is_no_ack() {
     });
     let report = run_with(&LoadArgs { clients: 2, ..args(&responder) }, |event| {
         let message = Some("no such line".to_owned());
-        assert_eq!(*event.outcome, Outcome::Refused { message });
+        assert_eq!(*event.outcome, ExchangeEnd::Refused { message });
     })
     .unwrap();
     assert!(!report.ok());

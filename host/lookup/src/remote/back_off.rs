@@ -16,7 +16,7 @@ use crate::limits::{FAILED_KEYS_IN_A_ROW_MAX, RETRY_AFTER_MAX, RETRY_AFTER_MIN};
 
 /// Decides whether a source may be queried.
 #[derive(Debug, Default)]
-pub(super) struct BackOff(Mutex<Record>);
+pub(super) struct BackOff(Mutex<Failures>);
 
 /// The reaction to a failure.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) enum Next {
 }
 
 #[derive(Debug, Default)]
-struct Record {
+struct Failures {
     state: State,
     /// The different keys that failed since the source last answered, up to the number that pauses
     /// it.
@@ -58,12 +58,12 @@ enum State {
 impl BackOff {
     /// Whether this key must not be queried now.
     pub(super) fn is_down_for(&self, key: &str) -> bool {
-        self.record().is_down_for(key, Instant::now())
+        self.failures().is_down_for(key, Instant::now())
     }
 
     /// Whether the source is paused.
     pub(super) fn is_down(&self) -> bool {
-        match self.record().state {
+        match self.failures().state {
             State::Up | State::Trusted { .. } | State::Doubted => false,
             State::Down { until, .. } => Instant::now() < until,
             State::Tried { .. } => true,
@@ -73,50 +73,50 @@ impl BackOff {
     /// Does the same as [`BackOff::is_down_for`] for a caller that queries if the answer is no: the
     /// first query after a pause becomes the trial. Returns whether the key may be queried.
     pub(super) fn admits(&self, key: &str) -> bool {
-        let mut record = self.record();
-        if record.is_down_for(key, Instant::now()) {
+        let mut failures = self.failures();
+        if failures.is_down_for(key, Instant::now()) {
             return false;
         }
-        if let State::Down { pause, .. } = record.state {
-            record.state = State::Tried { pause, is_probed: false };
+        if let State::Down { pause, .. } = failures.state {
+            failures.state = State::Tried { pause, is_probed: false };
         }
         true
     }
 
     /// Records an answer of the source. Returns how long the source was paused, if it was.
     pub(super) fn worked(&self, key: Option<&Arc<str>>) -> Option<Duration> {
-        let mut record = self.record();
-        record.state = match record.state {
+        let mut failures = self.failures();
+        failures.state = match failures.state {
             // The probe or another query was answered, so the keys caused the failures.
             State::Doubted => State::Trusted { until: Instant::now() + RETRY_AFTER_MIN },
             State::Trusted { until } => State::Trusted { until },
             State::Up | State::Down { .. } | State::Tried { .. } => State::Up,
         };
-        record.failed.clear();
+        failures.failed.clear();
         if let Some(key) = key {
-            record.answered = Some(Arc::clone(key));
+            failures.answered = Some(Arc::clone(key));
         }
-        record.down_since.take().map(|since| since.elapsed())
+        failures.down_since.take().map(|since| since.elapsed())
     }
 
     /// Records a failure for a key.
     pub(super) fn failed(&self, key: &Arc<str>) -> Next {
-        self.record().failed(key, Instant::now())
+        self.failures().failed(key, Instant::now())
     }
 
     /// Records that a query was abandoned, so that no task is left for a probe.
     pub(super) fn given_up(&self, key: &Arc<str>) {
-        let mut record = self.record();
-        if let Next::Probe(_) = record.failed(key, Instant::now()) {
-            record.leave_alone(Instant::now());
+        let mut failures = self.failures();
+        if let Next::Probe(_) = failures.failed(key, Instant::now()) {
+            failures.leave_alone(Instant::now());
         }
     }
 
     /// Records that the probe failed, too. Returns the length of the pause.
     pub(super) fn probe_failed(&self) -> Option<Duration> {
-        let mut record = self.record();
-        match record.state {
-            State::Doubted | State::Tried { .. } => Some(record.leave_alone(Instant::now())),
+        let mut failures = self.failures();
+        match failures.state {
+            State::Doubted | State::Tried { .. } => Some(failures.leave_alone(Instant::now())),
             State::Up | State::Trusted { .. } | State::Down { .. } => None,
         }
     }
@@ -130,28 +130,28 @@ impl BackOff {
     /// Does the same for a probe.
     pub(super) fn not_probed(&self) {
         self.not_asked_if(|_| true);
-        let mut record = self.record();
-        if let State::Doubted = record.state {
-            record.state = State::Up;
-            record.failed.clear();
+        let mut failures = self.failures();
+        if let State::Doubted = failures.state {
+            failures.state = State::Up;
+            failures.failed.clear();
         }
     }
 
     fn not_asked_if(&self, concerns: impl Fn(bool) -> bool) {
-        let mut record = self.record();
-        if let State::Tried { pause, is_probed } = record.state
+        let mut failures = self.failures();
+        if let State::Tried { pause, is_probed } = failures.state
             && concerns(is_probed)
         {
-            record.state = State::Down { until: Instant::now() + pause, pause };
+            failures.state = State::Down { until: Instant::now() + pause, pause };
         }
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
+    fn failures(&self) -> MutexGuard<'_, Failures> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Record {
+impl Failures {
     fn is_down_for(&self, key: &str, now: Instant) -> bool {
         match self.state {
             State::Up | State::Trusted { .. } | State::Doubted => false,
@@ -227,7 +227,7 @@ mod tests {
 
     /// Moves the end of the pause to `more` ago.
     fn over(back_off: &BackOff, more: Duration) {
-        match &mut back_off.record().state {
+        match &mut back_off.failures().state {
             State::Down { until, .. } => *until = Instant::now().checked_sub(more).unwrap(),
             other => panic!("it is not left alone: {other:?}"),
         }
@@ -257,7 +257,7 @@ mod tests {
             assert!(!back_off.admits(&asked), "another key goes first");
             assert!(back_off.admits("other"), "the trial");
             assert!(back_off.is_down() && !back_off.admits("other"), "only one");
-            assert!(back_off.record().failed.len() <= FAILED_KEYS_IN_A_ROW_MAX);
+            assert!(back_off.failures().failed.len() <= FAILED_KEYS_IN_A_ROW_MAX);
             expected = (expected * 2).min(RETRY_AFTER_MAX);
         }
         assert_eq!(expected, RETRY_AFTER_MAX);
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(back_off.failed(&key(7)), Next::GoOn, "one probe at a time");
         assert_eq!(back_off.worked(Some(&good)), None);
         assert_eq!(fail(&back_off, 100), Next::GoOn, "it was seen to work a moment ago");
-        back_off.record().state = State::Trusted { until: Instant::now() };
+        back_off.failures().state = State::Trusted { until: Instant::now() };
         assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX), Next::Probe(Arc::clone(&good)));
         assert_eq!(back_off.probe_failed(), Some(RETRY_AFTER_MIN));
         over(&back_off, Duration::ZERO);
@@ -324,7 +324,10 @@ mod tests {
         back_off.worked(Some(&"good".into()));
         fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX);
         back_off.not_asked();
-        assert!(matches!(back_off.record().state, State::Doubted), "the probe is under way still");
+        assert!(
+            matches!(back_off.failures().state, State::Doubted),
+            "the probe is under way still"
+        );
         back_off.not_probed();
         assert!(!back_off.is_down());
         fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX);

@@ -1,6 +1,6 @@
 //! The backends of remote sources.
 
-use lessor_core::{LookupAnswer, Row};
+use lessor_core::{LookupAnswer, SourceRow};
 use lessor_settings::{
     HttpSettings, PostgresqlSettings, RadiusSettings, RemoteLimits, SqliteSettings,
 };
@@ -12,7 +12,7 @@ use super::{
     radius::Radius,
     sqlite::{self, Sqlite},
 };
-use crate::{Problem, secret::Secrets};
+use crate::{SourceProblem, secret::Secrets};
 
 /// The backend of a remote source.
 pub(crate) enum Backend {
@@ -26,7 +26,7 @@ impl Backend {
     pub(crate) fn sqlite(
         database: &SqliteSettings,
         limits: &RemoteLimits,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, SourceProblem> {
         Ok(Self::Sqlite(Sqlite::open(database, limits.concurrency_max)?))
     }
 
@@ -34,7 +34,7 @@ impl Backend {
         database: &PostgresqlSettings,
         limits: &RemoteLimits,
         secrets: &Secrets,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, SourceProblem> {
         Ok(Self::Postgresql(Box::new(Postgresql::open(database, limits, secrets)?)))
     }
 
@@ -42,7 +42,7 @@ impl Backend {
         service: &HttpSettings,
         limits: &RemoteLimits,
         secrets: &Secrets,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, SourceProblem> {
         Ok(Self::Http(Box::new(Http::open(service, limits, secrets)?)))
     }
 
@@ -50,7 +50,7 @@ impl Backend {
         server: &RadiusSettings,
         limits: &RemoteLimits,
         secrets: &Secrets,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, SourceProblem> {
         Ok(Self::Radius(Radius::open(server, limits, secrets)?))
     }
 
@@ -79,7 +79,7 @@ impl Backend {
         }
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
         match self {
             Self::Sqlite(source) => source.fetch(question).await,
             Self::Postgresql(source) => source.fetch(question).await,

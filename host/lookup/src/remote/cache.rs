@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::{LookupAnswer, Row};
+use lessor_core::{LookupAnswer, SourceRow};
 use lessor_settings::RemoteLimits;
 use quick_cache::{Weighter, sync::Cache};
 
@@ -30,7 +30,7 @@ pub(super) enum Remembered {
 
 #[derive(Clone)]
 struct Entry {
-    row: Option<Row>,
+    row: Option<SourceRow>,
     since: Instant,
 }
 
@@ -40,7 +40,7 @@ struct Weight;
 
 impl Weighter<Arc<str>, Entry> for Weight {
     fn weight(&self, key: &Arc<str>, entry: &Entry) -> u64 {
-        let fields = entry.row.iter().flat_map(Row::fields);
+        let fields = entry.row.iter().flat_map(SourceRow::fields);
         let octets: usize = fields.map(|(name, value)| name.len() + value.len()).sum();
         ((key.len() + octets) / CACHE_ENTRY_OCTETS + 1) as u64
     }
@@ -75,7 +75,7 @@ impl Answers {
     }
 
     /// Caches the answer of the source.
-    pub(super) fn put(&self, key: &Arc<str>, row: Option<Row>) {
+    pub(super) fn put(&self, key: &Arc<str>, row: Option<SourceRow>) {
         if let Some(entries) = &self.entries
             && (row.is_none() || !self.stale_for.is_zero() || !self.cache_ttl.is_zero())
         {
@@ -99,7 +99,7 @@ impl Answers {
     }
 }
 
-fn answer(row: Option<Row>, is_stale: bool) -> LookupAnswer {
+fn answer(row: Option<SourceRow>, is_stale: bool) -> LookupAnswer {
     row.map_or(LookupAnswer::NotFound, |row| LookupAnswer::Found { row, is_stale })
 }
 

@@ -13,13 +13,13 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::{HttpSettings, RemoteLimits};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::RootCertStore;
 
 use super::question::{Failure, Question};
-use crate::{Problem, cause, limits::ROW_OCTETS_MAX, row::Fields, secret::Secrets, tls};
+use crate::{SourceProblem, cause, limits::ROW_OCTETS_MAX, row::Fields, secret::Secrets, tls};
 
 /// All characters that RFC 3986 does not call unreserved.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -45,7 +45,7 @@ impl Http {
         settings: &HttpSettings,
         limits: &RemoteLimits,
         secrets: &Secrets,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, SourceProblem> {
         check(&settings.url)?;
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
@@ -69,7 +69,7 @@ impl Http {
         Ok(Self { client, url: settings.url.clone(), headers: headers(settings, secrets)? })
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
         // The permit is held until this function returns.
         let Question { key, place: _place, .. } = question;
         let encoded = utf8_percent_encode(&key, ENCODED).to_string();
@@ -99,7 +99,7 @@ impl Http {
 }
 
 /// The row in an answer; `None` if the answer is empty.
-fn row(body: &[u8]) -> Result<Option<Row>, Failure> {
+fn row(body: &[u8]) -> Result<Option<SourceRow>, Failure> {
     let body = body.trim_ascii();
     if body.is_empty() || body == b"null" {
         return Ok(None);
@@ -118,8 +118,8 @@ fn row(body: &[u8]) -> Result<Option<Row>, Failure> {
     serde_json::from_slice(body).map(|fields: Fields| Some(fields.into_row())).map_err(no_row)
 }
 
-fn check(url: &str) -> Result<(), Problem> {
-    let refuse = |message: &str| Err(Problem::setting("url", url, message));
+fn check(url: &str) -> Result<(), SourceProblem> {
+    let refuse = |message: &str| Err(SourceProblem::setting("url", url, message));
     let Some((before, _)) = url.split_once(KEY) else {
         return refuse("wanted {key} where the key goes, as in https://example.net/ports/{key}");
     };
@@ -141,7 +141,7 @@ fn check(url: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn headers(settings: &HttpSettings, secrets: &Secrets) -> Result<HeaderMap, Problem> {
+fn headers(settings: &HttpSettings, secrets: &Secrets) -> Result<HeaderMap, SourceProblem> {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     headers.insert(
@@ -149,14 +149,14 @@ fn headers(settings: &HttpSettings, secrets: &Secrets) -> Result<HeaderMap, Prob
         HeaderValue::from_static(concat!("lessor/", env!("CARGO_PKG_VERSION"))),
     );
     for (name, value) in &settings.headers {
-        let refuse = |error: String| Problem::setting("headers", name, error);
+        let refuse = |error: String| SourceProblem::setting("headers", name, error);
         let header = HeaderName::try_from(name).map_err(|error| refuse(error.to_string()))?;
         let value = HeaderValue::try_from(value).map_err(|error| refuse(error.to_string()))?;
         headers.insert(header, value);
     }
     if let (Some(token), Some(path)) = (&secrets.main, &settings.bearer_token_file) {
         let value = [b"Bearer ", token.octets()].concat();
-        let mut value = HeaderValue::try_from(value).map_err(|_| Problem::Secret {
+        let mut value = HeaderValue::try_from(value).map_err(|_| SourceProblem::Secret {
             path: path.clone(),
             found: "characters that no header may have".to_owned(),
             wanted: "a token, on one line",

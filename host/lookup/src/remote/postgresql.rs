@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::{PostgresqlSettings, RemoteLimits};
 use rustls::RootCertStore;
 use tokio_postgres::{Client, Config, Statement, config::SslMode, types::Type};
@@ -15,7 +15,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::question::{Failure, Question, several_rows};
 use crate::{
-    Problem, cause,
+    SourceProblem, cause,
     limits::ROW_OCTETS_MAX,
     row::{self, Fields},
     secret::Secrets,
@@ -54,21 +54,21 @@ impl Postgresql {
         settings: &PostgresqlSettings,
         limits: &RemoteLimits,
         secrets: &Secrets,
-    ) -> Result<Self, Problem> {
-        let refuse = |message: String| Problem::setting("url", &settings.url, message);
+    ) -> Result<Self, SourceProblem> {
+        let refuse = |message: String| SourceProblem::setting("url", &settings.url, message);
         let wanted = "wanted postgresql://user@host:port/database";
         let mut config = Config::from_str(&settings.url)
             .map_err(|error| refuse(format!("{error}; {wanted}")))?;
         if config.get_password().is_some() {
             let message = "it holds a password; write it to a file and set password-file";
-            return Err(Problem::setting("url", "…", message));
+            return Err(SourceProblem::setting("url", "…", message));
         }
         if config.get_hosts().is_empty() {
             return Err(refuse(format!("it names no host; {wanted}")));
         }
         if !settings.query.contains("$1") {
             let message = "it has no parameter; wanted $1 where the key goes";
-            return Err(Problem::setting("query", &settings.query, message));
+            return Err(SourceProblem::setting("query", &settings.query, message));
         }
         if let Some(password) = &secrets.main {
             config.password(password.octets());
@@ -92,7 +92,7 @@ impl Postgresql {
         })
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
         // The permit is held until this function returns.
         let Question { key, place: _place, .. } = question;
         let mut idle = self.take_idle();
@@ -174,7 +174,7 @@ fn as_json(query: &str) -> String {
     format!("SELECT row_to_json(found)::text FROM (\n{query}\n) AS found LIMIT 2")
 }
 
-fn read(text: Result<&str, tokio_postgres::Error>) -> Result<Option<Row>, Failure> {
+fn read(text: Result<&str, tokio_postgres::Error>) -> Result<Option<SourceRow>, Failure> {
     let bad = |error: String| Failure::BadAnswer(format!("the row cannot be read: {error}"));
     let text = text.map_err(|error| bad(error.to_string()))?;
     if text.len() > 2 * ROW_OCTETS_MAX {

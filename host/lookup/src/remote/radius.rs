@@ -16,14 +16,14 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::{RadiusSettings, RemoteLimits};
 use tokio::net::{UdpSocket, lookup_host};
 
 use self::packet::{Answer, Request};
 use super::question::{Failure, Question};
 use crate::{
-    Problem,
+    SourceProblem,
     secret::{Secret, Secrets},
     tls,
 };
@@ -57,27 +57,31 @@ impl Radius {
         settings: &RadiusSettings,
         limits: &RemoteLimits,
         secrets: &Secrets,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, SourceProblem> {
         let port = settings.server.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
         if port.is_none() {
             let message = "wanted host and port, as in radius.example.net:1812";
-            return Err(Problem::setting("server", &settings.server, message));
+            return Err(SourceProblem::setting("server", &settings.server, message));
         }
         if !(1..=packet::ATTRIBUTE_OCTETS_MAX).contains(&settings.nas_identifier.len()) {
             let message = "wanted 1 to 253 octets";
-            return Err(Problem::setting("nas-identifier", &settings.nas_identifier, message));
+            return Err(SourceProblem::setting(
+                "nas-identifier",
+                &settings.nas_identifier,
+                message,
+            ));
         }
         if let (Some(password), Some(path)) = (&secrets.password, &settings.password_file)
             && password.octets().len() > packet::PASSWORD_OCTETS_MAX
         {
             let found = format!("{} octets", password.octets().len());
             let wanted = "a password of at most 128 octets";
-            return Err(Problem::Secret { path: path.clone(), found, wanted });
+            return Err(SourceProblem::Secret { path: path.clone(), found, wanted });
         }
         let Some(secret) = secrets.main.clone() else {
             let path = settings.secret_file.clone();
             let (found, wanted) = ("nothing".to_owned(), "the secret, on one line");
-            return Err(Problem::Secret { path, found, wanted });
+            return Err(SourceProblem::Secret { path, found, wanted });
         };
         Ok(Self {
             server: settings.server.clone(),
@@ -91,7 +95,7 @@ impl Radius {
         })
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
         // The permit is held until this function returns.
         let Question { key, place: _place, .. } = question;
         let found = lookup_host(&self.server).await.map_err(|error| self.down(&error))?;
@@ -99,7 +103,11 @@ impl Radius {
     }
 
     /// Queries the server at one address after another.
-    async fn ask(&self, key: &str, addresses: Vec<SocketAddr>) -> Result<Option<Row>, Failure> {
+    async fn ask(
+        &self,
+        key: &str,
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Option<SourceRow>, Failure> {
         let mut random = [0; 17];
         let filled = tls::provider().secure_random.fill(&mut random);
         filled.map_err(|_| Failure::Down("this system gives no random numbers".to_owned()))?;
@@ -157,7 +165,7 @@ impl Radius {
         &self,
         socket: &UdpSocket,
         request: &Request,
-    ) -> io::Result<Result<Option<Row>, Failure>> {
+    ) -> io::Result<Result<Option<SourceRow>, Failure>> {
         socket.send(request.octets()).await?;
         let mut octets = vec![0; packet::OCTETS_MAX];
         loop {

@@ -13,14 +13,14 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::SqliteSettings;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use self::connection::{Asker, Identity};
 use super::question::{Failure, Question};
-use crate::{Problem, limits::COMPUTING_THREADS_MAX};
+use crate::{SourceProblem, limits::COMPUTING_THREADS_MAX};
 
 /// A database and its threads, which end with it.
 pub(crate) struct Sqlite {
@@ -31,7 +31,7 @@ pub(crate) struct Sqlite {
 /// A query, and the channel for its answer.
 struct Job {
     question: Question,
-    answer: oneshot::Sender<Result<Option<Row>, Failure>>,
+    answer: oneshot::Sender<Result<Option<SourceRow>, Failure>>,
 }
 
 /// The data that the threads of one database share.
@@ -44,12 +44,16 @@ struct Shared {
 
 impl Sqlite {
     /// Opens the database and checks the query.
-    pub(super) fn open(settings: &SqliteSettings, concurrency_max: usize) -> Result<Self, Problem> {
+    pub(super) fn open(
+        settings: &SqliteSettings,
+        concurrency_max: usize,
+    ) -> Result<Self, SourceProblem> {
         let SqliteSettings { path, query } = settings.clone();
         let shared = Arc::new(Shared { path, query, opened: Mutex::default() });
         let mut asker = Asker::new(Arc::clone(&shared));
-        let unusable = |error| Problem::setting("path", shared.path.display().to_string(), error);
-        Identity::of(&shared.path).map_err(Problem::unreadable(&shared.path))?;
+        let unusable =
+            |error| SourceProblem::setting("path", shared.path.display().to_string(), error);
+        Identity::of(&shared.path).map_err(SourceProblem::unreadable(&shared.path))?;
         let connection = asker.connected().map_err(|failure| unusable(failure.into_words()))?;
         check(connection, &shared.query)?;
         let warnings = plan::warnings(connection, &shared.query);
@@ -68,7 +72,7 @@ impl Sqlite {
         self.warnings.clone()
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<Row>, Failure> {
+    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
         let given_up = || Failure::Down("the query was given up".to_owned());
         let (answer, answered) = oneshot::channel();
         // A query with a permit has a thread, so nothing waits in the channel.
@@ -95,8 +99,8 @@ fn work(mut asker: Asker, jobs: &Receiver<Job>) {
 }
 
 /// Checks that a query reads data and has one parameter.
-fn check(connection: &Connection, query: &str) -> Result<(), Problem> {
-    let refuse = |message: String| Problem::setting("query", query, message);
+fn check(connection: &Connection, query: &str) -> Result<(), SourceProblem> {
+    let refuse = |message: String| SourceProblem::setting("query", query, message);
     let statement = connection.prepare(query).map_err(|error| refuse(error.to_string()))?;
     if !statement.readonly() || statement.column_count() == 0 {
         return Err(refuse("wanted a query that reads: SELECT … FROM … WHERE … = $1".to_owned()));

@@ -25,37 +25,37 @@ pub(super) fn read(
     let header = reader.headers().map_err(mistake)?.clone();
     let key_at = key_column(&header, &file.key)?;
     let columns: Vec<Option<String>> = header.iter().map(|name| Some(name.to_owned())).collect();
-    let mut record = StringRecord::new();
+    let mut row = StringRecord::new();
     loop {
-        match reader.read_record(&mut record) {
+        match reader.read_record(&mut row) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
-            Err(error) => return Err(broken_off(error, &record)),
+            Err(error) => return Err(broken_off(error, &row)),
         }
-        let line = line_of(&record, reader.position());
+        let line = line_of(&row, reader.position());
         let refuse = |message| Mistake { line, message };
-        if record.len() != columns.len() {
+        if row.len() != columns.len() {
             return Err(refuse(format!(
                 "the row has {} values and the header {} names; wanted as many. A value that has a \
                  {:?} in it must stand in quotes",
-                record.len(),
+                row.len(),
                 columns.len(),
                 char::from(delimiter)
             )));
         }
-        if record.as_slice().len() > ROW_OCTETS_MAX {
+        if row.as_slice().len() > ROW_OCTETS_MAX {
             return Err(refuse(row::too_long()));
         }
-        let values: Vec<&str> = record.iter().collect();
+        let values: Vec<&str> = row.iter().collect();
         sink(Parsed { columns: &columns, key_at, values: &values }).map_err(refuse)?;
     }
 }
 
-/// The line that a record begins on, given the position of the reader after it. The record itself
+/// The line that a row begins on, given the position of the reader after it. The row itself
 /// counts preceding blank lines as its own.
-fn line_of(record: &StringRecord, behind: &csv::Position) -> u64 {
-    let within = record.as_slice().bytes().filter(|octet| *octet == b'\n').count() as u64;
-    let begun = record.position().map_or(0, csv::Position::line);
+fn line_of(row: &StringRecord, behind: &csv::Position) -> u64 {
+    let within = row.as_slice().bytes().filter(|octet| *octet == b'\n').count() as u64;
+    let begun = row.position().map_or(0, csv::Position::line);
     begun.max(behind.line().saturating_sub(within + 1))
 }
 
@@ -88,9 +88,9 @@ fn key_column(header: &StringRecord, key: &str) -> Result<usize, Mistake> {
     Ok(found)
 }
 
-/// The mistake for a record that could not be read completely, at the line where it begins.
-fn broken_off(error: csv::Error, record: &StringRecord) -> Mistake {
-    let begun = record.position().map_or(0, csv::Position::line);
+/// The mistake for a row that could not be read completely, at the line where it begins.
+fn broken_off(error: csv::Error, row: &StringRecord) -> Mistake {
+    let begun = row.position().map_or(0, csv::Position::line);
     let Mistake { line, message } = mistake(error);
     Mistake { line: if line == 0 { begun } else { line }, message }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Builder, Parsed, Sink, Table, input::Input};
-use crate::{Problem, limits::FILE_OCTETS_MAX};
+use crate::{SourceProblem, limits::FILE_OCTETS_MAX};
 
 /// A file that changed this recently before it was read may change again within the same tick of
 /// the file system's clock, without a visible difference.
@@ -55,7 +55,7 @@ impl Stamp {
 pub(super) fn read(
     path: &Path,
     format: impl Fn(Input<File>, &mut Sink<'_>) -> Result<(), Mistake>,
-) -> Result<(Table, Stamp), Problem> {
+) -> Result<(Table, Stamp), SourceProblem> {
     let (file, metadata) = open(path)?;
     let mut builder = Builder::of_file(metadata.len());
     let mut repeated = None;
@@ -81,7 +81,7 @@ pub(super) fn read(
             format!("the key {key:?} stands on {first} already; remove one of the rows");
     }
     let Mistake { line, message } = mistake;
-    Err(Problem::Content { path: path.to_owned(), line, message })
+    Err(SourceProblem::Content { path: path.to_owned(), line, message })
 }
 
 fn first_line_of(path: &Path, key: &str, format: Reader<'_>) -> Option<u64> {
@@ -96,13 +96,13 @@ fn first_line_of(path: &Path, key: &str, format: Reader<'_>) -> Option<u64> {
     found.err().map(|mistake| mistake.line)
 }
 
-fn open(path: &Path) -> Result<(File, Metadata), Problem> {
-    let file = lessor_files::open(path).map_err(Problem::unreadable(path))?;
-    let metadata = file.metadata().map_err(Problem::unreadable(path))?;
+fn open(path: &Path) -> Result<(File, Metadata), SourceProblem> {
+    let file = lessor_files::open(path).map_err(SourceProblem::unreadable(path))?;
+    let metadata = file.metadata().map_err(SourceProblem::unreadable(path))?;
     let octets = metadata.len();
     if octets > FILE_OCTETS_MAX {
         let (path, octets_max) = (path.to_owned(), FILE_OCTETS_MAX);
-        return Err(Problem::TooLong { path, octets, octets_max });
+        return Err(SourceProblem::TooLong { path, octets, octets_max });
     }
     Ok((file, metadata))
 }

@@ -39,7 +39,7 @@ fn json(text: &str, key: Option<&str>) -> Result<Table, String> {
     Table::json(&file).map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
 }
 
-fn in_folder(folder: &Folder, problem: &Problem) -> String {
+fn in_folder(folder: &Folder, problem: &SourceProblem) -> String {
     problem.to_string().replace(&format!("{}/", folder.0.path().display()), "")
 }
 

@@ -6,7 +6,7 @@ use lessor_core::LookupAnswer;
 use lessor_e2e::sources::{Answer, WebService};
 use lessor_lookup::Sources;
 use lessor_settings::{
-    CsvSettings, HttpSettings, LookupFailure, RemoteLimits, SourceKind, SourceSettings,
+    CsvSettings, HttpSettings, OnSourceFailure, RemoteLimits, SourceKind, SourceSettings,
 };
 
 use crate::support::{Folder, csv, fields, generous, http, open, source, status};
@@ -82,7 +82,7 @@ async fn what_is_remembered_goes_over_unless_the_source_changed() {
     let first = open(kind.clone());
     first.ask("it", "a").await;
     // The caller decides what a failure means: it is no part of the source.
-    let dropping = SourceSettings { on_failure: LookupFailure::Drop, ..source(kind.clone()) };
+    let dropping = SourceSettings { on_failure: OnSourceFailure::Drop, ..source(kind.clone()) };
     let second = first.reload(&[dropping]).unwrap();
     assert_eq!(fields(&second.now("it", "a").unwrap()), [("plan", "fast")]);
     folder.file("token", "second");

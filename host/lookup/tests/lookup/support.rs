@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Dura
 use lessor_core::LookupAnswer;
 use lessor_lookup::{SourceStatus, Sources};
 use lessor_settings::{
-    CsvSettings, HttpSettings, LookupFailure, RemoteLimits, SourceKind, SourceSettings,
+    CsvSettings, HttpSettings, OnSourceFailure, RemoteLimits, SourceKind, SourceSettings,
 };
 use tempfile::TempDir;
 
@@ -36,7 +36,7 @@ pub(crate) fn generous() -> RemoteLimits {
 }
 
 pub(crate) fn source(kind: SourceKind) -> SourceSettings {
-    SourceSettings { name: "it".to_owned(), kind, on_failure: LookupFailure::default() }
+    SourceSettings { name: "it".to_owned(), kind, on_failure: OnSourceFailure::default() }
 }
 
 pub(crate) fn open(kind: SourceKind) -> Arc<Sources> {

@@ -83,11 +83,11 @@ pub(crate) struct Writer {
 }
 
 /// A plugin and its key.
-type Place = (Arc<str>, Arc<str>);
+type StateKey = (Arc<str>, Arc<str>);
 
 #[derive(Default)]
 struct Waiting {
-    changes: BTreeMap<Place, Option<Remembered>>,
+    changes: BTreeMap<StateKey, Option<Remembered>>,
     has_failed: bool,
 }
 
@@ -215,7 +215,7 @@ impl Waiting {
 
     /// Writes pending changes. Returns the keys whose removal was written, or `None` if the write
     /// failed.
-    fn write(&mut self, store: &dyn StateStore) -> Option<Vec<Place>> {
+    fn write(&mut self, store: &dyn StateStore) -> Option<Vec<StateKey>> {
         if self.changes.is_empty() {
             return Some(Vec::new());
         }

@@ -9,7 +9,7 @@ use std::io::{self, BufRead, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::{CompileLimits, Examination};
-use crate::{Allocation, error::Problem, limits::PLUGIN_OCTETS_MAX};
+use crate::{Allocation, error::PluginProblem, limits::PLUGIN_OCTETS_MAX};
 
 /// The longest line that is read. An answer lists the exports of a component.
 pub(super) const LINE_OCTETS_MAX: usize = 4 << 20;
@@ -48,7 +48,7 @@ pub(super) enum Answer {
         octets: u64,
     },
     /// All problems of the file.
-    Refused(Vec<Problem>),
+    Refused(Vec<PluginProblem>),
 }
 
 impl Job {
@@ -133,14 +133,14 @@ mod tests {
         let mut said = Vec::new();
         let found = || "wasi:cli/run".to_owned();
         let sent = vec![
-            Problem::MissingImport { found: found(), advice: "Remove it".into() },
-            Problem::NotAPolicy { found: found() },
-            Problem::NoHooks,
+            PluginProblem::MissingImport { found: found(), advice: "Remove it".into() },
+            PluginProblem::NotAPolicy { found: found() },
+            PluginProblem::NoHooks,
         ];
-        let texts: Vec<String> = sent.iter().map(Problem::to_string).collect();
+        let texts: Vec<String> = sent.iter().map(PluginProblem::to_string).collect();
         Answer::Refused(sent).write(b"", &mut said).unwrap();
         let Some((Answer::Refused(arrived), _)) = parse_answer(said) else { panic!("refused") };
-        assert_eq!(arrived.iter().map(Problem::to_string).collect::<Vec<_>>(), texts);
+        assert_eq!(arrived.iter().map(PluginProblem::to_string).collect::<Vec<_>>(), texts);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use wasmtime::Engine;
 
 use crate::{
     Allocation,
-    error::{CompileLimit, Problem},
+    error::{CompileLimit, PluginProblem},
     limits::COMPILED_OCTETS_MAX,
 };
 
@@ -12,12 +12,12 @@ use crate::{
 ///
 /// # Errors
 /// If the compiler refuses the component, or if the code is too large.
-pub(super) fn compile(component: &[u8], allocation: Allocation) -> Result<Vec<u8>, Problem> {
-    let refused = |error: wasmtime::Error| Problem::Compile(format!("{error:#}"));
+pub(super) fn compile(component: &[u8], allocation: Allocation) -> Result<Vec<u8>, PluginProblem> {
+    let refused = |error: wasmtime::Error| PluginProblem::Compile(format!("{error:#}"));
     let engine = Engine::new(&allocation.code_settings()).map_err(refused)?;
     let code = engine.precompile_component(component).map_err(refused)?;
     if code.len() as u64 > COMPILED_OCTETS_MAX {
-        return Err(Problem::CompileLimit(CompileLimit::CodeMib(COMPILED_OCTETS_MAX >> 20)));
+        return Err(PluginProblem::CompileLimit(CompileLimit::CodeMib(COMPILED_OCTETS_MAX >> 20)));
     }
     Ok(code)
 }

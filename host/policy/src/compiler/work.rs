@@ -16,7 +16,7 @@ use super::{
     Examination, confinement,
     job::{Answer, Job, Task},
 };
-use crate::{artifact, contract, error::Problem};
+use crate::{artifact, contract, error::PluginProblem};
 
 /// The main function of a program that was started as a compiler's child. Call this first in
 /// `main`, before a second thread is started.
@@ -42,7 +42,7 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
         Ok(Ok(answered)) => answered,
         Ok(Err(problems)) => (Answer::Refused(problems), Vec::new()),
         Err(panic) => {
-            let problem = Problem::CompilerGaveUp(message_of(&*panic));
+            let problem = PluginProblem::CompilerGaveUp(message_of(&*panic));
             (Answer::Refused(vec![problem]), Vec::new())
         }
     };
@@ -50,7 +50,7 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
 }
 
 impl Job {
-    fn run(&self, file: &[u8]) -> Result<(Answer, Vec<u8>), Vec<Problem>> {
+    fn run(&self, file: &[u8]) -> Result<(Answer, Vec<u8>), Vec<PluginProblem>> {
         let component = artifact::component(file).map_err(|problem| vec![problem])?;
         match self.task {
             Task::Examine => {
@@ -60,7 +60,7 @@ impl Job {
                 Ok((Answer::Examined(Box::new(examination)), Vec::new()))
             }
             #[cfg(not(feature = "compile"))]
-            Task::Compile => Err(vec![Problem::NoCompilerBuiltIn]),
+            Task::Compile => Err(vec![PluginProblem::NoCompilerBuiltIn]),
             #[cfg(feature = "compile")]
             Task::Compile => {
                 let code = super::translate::compile(&component, self.allocation)

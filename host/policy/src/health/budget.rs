@@ -55,8 +55,8 @@ impl Spent {
         (self.ms - passed * budget.ms_per_sec as f64).max(0.0)
     }
 
-    /// The weight of the record, in milliseconds: the remaining charges, and the pauses that still
-    /// count.
+    /// The weight of the faults so far, in milliseconds: the remaining charges, and the pauses that
+    /// still count.
     pub(super) fn weight_ms(&self, now: Instant, budget: &Budget) -> f64 {
         let pauses = if self.is_forgiven(now) { 0 } else { self.pauses_in_a_row };
         self.left_ms(now, budget) + f64::from(pauses) * budget.burst_ms()

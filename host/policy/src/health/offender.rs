@@ -79,10 +79,10 @@ impl Subject for View {
 
 impl Subject for LeaseEvent {
     fn culprit(&self) -> Culprit {
-        let information = self.lease.relay_information.as_ref();
+        let information = self.binding.relay_information.as_ref();
         let (circuit_id, remote_id) = information.map(line_of).unwrap_or_default();
         let origin = Origin { circuit_id, remote_id, ..Origin::UNKNOWN };
-        Culprit { origin, client: self.lease.client.clone() }
+        Culprit { origin, client: self.binding.client.clone() }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Consequence, Culprit, Health, Offender};
 use crate::{fault::Fault, limits::FAULT_LINES_PER_SEC_MAX};
 
 impl Health {
-    /// Records a fault of the plugin `name` and its cost in processor time, and returns the
+    /// Notes a fault of the plugin `name` and its cost in processor time, and returns the
     /// consequences.
     pub(crate) fn report(
         &self,
@@ -34,6 +34,6 @@ impl Health {
                 tracing::warn!(plugin = name, fault = %kind, who, message, "plugin faulted");
             }
         }
-        self.record(now, fault, cost, culprit)
+        self.note_fault(now, fault, cost, culprit)
     }
 }

@@ -31,9 +31,9 @@ fn healthy() -> (Health, impl Fn(u64) -> Instant) {
 }
 
 impl Health {
-    /// Records a fault with this cost, in milliseconds.
+    /// Notes a fault with this cost, in milliseconds.
     fn faults_for(&self, now: Instant, who: Who, cost_ms: u64) -> Vec<Consequence> {
-        self.record(now, fault(), Duration::from_millis(cost_ms), Some(who.culprit()))
+        self.note_fault(now, fault(), Duration::from_millis(cost_ms), Some(who.culprit()))
     }
 }
 
@@ -51,7 +51,7 @@ fn no_faults_of_one_line_suspend_a_plugin() {
                 if health.refuses(now, &who).is_none() {
                     asked += 1;
                     let cost = Duration::from_micros(cost_us);
-                    let follows = health.record(now, fault(), cost, Some(who.culprit()));
+                    let follows = health.note_fault(now, fault(), cost, Some(who.culprit()));
                     let suspended =
                         |follows: &Consequence| matches!(follows, Consequence::Suspended { .. });
                     assert!(!follows.iter().any(suspended));

@@ -17,7 +17,7 @@ use crate::{
     belongings::{LineTag, MetricCell, MetricError, Occasion, State, StateError},
     limits::{LOG_LINE_OCTETS_MAX, LOOKUP_KEY_OCTETS_MAX},
 };
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use lessor_settings::Capability;
 
 type Answer<T> = wasmtime::Result<Result<T, CapabilityError>>;
@@ -151,7 +151,7 @@ impl tables::Host for Guest {
 }
 
 impl Guest {
-    fn table_row(&self, table: &str, key: &str) -> Result<Option<Row>, CapabilityError> {
+    fn table_row(&self, table: &str, key: &str) -> Result<Option<SourceRow>, CapabilityError> {
         self.granted(Capability::Tables)?;
         if !(1..=LOOKUP_KEY_OCTETS_MAX).contains(&key.len()) {
             return Err(CapabilityError::UnusableName);

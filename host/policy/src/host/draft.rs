@@ -20,7 +20,7 @@ use crate::{
 
 /// The terms that a call sets for a request.
 #[derive(Default)]
-pub(crate) struct Draft {
+pub(crate) struct DraftTerms {
     /// The terms that earlier plugins of the chain have set.
     earlier: CoreTerms,
     /// The pool or the address; the later setting replaces the earlier one.
@@ -32,7 +32,7 @@ pub(crate) struct Draft {
     budget: OptionBudget,
 }
 
-impl Draft {
+impl DraftTerms {
     /// Creates a draft for a plugin that is called after others have set `earlier`.
     pub(super) fn after(earlier: &CoreTerms) -> Self {
         Self { earlier: earlier.clone(), ..Self::default() }

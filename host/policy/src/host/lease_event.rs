@@ -16,7 +16,7 @@ impl HostLeaseEvent for Guest {
     }
 
     fn address(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Ipv4Address> {
-        Ok(address_octets(self.event()?.lease.address))
+        Ok(address_octets(self.event()?.binding.address))
     }
 
     fn network_name(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<String> {
@@ -24,22 +24,22 @@ impl HostLeaseEvent for Guest {
     }
 
     fn client_key(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<String> {
-        Ok(self.event()?.lease.client.to_string())
+        Ok(self.event()?.binding.client.to_string())
     }
 
     fn client_identifier(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<Octets>> {
-        Ok(match &self.event()?.lease.client {
+        Ok(match &self.event()?.binding.client {
             ClientKey::Identifier(octets) => Some(octets.to_vec()),
             _ => None,
         })
     }
 
     fn hardware_type(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<u8> {
-        Ok(self.event()?.lease.hardware_address.kind())
+        Ok(self.event()?.binding.hardware_address.kind())
     }
 
     fn hardware_address(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Octets> {
-        Ok(self.event()?.lease.hardware_address.octets().to_vec())
+        Ok(self.event()?.binding.hardware_address.octets().to_vec())
     }
 
     fn circuit_id(&mut self, event: Resource<LeaseEvent>) -> wasmtime::Result<Option<Octets>> {
@@ -55,16 +55,16 @@ impl HostLeaseEvent for Guest {
         _: Resource<LeaseEvent>,
         code: u8,
     ) -> wasmtime::Result<Option<Octets>> {
-        let information = self.event()?.lease.relay_information.as_ref();
+        let information = self.event()?.binding.relay_information.as_ref();
         Ok(information.and_then(|found| found.sub_option(code)).map(<[u8]>::to_vec))
     }
 
     fn began_at_ms(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<u64> {
-        Ok(self.event()?.lease.began_at.unix_ms())
+        Ok(self.event()?.binding.began_at.unix_ms())
     }
 
     fn expires_at_ms(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<u64> {
-        Ok(self.event()?.lease.expires_at.unix_ms())
+        Ok(self.event()?.binding.expires_at.unix_ms())
     }
 
     fn server_time_ms(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<u64> {

@@ -1,7 +1,7 @@
 //! Requests as guests see them.
 
 use lessor_core::{
-    LookupAnswer, Row,
+    LookupAnswer, SourceRow,
     option::code::{HOST_NAME, VENDOR_CLASS},
     readable, relay,
 };
@@ -127,16 +127,16 @@ impl HostRequest for Guest {
     }
 
     fn lease_address(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<Ipv4Address>> {
-        Ok(self.view()?.lease.as_ref().map(|lease| address_octets(lease.address)))
+        Ok(self.view()?.binding.as_ref().map(|binding| address_octets(binding.address)))
     }
 
     fn lease_is_active(&mut self, _: Resource<Request>) -> wasmtime::Result<bool> {
         let view = self.view()?;
-        Ok(view.lease.as_ref().is_some_and(|lease| lease.is_active(view.now)))
+        Ok(view.binding.as_ref().is_some_and(|binding| binding.is_active(view.now)))
     }
 
     fn lease_expires_at_ms(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<u64>> {
-        Ok(self.view()?.lease.as_ref().map(|lease| lease.expires_at.unix_ms()))
+        Ok(self.view()?.binding.as_ref().map(|binding| binding.expires_at.unix_ms()))
     }
 
     fn server_time_ms(&mut self, _: Resource<Request>) -> wasmtime::Result<u64> {
@@ -206,7 +206,7 @@ impl Guest {
         Ok(self.view()?.lookup(&self.plugin, name))
     }
 
-    fn found_row(&self, name: &str) -> Result<Option<&Row>, BadAnswer> {
+    fn found_row(&self, name: &str) -> Result<Option<&SourceRow>, BadAnswer> {
         Ok(match self.lookup(name)? {
             Some(LookupAnswer::Found { row, .. }) => Some(row),
             _ => None,
@@ -215,7 +215,7 @@ impl Guest {
 }
 
 /// A row as a JSON object with string values.
-pub(super) fn json_object(row: &Row) -> String {
+pub(super) fn json_object(row: &SourceRow) -> String {
     let fields = row.fields().map(|(name, value)| (name.to_owned(), value.into()));
     serde_json::Value::Object(fields.collect()).to_string()
 }

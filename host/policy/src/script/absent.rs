@@ -3,7 +3,7 @@
 use std::{convert::Infallible, path::Path};
 
 use super::Named;
-use crate::error::Problem;
+use crate::error::PluginProblem;
 
 /// A script, of which there is none.
 #[derive(Clone, Debug)]
@@ -16,8 +16,8 @@ pub(crate) struct Script {
 
 impl Script {
     /// Refuses every script.
-    pub(crate) fn read(_: &Path) -> Result<Self, Problem> {
-        Err(Problem::NoScripts)
+    pub(crate) fn read(_: &Path) -> Result<Self, PluginProblem> {
+        Err(PluginProblem::NoScripts)
     }
 
     pub(crate) fn named(&self) -> Vec<Named> {

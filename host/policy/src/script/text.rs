@@ -5,7 +5,7 @@ use std::{io::Read, path::Path};
 use sha2::{Digest, Sha256};
 
 use super::{Named, depth, loops, named};
-use crate::{error::Problem, limits::SCRIPT_OCTETS_MAX};
+use crate::{error::PluginProblem, limits::SCRIPT_OCTETS_MAX};
 
 /// The byte order marks of UTF-16.
 const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
@@ -21,23 +21,25 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    pub(crate) fn read(path: &Path) -> Result<Self, Problem> {
-        let file = lessor_files::open(path).map_err(Problem::Unreadable)?;
-        let found = file.metadata().map_err(Problem::Unreadable)?.len();
+    pub(crate) fn read(path: &Path) -> Result<Self, PluginProblem> {
+        let file = lessor_files::open(path).map_err(PluginProblem::Unreadable)?;
+        let found = file.metadata().map_err(PluginProblem::Unreadable)?.len();
         let mut octets = Vec::new();
-        file.take(SCRIPT_OCTETS_MAX + 1).read_to_end(&mut octets).map_err(Problem::Unreadable)?;
+        file.take(SCRIPT_OCTETS_MAX + 1)
+            .read_to_end(&mut octets)
+            .map_err(PluginProblem::Unreadable)?;
         if octets.len() as u64 > SCRIPT_OCTETS_MAX {
-            return Err(Problem::ScriptTooLarge { octets: found.max(octets.len() as u64) });
+            return Err(PluginProblem::ScriptTooLarge { octets: found.max(octets.len() as u64) });
         }
         let digest = Sha256::digest(&octets).into();
         if UTF_16_MARKS.iter().any(|mark| octets.starts_with(mark)) {
-            return Err(Problem::Utf16);
+            return Err(PluginProblem::Utf16);
         }
         let text = String::from_utf8(octets).map_err(|error| {
             let valid =
                 error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
             let line = 1 + valid.iter().filter(|octet| **octet == b'\n').count();
-            Problem::NotText { line }
+            PluginProblem::NotText { line }
         })?;
         // Some editors write a byte order mark before UTF-8 too. It is not part of the script.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
@@ -69,7 +71,7 @@ impl Script {
 mod tests {
     use super::*;
 
-    fn read(octets: &[u8]) -> Result<Script, Problem> {
+    fn read(octets: &[u8]) -> Result<Script, PluginProblem> {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("20-garden.rhai");
         std::fs::write(&path, octets).unwrap();
@@ -79,13 +81,13 @@ mod tests {
     #[test]
     fn scripts_are_text_of_a_limited_size() {
         assert_eq!(read("fn ä() {}".as_bytes()).unwrap().file_name, "20-garden.rhai");
-        assert!(matches!(read(b"one\ntwo\n\xff"), Err(Problem::NotText { line: 3 })));
+        assert!(matches!(read(b"one\ntwo\n\xff"), Err(PluginProblem::NotText { line: 3 })));
         assert_eq!(read("\u{feff}fn a() {}".as_bytes()).unwrap().text, "fn a() {}");
-        assert!(matches!(read(b"\xff\xfef\0n\0"), Err(Problem::Utf16)));
+        assert!(matches!(read(b"\xff\xfef\0n\0"), Err(PluginProblem::Utf16)));
         let longest = SCRIPT_OCTETS_MAX as usize;
         assert_eq!(read(&vec![b' '; longest]).unwrap().text.len(), longest);
         let refused = read(&vec![b' '; longest + 1]);
-        let Err(Problem::ScriptTooLarge { octets }) = refused else { panic!("{refused:?}") };
+        let Err(PluginProblem::ScriptTooLarge { octets }) = refused else { panic!("{refused:?}") };
         assert_eq!(octets as usize, longest + 1);
     }
 }

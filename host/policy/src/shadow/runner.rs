@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Sample, ShadowDifference, ShadowSample, Shadows,
-    understudy::{Place, Understudy},
+    understudy::{PlacedShadow, Understudy},
 };
 use crate::{
     Chain, FaultKind, PluginError, background,
@@ -26,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 pub struct ShadowRunner {
     chain: Arc<Chain>,
     shadows: Arc<Shadows>,
-    seats: Vec<Place>,
+    seats: Vec<PlacedShadow>,
 }
 
 /// Takes a sampled exchange through its stages, with an understudy as its policies.
@@ -58,7 +58,7 @@ impl ShadowRunner {
         for shadow in &shadows.shadows {
             let position = chain.position_of(&shadow.plugin.name).unwrap_or(usize::MAX);
             match Seat::new(&shadow.plugin, Duty::Packets) {
-                Ok(seat) => seats.push(Place { shadow: Arc::clone(shadow), position, seat }),
+                Ok(seat) => seats.push(PlacedShadow { shadow: Arc::clone(shadow), position, seat }),
                 Err(error) => errors.push(error),
             }
         }
@@ -94,7 +94,7 @@ impl ShadowRunner {
             Ok(Sample::Exchange(sample)) => self.exchange(&sample, rehearse),
             Ok(Sample::Lease(event)) => {
                 let mut clock = Instant::now();
-                for Place { seat, .. } in &mut self.seats {
+                for PlacedShadow { seat, .. } in &mut self.seats {
                     if seat.plugin.hooks.contains(Hook::OnLease) {
                         // The plugin's status records the fault.
                         let _: Result<(), FaultKind> =

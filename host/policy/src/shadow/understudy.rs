@@ -10,15 +10,15 @@ use lessor_core::{LookupAnswer, Reply, RequestKind, Terms, Verdict};
 
 use super::{
     Difference, DifferenceKind, ShadowSample, compare,
-    record::{Finding, Shadow},
+    results::{Finding, Shadow},
 };
 use crate::{
-    Chain, EditOutcome, Encode, FaultKind, Lookup, Plan, PlannedLookup, PolicyOutcome, TraceEntry,
-    View, hook::Hook, limits::DIFFERENCE_CHARS_MAX, plugin::Plugin, seat::Seat,
+    AnsweredLookup, Chain, EditOutcome, Encode, FaultKind, Plan, PlannedLookup, PolicyOutcome,
+    TraceEntry, View, hook::Hook, limits::DIFFERENCE_CHARS_MAX, plugin::Plugin, seat::Seat,
 };
 
 /// A shadow and its position in the chain.
-pub(super) struct Place {
+pub(super) struct PlacedShadow {
     pub(super) shadow: Arc<Shadow>,
     pub(super) position: usize,
     pub(super) seat: Seat,
@@ -26,7 +26,7 @@ pub(super) struct Place {
 
 /// A shadow in its place of the chain, for one sampled exchange.
 pub struct Understudy<'u> {
-    place: &'u mut Place,
+    place: &'u mut PlacedShadow,
     chain: &'u Chain,
     sample: &'u ShadowSample,
     finding: Finding,
@@ -37,7 +37,11 @@ pub struct Understudy<'u> {
 }
 
 impl<'u> Understudy<'u> {
-    pub(super) fn new(place: &'u mut Place, chain: &'u Chain, sample: &'u ShadowSample) -> Self {
+    pub(super) fn new(
+        place: &'u mut PlacedShadow,
+        chain: &'u Chain,
+        sample: &'u ShadowSample,
+    ) -> Self {
         let finding = Finding::NotAsked;
         Self { place, chain, sample, finding, is_over: false, is_final: false }
     }
@@ -76,12 +80,15 @@ impl<'u> Understudy<'u> {
 
     /// Returns the answers that were found for the live plugins and those that are in memory, and
     /// the lookups that have none. If there are such, the exchange cannot be compared.
-    pub fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
+    pub fn known(
+        &mut self,
+        planned: Vec<PlannedLookup>,
+    ) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
         let answered = &self.sample.view.lookups;
         let (mut known, mut unknown) = (answered.to_vec(), Vec::new());
         for lookup in planned {
             let is_same =
-                |other: &&Lookup| other.source == lookup.source && other.key == lookup.key;
+                |other: &&AnsweredLookup| other.source == lookup.source && other.key == lookup.key;
             let answer = answered.iter().find(is_same).map(|known| known.answer.clone());
             let in_memory = || {
                 let row = self.chain.lookup_sources().row(&lookup.source, &lookup.key)?;

@@ -84,7 +84,7 @@ fn a_component_by_hand_is_a_plugin_like_any_other() {
     let chain = runtime().chain(vec![plugin("10-by-hand", &path, &json!({}))]).unwrap();
     chain.observer().unwrap().on_lease(&LeaseEvent {
         kind: LeaseEventKind::Granted,
-        lease: std::sync::Arc::new(lease()),
+        binding: std::sync::Arc::new(lease()),
         network_name: "access".into(),
         now: Timestamp::from_unix_ms(1),
     });

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::common::{NOW, ask, discover, guest, inspect, plugin, runtime, settings, wait_for};
-use lessor_core::{OptionValue, Row};
+use lessor_core::{OptionValue, SourceRow};
 use lessor_policy_host::{
-    FaultKind, LookupSources, Metric, PluginSource, Problem, Remembered, Runner, Runtime,
+    FaultKind, LookupSources, Metric, PluginProblem, PluginSource, Remembered, Runner, Runtime,
     RuntimeSettings, StateChange, StateStore, StateStoreError, limits::METRICS_MAX,
 };
 use lessor_settings::{Capability, Grants, STATE_KEYS_MAX};
@@ -29,7 +29,7 @@ impl LookupSources for Subscribers {
         name == "subscribers"
     }
 
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>> {
         let row = [("plan", "fast")].map(|(name, value)| (Arc::from(name), Box::from(value)));
         (source == "subscribers").then(|| (key == "olt1/3").then(|| row.into_iter().collect()))
     }
@@ -69,7 +69,7 @@ fn a_component_that_imports_what_it_is_not_granted_is_refused_with_the_line_to_w
     source.grants = Grants::default().with(Capability::Metrics).with(Capability::Log);
     let errors = runtime().chain(vec![source]).err().unwrap();
     assert_eq!(errors.len(), 1);
-    assert!(matches!(&*errors[0].problem, Problem::NotGranted { .. }));
+    assert!(matches!(&*errors[0].problem, PluginProblem::NotGranted { .. }));
     let said = errors[0].to_string();
     for wanted in [
         "plugin 10-a",

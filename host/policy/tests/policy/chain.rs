@@ -218,7 +218,7 @@ fn plugins_see_a_message_that_has_little_in_it() {
 #[test]
 fn plugins_see_the_lease_and_the_line() {
     let mut view = discover();
-    view.lease = Some(Arc::new(lease()));
+    view.binding = Some(Arc::new(lease()));
     let line = "circuit=Some([111, 108, 116, 49, 47, 51]) remote=Some([0, 255]) sub-option-9=None";
     let active = "address=Some(100.64.1.7) active=true expires=Some(1700000060000)";
     assert_eq!(seen(&view).1.replace('\n', " "), format!("{line} remembered=false {active}"));
@@ -236,7 +236,7 @@ fn the_line_is_remembered_only_when_a_client_sends_directly() {
         message.relay_information = None;
         message.client_address = CLIENT;
         let mut view = view_of(message.clone());
-        view.lease = Some(Arc::new(lease()));
+        view.binding = Some(Arc::new(lease()));
         edit(&mut view, &mut message);
         view.request = Arc::new(message);
         let seen = seen(&view).1;
@@ -252,7 +252,7 @@ fn the_line_is_remembered_only_when_a_client_sends_directly() {
     assert_eq!(told, (true, false), "a message that carries option 82");
     let elsewhere = line(|_, message| message.client_address = Ipv4Addr::new(100, 64, 1, 8));
     assert_eq!(elsewhere, (false, false), "from an address that it does not lease");
-    let unknown = line(|view, _| view.lease = None);
+    let unknown = line(|view, _| view.binding = None);
     assert_eq!(unknown, (false, false), "a client that is not remembered");
 }
 
@@ -331,7 +331,7 @@ fn lease_events_reach_the_plugins_that_want_them() {
     leased.expires_at = Timestamp::NEVER;
     let mut event = LeaseEvent {
         kind: LeaseEventKind::Renewed,
-        lease: Arc::new(leased),
+        binding: Arc::new(leased),
         network_name: "access".into(),
         now: NOW,
     };
@@ -384,7 +384,7 @@ fn hardware_clients_are_told_as_such() {
                 1/[2, 0, 94, 0, 83, 1] None None None 1699999995000 1700000060000 1700000000000";
     let event = LeaseEvent {
         kind: LeaseEventKind::Granted,
-        lease: Arc::new(lessor_core::Lease { relay_information: None, ..leased }),
+        binding: Arc::new(lessor_core::Binding { relay_information: None, ..leased }),
         network_name: "access".into(),
         now: NOW,
     };

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lessor_core::{
-    AfterDataLoss, Arrival, ClientKey, ClientKeyKind, HardwareAddress, Lease, LeaseState,
+    AfterDataLoss, Arrival, Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress,
     LeaseTime, Network, OptionSet, ReceivedOptions, RelayInformation, Request, RequestKind, Subnet,
     Timestamp, UnknownClients,
 };
@@ -158,7 +158,7 @@ pub(crate) fn view_of(request: Request) -> View {
         now: NOW,
         network: network(),
         subnet: 0,
-        lease: None,
+        binding: None,
         lookups: Lookups::default(),
         absent: Absent::default(),
         final_by: None,
@@ -170,12 +170,12 @@ pub(crate) fn discover() -> View {
 }
 
 /// The record of a lease that the client of [`request`] holds.
-pub(crate) fn lease() -> Lease {
-    Lease {
+pub(crate) fn lease() -> Binding {
+    Binding {
         address: CLIENT,
         client: ClientKey::Hardware(HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1])),
         hardware_address: HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]),
-        state: LeaseState::Leased,
+        state: BindingState::Leased,
         began_at: Timestamp::from_unix_ms(NOW.unix_ms() - 5_000),
         changed_at: Timestamp::from_unix_ms(NOW.unix_ms() - 1_000),
         expires_at: NOW.after_secs(60),

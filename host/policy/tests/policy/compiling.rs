@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, thread, time::Duration};
 
 use lessor_guests::hostile::{hungry_to_compile, slow_to_compile};
 use lessor_policy_host::{
-    CompileLimit, CompileLimits, CompilerSettings, Problem, Runtime, RuntimeSettings,
+    CompileLimit, CompileLimits, CompilerSettings, PluginProblem, Runtime, RuntimeSettings,
 };
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ fn limited(limits: CompileLimits) -> RuntimeSettings {
 
 /// The problem of the file under these limits.
 #[track_caller]
-fn refused(octets: &[u8], limits: CompileLimits) -> (Problem, String) {
+fn refused(octets: &[u8], limits: CompileLimits) -> (PluginProblem, String) {
     let file = file(octets);
     let runtime = Runtime::with_instances_max(limited(limits), 4).unwrap();
     let mut errors = runtime.inspect(&file.path).expect_err("this is not to be accepted");
@@ -51,7 +51,7 @@ fn refused(octets: &[u8], limits: CompileLimits) -> (Problem, String) {
 fn a_function_that_takes_gigabytes_meets_the_limit_of_memory() {
     let (problem, text) = refused(&hungry_to_compile(&minimal()), LIMITS);
     let limit = CompileLimit::MemoryMib(512);
-    assert!(matches!(problem, Problem::CompileLimit(found) if found == limit), "{text}");
+    assert!(matches!(problem, PluginProblem::CompileLimit(found) if found == limit), "{text}");
     assert!(text.contains("more memory than the limit, 512 MiB"), "{text}");
 }
 
@@ -60,7 +60,7 @@ fn a_file_that_takes_minutes_meets_the_limit_of_processor_time() {
     let octets = slow_to_compile(&minimal());
     let (problem, text) = refused(&octets, CompileLimits { processor_secs: 1, ..LIMITS });
     let limit = CompileLimit::ProcessorSecs(1);
-    assert!(matches!(problem, Problem::CompileLimit(found) if found == limit), "{text}");
+    assert!(matches!(problem, PluginProblem::CompileLimit(found) if found == limit), "{text}");
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_file_that_takes_minutes_meets_the_limit_of_the_clock() {
     let octets = slow_to_compile(&minimal());
     let (problem, text) = refused(&octets, CompileLimits { wall_secs: 1, ..LIMITS });
     let limit = CompileLimit::WallSecs(1);
-    assert!(matches!(problem, Problem::CompileLimit(found) if found == limit), "{text}");
+    assert!(matches!(problem, PluginProblem::CompileLimit(found) if found == limit), "{text}");
 }
 
 #[test]
@@ -81,9 +81,9 @@ fn what_is_compiled_ends_when_it_is_told_to() {
         runtime.stop_compiling();
         compiling.join().unwrap()
     });
-    assert!(matches!(*errors[0].problem, Problem::ServerStops), "{}", errors[0]);
+    assert!(matches!(*errors[0].problem, PluginProblem::ServerStops), "{}", errors[0]);
     let errors = runtime.inspect(&file.path).unwrap_err();
-    assert!(matches!(*errors[0].problem, Problem::ServerStops), "{}", errors[0]);
+    assert!(matches!(*errors[0].problem, PluginProblem::ServerStops), "{}", errors[0]);
 }
 
 #[test]

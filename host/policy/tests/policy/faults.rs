@@ -15,7 +15,7 @@ use lessor_core::{
     LeaseEventKind, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind, Verdict,
 };
 use lessor_policy_host::{
-    Allocation, Chain, FaultKind, LeaseEvent, PluginSource, Problem, Runner, Runtime, View,
+    Allocation, Chain, FaultKind, LeaseEvent, PluginProblem, PluginSource, Runner, Runtime, View,
     limits::SUSPENSION_MS_MIN,
 };
 use lessor_settings::{FailurePolicy, PluginLimits};
@@ -347,7 +347,7 @@ fn faults_in_the_lease_hook_do_not_concern_packets() {
 fn expired() -> LeaseEvent {
     LeaseEvent {
         kind: LeaseEventKind::Expired,
-        lease: Arc::new(crate::common::lease()),
+        binding: Arc::new(crate::common::lease()),
         network_name: "access".into(),
         now: crate::common::NOW,
     }
@@ -406,7 +406,11 @@ fn instances_have_a_limit() {
     wait_for("the spare instance", || runner.is_prepared());
     let third = chain.runner().unwrap();
     let errors = chain.runner().err().unwrap();
-    assert!(matches!(&*errors[0].problem, Problem::NoRoom { instances_max: 3 }), "{}", errors[0]);
+    assert!(
+        matches!(&*errors[0].problem, PluginProblem::NoRoom { instances_max: 3 }),
+        "{}",
+        errors[0]
+    );
     // A runner without a spare instance has not faulted, and gets one as soon as there is room.
     assert!(!third.is_prepared());
     drop(runner);

@@ -62,7 +62,7 @@ fn sees_what_it_saw_and_sets_what_it_set(version: &str) {
     let (_chain, mut runner) = start(&runtime(), vec![mirror, minimal]);
     let mut asked = request(RequestKind::Request);
     asked.requested_address = Some(CLIENT);
-    let view = View { lease: Some(Arc::new(lease())), ..view_of(asked) };
+    let view = View { binding: Some(Arc::new(lease())), ..view_of(asked) };
     let outcome = runner.terms(&view);
     assert!(outcome.trace.iter().all(|entry| entry.fault.is_none()), "{:?}", outcome.trace);
     let terms = outcome.terms;

@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc};
 
-use lessor_core::{Row, Verdict};
+use lessor_core::{SourceRow, Verdict};
 use lessor_policy_host::{
     Chain, FaultKind, LookupSources, NoLookupSources, PluginSource, Runner, Runtime,
 };
@@ -115,7 +115,7 @@ impl LookupSources for Table {
         name == "subscribers"
     }
 
-    fn row(&self, source: &str, _key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, _key: &str) -> Option<Option<SourceRow>> {
         let row = [("version", self.0.to_string())];
         let row = row.map(|(name, value)| (Arc::from(name), Box::from(value)));
         (source == "subscribers").then(|| Some(row.into_iter().collect()))

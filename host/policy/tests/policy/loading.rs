@@ -6,7 +6,7 @@ use crate::common::{discover, guest, inspect, misbehaving, plugin, runtime, sett
 use crate::contract;
 use lessor_guests::Target;
 use lessor_policy_host::{
-    Hook, Problem, Runtime, RuntimeSettings,
+    Hook, PluginProblem, Runtime, RuntimeSettings,
     limits::{CHAIN_PLUGINS_MAX, CONFIGURE_DEADLINE_MS, PLUGIN_OCTETS_MAX},
 };
 use lessor_settings::PluginLimits;
@@ -71,7 +71,7 @@ fn files_that_are_no_plugins_are_told_apart() {
     assert_refused(&wat::parse_str("(component)").unwrap(), &["found nothing", "on-discover"]);
     let folder = TempDir::new().unwrap();
     let missing = inspect(&folder.path().join("missing.wasm")).unwrap_err();
-    assert!(matches!(&*missing[0].problem, Problem::Unreadable(_)), "{}", missing[0]);
+    assert!(matches!(&*missing[0].problem, PluginProblem::Unreadable(_)), "{}", missing[0]);
 }
 
 #[test]
@@ -80,9 +80,8 @@ fn files_over_the_limit_are_not_read() {
     let path = folder.path().join("large.wasm");
     fs::File::create(&path).unwrap().set_len(PLUGIN_OCTETS_MAX + 1).unwrap();
     let errors = inspect(&path).unwrap_err();
-    assert!(
-        matches!(&*errors[0].problem, Problem::TooLarge { octets } if *octets > PLUGIN_OCTETS_MAX)
-    );
+    let PluginProblem::TooLarge { octets } = *errors[0].problem else { panic!("{errors:?}") };
+    assert!(octets > PLUGIN_OCTETS_MAX);
 }
 
 #[test]
@@ -246,7 +245,7 @@ fn a_chain_has_a_longest_length() {
     let chain = runtime.chain((1..=CHAIN_PLUGINS_MAX).map(source).collect()).unwrap();
     assert_eq!(chain.plugins().count(), CHAIN_PLUGINS_MAX);
     let errors = runtime.chain((1..=CHAIN_PLUGINS_MAX + 1).map(source).collect()).err().unwrap();
-    let Problem::TooMany { position } = &*errors[0].problem else { panic!("{errors:?}") };
+    let PluginProblem::TooMany { position } = &*errors[0].problem else { panic!("{errors:?}") };
     assert_eq!(*position, CHAIN_PLUGINS_MAX + 1);
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::common::{ask, discover, guest, inspect, plugin, request, runtime, view_of, wait_for};
 use crate::contract;
-use lessor_core::{LookupAnswer, OptionValue, RequestKind, Row};
+use lessor_core::{LookupAnswer, OptionValue, RequestKind, SourceRow};
 use lessor_policy_host::{
     Chain, FaultKind, LookupSources, Plan, PlannedLookup, PluginSource, Runner, View,
     limits::{LOOKUP_KEY_OCTETS_MAX, LOOKUP_NAME_OCTETS_MAX, LOOKUPS_MAX},
@@ -20,7 +20,7 @@ impl LookupSources for Subscribers {
         name == "subscribers"
     }
 
-    fn row(&self, _source: &str, _key: &str) -> Option<Option<Row>> {
+    fn row(&self, _source: &str, _key: &str) -> Option<Option<SourceRow>> {
         panic!("a plan asks nobody")
     }
 }
@@ -46,7 +46,7 @@ fn planned(plugin: &str, name: &str, key: &str) -> PlannedLookup {
     PlannedLookup { plugin: plugin.into(), name: name.into(), source, key: key.into() }
 }
 
-fn row() -> Row {
+fn row() -> SourceRow {
     let fields = [("plan", "fast"), ("note", "")];
     fields.map(|(name, value)| (Arc::from(name), Box::from(value))).into_iter().collect()
 }

@@ -4,9 +4,12 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use lessor_core::{
-    LeaseEventKind, LookupAnswer, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind, Row,
+    LeaseEventKind, LookupAnswer, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind,
+    SourceRow,
 };
-use lessor_policy_host::{Chain, LeaseEvent, LookupSources, Observer, PlannedLookup, Runner, View};
+use lessor_policy_host::{
+    Chain, LeaseEvent, LeaseEventRunner, LookupSources, PlannedLookup, Runner, View,
+};
 use lessor_settings::Grants;
 use serde_json::json;
 use tempfile::TempDir;
@@ -80,16 +83,16 @@ impl LookupSources for Sources {
         true
     }
 
-    fn row(&self, _source: &str, _key: &str) -> Option<Option<Row>> {
+    fn row(&self, _source: &str, _key: &str) -> Option<Option<SourceRow>> {
         None
     }
 }
 
 fn answers() -> Vec<LookupAnswer> {
     let fields = [("address", "100.64.201.17"), ("plan", "unheard-of"), ("paid", "no")];
-    let row: Row =
+    let row: SourceRow =
         fields.map(|(name, value)| (Arc::from(name), Box::from(value))).into_iter().collect();
-    let empty: Row = [(Arc::from("plan"), Box::from(""))].into_iter().collect();
+    let empty: SourceRow = [(Arc::from("plan"), Box::from(""))].into_iter().collect();
     vec![
         LookupAnswer::NotFound,
         LookupAnswer::Unavailable("it is down".to_owned()),
@@ -194,7 +197,7 @@ fn scripts_of_the_guide_survive_what_clients_and_relays_may_send() {
 #[track_caller]
 fn survives(
     chain: &Arc<Chain>,
-    (runner, observer): (&mut Runner, &mut Observer),
+    (runner, observer): (&mut Runner, &mut LeaseEventRunner),
     name: &str,
     value: Option<&[u8]>,
     other: Option<&[u8]>,
@@ -231,7 +234,7 @@ fn survives(
         message(RequestKind::Request, value, other).request.relay_information.clone();
     observer.on_lease(&LeaseEvent {
         kind: LeaseEventKind::Granted,
-        lease: Arc::new(of),
+        binding: Arc::new(of),
         network_name: "access".into(),
         now: NOW,
     });

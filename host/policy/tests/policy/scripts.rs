@@ -9,11 +9,11 @@ use std::{
 };
 
 use lessor_core::{
-    LeaseEventKind, LookupAnswer, OptionValue, RequestKind, Row, SubscriberLimit, Verdict,
+    LeaseEventKind, LookupAnswer, OptionValue, RequestKind, SourceRow, SubscriberLimit, Verdict,
 };
 use lessor_policy_host::{
-    Chain, FaultKind, Hook, LeaseEvent, LookupSources, Metric, PlannedLookup, PluginSource,
-    Problem, Runner, Runtime, RuntimeSettings, View, limits::SCRIPT_OCTETS_MAX,
+    Chain, FaultKind, Hook, LeaseEvent, LookupSources, Metric, PlannedLookup, PluginProblem,
+    PluginSource, Runner, Runtime, RuntimeSettings, View, limits::SCRIPT_OCTETS_MAX,
 };
 use lessor_settings::{Grants, PluginLimits};
 use serde_json::{Value, json};
@@ -175,7 +175,7 @@ const SEEN: &str = "request init-reboot 7 3 1 02:00:5e:00:53:01 - hw:02:00:5e:00
 fn seen(runner: &mut Runner) -> String {
     let mut request = request(RequestKind::Request);
     request.requested_address = Some(CLIENT);
-    let view = View { lease: Some(Arc::new(lease())), ..view_of(request) };
+    let view = View { binding: Some(Arc::new(lease())), ..view_of(request) };
     let Verdict::Ignore(reason) = runner.terms(&view).terms.verdict else { panic!("no reason") };
     reason.chars().take(SEEN.chars().count()).collect()
 }
@@ -314,7 +314,7 @@ fn a_rhai_script_hears_of_leases() {
     let mut observer = chain.observer().unwrap();
     observer.on_lease(&LeaseEvent {
         kind: LeaseEventKind::Granted,
-        lease: Arc::new(lease()),
+        binding: Arc::new(lease()),
         network_name: "access".into(),
         now: NOW,
     });
@@ -345,7 +345,7 @@ fn files_that_are_no_scripts_or_no_interpreters_are_told_apart() {
     let direct = plugin("10-rhai", &RHAI.interpreter, &json!({}));
     assert!(problem(direct).contains("is an interpreter, not a policy"));
     let errors = inspect(&RHAI.interpreter).unwrap_err();
-    assert!(matches!(*errors[0].problem, Problem::IsInterpreter), "{}", errors[0]);
+    assert!(matches!(*errors[0].problem, PluginProblem::IsInterpreter), "{}", errors[0]);
     let source = script();
     fs::write(&source.path, b"fn decide(request, terms) {}\n// \xff").unwrap();
     assert!(problem(source).contains("line 2 has an octet that is not UTF-8"));
@@ -550,7 +550,7 @@ impl LookupSources for Subscribers {
         name == "subscribers"
     }
 
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>> {
         let row = [("plan", "fast")].map(|(name, value)| (Arc::from(name), Box::from(value)));
         (source == "subscribers").then(|| (key == "olt1/3").then(|| row.into_iter().collect()))
     }

@@ -89,7 +89,7 @@ fn replies_and_events_fail_closed_as_well() {
         let mut observer = chain.observer().unwrap();
         observer.on_lease(&LeaseEvent {
             kind: LeaseEventKind::Granted,
-            lease: Arc::new(lease()),
+            binding: Arc::new(lease()),
             network_name: "access".into(),
             now: NOW,
         });

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lessor_core::{LeaseEventKind, LookupAnswer, Reply, ReplyKind, RequestKind, Row};
+use lessor_core::{LeaseEventKind, LookupAnswer, Reply, ReplyKind, RequestKind, SourceRow};
 use lessor_policy_host::{
-    Chain, DifferenceKind, LeaseEvent, Lookup, LookupSources, PluginSource, PolicyOutcome, Runner,
-    SampledReply, ShadowDifference, ShadowRunner, ShadowSample, ShadowStatus, View,
+    AnsweredLookup, Chain, DifferenceKind, LeaseEvent, LookupSources, PluginSource, PolicyOutcome,
+    Runner, SampledReply, ShadowDifference, ShadowRunner, ShadowSample, ShadowStatus, View,
     limits::{DIFFERENCE_EXAMPLES_MAX, WAITING_SAMPLES_MAX},
 };
 use lessor_settings::{FailurePolicy, PluginMode};
@@ -191,7 +191,7 @@ fn replies_are_compared_as_they_would_have_left() {
 fn a_chain_of_shadows_asks_nobody_on_the_packet_path() {
     let (chain, mut runner, mut shadows) = ready(vec![shadow("10-new", json!({}))]);
     for kind in [RequestKind::Discover, RequestKind::Inform] {
-        assert!(!chain.has_hook_for(kind) && chain.wants_lease_of(kind));
+        assert!(!chain.has_hook_for(kind) && chain.wants_binding_of(kind));
         assert!(chain.shadows_of(kind).is_some_and(|shadows| shadows.want_replies()));
     }
     assert!(!chain.wants_options() && chain.wants_lease_events() && !chain.is_empty());
@@ -209,7 +209,7 @@ fn lease_events_reach_shadows_behind_the_queue() {
     let mut observer = chain.observer().unwrap();
     observer.on_lease(&LeaseEvent {
         kind: LeaseEventKind::Granted,
-        lease: Arc::new(lease()),
+        binding: Arc::new(lease()),
         network_name: "access".into(),
         now: crate::common::NOW,
     });
@@ -254,7 +254,7 @@ impl LookupSources for Sources {
         ["memory", "remote"].contains(&name)
     }
 
-    fn row(&self, source: &str, key: &str) -> Option<Option<Row>> {
+    fn row(&self, source: &str, key: &str) -> Option<Option<SourceRow>> {
         let row = || [(Arc::from("plan"), Box::from("fast"))].into_iter().collect();
         (source == "memory").then(|| (key == "olt1/3").then(row))
     }
@@ -286,7 +286,7 @@ fn compared_planner(plan: [&str; 3]) -> (String, ShadowStatus) {
     let chain = runtime().chain_with_sources(sources, Arc::new(Sources)).unwrap();
     let mut shadows = chain.shadow_runner().unwrap().unwrap();
     assert!(!chain.has_lookups_for(RequestKind::Discover), "nobody waits for a shadow's lookups");
-    let answered = Lookup {
+    let answered = AnsweredLookup {
         plugin: "10-live".into(),
         name: "whatever".into(),
         source: "remote".into(),

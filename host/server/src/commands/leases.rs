@@ -10,9 +10,9 @@ use std::{
 
 use anyhow::Context;
 use clap::ValueEnum;
-use lessor_core::Lease;
+use lessor_core::Binding;
 use lessor_serving::{
-    leases::{Row, RowState},
+    leases::{LeaseRow, LeaseRowState},
     stored,
 };
 use lessor_terminal::table;
@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads the leases from the running server, or from the store if none runs.
-fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
+fn read_rows(config: &Path) -> anyhow::Result<Vec<LeaseRow>> {
     let mut rows = Vec::new();
     let Err(no_answer) = asking::ask(config, &Question::Leases, |row| rows.push(row)) else {
         return Ok(rows);
@@ -102,16 +102,20 @@ fn read_rows(config: &Path) -> anyhow::Result<Vec<Row>> {
     }
     rows.clear();
     let unreadable = || format!("{no_answer:#}; and its store cannot be read");
-    let row = |lease: Arc<Lease>, now| rows.push(Row::of(&lease, now, &configuration.topology));
+    let row = |binding: Arc<Binding>, now| {
+        rows.push(LeaseRow::of(&binding, now, &configuration.topology))
+    };
     stored::at_rest(backend, row).with_context(unreadable)?;
     Ok(rows)
 }
 
 impl LeasesArguments {
-    fn wants(&self, row: &Row) -> bool {
+    fn wants(&self, row: &LeaseRow) -> bool {
         let state = match self.state {
             Which::All => true,
-            Which::Active => matches!(row.state, RowState::Leased | RowState::Quarantined),
+            Which::Active => {
+                matches!(row.state, LeaseRowState::Leased | LeaseRowState::Quarantined)
+            }
         };
         let found = self.find.as_deref().is_none_or(|text| {
             [

@@ -70,11 +70,11 @@ fn verify(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
 
 fn salvage(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
     let path = path_of_store(&arguments.file.config)?;
-    let Salvage { survey, leases, unreadable, put_aside, .. } = DiskStore::salvage(&path)?;
+    let Salvage { survey, bindings, unreadable, put_aside, .. } = DiskStore::salvage(&path)?;
     if arguments.json {
         let report = serde_json::json!({
-            "store": path, "leases": leases, "unreadable": unreadable,
-            "damage": survey.damage.iter().map(Place::of).collect::<Vec<_>>(),
+            "store": path, "leases": bindings, "unreadable": unreadable,
+            "damage": survey.damage.iter().map(DamagedPlace::of).collect::<Vec<_>>(),
             "put-aside": put_aside,
         });
         writeln!(io::stdout(), "{report}")?;
@@ -86,7 +86,7 @@ fn salvage(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
     }
     writeln!(
         out,
-        "The store at {} now has the {leases} leases that could be read{}.\n\
+        "The store at {} now has the {bindings} leases that could be read{}.\n\
          The damaged one is in {}.\n\
          Leases may be missing, and others may be older than they were: before the next start, see \
          \"When the store is damaged\" in the guide for operators.",
@@ -150,7 +150,7 @@ fn print(out: &mut impl Write, path: &Path, survey: &StoreSurvey) -> io::Result<
         return writeln!(
             out,
             "The store at {path} is intact: {} leases, {} batches{state}.",
-            survey.leases, log.last_sequence
+            survey.bindings, log.last_sequence
         );
     }
     writeln!(
@@ -158,7 +158,7 @@ fn print(out: &mut impl Write, path: &Path, survey: &StoreSurvey) -> io::Result<
         "The store at {path} is damaged. {} leases can be read before the first place and {} after \
          it.\nRestore the store from a backup, or keep what can be read with `lessor store \
          salvage`.",
-        survey.leases_before, survey.leases_behind
+        survey.bindings_before, survey.bindings_behind
     )
 }
 
@@ -178,7 +178,7 @@ struct Report<'a> {
     marked_batch: Option<u64>,
     torn_octets: u64,
     segments: Vec<Segment<'a>>,
-    damage: Vec<Place<'a>>,
+    damage: Vec<DamagedPlace<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -190,7 +190,7 @@ struct Segment<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Place<'a> {
+struct DamagedPlace<'a> {
     file: &'a Path,
     offset: u64,
     found: &'a str,
@@ -210,19 +210,19 @@ impl<'a> Report<'a> {
             whole: log.damage.is_empty(),
             in_use: log.in_use,
             closed: log.closed,
-            leases: survey.leases,
-            leases_before_damage: survey.leases_before,
-            leases_behind_damage: survey.leases_behind,
+            leases: survey.bindings,
+            leases_before_damage: survey.bindings_before,
+            leases_behind_damage: survey.bindings_behind,
             last_batch: log.last_sequence,
             marked_batch: log.marked_sequence,
             torn_octets: log.torn.as_ref().map_or(0, |torn| torn.octets),
             segments: segments.collect(),
-            damage: log.damage.iter().map(Place::of).collect(),
+            damage: log.damage.iter().map(DamagedPlace::of).collect(),
         }
     }
 }
 
-impl<'a> Place<'a> {
+impl<'a> DamagedPlace<'a> {
     fn of(damage: &'a lessor_store::Damage) -> Self {
         Self { file: &damage.file, offset: damage.offset, found: &damage.found }
     }

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Change, Lease, Timestamp};
+use lessor_core::{Binding, Change, Timestamp};
 
 use super::Note;
 
@@ -86,19 +86,19 @@ pub(crate) fn resume(clock: Timestamp, is_synchronised: bool, past: Option<Past>
 /// wrote some of its records, while others are active by the current clock, time cannot continue
 /// from the newest record, because that would end the others. The records from the future are moved
 /// back instead, and keep the time that remained when the newest was written. Returns the changes
-/// that this takes; `leases` already contains them.
-pub(crate) fn move_from_the_future(clock: Timestamp, leases: &mut [Arc<Lease>]) -> Vec<Change> {
+/// that this takes; `bindings` already contains them.
+pub(crate) fn move_from_the_future(clock: Timestamp, bindings: &mut [Arc<Binding>]) -> Vec<Change> {
     let soon = clock.moved_by_ms(BEHIND_MIN_MS.cast_signed());
-    let is_future = |lease: &Lease| lease.changed_at > soon;
-    let others_run = leases.iter().any(|lease| !is_future(lease) && lease.is_active(clock));
-    let newest = leases.iter().map(|lease| lease.changed_at).max();
+    let is_future = |binding: &Binding| binding.changed_at > soon;
+    let others_run = bindings.iter().any(|binding| !is_future(binding) && binding.is_active(clock));
+    let newest = bindings.iter().map(|binding| binding.changed_at).max();
     let Some(newest) = newest.filter(|_| others_run) else { return Vec::new() };
     let ms = newest.ms_until(clock);
-    let moved = leases.iter_mut().filter(|lease| is_future(lease)).map(|lease| {
-        let revision = lease.revision.saturating_add(1);
-        let moved = Arc::new(Lease { revision, ..lease.moved_by_ms(ms) });
-        let previous = Some(std::mem::replace(lease, Arc::clone(&moved)));
-        Change { lease: moved, previous }
+    let moved = bindings.iter_mut().filter(|binding| is_future(binding)).map(|binding| {
+        let revision = binding.revision.saturating_add(1);
+        let moved = Arc::new(Binding { revision, ..binding.moved_by_ms(ms) });
+        let previous = Some(std::mem::replace(binding, Arc::clone(&moved)));
+        Change { binding: moved, previous }
     });
     moved.collect()
 }

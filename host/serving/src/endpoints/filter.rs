@@ -8,7 +8,7 @@ use std::{fs, net::Ipv4Addr};
 
 use lessor_core::{Location, Network, NetworkId, Subnet, Topology};
 
-use super::state::Place;
+use super::state::ListenOn;
 use lessor_net::{Host, Link, Links};
 
 /// The number of subnets and relays that are checked; on hosts with more, the first ones show what
@@ -43,7 +43,7 @@ pub(super) fn warnings(
     host: &Host,
     links: &Links,
     topology: &Topology,
-    places: &[&Place],
+    places: &[&ListenOn],
 ) -> Vec<String> {
     let mut expected = expected(links, topology, places);
     expected.truncate(PLACES_MAX);
@@ -97,11 +97,11 @@ fn judge(
 }
 
 /// Lists the sources whose datagrams the configuration wants served, and where they arrive.
-fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&Place]) -> Vec<Expected<'l>> {
+fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&ListenOn]) -> Vec<Expected<'l>> {
     let mut expected = Vec::new();
     let mut on_links: Vec<NetworkId> = Vec::new();
     for place in places {
-        let Place::Link(name) = place else { continue };
+        let ListenOn::Link(name) = place else { continue };
         let Some(link) = links.named(name).map(|link| &**link) else { continue };
         let located = link.addresses.iter().filter_map(|own| topology.locate_address(*own));
         for Location { network, .. } in located {
@@ -120,7 +120,7 @@ fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&Place]) -> Vec
         }
     }
     for place in places {
-        let Place::Relays(listen) = place else { continue };
+        let ListenOn::Relays(listen) = place else { continue };
         let link = links.with_address(*listen.ip()).map(|link| &**link);
         // Datagrams for a loopback address arrive wherever the routers send them.
         let Some(link) = link.filter(|link| !link.needs_no_arp) else { continue };

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::state::{Place, Seen};
+use super::state::{ListenOn, Seen};
 
 /// The number of lines about one endpoint that may follow each other at once.
 const LINES_AT_ONCE: u32 = 10;
@@ -37,7 +37,7 @@ impl Default for Lines {
 impl Notices {
     /// Logs the state of the endpoint, if it differs from the logged one and the limit allows a
     /// line. `has_changed` says whether the state differs from that of the last call.
-    pub(super) fn tell(&mut self, place: &Place, seen: &Seen, has_changed: bool, now: Instant) {
+    pub(super) fn tell(&mut self, place: &ListenOn, seen: &Seen, has_changed: bool, now: Instant) {
         if self.said.as_ref() == Some(seen) {
             // The endpoint returned to the logged state before the change was logged.
             self.left_out += u64::from(has_changed);
@@ -69,7 +69,7 @@ impl Lines {
     }
 }
 
-fn write(place: &Place, seen: &Seen, changes_left_out: u64, is_first: bool) {
+fn write(place: &ListenOn, seen: &Seen, changes_left_out: u64, is_first: bool) {
     let kind = place.kind();
     let hardware_address = seen.hardware_address.map(|address| address.to_string());
     let addresses: Vec<String> = seen.addresses.iter().map(ToString::to_string).collect();

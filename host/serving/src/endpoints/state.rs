@@ -15,7 +15,7 @@ use lessor_net::{Links, PartOf};
 
 /// A place where the configuration wants messages to be received.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ListenOn {
     /// The link of the interface with this name.
     Link(Arc<str>),
     /// The address that relays send to.
@@ -58,7 +58,7 @@ pub(super) struct Seen {
     pub(super) addresses: Arc<[Ipv4Addr]>,
 }
 
-impl Place {
+impl ListenOn {
     /// `link` or `relays`.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
@@ -146,7 +146,7 @@ impl EndpointState {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ListenOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Link(name) => f.write_str(name),

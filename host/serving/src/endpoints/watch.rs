@@ -15,7 +15,7 @@ use anyhow::Context;
 
 use super::{
     Endpoints, Slot, filter,
-    state::{EndpointState, Place},
+    state::{EndpointState, ListenOn},
 };
 use lessor_net::{Changes, Endpoint, Host, StopSignal};
 
@@ -144,7 +144,7 @@ impl Watcher {
         }
         self.filters_at = Some(Instant::now());
         let Endpoints { host, slots, .. } = &self.endpoints;
-        let places: Vec<&Place> = slots.iter().map(|slot| &slot.place).collect();
+        let places: Vec<&ListenOn> = slots.iter().map(|slot| &slot.place).collect();
         let engines = self.shared.engines.load_full();
         let found = filter::warnings(host, &host.links(), engines.topology(), &places);
         let mut untold = found.into_iter().filter(|text| !self.warned.contains(text));

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use lessor_core::{Attempt, Engine, NetworkId, Reason, Request, Topology, Wait};
-use lessor_generation::LookupSet;
-use lessor_policy_host::{Lookup, PlannedLookup};
+use lessor_generation::GenerationSources;
+use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 use lessor_stages::{Environment, Question, Retired, Ruling, Witness};
 
 use super::Pipeline;
@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct Surroundings<'e, 's> {
     pub(super) pipeline: &'e Pipeline<'s>,
     pub(super) engines: &'e mut Engines,
-    pub(super) lookups: &'e LookupSet,
+    pub(super) lookups: &'e GenerationSources,
 }
 
 impl Environment for Surroundings<'_, '_> {
@@ -49,11 +49,11 @@ impl Environment for Surroundings<'_, '_> {
         self.engines.renew();
     }
 
-    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<Lookup>, Vec<PlannedLookup>) {
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
         self.lookups.known(planned)
     }
 
-    fn missing(&self, lookups: &[Lookup]) -> Option<String> {
+    fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String> {
         self.lookups.missing(lookups)
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Changes, ClientKeyKind, Lease, Reason, Request, Terms};
+use lessor_core::{Binding, Changes, ClientKeyKind, Reason, Request, Terms};
 use lessor_net::Outgoing;
 use lessor_policy_host::{PolicyOutcome, SampledReply, ShadowSample, TraceEntry};
 use lessor_recording::{Datagram, Decided, Input, ReplyFacts};
@@ -15,7 +15,7 @@ use super::notes::{Kept, Notes};
 use crate::{
     event::{Event, WrittenReply},
     observer::Message,
-    order::Place,
+    order::Turn,
 };
 
 /// An input that has its reason. Its reply can be sent, if it has one.
@@ -114,7 +114,7 @@ impl Finished {
                 not_relayed: kept.not_relayed,
                 payload: payload.to_vec(),
             },
-            lease: reached.lease().map(|lease| Lease::clone(lease)),
+            binding: reached.binding().map(|binding| Binding::clone(binding)),
             lookups,
             decision,
         })
@@ -161,7 +161,7 @@ impl Finished {
     }
 
     /// Returns the event of the exchange, and its place in the order of events.
-    pub(crate) fn into_event(self) -> (Event, Option<Place<Message>>) {
+    pub(crate) fn into_event(self) -> (Event, Option<Turn<Message>>) {
         let Self { reason, changes, written, detail, notes, reached, .. } = self;
         let request = reached.request().cloned();
         // Without a network it is not known which key its clients have.
@@ -174,7 +174,7 @@ impl Finished {
         };
         let named = reached.terms().and_then(|terms| terms.subscriber.as_ref());
         let named = named.map(|limit| Arc::clone(&limit.name));
-        let counted = || changes.first().and_then(|change| change.lease.subscriber.clone());
+        let counted = || changes.first().and_then(|change| change.binding.subscriber.clone());
         let about = reached.about();
         let event = Event {
             reason,

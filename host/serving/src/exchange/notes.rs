@@ -15,7 +15,7 @@ use lessor_policy_host::{EditOutcome, PolicyOutcome, Shadows, View};
 use lessor_stages::Witness;
 
 use super::Pipeline;
-use crate::{counters::increment, observer::Message, order::Place};
+use crate::{counters::increment, observer::Message, order::Turn};
 
 /// What the server notes about an exchange.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Notes {
     /// How often storage reported a conflict.
     pub(super) conflicts: u8,
     /// Its place in the order of events, once it is decided.
-    pub(super) place: Option<Place<Message>>,
+    pub(super) place: Option<Turn<Message>>,
     /// What only a recording needs; `None` if nothing is recorded.
     pub(super) kept: Option<Box<Kept>>,
     /// The shadow plugins that are asked the same after the exchange has ended.
@@ -111,7 +111,7 @@ impl Notes {
 }
 
 impl Witness for Watching<'_, '_> {
-    fn wants_lease(&self) -> bool {
+    fn wants_binding(&self) -> bool {
         self.notes.kept.is_some()
     }
 

@@ -128,7 +128,7 @@ fn settle_in(
     changes: &Changes,
     answer: &Answer,
 ) -> Result<(), Retired> {
-    let addresses = || changes.iter().map(|change| change.lease.address);
+    let addresses = || changes.iter().map(|change| change.binding.address);
     let mut networks: SmallVec<[NetworkId; 1]> = addresses()
         .filter_map(|address| shards.topology().locate_address(address))
         .map(|location| location.network)

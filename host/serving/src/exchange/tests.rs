@@ -1,6 +1,6 @@
 use std::{cell::Cell, sync::mpsc};
 
-use lessor_core::{Answer, LeaseState, Reason};
+use lessor_core::{Answer, BindingState, Reason};
 use lessor_load::dhcproto::v4::{DhcpOption, MessageType};
 use lessor_store::CommitterLimits;
 
@@ -88,7 +88,7 @@ fn what_storage_cannot_write_is_not_acknowledged_and_is_taken_back() {
     assert_eq!(exchange.reason, Reason::StoreFailed);
     assert!(exchange.outgoing.is_none());
     let engines = parts.shared.engines.load();
-    let known = engines.with_owner_of(ADDRESS, |engine| engine.lease_at(ADDRESS));
+    let known = engines.with_owner_of(ADDRESS, |engine| engine.binding_at(ADDRESS));
     assert_eq!(known, Ok(Some(None)));
 }
 
@@ -96,9 +96,9 @@ fn what_storage_cannot_write_is_not_acknowledged_and_is_taken_back() {
 fn a_request_that_another_server_was_faster_with_is_decided_again() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let exchange = requested(&mut parts);
-    let mut other = lessor_core::Lease::clone(&exchange.stage.changes()[0].lease);
+    let mut other = lessor_core::Binding::clone(&exchange.stage.changes()[0].binding);
     other.client = lessor_core::ClientKey::Identifier(Box::from(*b"another"));
-    assert_eq!(other.state, LeaseState::Leased);
+    assert_eq!(other.state, BindingState::Leased);
     let conflict = Answer::Conflict([Some(Arc::new(other))].into_iter().collect());
     let pipeline = parts.shared.pipeline();
     let exchange = finished(pipeline.committed(&mut parts.held, NOW, exchange, &conflict));
@@ -149,7 +149,7 @@ fn a_lease_that_was_changed_meanwhile_is_not_given_back_again() {
     let decline = packet(MessageType::Decline, 1, RELAY, options);
     let exchange = to_commit(decide(&pipeline, &mut parts.held, received(&decline, RELAY)));
     assert_eq!(exchange.stage.decided().reason(), Reason::QuarantinedDeclined);
-    let mut renewed = lessor_core::Lease::clone(&granted.changes[0].lease);
+    let mut renewed = lessor_core::Binding::clone(&granted.changes[0].binding);
     renewed.revision += 1;
     let conflict = Answer::Conflict([Some(Arc::new(renewed))].into_iter().collect());
     let exchange = finished(pipeline.committed(&mut parts.held, NOW, exchange, &conflict));

@@ -15,7 +15,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use lessor_control::json_line;
-use lessor_core::{ClientKeyKind, Engine, Records, Request, Timestamp, readable};
+use lessor_core::{BindingCopies, ClientKeyKind, Engine, Request, Timestamp, readable};
 use lessor_recording::{End, EndReason, Header, Input, Line, NoRecords, PluginDigest, VERSION};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -122,25 +122,25 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
         switch_on();
         return lines;
     }
-    // All locks are held, so the inputs that follow were decided after these leases.
-    let (leases, offers) = engines.with_all(|engines| {
+    // All locks are held, so the inputs that follow were decided after these bindings.
+    let (bindings, offers) = engines.with_all(|engines| {
         let now = clock::now();
-        let (mut leases, mut offers): (Vec<Records>, Vec<_>) = (Vec::new(), Vec::new());
+        let (mut bindings, mut offers): (Vec<BindingCopies>, Vec<_>) = (Vec::new(), Vec::new());
         for engine in engines {
             take_back_all(shared, now, engine);
             // Changes in flight are not recorded; in a replay, storage answers at once.
-            leases.push(engine.records_if_made());
+            bindings.push(engine.copies_if_made());
             offers.extend(engine.offers());
         }
         switch_on();
-        (leases, offers)
+        (bindings, offers)
     });
-    lines.extend(leases.iter().flat_map(Records::leases).map(Line::Lease));
+    lines.extend(bindings.iter().flat_map(BindingCopies::bindings).map(Line::Binding));
     lines.extend(offers.into_iter().map(Line::Offer));
     lines
 }
 
-/// Reclaims everything that has ended: a replay does so when it restores the leases.
+/// Reclaims everything that has ended: a replay does so when it restores the bindings.
 fn take_back_all(shared: &Shared, now: Timestamp, engine: &mut Engine) {
     while engine.next_deadline().is_some_and(|deadline| deadline <= now) {
         let expired = engine.reclaim(now, WAITING_LINES_MAX);

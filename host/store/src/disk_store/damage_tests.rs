@@ -1,4 +1,4 @@
-//! Stores that are damaged in many ways: each is refused, or has every acknowledged lease.
+//! Stores that are damaged in many ways: each is refused, or has every acknowledged change.
 //!
 //! `LESSOR_SEED` repeats a run; `LESSOR_DAMAGE_TRIALS` sets the number of damaged stores.
 
@@ -54,7 +54,7 @@ fn left(random: &mut Random) -> Left {
             .collect();
         let results = commit(&mut store, changes.iter().cloned());
         assert!(results.iter().all(|result| *result == Answer::Made));
-        acknowledged.extend(changes.iter().map(|c| (c.lease.address, c.lease.revision)));
+        acknowledged.extend(changes.iter().map(|c| (c.binding.address, c.binding.revision)));
         if random.below(40) == 0 {
             store.table.log().abandon();
             store.table.retry_now();

@@ -7,25 +7,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::{Change, ClientKey, HardwareAddress, LeaseState, Timestamp};
+use lessor_core::{BindingState, Change, ClientKey, HardwareAddress, Timestamp};
 use tempfile::TempDir;
 
 use super::*;
 use crate::log::Newest as NewestSegment;
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Segments with room for about thirty leases.
+/// Segments with room for about thirty bindings.
 pub(super) const SMALL: Settings = settings(4 << 10);
 
 pub(super) fn change(number: u16, revision: u64) -> Change {
     let [high, low] = number.to_be_bytes();
     let hardware_address = HardwareAddress::ethernet([2, 0, 0, 0, high, low]);
-    let lease = |revision| {
-        Arc::new(Lease {
+    let binding = |revision| {
+        Arc::new(Binding {
             address: address(number),
             client: ClientKey::Hardware(hardware_address),
             hardware_address,
-            state: LeaseState::Leased,
+            state: BindingState::Leased,
             began_at: Timestamp::from_unix_ms(1),
             changed_at: Timestamp::from_unix_ms(revision),
             expires_at: Timestamp::NEVER,
@@ -35,7 +35,7 @@ pub(super) fn change(number: u16, revision: u64) -> Change {
             unknown_fields: Default::default(),
         })
     };
-    Change { lease: lease(revision), previous: (revision > 1).then(|| lease(revision - 1)) }
+    Change { binding: binding(revision), previous: (revision > 1).then(|| binding(revision - 1)) }
 }
 
 pub(super) fn address(number: u16) -> Ipv4Addr {
@@ -56,7 +56,7 @@ pub(super) fn commit(
 pub(super) fn revisions(store: &mut DiskStore) -> BTreeMap<Ipv4Addr, u64> {
     let mut revisions = BTreeMap::new();
     store
-        .load(&mut |lease| assert_eq!(revisions.insert(lease.address, lease.revision), None))
+        .load(&mut |binding| assert_eq!(revisions.insert(binding.address, binding.revision), None))
         .unwrap();
     revisions
 }
@@ -65,7 +65,7 @@ pub(super) fn open(path: &Path) -> DiskStore {
     DiskStore::open_with(path, SMALL).unwrap()
 }
 
-/// A closed store with one lease, 10.0.0.1.
+/// A closed store with one binding, 10.0.0.1.
 fn closed_store() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(commit(&mut open(folder.path()), [change(1, 1)]), [Answer::Made]);
@@ -221,7 +221,7 @@ fn a_failed_batch_does_not_come_back() {
             commit_until_taken(&mut store, &change(4, 1));
             // Octets that reached the disk nevertheless, after the end of the log.
             let mut value = Vec::new();
-            record::encode(&change(3, 1).lease, &mut value);
+            record::encode(&change(3, 1).binding, &mut value);
             let key = record::key(address(3));
             let mut frame = store.table.log().frame_behind(&end, &key, &value);
             frame.extend(b"and more");
@@ -246,16 +246,16 @@ fn attempts_come_at_growing_intervals() {
 #[test]
 fn a_folder_that_is_away_is_waited_for_and_not_created_again() {
     let folder = closed_store();
-    let (leases, away) = (folder.path().join("leases"), folder.path().join("away"));
+    let (log, away) = (folder.path().join("leases"), folder.path().join("away"));
     let mut store = open(folder.path());
     assert_eq!(commit(&mut store, [change(1, 2)]), [Answer::Made]);
-    fs::rename(&leases, &away).unwrap();
+    fs::rename(&log, &away).unwrap();
     store.table.log().abandon();
     std::thread::sleep(Duration::from_millis(150));
     assert_eq!(commit(&mut store, [change(1, 3)]), [Answer::NotMade]);
     assert_says(&store.last_error().unwrap(), &["No such file"]);
-    assert!(!leases.exists());
-    fs::rename(&away, &leases).unwrap();
+    assert!(!log.exists());
+    fs::rename(&away, &log).unwrap();
     commit_until_taken(&mut store, &change(1, 3));
 }
 
@@ -357,11 +357,11 @@ fn a_store_is_read_and_surveyed_without_being_changed() {
     octets.extend(b"\xf5LSF and the rest is torn");
     fs::write(&newest, &octets).unwrap();
     let survey = DiskStore::survey(folder.path()).unwrap();
-    assert_eq!((survey.leases, survey.log.damage.len()), (100, 0));
+    assert_eq!((survey.bindings, survey.log.damage.len()), (100, 0));
     assert_eq!(survey.log.torn.unwrap().octets, 25);
-    let mut leases = 0;
-    assert_eq!(DiskStore::read(folder.path(), &mut |_| leases += 1).unwrap(), 100);
-    assert_eq!(leases, 100);
+    let mut bindings = 0;
+    assert_eq!(DiskStore::read(folder.path(), &mut |_| bindings += 1).unwrap(), 100);
+    assert_eq!(bindings, 100);
     assert_eq!(fs::read(&newest).unwrap(), octets);
     assert_eq!(DiskStore::read(&folder.path().join("none"), &mut |_| {}).unwrap(), 0);
     assert!(!folder.path().join("none").exists());
@@ -377,7 +377,7 @@ fn a_store_in_use_can_be_surveyed() {
         }
         let survey = DiskStore::survey(folder.path()).unwrap();
         assert!(survey.log.in_use && survey.log.damage.is_empty(), "{survey:?}");
-        assert_eq!(survey.leases, 50);
+        assert_eq!(survey.bindings, 50);
     }
     assert!(matches!(DiskStore::salvage(folder.path()), Err(StoreError::InUse { .. })));
 }
@@ -397,12 +397,12 @@ fn what_can_be_read_of_a_damaged_store_is_kept() {
         &["0000000002.log, octet 64", "checksum is wrong", "lessor store salvage", "backup"],
     );
     let survey = DiskStore::survey(folder.path()).unwrap();
-    assert_eq!((survey.leases, survey.leases_before + survey.leases_behind), (99, 99));
-    let said = format!("{} leases can be read before", survey.leases_before);
+    assert_eq!((survey.bindings, survey.bindings_before + survey.bindings_behind), (99, 99));
+    let said = format!("{} leases can be read before", survey.bindings_before);
     assert_says(&refused, &[&said]);
 
     let salvage = DiskStore::salvage(folder.path()).unwrap();
-    assert_eq!((salvage.leases, salvage.unreadable, salvage.survey.damage.len()), (99, 0, 1));
+    assert_eq!((salvage.bindings, salvage.unreadable, salvage.survey.damage.len()), (99, 0, 1));
     assert_eq!(fs::read(salvage.put_aside.join("0000000002.log")).unwrap(), octets);
     let mut store = open(folder.path());
     assert_eq!(revisions(&mut store).len(), 99);

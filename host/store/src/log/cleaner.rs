@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Log, Place,
+    FramePosition, Log,
     format::{Entry, FRAME_OCTETS, Frame, HEADER_OCTETS},
 };
 
@@ -46,7 +46,7 @@ impl Cleaner {
         &mut self,
         log: &Log,
         budget: &mut usize,
-        each: &mut dyn FnMut(Place, &Entry<'_>),
+        each: &mut dyn FnMut(FramePosition, &Entry<'_>),
     ) -> Result<bool, String> {
         while *budget > 0 {
             let rest = self.frame.get(self.taken..).unwrap_or_default();
@@ -59,7 +59,7 @@ impl Cleaner {
             }
             let entry = Entry::decode(rest)
                 .ok_or_else(|| at(self.frame_offset, "an entry extends beyond its batch"))?;
-            each(Place { segment: self.segment, offset: self.frame_offset }, &entry);
+            each(FramePosition { segment: self.segment, offset: self.frame_offset }, &entry);
             *budget = budget.saturating_sub(entry.octets.len());
             self.taken += entry.octets.len();
         }

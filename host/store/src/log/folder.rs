@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Leases reveal where subscribers are: only the owner and the group may read them.
+/// Bindings reveal where subscribers are: only the owner and the group may read them.
 const FILE_MODE: u32 = 0o640;
 const FOLDER_MODE: u32 = 0o750;
 const FOR_OTHERS: u32 = 0o007;
@@ -59,8 +59,8 @@ impl Folder {
         Ok(numbers)
     }
 
-    /// Returns whether this is a database of fjall, in which lessor kept leases before it had this
-    /// log.
+    /// Returns whether this is a database of fjall, in which lessor kept bindings before it had
+    /// this log.
     pub(super) fn is_former(&self) -> bool {
         self.path.join("keyspaces").exists() || self.path.join("version").exists()
     }

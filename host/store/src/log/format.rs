@@ -24,7 +24,7 @@ pub(crate) const FORMAT: u32 = 2;
 pub(super) const HEADER_OCTETS: usize = 64;
 pub(super) const FRAME_OCTETS: usize = 32;
 pub(super) const MARK_OCTETS: usize = 48;
-/// The largest payload of a frame, in octets. A batch of 1,024 leases has about 100,000.
+/// The largest payload of a frame, in octets. A batch of 1,024 bindings has about 100,000.
 pub(super) const PAYLOAD_OCTETS_MAX: usize = 256 << 20;
 
 const HEADER_MAGIC: &[u8; 8] = b"LESSORLG";
@@ -36,7 +36,7 @@ const REMOVED: u32 = u32::MAX;
 /// What a log contains, so that one folder is not mistaken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contents {
-    Leases = 1,
+    Bindings = 1,
     PluginState = 2,
 }
 
@@ -154,7 +154,7 @@ impl Header {
     pub(super) fn decode(octets: &[u8]) -> Result<Self, Unreadable> {
         let fields = checked(octets, HEADER_MAGIC, HEADER_OCTETS, "the header")?;
         let contents = match u32_at(fields, 48) {
-            1 => Contents::Leases,
+            1 => Contents::Bindings,
             2 => Contents::PluginState,
             found => {
                 return Err(Unreadable::Damaged(format!(
@@ -435,7 +435,7 @@ mod tests {
     const END: Position = Position { segment: 3, offset: 70_000, sequence: 1 << 40, crc: 77 };
 
     fn header() -> Header {
-        Header { contents: Contents::Leases, store: 9, segment: 4, continues: END, first: 2 }
+        Header { contents: Contents::Bindings, store: 9, segment: 4, continues: END, first: 2 }
     }
 
     fn frame() -> Vec<u8> {

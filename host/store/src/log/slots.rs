@@ -1,6 +1,6 @@
 //! The slots of the keys of a table, in memory: where the value of each key is on the log.
 //!
-//! Addresses are kept in pages, because leases are neighbors: a
+//! Addresses are kept in pages, because bindings are neighbors: a
 //! page of 32 addresses takes little more than their slots, and no insertion moves more than a
 //! page. Other keys are kept in a hash table. Invariant: a key has at most one slot.
 

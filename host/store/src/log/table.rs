@@ -15,7 +15,7 @@ use std::{hash::Hash, io, path::Path};
 use hashbrown::HashSet;
 
 use super::{
-    AppendError, Log, OpenError, Place, Settings,
+    AppendError, FramePosition, Log, OpenError, Settings,
     cleaner::Cleaner,
     format::{Entry, Frame, FrameBuffer},
     slots::{Slot, Slots},
@@ -110,7 +110,7 @@ impl<K: Key> Table<K> {
         let slots = &mut self.slots;
         let mut refused = None;
         for number in self.log.numbers() {
-            let mut take = |place: Place, frame: &Frame<'_>| {
+            let mut take = |place: FramePosition, frame: &Frame<'_>| {
                 for entry in frame.entries().filter_map(Result::ok) {
                     let Some(value) = entry.value.filter(|_| refused.is_none()) else { continue };
                     let Some(key) = K::from_written(entry.key) else { continue };
@@ -136,7 +136,8 @@ impl<K: Key> Table<K> {
     /// Reads the value of a key.
     pub(crate) fn value(&self, key: &K) -> io::Result<Option<Vec<u8>>> {
         let Some(slot) = self.slots.get(key) else { return Ok(None) };
-        let octets = self.log.read_frame(Place { segment: slot.segment, offset: slot.offset })?;
+        let octets =
+            self.log.read_frame(FramePosition { segment: slot.segment, offset: slot.offset })?;
         let frame = self.log.decode(&octets).ok();
         let mut entries = frame.iter().flat_map(Frame::entries).filter_map(Result::ok);
         let entry = entries.find(|entry| K::from_written(entry.key).as_ref() == Some(key));
@@ -187,11 +188,11 @@ impl<K: Key> Table<K> {
         &mut self.log
     }
 
-    fn put(&mut self, write: Write<K>, place: Place) {
+    fn put(&mut self, write: Write<K>, place: FramePosition) {
         let replaced = match write.octets {
             Some(octets) => {
                 self.live_octets += u64::from(octets);
-                let Place { segment, offset } = place;
+                let FramePosition { segment, offset } = place;
                 let slot = Slot { segment, offset, octets, revision: write.revision };
                 self.slots.insert(write.key, slot)
             }
@@ -252,7 +253,7 @@ fn take_along<K: Key>(
     slots: &K::Slots,
     batch: &mut Batch<K>,
     changed: &HashSet<K, Hasher>,
-    place: Place,
+    place: FramePosition,
     entry: &Entry<'_>,
 ) {
     // A removal is not copied: this is the oldest segment, so there is no older entry to remove.
@@ -293,7 +294,7 @@ impl<K: Key> Batch<K> {
 }
 
 impl Slot {
-    fn is_at(&self, place: Place) -> bool {
+    fn is_at(&self, place: FramePosition) -> bool {
         (self.segment, self.offset) == (place.segment, place.offset)
     }
 }

@@ -4,31 +4,31 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Answer, Change, Changes, Lease};
+use lessor_core::{Answer, Binding, Change, Changes};
 use lessor_store::{DiskStore, MemoryStore, Store};
 
-use crate::support::{Random, address, lease, load};
+use crate::support::{Random, address, binding, load};
 
 const ADDRESSES: u64 = 6;
 const BATCHES: usize = 400;
 
 /// The contents of storage.
 #[derive(Default)]
-struct Model(BTreeMap<Ipv4Addr, Arc<Lease>>);
+struct Model(BTreeMap<Ipv4Addr, Arc<Binding>>);
 
 impl Model {
     /// The answer to one decision.
     fn commit(&mut self, changes: &Changes) -> Answer {
         let is_expected = |change: &Change| {
-            let held = self.0.get(&change.lease.address);
+            let held = self.0.get(&change.binding.address);
             held.map_or(0, |held| held.revision) == change.expected_revision()
         };
         if !changes.iter().all(is_expected) {
-            let found = changes.iter().map(|change| self.0.get(&change.lease.address).cloned());
+            let found = changes.iter().map(|change| self.0.get(&change.binding.address).cloned());
             return Answer::Conflict(found.collect());
         }
-        for Change { lease, .. } in changes {
-            self.0.insert(lease.address, Arc::clone(lease));
+        for Change { binding, .. } in changes {
+            self.0.insert(binding.address, Arc::clone(binding));
         }
         Answer::Made
     }
@@ -40,8 +40,8 @@ impl Model {
         let change = |address: Ipv4Addr, random: &mut Random| {
             let held = self.0.get(&address).map_or(0, |held| held.revision);
             let known = if random.below(4) == 0 { held.saturating_sub(1) } else { held };
-            let previous = (known > 0).then(|| Arc::new(lease(address, known)));
-            Change { lease: Arc::new(lease(address, known + 1)), previous }
+            let previous = (known > 0).then(|| Arc::new(binding(address, known)));
+            Change { binding: Arc::new(binding(address, known + 1)), previous }
         };
         addresses.map(|number| change(address(number as u32), random)).collect()
     }
@@ -59,7 +59,7 @@ fn no_answer_is_wrong(mut open: impl FnMut(usize) -> Box<dyn Store>) {
         let expected: Vec<Answer> = batch.iter().map(|changes| model.commit(changes)).collect();
         assert_eq!(answers, expected, "to {batch:?}");
         let held = load(&mut *store);
-        assert!(held.values().eq(model.0.values().map(|lease| &**lease)));
+        assert!(held.values().eq(model.0.values().map(|binding| &**binding)));
     }
 }
 

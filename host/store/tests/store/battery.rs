@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lessor_core::{
-    Answer, Change, Changes, ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Answer, Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, RelayInformation,
     Timestamp,
 };
 use lessor_settings::StoreBackend;
 use lessor_store::{MemoryStore, Store, StoreError};
 
-use crate::support::{address, change, commit, conflict, conflicts, lease, load};
+use crate::support::{address, binding, change, commit, conflict, conflicts, load};
 
 /// Opens the store. Another call after the last store was dropped reopens the same one.
 type Open = dyn Fn() -> Box<dyn Store>;
@@ -64,8 +64,9 @@ fn a_store_that_no_server_uses_is_read_without_creating_one() {
     let folder = tempfile::tempdir().unwrap();
     let backend = StoreBackend::Embedded { path: folder.path().join("leases") };
     let read = |backend: &StoreBackend| {
-        let mut leases = Vec::new();
-        lessor_store::read(backend, &mut |lease| leases.push(lease)).map(|count| (count, leases))
+        let mut bindings = Vec::new();
+        lessor_store::read(backend, &mut |binding| bindings.push(binding))
+            .map(|count| (count, bindings))
     };
     assert_eq!(read(&backend).unwrap(), (0, Vec::new()));
     assert!(!backend.folder().unwrap().exists());
@@ -73,7 +74,7 @@ fn a_store_that_no_server_uses_is_read_without_creating_one() {
     assert_eq!(commit(&mut *store, [change(address(1), 1)]), [Made]);
     assert!(matches!(read(&backend), Err(StoreError::InUse { .. })));
     drop(store);
-    assert_eq!(read(&backend).unwrap(), (1, vec![lease(address(1), 1)]));
+    assert_eq!(read(&backend).unwrap(), (1, vec![binding(address(1), 1)]));
     assert_eq!(read(&StoreBackend::Memory).unwrap(), (0, Vec::new()));
 }
 
@@ -86,7 +87,7 @@ fn committed_leases_are_loaded(open: &Open) {
     let mut store = open();
     load(&mut *store);
     assert_eq!(commit(&mut *store, [change(address(1), 1), change(address(2), 1)]), [Made, Made]);
-    let expected = [1, 2].map(|number| (address(number), lease(address(number), 1)));
+    let expected = [1, 2].map(|number| (address(number), binding(address(number), 1)));
     assert_eq!(load(&mut *store), BTreeMap::from(expected));
     assert_eq!(store.last_error(), None);
 }
@@ -95,7 +96,7 @@ fn a_change_of_the_current_record_holds(open: &Open) {
     let mut store = open();
     for revision in 1..=4 {
         assert_eq!(commit(&mut *store, [change(address(1), revision)]), [Made]);
-        assert_eq!(load(&mut *store)[&address(1)], lease(address(1), revision));
+        assert_eq!(load(&mut *store)[&address(1)], binding(address(1), revision));
     }
 }
 
@@ -105,10 +106,10 @@ fn a_change_of_an_older_record_conflicts_with_the_current_one(open: &Open) {
         commit(&mut *store, [change(address(1), revision)]);
     }
     let mut late = change(address(1), 3);
-    Arc::make_mut(&mut late.lease).state = LeaseState::Released;
+    Arc::make_mut(&mut late.binding).state = BindingState::Released;
     assert_eq!(commit(&mut *store, [late]), [conflict(address(1), 3)]);
     assert_eq!(commit(&mut *store, [change(address(1), 5)]), [conflict(address(1), 3)]);
-    assert_eq!(load(&mut *store)[&address(1)], lease(address(1), 3));
+    assert_eq!(load(&mut *store)[&address(1)], binding(address(1), 3));
     assert_eq!(store.last_error(), None);
 }
 
@@ -137,7 +138,7 @@ fn changes_of_one_address_build_on_each_other(open: &Open) {
     ];
     assert_eq!(commit(&mut *store, batch.clone()), [Made, Made, Made, Made, Made]);
     let expected = [(1, 4), (2, 2)]
-        .map(|(number, revision)| (address(number), lease(address(number), revision)));
+        .map(|(number, revision)| (address(number), binding(address(number), revision)));
     assert_eq!(load(&mut *store), BTreeMap::from(expected.clone()));
     drop(store);
     assert_eq!(load(&mut *open()), BTreeMap::from(expected));
@@ -147,7 +148,7 @@ fn a_conflict_can_be_with_an_earlier_change_of_the_batch(open: &Open) {
     let mut store = open();
     let batch = [change(address(1), 1), change(address(1), 1), change(address(1), 2)];
     assert_eq!(commit(&mut *store, batch.clone()), [Made, conflict(address(1), 1), Made]);
-    assert_eq!(load(&mut *store)[&address(1)], lease(address(1), 2));
+    assert_eq!(load(&mut *store)[&address(1)], binding(address(1), 2));
 }
 
 fn answers_come_in_the_order_of_the_decisions(open: &Open) {
@@ -189,7 +190,7 @@ fn the_changes_of_a_decision_are_made_together_or_not_at_all(open: &Open) {
     assert_eq!(results, expected);
     drop(store);
     let expected = [(1, 3), (2, 1), (3, 2), (4, 1)]
-        .map(|(number, revision)| (address(number), lease(address(number), revision)));
+        .map(|(number, revision)| (address(number), binding(address(number), revision)));
     assert_eq!(load(&mut *open()), BTreeMap::from(expected));
 }
 
@@ -198,9 +199,9 @@ fn a_large_batch_is_written_whole(open: &Open) {
     let batch: Vec<Change> = (0..20_000).map(|number| change(address(number), 1)).collect();
     assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Made));
     drop(store);
-    let leases = load(&mut *open());
-    assert_eq!(leases.len(), 20_000);
-    assert!(leases.values().all(|found| *found == lease(found.address, 1)));
+    let bindings = load(&mut *open());
+    assert_eq!(bindings.len(), 20_000);
+    assert!(bindings.values().all(|found| *found == binding(found.address, 1)));
 }
 
 fn an_empty_batch_has_no_answers(open: &Open) {
@@ -209,49 +210,53 @@ fn an_empty_batch_has_no_answers(open: &Open) {
 
 fn contents_are_kept_octet_by_octet(open: &Open) {
     let all_octets: Vec<u8> = (0..=255).collect();
-    let plain = lease(address(0), 1);
+    let plain = binding(address(0), 1);
     let hardware = |kind, octets| HardwareAddress::new(kind, octets).unwrap();
-    let leases = [
-        Lease { state: LeaseState::Released, relay_information: None, ..plain.clone() },
-        Lease { state: LeaseState::Quarantined, began_at: Timestamp::default(), ..plain.clone() },
-        Lease { expires_at: Timestamp::NEVER, ..plain.clone() },
-        Lease { client: ClientKey::Identifier(Box::from(&*all_octets)), ..plain.clone() },
-        Lease { client: ClientKey::Identifier(Box::from(&[][..])), ..plain.clone() },
-        Lease { hardware_address: hardware(32, &all_octets[..16]), ..plain.clone() },
-        Lease { client: ClientKey::Hardware(hardware(0, &[])), ..plain.clone() },
-        Lease {
+    let bindings = [
+        Binding { state: BindingState::Released, relay_information: None, ..plain.clone() },
+        Binding {
+            state: BindingState::Quarantined,
+            began_at: Timestamp::default(),
+            ..plain.clone()
+        },
+        Binding { expires_at: Timestamp::NEVER, ..plain.clone() },
+        Binding { client: ClientKey::Identifier(Box::from(&*all_octets)), ..plain.clone() },
+        Binding { client: ClientKey::Identifier(Box::from(&[][..])), ..plain.clone() },
+        Binding { hardware_address: hardware(32, &all_octets[..16]), ..plain.clone() },
+        Binding { client: ClientKey::Hardware(hardware(0, &[])), ..plain.clone() },
+        Binding {
             relay_information: Some(RelayInformation::from_octets(all_octets.repeat(20))),
             ..plain.clone()
         },
-        Lease { subscriber: Some("a".repeat(255).into()), ..plain.clone() },
-        Lease { subscriber: Some("\u{e9} / \0".into()), ..plain.clone() },
-        Lease { relay_information: Some(RelayInformation::from_octets(*b"")), ..plain },
+        Binding { subscriber: Some("a".repeat(255).into()), ..plain.clone() },
+        Binding { subscriber: Some("\u{e9} / \0".into()), ..plain.clone() },
+        Binding { relay_information: Some(RelayInformation::from_octets(*b"")), ..plain },
     ];
     let ends = [address(0), [0, 0, 0, 0].into(), [255, 255, 255, 255].into()];
-    let batch: Vec<Change> = leases
+    let batch: Vec<Change> = bindings
         .into_iter()
         .zip(ends.into_iter().chain((1..).map(address)))
-        .map(|(lease, address)| Change {
-            lease: Arc::new(Lease { address, ..lease }),
+        .map(|(binding, address)| Change {
+            binding: Arc::new(Binding { address, ..binding }),
             previous: None,
         })
         .collect();
     let mut store = open();
     assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Made));
     drop(store);
-    let leases = load(&mut *open());
-    assert_eq!(leases.len(), batch.len());
+    let bindings = load(&mut *open());
+    assert_eq!(bindings.len(), batch.len());
     for change in batch {
-        assert_eq!(leases[&change.lease.address], *change.lease);
+        assert_eq!(bindings[&change.binding.address], *change.binding);
     }
 }
 
 fn leases_outlive_the_store(open: &Open) {
     for revision in 1..=5 {
         let mut store = open();
-        let leases = load(&mut *store);
-        assert_eq!(leases.len(), if revision == 1 { 0 } else { 1_000 });
-        assert!(leases.values().all(|found| *found == lease(found.address, revision - 1)));
+        let bindings = load(&mut *store);
+        assert_eq!(bindings.len(), if revision == 1 { 0 } else { 1_000 });
+        assert!(bindings.values().all(|found| *found == binding(found.address, revision - 1)));
         let batch: Vec<Change> =
             (0..1_000).map(|number| change(address(number), revision)).collect();
         assert!(commit(&mut *store, batch.clone()).iter().all(|result| *result == Made));
@@ -277,7 +282,7 @@ fn many_small_batches_are_kept(open: &Open) {
         }
     }
     drop(store);
-    let leases = load(&mut *open());
-    assert_eq!(leases.len(), 20);
-    assert!(leases.values().all(|found| *found == lease(found.address, 20)));
+    let bindings = load(&mut *open());
+    assert_eq!(bindings.len(), 20);
+    assert!(bindings.values().all(|found| *found == binding(found.address, 20)));
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Answer, Changes, Lease};
+use lessor_core::{Answer, Binding, Changes};
 use lessor_store::{
     Committer, CommitterLimits, CommitterThread, MemoryStore, Store, StoreError, Submission,
 };
@@ -22,30 +22,30 @@ const LIMITS: CommitterLimits = CommitterLimits { waiting_changes: 100, batch_ch
 
 /// A slow disk: each commit reports that it has begun, and then waits for permission to continue.
 struct SlowStore {
-    leases: MemoryStore,
+    bindings: MemoryStore,
     begun: Sender<usize>,
-    go_on: Receiver<Outcome>,
+    go_on: Receiver<CommitOutcome>,
 }
 
 /// The outcome of a commit.
 #[derive(Clone, Copy)]
-enum Outcome {
+enum CommitOutcome {
     Succeed,
     Panic,
     GiveTooFewResults,
 }
 
 impl Store for SlowStore {
-    fn load(&mut self, each: &mut dyn FnMut(Lease)) -> Result<u64, StoreError> {
-        self.leases.load(each)
+    fn load(&mut self, each: &mut dyn FnMut(Binding)) -> Result<u64, StoreError> {
+        self.bindings.load(each)
     }
 
     fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
         self.begun.send(batch.iter().flatten().count()).unwrap();
         match self.go_on.recv().unwrap() {
-            Outcome::Succeed => self.leases.commit(batch),
-            Outcome::Panic => panic!("the disk is on fire"),
-            Outcome::GiveTooFewResults => vec![Answer::Made],
+            CommitOutcome::Succeed => self.bindings.commit(batch),
+            CommitOutcome::Panic => panic!("the disk is on fire"),
+            CommitOutcome::GiveTooFewResults => vec![Answer::Made],
         }
     }
 }
@@ -55,8 +55,8 @@ struct Bench {
     thread: Option<CommitterThread>,
     /// The sizes of commits, as they begin.
     begun: Receiver<usize>,
-    go_on: Sender<Outcome>,
-    leases: MemoryStore,
+    go_on: Sender<CommitOutcome>,
+    bindings: MemoryStore,
     done: Sender<Done>,
     finished: Receiver<Done>,
 }
@@ -66,16 +66,16 @@ type Done = (u32, Vec<Changes>, Vec<Answer>);
 
 impl Bench {
     fn new(limits: CommitterLimits) -> Self {
-        let leases = MemoryStore::new();
+        let bindings = MemoryStore::new();
         let (begin, begun) = mpsc::channel();
         let (go_on, may_go_on) = mpsc::channel();
         let (done, finished) = mpsc::channel();
-        let store = SlowStore { leases: leases.clone(), begun: begin, go_on: may_go_on };
+        let store = SlowStore { bindings: bindings.clone(), begun: begin, go_on: may_go_on };
         let (committer, thread) = Committer::start(Box::new(store), limits);
-        Self { committer, thread: Some(thread), begun, go_on, leases, done, finished }
+        Self { committer, thread: Some(thread), begun, go_on, bindings, done, finished }
     }
 
-    /// A submission of `size` new leases, starting with the address of `number`.
+    /// A submission of `size` new bindings, starting with the address of `number`.
     fn submission(&self, number: u32, size: u32) -> Submission {
         let done = self.done.clone();
         Submission {
@@ -94,14 +94,14 @@ impl Bench {
         self.begun.recv_timeout(PATIENCE).unwrap()
     }
 
-    fn let_through(&self, outcome: Outcome) {
+    fn let_through(&self, outcome: CommitOutcome) {
         self.go_on.send(outcome).unwrap();
     }
 
     /// The next submission that is done: its number and results.
     fn finished(&self) -> (u32, Vec<Answer>) {
         let (number, decisions, results) = self.finished.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(decisions[0][0].lease.address, address(number));
+        assert_eq!(decisions[0][0].binding.address, address(number));
         assert_eq!(decisions.len(), results.len());
         (number, results)
     }
@@ -116,9 +116,9 @@ fn what_comes_during_a_flush_shares_the_next() {
         bench.submit(number, 1);
     }
     assert_eq!(bench.committer.status().waiting_changes, 8);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 8);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     for number in 0..=8 {
         assert_eq!(bench.finished(), (number, vec![Answer::Made]));
     }
@@ -136,10 +136,10 @@ fn a_batch_has_its_limit_and_splits_no_submission() {
     for (number, size) in [(10, 6), (20, 4), (30, 7), (40, 4), (50, 30), (90, 1)] {
         bench.submit(number, size);
     }
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     for expected in [10, 7, 4, 30, 1] {
         assert_eq!(bench.begun(), expected);
-        bench.let_through(Outcome::Succeed);
+        bench.let_through(CommitOutcome::Succeed);
     }
     for number in [0, 10, 20, 30, 40, 50, 90] {
         let (found, results) = bench.finished();
@@ -161,12 +161,12 @@ fn a_submission_beyond_the_limit_is_handed_back() {
     let refused_again = bench.committer.submit(refused).unwrap_err();
     assert_eq!(bench.committer.status().waiting_changes, 100);
 
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 99);
     bench.committer.submit(refused_again).expect("there is room again");
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 3);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     let order: Vec<u32> = (0..4).map(|_| bench.finished().0).collect();
     assert_eq!(order, [0, 1_000, 3_000, 2_000]);
 }
@@ -178,9 +178,9 @@ fn conflicts_reach_the_submission_they_belong_to() {
     bench.begun();
     bench.submit(1, 2);
     bench.submit(2, 2);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 4);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     bench.finished();
     assert_eq!(bench.finished(), (1, vec![Answer::Made, Answer::Made]));
     assert_eq!(bench.finished(), (2, vec![conflict(address(2), 1), Answer::Made]));
@@ -204,23 +204,23 @@ fn decisions_of_several_changes_find_their_results_and_count_by_change() {
     submit(1, [2, 3]);
     submit(4, [0, 5]);
     assert_eq!(bench.committer.status().waiting_changes, 8);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 8);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     bench.finished();
     let first = vec![Answer::Made, conflicts([Some((address(1), 1)), None])];
     assert_eq!(bench.finished(), (1, first));
     let second = vec![conflicts([None, Some((address(0), 1))]), Answer::Made];
     assert_eq!(bench.finished(), (4, second));
-    assert_eq!(load(&mut bench.leases.clone()).len(), 5);
+    assert_eq!(load(&mut bench.bindings.clone()).len(), 5);
 }
 
 #[test]
 fn a_store_that_misbehaves_fails_the_batch_and_no_more() {
     let bench = Bench::new(LIMITS);
     for (number, outcome, said) in [
-        (0, Outcome::Panic, "the disk is on fire"),
-        (10, Outcome::GiveTooFewResults, "1 answers for 2 decisions"),
+        (0, CommitOutcome::Panic, "the disk is on fire"),
+        (10, CommitOutcome::GiveTooFewResults, "1 answers for 2 decisions"),
     ] {
         bench.submit(number, 2);
         bench.begun();
@@ -231,7 +231,7 @@ fn a_store_that_misbehaves_fails_the_batch_and_no_more() {
     }
     bench.submit(20, 1);
     bench.begun();
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.finished(), (20, vec![Answer::Made]));
     let status = bench.committer.status();
     assert_eq!((status.flushes, status.failed_flushes, status.last_error), (3, 2, None));
@@ -249,13 +249,13 @@ fn a_flush_that_stands_still_has_submissions_handed_back_until_it_ends() {
     let error = bench.committer.status().last_error.unwrap();
     assert_eq!(error, "the disk does not answer: a flush has taken 1 s so far");
     let refused = bench.committer.submit(bench.submission(2, 1)).unwrap_err();
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.begun(), 1);
     assert!(!bench.committer.is_stalled());
     bench.committer.submit(refused).expect("the disk answers again");
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     bench.begun();
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     let order: Vec<u32> = (0..3).map(|_| bench.finished().0).collect();
     assert_eq!(order, [0, 1, 2]);
 }
@@ -268,9 +268,9 @@ fn a_callback_that_panics_harms_nobody_else() {
     bench.committer.submit(Submission { decisions, on_done }).unwrap();
     bench.begun();
     bench.submit(1, 1);
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     bench.begun();
-    bench.let_through(Outcome::Succeed);
+    bench.let_through(CommitOutcome::Succeed);
     assert_eq!(bench.finished(), (1, vec![Answer::Made]));
 }
 
@@ -292,12 +292,12 @@ fn closing_commits_what_waits_and_refuses_more() {
         thread::yield_now();
     }
     for _ in 0..4 {
-        bench.let_through(Outcome::Succeed);
+        bench.let_through(CommitOutcome::Succeed);
     }
     closing.join().unwrap();
     let done: Vec<u32> = bench.finished.try_iter().map(|(number, ..)| number).collect();
     assert_eq!(done, (0..=25).collect::<Vec<u32>>());
-    assert_eq!(load(&mut bench.leases).len(), 26);
+    assert_eq!(load(&mut bench.bindings).len(), 26);
     let refused = bench.committer.submit(Submission {
         decisions: apart([change(address(99), 1)]),
         on_done: Box::new(|_, _| panic!("it was never taken")),
@@ -307,9 +307,9 @@ fn closing_commits_what_waits_and_refuses_more() {
 
 #[test]
 fn many_threads_are_each_called_back_once() {
-    let leases = MemoryStore::new();
+    let bindings = MemoryStore::new();
     let limits = CommitterLimits { waiting_changes: 50, batch_changes: 16 };
-    let (committer, thread) = Committer::start(Box::new(leases.clone()), limits);
+    let (committer, thread) = Committer::start(Box::new(bindings.clone()), limits);
     let called = Arc::new(AtomicUsize::new(0));
     thread::scope(|scope| {
         for worker in 0..4 {
@@ -335,7 +335,7 @@ fn many_threads_are_each_called_back_once() {
     });
     thread.close();
     assert_eq!(called.load(SeqCst), 2_000);
-    assert_eq!(load(&mut leases.clone()).len(), 2_000);
+    assert_eq!(load(&mut bindings.clone()).len(), 2_000);
     let status = committer.status();
     assert_eq!((status.changes, status.waiting_changes), (2_000, 0));
     assert!(status.largest_batch_changes <= 16);

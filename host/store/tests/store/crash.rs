@@ -1,8 +1,8 @@
 //! A process that is killed in the middle of its writes.
 //!
-//! The tests run themselves again as a child process, which writes leases and reports each as soon
-//! as the committer reports that it is durable. They kill the child with SIGKILL and then check
-//! that every reported lease is there.
+//! The tests run themselves again as a child process, which writes bindings and reports each as
+//! soon as the committer reports that it is durable. They kill the child with SIGKILL and then
+//! check that every reported binding is there.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use std::{
 use lessor_core::{Answer, Changes};
 use lessor_store::{Committer, CommitterLimits, DiskStore, Submission};
 
-use crate::support::{Random, address, apart, change, lease, load};
+use crate::support::{Random, address, apart, binding, change, load};
 
 const FOLDER: &str = "LESSOR_STORE_TEST_FOLDER";
 const SEED: &str = "LESSOR_STORE_TEST_SEED";
@@ -58,12 +58,12 @@ fn reported_leases_survive_sigkill() {
         println!("round {round}: {} leases reported", reports.len());
         reported.extend(reports);
 
-        let leases = load(&mut DiskStore::open(folder.path()).unwrap());
+        let bindings = load(&mut DiskStore::open(folder.path()).unwrap());
         for (address, revision) in &reported {
-            let found = leases.get(address).map_or(0, |lease| lease.revision);
+            let found = bindings.get(address).map_or(0, |binding| binding.revision);
             assert!(found >= *revision, "{address}: {found} found, {revision} reported");
         }
-        assert!(leases.values().all(|found| *found == lease(found.address, found.revision)));
+        assert!(bindings.values().all(|found| *found == binding(found.address, found.revision)));
     }
     assert!(reported.values().any(|revision| *revision > 2), "leases were changed, too");
 }
@@ -118,7 +118,7 @@ fn write_until_killed(folder: &Path) {
     let mut random = Random::seeded(env::var(SEED).unwrap().parse().unwrap());
     let mut store = DiskStore::open(folder).unwrap();
     let mut revisions: BTreeMap<Ipv4Addr, u64> =
-        load(&mut store).into_values().map(|lease| (lease.address, lease.revision)).collect();
+        load(&mut store).into_values().map(|binding| (binding.address, binding.revision)).collect();
     let limits = CommitterLimits { waiting_changes: 1_000, batch_changes: 64 };
     let (committer, _thread) = Committer::start(Box::new(store), limits);
     let (done, finished) = mpsc::channel();
@@ -140,7 +140,7 @@ fn write_until_killed(folder: &Path) {
         let (decisions, results): (Vec<Changes>, Vec<Answer>) = finished.recv().unwrap();
         for (change, result) in decisions.iter().flatten().zip(&results) {
             assert_eq!(*result, Answer::Made, "{:?}", committer.status());
-            println!("durable {} {} .", change.lease.address, change.lease.revision);
+            println!("durable {} {} .", change.binding.address, change.binding.revision);
         }
     }
 }

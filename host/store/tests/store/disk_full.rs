@@ -16,7 +16,7 @@ use nix::{
     unistd::geteuid,
 };
 
-use crate::support::{address, apart, change, commit, conflict, lease, load};
+use crate::support::{address, apart, binding, change, commit, conflict, load};
 
 const DISK_OCTETS: usize = 24 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,8 +70,8 @@ fn clear(disk: &Path) {
     }
 }
 
-/// Commits batches of new leases until one fails. Returns the number of addresses with a lease, and
-/// the failed batch.
+/// Commits batches of new bindings until one fails. Returns the number of addresses with a binding,
+/// and the failed batch.
 fn commit_until_failed(store: &mut dyn Store, mut next: u32) -> (u32, Vec<Changes>) {
     loop {
         let batch = apart((next..next + 100).map(|number| change(address(number), 1)));
@@ -104,8 +104,8 @@ fn a_full_disk_fails_batches_until_there_is_space() {
         assert_eq!(commit(&mut store, [change(address(0), 1)]), [Answer::Made]);
         for _ in 0..3 {
             fill(disk);
-            let leases = load(&mut store).len() as u32;
-            let (next, failed) = commit_until_failed(&mut store, leases);
+            let bindings = load(&mut store).len() as u32;
+            let (next, failed) = commit_until_failed(&mut store, bindings);
             let error = store.last_error().unwrap();
             assert!(error.contains("No space left"), "{error}");
 
@@ -131,9 +131,9 @@ fn a_full_disk_fails_batches_until_there_is_space() {
             assert_eq!(commit(&mut store, [change(address(0), 1)]), [conflict(address(0), 1)]);
         }
         drop(store);
-        let leases = load(&mut DiskStore::open(&disk.join("store")).unwrap());
-        assert!(leases.values().all(|found| *found == lease(found.address, 1)));
-        assert!(leases.keys().copied().eq((0..leases.len() as u32).map(address)));
+        let bindings = load(&mut DiskStore::open(&disk.join("store")).unwrap());
+        assert!(bindings.values().all(|found| *found == binding(found.address, 1)));
+        assert!(bindings.keys().copied().eq((0..bindings.len() as u32).map(address)));
     });
 }
 
@@ -151,10 +151,10 @@ fn a_disk_that_fills_up_with_leases_keeps_those_it_took() {
         commit_until_taken(&mut store, &failed);
         assert_eq!(commit_until_taken(&mut store, &apart([change(address(0), 2)])), [Answer::Made]);
         drop(store);
-        let leases = load(&mut DiskStore::open(&disk.join("store")).unwrap());
-        assert_eq!(leases[&address(0)], lease(address(0), 2));
+        let bindings = load(&mut DiskStore::open(&disk.join("store")).unwrap());
+        assert_eq!(bindings[&address(0)], binding(address(0), 2));
         for number in 1..taken {
-            assert_eq!(leases.get(&address(number)), Some(&lease(address(number), 1)));
+            assert_eq!(bindings.get(&address(number)), Some(&binding(address(number), 1)));
         }
     });
 }

@@ -1,9 +1,9 @@
-//! Leases and changes for testing stores, and reproducible random numbers.
+//! Bindings and changes for testing stores, and reproducible random numbers.
 
 use std::{collections::BTreeMap, env, net::Ipv4Addr, sync::Arc, time::SystemTime};
 
 use lessor_core::{
-    Answer, Change, Changes, ClientKey, HardwareAddress, Lease, LeaseState, RelayInformation,
+    Answer, Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, RelayInformation,
     Timestamp,
 };
 use lessor_store::Store;
@@ -13,16 +13,16 @@ pub(crate) fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(0x0a00_0000 + number)
 }
 
-/// A lease that is derived from address and revision alone, so that it can be checked later.
-pub(crate) fn lease(address: Ipv4Addr, revision: u64) -> Lease {
+/// A binding that is derived from address and revision alone, so that it can be checked later.
+pub(crate) fn binding(address: Ipv4Addr, revision: u64) -> Binding {
     let [_, b, c, d] = address.octets();
     let hardware_address = HardwareAddress::ethernet([2, 0, b, c, d, revision as u8]);
     let changed_at = Timestamp::from_unix_ms(1_800_000_000_000 + revision * 1000);
-    Lease {
+    Binding {
         address,
         client: ClientKey::Hardware(hardware_address),
         hardware_address,
-        state: LeaseState::Leased,
+        state: BindingState::Leased,
         began_at: Timestamp::from_unix_ms(1_800_000_000_000),
         changed_at,
         expires_at: changed_at.after_secs(3600),
@@ -36,8 +36,8 @@ pub(crate) fn lease(address: Ipv4Addr, revision: u64) -> Lease {
 /// The change that gives the record of `address` the revision `revision`.
 pub(crate) fn change(address: Ipv4Addr, revision: u64) -> Change {
     Change {
-        lease: Arc::new(lease(address, revision)),
-        previous: (revision > 1).then(|| Arc::new(lease(address, revision - 1))),
+        binding: Arc::new(binding(address, revision)),
+        previous: (revision > 1).then(|| Arc::new(binding(address, revision - 1))),
     }
 }
 
@@ -64,23 +64,23 @@ pub(crate) fn conflicts<const N: usize>(found: [Option<(Ipv4Addr, u64)>; N]) -> 
     let found = found.into_iter();
     Answer::Conflict(
         found
-            .map(|found| found.map(|(address, revision)| lease(address, revision).into()))
+            .map(|found| found.map(|(address, revision)| binding(address, revision).into()))
             .collect(),
     )
 }
 
 /// Every record of a store. Panics if the store passes a record twice.
-pub(crate) fn load(store: &mut dyn Store) -> BTreeMap<Ipv4Addr, Lease> {
-    let mut leases = BTreeMap::new();
+pub(crate) fn load(store: &mut dyn Store) -> BTreeMap<Ipv4Addr, Binding> {
+    let mut bindings = BTreeMap::new();
     let mut twice = Vec::new();
     let records = store
-        .load(&mut |lease| {
-            twice.extend(leases.insert(lease.address, lease));
+        .load(&mut |binding| {
+            twice.extend(bindings.insert(binding.address, binding));
         })
         .unwrap();
     assert_eq!(twice, []);
-    assert_eq!(records, leases.len() as u64);
-    leases
+    assert_eq!(records, bindings.len() as u64);
+    bindings
 }
 
 /// Numbers that look random (splitmix64).

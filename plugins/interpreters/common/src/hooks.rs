@@ -9,7 +9,7 @@ pub const DECIDE: &str = "decide";
 
 /// The spelling of names in a language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Case {
+pub enum LetterCase {
     /// `on_discover`
     Snake,
     /// `onDiscover`
@@ -23,7 +23,7 @@ pub fn objects(hook: &HookDefinition) -> impl Iterator<Item = &'static Object> {
 }
 
 /// Returns how the functions of hooks begin, for messages: `decide(request, terms), … or …`.
-pub fn signatures(case: Case) -> String {
+pub fn signatures(case: LetterCase) -> String {
     let signature = |function: &str, shape: Shape| {
         format!("{}({})", case.spell(function), shape.parameters().join(", "))
     };
@@ -51,7 +51,7 @@ impl Hooks {
     /// Returns an error if there is no hook, or if a hook has the wrong number of parameters. The
     /// first value is the name of the function at fault, if any.
     pub fn find(
-        case: Case,
+        case: LetterCase,
         mut parameters: impl FnMut(&str) -> Option<usize>,
     ) -> Result<Self, (Option<String>, String)> {
         let mut hooks = Self::default();
@@ -61,7 +61,7 @@ impl Hooks {
             for name in names.into_iter().flatten() {
                 let Some(found) = parameters(&name) else { continue };
                 let wanted = hook.shape.parameters();
-                if found > wanted.len() || (case == Case::Snake && found != wanted.len()) {
+                if found > wanted.len() || (case == LetterCase::Snake && found != wanted.len()) {
                     let plural = if found == 1 { "" } else { "s" };
                     let message = format!(
                         "the function {name} has {found} parameter{plural}; wanted {name}({})",
@@ -97,7 +97,7 @@ impl Hooks {
     }
 }
 
-impl Case {
+impl LetterCase {
     /// Converts a name in snake case to this spelling.
     pub fn spell(self, snake: &str) -> String {
         let mut name = String::with_capacity(snake.len());
@@ -129,14 +129,14 @@ impl Case {
     }
 }
 
-fn names(case: Case) -> String {
+fn names(case: LetterCase) -> String {
     let functions = HOOKS.iter().map(|hook| case.spell(hook.function));
     std::iter::once(DECIDE.to_owned()).chain(functions).collect::<Vec<_>>().join(", ")
 }
 
 /// All names that scripts can use, in the spelling of the language: `request.circuit_id`.
 #[cfg(test)]
-fn vocabulary(case: Case) -> Vec<String> {
+fn vocabulary(case: LetterCase) -> Vec<String> {
     let functions = crate::FUNCTIONS.iter();
     let mut names: Vec<String> = functions.map(|found| case.spell(found.name)).collect();
     for object in OBJECTS {
@@ -156,7 +156,7 @@ mod tests {
     fn decide_serves_what_has_no_function_of_its_own() {
         let has = |name: &str| ["decide", "on_request", "on_lease"].contains(&name);
         let parameters = |name: &str| has(name).then_some(if name == "on_lease" { 1 } else { 2 });
-        let hooks = Hooks::find(Case::Snake, parameters).unwrap();
+        let hooks = Hooks::find(LetterCase::Snake, parameters).unwrap();
         assert_eq!(hooks.interfaces(), ["on-discover", "on-request", "on-inform", "on-lease"]);
         assert_eq!(hooks.function("on-discover"), Some("decide"));
         assert_eq!(hooks.function("on-request"), Some("on_request"));
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn signatures_show_one_function_of_each_shape() {
         assert_eq!(
-            signatures(Case::Snake),
+            signatures(LetterCase::Snake),
             "decide(request, terms), plan_lookups(request, plan), reply_options(request, reply) or \
              on_lease(event)"
         );
@@ -175,29 +175,32 @@ mod tests {
 
     #[test]
     fn mistakes_name_what_was_wanted() {
-        let (at, message) = Hooks::find(Case::Snake, |_| None).unwrap_err();
+        let (at, message) = Hooks::find(LetterCase::Snake, |_| None).unwrap_err();
         assert_eq!(at, None);
         assert!(message.contains("decide, plan_lookups, on_discover"), "{message}");
         let (at, message) =
-            Hooks::find(Case::Snake, |name| (name == "decide").then_some(1)).unwrap_err();
+            Hooks::find(LetterCase::Snake, |name| (name == "decide").then_some(1)).unwrap_err();
         assert_eq!(at.as_deref(), Some("decide"));
         assert_eq!(message, "the function decide has 1 parameter; wanted decide(request, terms)");
         // In JavaScript, a function may have fewer parameters.
-        Hooks::find(Case::Camel, |name| (name == "decide").then_some(1)).unwrap();
+        Hooks::find(LetterCase::Camel, |name| (name == "decide").then_some(1)).unwrap();
         assert!(
-            Case::Camel.misspelt_hook("onDiscovery").unwrap().contains("onDiscover, onRequest")
+            LetterCase::Camel
+                .misspelt_hook("onDiscovery")
+                .unwrap()
+                .contains("onDiscover, onRequest")
         );
-        assert!(Case::Snake.misspelt_hook("on_discovery").is_some());
+        assert!(LetterCase::Snake.misspelt_hook("on_discovery").is_some());
         for name in ["onDiscover", "once", "on", "helper"] {
-            assert_eq!(Case::Camel.misspelt_hook(name), None, "{name}");
+            assert_eq!(LetterCase::Camel.misspelt_hook(name), None, "{name}");
         }
     }
 
     #[test]
     fn the_readmes_have_every_name() {
         for (case, readme) in [
-            (Case::Snake, include_str!("../../rhai/README.md")),
-            (Case::Camel, include_str!("../../javascript/README.md")),
+            (LetterCase::Snake, include_str!("../../rhai/README.md")),
+            (LetterCase::Camel, include_str!("../../javascript/README.md")),
         ] {
             for name in vocabulary(case) {
                 assert!(readme.contains(&format!("`{name}")), "{name} is missing ({case:?})");

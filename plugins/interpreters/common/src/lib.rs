@@ -27,7 +27,7 @@ mod value;
 
 pub use brackets::{unclosed, unclosed_text};
 pub use functions::FUNCTIONS;
-pub use hooks::{Case, DECIDE, Hooks, objects, signatures};
+pub use hooks::{DECIDE, Hooks, LetterCase, objects, signatures};
 pub use lessor_vocabulary::HOOKS;
 pub use mistakes::{absent_function, almost_a_hook, nearest, unknown_function};
 pub use objects::OBJECTS;

@@ -3,7 +3,7 @@
 
 use lessor_vocabulary::{HOOKS, near};
 
-use crate::{Case, DECIDE, FUNCTIONS, Object};
+use crate::{DECIDE, FUNCTIONS, LetterCase, Object};
 
 /// Names from RFCs and other software, with the names of the script API.
 const KNOWN_ELSEWHERE: [(&str, &str); 18] = [
@@ -30,7 +30,7 @@ const KNOWN_ELSEWHERE: [(&str, &str); 18] = [
 impl Object {
     /// Returns the message about reading `name`, a property in the script's spelling that the
     /// object does not have.
-    pub fn unknown_property(&self, case: Case, name: &str) -> String {
+    pub fn unknown_property(&self, case: LetterCase, name: &str) -> String {
         let object = self.name;
         let readable = self.properties.iter().filter(|property| property.get.is_some());
         let properties: Vec<&str> = readable.map(|property| property.name).collect();
@@ -47,7 +47,7 @@ impl Object {
 
     /// Returns the message about setting `name`, a property in the script's spelling that cannot be
     /// set, because it does not exist or because it can only be read or called.
-    pub fn cannot_set(&self, case: Case, name: &str) -> String {
+    pub fn cannot_set(&self, case: LetterCase, name: &str) -> String {
         let object = self.name;
         let is_function = self.functions.iter().any(|found| case.spell(found.name) == name);
         if is_function {
@@ -81,7 +81,7 @@ impl Object {
     }
 
     /// Returns the message about reading `name`, a property that can only be set.
-    pub fn cannot_read(&self, case: Case, name: &str) -> String {
+    pub fn cannot_read(&self, case: LetterCase, name: &str) -> String {
         format!("{}.{} can be set, but not read", self.name, case.spell(name))
     }
 }
@@ -89,7 +89,7 @@ impl Object {
 /// Returns the message about calling `name`, a function that does not exist; `own` are the
 /// functions that the script defines.
 pub fn unknown_function<'a>(
-    case: Case,
+    case: LetterCase,
     name: &str,
     own: impl IntoIterator<Item = &'a str>,
 ) -> String {
@@ -109,7 +109,7 @@ pub fn unknown_function<'a>(
 
 /// Returns `. Did you mean decide where it says decied?` if one of a script's functions is almost a
 /// hook.
-pub fn almost_a_hook<'a>(case: Case, functions: impl IntoIterator<Item = &'a str>) -> String {
+pub fn almost_a_hook<'a>(case: LetterCase, functions: impl IntoIterator<Item = &'a str>) -> String {
     let hooks: Vec<String> = HOOKS.iter().map(|hook| case.spell(hook.function)).collect();
     let names: Vec<&str> =
         std::iter::once(DECIDE).chain(hooks.iter().map(String::as_str)).collect();
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn names_that_there_are_not_lead_to_those_that_there_are() {
-        let request = |name| object("request").unknown_property(Case::Camel, name);
+        let request = |name| object("request").unknown_property(LetterCase::Camel, name);
         for (name, wanted) in [
             ("circuit_id", "request has no circuit_id; did you mean circuitId?"),
             ("circuitID", "request has no circuitID; did you mean circuitId?"),
@@ -216,13 +216,13 @@ mod tests {
             let said = request(name);
             assert!(said.contains(wanted), "{name}: {said}");
         }
-        let said = object("request").unknown_property(Case::Snake, "circuitId");
+        let said = object("request").unknown_property(LetterCase::Snake, "circuitId");
         assert_eq!(said, "request has no circuitId; did you mean circuit_id?");
     }
 
     #[test]
     fn what_cannot_be_set_says_why() {
-        let set = |name, property| object(name).cannot_set(Case::Camel, property);
+        let set = |name, property| object(name).cannot_set(LetterCase::Camel, property);
         assert_eq!(set("terms", "poool"), "terms has no poool; did you mean pool?");
         assert_eq!(
             set("terms", "leaseTime"),
@@ -243,13 +243,13 @@ mod tests {
 
     #[test]
     fn functions_that_there_are_not_are_explained() {
-        let call = |name| unknown_function(Case::Snake, name, ["is_paid"]);
+        let call = |name| unknown_function(LetterCase::Snake, name, ["is_paid"]);
         assert_eq!(call("ignor"), "there is no function ignor; did you mean ignore(…)?");
         assert_eq!(call("isPaid"), "there is no function isPaid; did you mean is_paid(…)?");
         assert!(call("sleep").starts_with("there is no sleep: a policy cannot wait"));
         assert!(call("zebra").contains("Correct the name, or define it"));
-        let said = almost_a_hook(Case::Camel, ["helper", "onDiscovr"]);
+        let said = almost_a_hook(LetterCase::Camel, ["helper", "onDiscovr"]);
         assert_eq!(said, ". Did you mean onDiscover where it says onDiscovr?");
-        assert_eq!(almost_a_hook(Case::Camel, ["helper"]), "");
+        assert_eq!(almost_a_hook(LetterCase::Camel, ["helper"]), "");
     }
 }

@@ -8,7 +8,7 @@ use boa_engine::{
     object::{FunctionObjectBuilder, IntegrityLevel},
     property::{Attribute, PropertyDescriptor},
 };
-use lessor_script::{Case, FUNCTIONS, Function, OBJECTS, Object, Property, Value};
+use lessor_script::{FUNCTIONS, Function, LetterCase, OBJECTS, Object, Property, Value};
 
 use crate::guard;
 
@@ -24,7 +24,7 @@ impl Api {
     pub(crate) fn install(context: &mut Context) -> JsResult<Self> {
         for function in &FUNCTIONS {
             let callable = callable(function, context)?;
-            let name = JsString::from(Case::Camel.spell(function.name));
+            let name = JsString::from(LetterCase::Camel.spell(function.name));
             context.register_global_property(name, callable, Attribute::empty())?;
         }
         let mut objects = Vec::new();
@@ -54,11 +54,11 @@ pub(crate) fn make(
 ) -> JsResult<JsObject> {
     let made = JsObject::with_null_proto();
     for property in object.properties {
-        let name = JsString::from(Case::Camel.spell(property.name));
+        let name = JsString::from(LetterCase::Camel.spell(property.name));
         made.define_property_or_throw(name, accessor(object, property, context), context)?;
     }
     for function in object.functions {
-        let name = JsString::from(Case::Camel.spell(function.name));
+        let name = JsString::from(LetterCase::Camel.spell(function.name));
         let callable = callable(function, context)?;
         made.create_data_property_or_throw(name, callable, context)?;
     }
@@ -83,15 +83,15 @@ fn accessor(
     let function = |native| FunctionObjectBuilder::new(&realm, native).build();
     let get = NativeFunction::from_copy_closure(move |this, _, context| {
         let Some(get) = property.get else {
-            return Err(guard::mistake(object.cannot_read(Case::Camel, property.name)));
+            return Err(guard::mistake(object.cannot_read(LetterCase::Camel, property.name)));
         };
         let this = this_of(this, context)?;
         answered(get(&this), context)
     });
     let set = NativeFunction::from_copy_closure(move |_, arguments, context| {
         let Some(set) = property.set else {
-            let name = Case::Camel.spell(property.name);
-            return Err(guard::mistake(object.cannot_set(Case::Camel, &name)));
+            let name = LetterCase::Camel.spell(property.name);
+            return Err(guard::mistake(object.cannot_set(LetterCase::Camel, &name)));
         };
         let value = arguments.first().map(|value| value::of_script(value, context));
         answered(set(value.unwrap_or(Value::Nothing)).map(|()| Value::Nothing), context)
@@ -112,13 +112,13 @@ fn callable(function: &'static Function, context: &mut Context) -> JsResult<JsVa
         // A message begins with the name of the function in the spelling of the contract.
         let answer = function.invoke(&this, &arguments).map_err(|message| {
             match message.strip_prefix(function.name) {
-                Some(rest) => format!("{}{rest}", Case::Camel.spell(function.name)),
+                Some(rest) => format!("{}{rest}", LetterCase::Camel.spell(function.name)),
                 None => message,
             }
         });
         answered(answer, context)
     });
-    let name = JsString::from(Case::Camel.spell(function.name));
+    let name = JsString::from(LetterCase::Camel.spell(function.name));
     let made: JsObject =
         FunctionObjectBuilder::new(context.realm(), native).name(name).build().into();
     made.set_prototype(Some(guard::behind_functions(context)?));

@@ -12,7 +12,7 @@ use std::{
 use boa_engine::JsError;
 
 /// A line and a column, from 1.
-pub(crate) type Place = (usize, usize);
+pub(crate) type LineAndColumn = (usize, usize);
 
 /// The limit of the debug output that is read. Only a long script with deep calls exceeds it.
 const TEXT_OCTETS_MAX: usize = 4 << 20;
@@ -21,11 +21,11 @@ const TEXT_OCTETS_MAX: usize = 4 << 20;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Innermost {
     /// The place of the preceding instructions.
-    pub(crate) before: Option<Place>,
+    pub(crate) before: Option<LineAndColumn>,
     /// The place of the current instruction.
-    pub(crate) at: Option<Place>,
+    pub(crate) at: Option<LineAndColumn>,
     /// The place of the following instructions.
-    pub(crate) next: Option<Place>,
+    pub(crate) next: Option<LineAndColumn>,
 }
 
 /// Returns the position in the innermost function of the script at which an error occurred.
@@ -47,7 +47,7 @@ fn read(text: &str) -> Option<Innermost> {
             place.and_then(|((_, line), (_, column))| Some((number(line)?, number(column)?)));
         Some((number::<u32>(entry)?, place))
     });
-    let entries: Vec<(u32, Option<Place>)> = entries.collect();
+    let entries: Vec<(u32, Option<LineAndColumn>)> = entries.collect();
     let next = entries.iter().position(|(begin, _)| *begin > instruction);
     let place = |index: usize| entries.get(index).and_then(|(_, place)| *place);
     let at = next.unwrap_or(entries.len()).checked_sub(1);

@@ -9,7 +9,7 @@ use boa_engine::{
     object::builtins::JsProxy,
     property::{PropertyDescriptor, PropertyKey},
 };
-use lessor_script::{Case, OBJECTS, Object};
+use lessor_script::{LetterCase, OBJECTS, Object};
 
 /// The property of a guard that gives the kind of its object, as a position in [`OBJECTS`].
 const KIND: &str = "\u{0}kind";
@@ -84,7 +84,7 @@ fn unknown_read(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> Js
             example(object)
         )));
     }
-    Err(mistake(object.unknown_property(Case::Camel, &name)))
+    Err(mistake(object.unknown_property(LetterCase::Camel, &name)))
 }
 
 fn unknown_write(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> JsResult<JsValue> {
@@ -93,7 +93,9 @@ fn unknown_write(_: &JsValue, arguments: &[JsValue], context: &mut Context) -> J
         None => name.display().to_string(),
     });
     match object_of(arguments, context) {
-        Some(object) => Err(mistake(object.cannot_set(Case::Camel, &name.unwrap_or_default()))),
+        Some(object) => {
+            Err(mistake(object.cannot_set(LetterCase::Camel, &name.unwrap_or_default())))
+        }
         None => Ok(false.into()),
     }
 }
@@ -128,5 +130,5 @@ fn example(object: &Object) -> String {
     let property = object.properties.iter().map(|property| property.name);
     let functions = object.functions.iter().map(|function| function.name);
     let first = property.chain(functions).next().unwrap_or_default();
-    Case::Camel.spell(first)
+    LetterCase::Camel.spell(first)
 }

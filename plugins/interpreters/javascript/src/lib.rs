@@ -21,7 +21,7 @@ use boa_engine::{
     Context, JsError, JsObject, JsResult, JsString, JsValue, Source, js_string,
     property::PropertyKey,
 };
-use lessor_script::{Answer, Case, HOOKS, Hooks};
+use lessor_script::{Answer, HOOKS, Hooks, LetterCase};
 
 use crate::{
     api::{Api, value},
@@ -111,14 +111,15 @@ impl Script {
             let length = found.get(js_string!("length"), &mut context).ok()?;
             length.as_number().map(|length| length as usize)
         };
-        let hooks = Hooks::find(Case::Camel, parameters).map_err(|(name, mistake)| match name {
-            Some(name) => format!("{}{mistake}", lessor_script::place_of(text, &name)),
-            None => {
-                let defined = names::defined(&tree.script, &tree.interner);
-                let defined = defined.iter().map(String::as_str);
-                format!("{mistake}{}", lessor_script::almost_a_hook(Case::Camel, defined))
-            }
-        })?;
+        let hooks =
+            Hooks::find(LetterCase::Camel, parameters).map_err(|(name, mistake)| match name {
+                Some(name) => format!("{}{mistake}", lessor_script::place_of(text, &name)),
+                None => {
+                    let defined = names::defined(&tree.script, &tree.interner);
+                    let defined = defined.iter().map(String::as_str);
+                    format!("{mistake}{}", lessor_script::almost_a_hook(LetterCase::Camel, defined))
+                }
+            })?;
         let calls = HOOKS.iter().filter_map(|hook| {
             let function = defined(&mut context, hooks.function(hook.name)?)?;
             let arguments = lessor_script::objects(hook).map(|object| api.object(object)).collect();
@@ -156,7 +157,7 @@ fn misspelt_hooks(context: &mut Context, text: &str) -> Result<(), String> {
     for key in keys {
         let PropertyKey::String(name) = key else { continue };
         let name = name.to_std_string_lossy();
-        let Some(mistake) = Case::Camel.misspelt_hook(&name) else { continue };
+        let Some(mistake) = LetterCase::Camel.misspelt_hook(&name) else { continue };
         if defined(context, &name).is_some() {
             return Err(format!("{}{mistake}", lessor_script::place_of(text, &name)));
         }

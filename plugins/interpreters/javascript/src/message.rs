@@ -5,13 +5,13 @@ use boa_engine::{
     parser::{Error, lexer::error::Error as LexError},
 };
 use lessor_script::{
-    Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, place, place_of, unclosed,
+    FUNCTIONS, LetterCase, OBJECTS, Object, absent_function, nearest, place, place_of, unclosed,
     unclosed_text,
 };
 
 use crate::{
     CALL_LEVELS_MAX, backtrace,
-    backtrace::Place,
+    backtrace::LineAndColumn,
     names,
     tree::{Access, Step, Tree},
 };
@@ -176,7 +176,7 @@ fn not_callable(callee: &str, method: Option<&Access>) -> String {
         return absent_function(callee).unwrap_or_else(|| format!("{callee} is not a function"));
     };
     if let Some(object) = object_named(target)
-        && object.properties.iter().any(|property| Case::Camel.spell(property.name) == *field)
+        && object.properties.iter().any(|property| LetterCase::Camel.spell(property.name) == *field)
     {
         return format!("{callee} is not a function: remove the parentheses");
     }
@@ -189,13 +189,13 @@ fn not_callable(callee: &str, method: Option<&Access>) -> String {
 /// Returns the message about a property that cannot be set. `statement` is the assignment, from its
 /// beginning.
 fn not_writable(name: &str, statement: &str) -> String {
-    let is_it = |spelt: &str| Case::Camel.spell(spelt) == name;
+    let is_it = |spelt: &str| LetterCase::Camel.spell(spelt) == name;
     let has_it = |object: &&&Object| object.functions.iter().any(|found| is_it(found.name));
     let mut holders = OBJECTS.iter().filter(has_it);
     let is_meant = |object: &&&Object| statement.starts_with(&format!("{}.", object.name));
     let holder = holders.clone().find(is_meant).or_else(|| holders.next());
     match holder {
-        Some(object) => object.cannot_set(Case::Camel, name),
+        Some(object) => object.cannot_set(LetterCase::Camel, name),
         None if FUNCTIONS.iter().any(|function| is_it(function.name)) => {
             format!("{name} is a function of the server: use another name")
         }
@@ -204,7 +204,7 @@ fn not_writable(name: &str, statement: &str) -> String {
 }
 
 /// Returns the rest of a line from this place on.
-fn rest_of_line(text: &str, (line, column): Place) -> &str {
+fn rest_of_line(text: &str, (line, column): LineAndColumn) -> &str {
     let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
     let begin = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
     line.get(begin..).unwrap_or_default()
@@ -243,7 +243,7 @@ fn explained(line: &str, found: &str, what: String) -> String {
     what
 }
 
-fn written(at: Option<Place>, what: &str) -> String {
+fn written(at: Option<LineAndColumn>, what: &str) -> String {
     let (line, column) = at.unzip();
     format!("{}{what}", place(line, column))
 }
@@ -258,7 +258,7 @@ fn without_place<'a>(what: &'a str, file: &str) -> &'a str {
 
 /// Returns the place in a line of the engine's backtrace, such as `at decide (20-garden.js:3:7)`;
 /// the innermost call comes first.
-fn call_place(call: &str, file: &str) -> Option<Place> {
+fn call_place(call: &str, file: &str) -> Option<LineAndColumn> {
     let (_, place) = call.split_once(&format!("({file}:"))?;
     let (line, column) = place.strip_suffix(')')?.split_once(':')?;
     Some((line.parse().ok()?, column.parse().ok()?))

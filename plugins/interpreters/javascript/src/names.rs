@@ -15,7 +15,9 @@ use boa_engine::{
     },
     interner::{Interner, Sym},
 };
-use lessor_script::{Case, DECIDE, FUNCTIONS, HOOKS, OBJECTS, absent_function, nearest, place};
+use lessor_script::{
+    DECIDE, FUNCTIONS, HOOKS, LetterCase, OBJECTS, absent_function, nearest, place,
+};
 
 /// Names that exist although no statement defines them: the settings are set later, and every
 /// function has `arguments`.
@@ -76,7 +78,7 @@ pub(crate) fn of_hook(name: &str) -> Option<String> {
     Some(format!(
         "{name} is not defined here: it is a parameter of hooks. Write {}({}), and pass it to the \
          functions that use it",
-        Case::Camel.spell(function),
+        LetterCase::Camel.spell(function),
         hook.shape.parameters().join(", ")
     ))
 }
@@ -91,7 +93,7 @@ fn explained(name: &str, declared: &[String]) -> String {
     if let Some(absent) = absent_function(name) {
         return absent;
     }
-    let of_api = FUNCTIONS.iter().map(|function| Case::Camel.spell(function.name));
+    let of_api = FUNCTIONS.iter().map(|function| LetterCase::Camel.spell(function.name));
     let of_objects = OBJECTS.iter().filter(|object| object.is_global).map(|o| o.name.to_owned());
     let language = LANGUAGE.split_whitespace().map(str::to_owned);
     let known: Vec<String> =

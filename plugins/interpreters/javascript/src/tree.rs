@@ -19,7 +19,7 @@ use boa_engine::{
     parser::{Error, Parser},
 };
 
-use crate::backtrace::{Innermost, Place};
+use crate::backtrace::{Innermost, LineAndColumn};
 
 /// Longer expressions are truncated in messages.
 const EXPRESSION_CHARS_MAX: usize = 60;
@@ -52,7 +52,7 @@ pub(crate) struct Access {
     pub(crate) target: String,
     /// The name, or `None` if it is computed.
     pub(crate) field: Option<String>,
-    pub(crate) place: Place,
+    pub(crate) place: LineAndColumn,
 }
 
 impl Tree {
@@ -66,7 +66,7 @@ impl Tree {
     }
 
     /// Returns the operation at which an error occurred, and its place.
-    pub(crate) fn step(&self, innermost: &Innermost) -> Option<(Step, Place)> {
+    pub(crate) fn step(&self, innermost: &Innermost) -> Option<(Step, LineAndColumn)> {
         let mut steps = self.steps();
         // The lookup of a method comes immediately before its call.
         if let Some(Step::Call { method: Some(method), .. }) =
@@ -79,8 +79,8 @@ impl Tree {
     }
 
     /// Returns the value that the script was taking apart when an error occurred, and its place.
-    pub(crate) fn taken_apart(&self, innermost: &Innermost) -> Option<(Step, Place)> {
-        let is_between = |place: &Place| {
+    pub(crate) fn taken_apart(&self, innermost: &Innermost) -> Option<(Step, LineAndColumn)> {
+        let is_between = |place: &LineAndColumn| {
             innermost.before.or(innermost.at).is_none_or(|before| before <= *place)
                 && innermost.next.is_none_or(|next| *place <= next)
         };
@@ -102,9 +102,9 @@ impl Tree {
 
 struct Steps<'a> {
     interner: &'a Interner,
-    found: HashMap<Place, Step>,
+    found: HashMap<LineAndColumn, Step>,
     /// Values that are taken apart, with the places of their beginning and end.
-    taken_apart: Vec<(Place, Place, String)>,
+    taken_apart: Vec<(LineAndColumn, LineAndColumn, String)>,
 }
 
 impl Steps<'_> {
@@ -167,7 +167,7 @@ impl<'ast> Visitor<'ast> for Steps<'_> {
     }
 }
 
-fn place(spanned: &impl Spanned) -> Place {
+fn place(spanned: &impl Spanned) -> LineAndColumn {
     let start = spanned.span().start();
     (start.line_number() as usize, start.column_number() as usize)
 }

@@ -3,7 +3,7 @@
 //! name is wrong.
 
 use lessor_script::{
-    Case, FUNCTIONS, OBJECTS, Object, absent_function, nearest, signatures, unknown_function,
+    FUNCTIONS, LetterCase, OBJECTS, Object, absent_function, nearest, signatures, unknown_function,
 };
 use rhai::{EvalAltResult, LexError, ParseErrorType, Position};
 
@@ -123,7 +123,7 @@ fn undefined(name: &str, source: &Source) -> String {
         return format!(
             "Undefined variable: {name}. It is a parameter of hooks: write {}, and pass it to the \
              functions that use it",
-            signatures(Case::Snake)
+            signatures(LetterCase::Snake)
         );
     }
     let ours = ["settings", "metrics", "state", "tables", "this"];
@@ -164,7 +164,7 @@ fn function_not_found(signature: &str, position: Position, source: &Source) -> S
         let own = object.functions.iter().find(|function| function.name == name);
         return match own {
             Some(function) => wrong_count(name, function.arguments, types.len() - 1),
-            None => object.unknown_property(Case::Snake, name),
+            None => object.unknown_property(LetterCase::Snake, name),
         };
     }
     if let Some(function) = FUNCTIONS.iter().find(|function| function.name == name) {
@@ -184,7 +184,7 @@ fn function_not_found(signature: &str, position: Position, source: &Source) -> S
         };
     }
     let functions: Vec<&str> = source.functions().chain(LANGUAGE.split_whitespace()).collect();
-    unknown_function(Case::Snake, name, functions)
+    unknown_function(LetterCase::Snake, name, functions)
 }
 
 fn operator(sign: &str, types: &[&str]) -> String {
@@ -218,14 +218,14 @@ fn property(said: &str, position: Position, source: &Source) -> String {
         );
     }
     match object(of) {
-        Some(object) if is_write => object.cannot_set(Case::Snake, name),
+        Some(object) if is_write => object.cannot_set(LetterCase::Snake, name),
         Some(object) => {
             let is_function = object.functions.iter().any(|function| function.name == name);
             let can_only_be_set = object.properties.iter().any(|property| property.name == name);
             match (is_function, can_only_be_set) {
                 (true, _) => format!("{of}.{name} is a function: call it, {of}.{name}(…)"),
-                (_, true) => object.cannot_read(Case::Snake, name),
-                _ => object.unknown_property(Case::Snake, name),
+                (_, true) => object.cannot_read(LetterCase::Snake, name),
+                _ => object.unknown_property(LetterCase::Snake, name),
             }
         }
         None => {

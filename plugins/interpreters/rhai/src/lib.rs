@@ -13,7 +13,7 @@ mod explain;
 mod message;
 mod source;
 
-use lessor_script::{Answer, Case, HOOKS, Hooks, Value};
+use lessor_script::{Answer, HOOKS, Hooks, LetterCase, Value};
 use rhai::{AST, CallFnOptions, Dynamic, Engine, Map, Module, Scope};
 
 use self::api::value;
@@ -155,7 +155,7 @@ fn globals(engine: &mut Engine, text: &str, settings: &Dynamic) -> Result<Scope<
 fn hooks(ast: &AST, text: &str) -> Result<Hooks, String> {
     let at = |name: &str| lessor_script::place_of(text, name);
     for function in ast.iter_functions() {
-        if let Some(mistake) = Case::Snake.misspelt_hook(function.name) {
+        if let Some(mistake) = LetterCase::Snake.misspelt_hook(function.name) {
             return Err(format!("{}{mistake}", at(function.name)));
         }
         if function.name == CONFIGURE && function.params.len() != 1 {
@@ -165,11 +165,11 @@ fn hooks(ast: &AST, text: &str) -> Result<Hooks, String> {
     let parameters = |name: &str| {
         ast.iter_functions().find(|found| found.name == name).map(|found| found.params.len())
     };
-    Hooks::find(Case::Snake, parameters).map_err(|(name, mistake)| match name {
+    Hooks::find(LetterCase::Snake, parameters).map_err(|(name, mistake)| match name {
         Some(name) => format!("{}{mistake}", at(&name)),
         None => {
             let functions: Vec<&str> = ast.iter_functions().map(|found| found.name).collect();
-            format!("{mistake}{}", lessor_script::almost_a_hook(Case::Snake, functions))
+            format!("{mistake}{}", lessor_script::almost_a_hook(LetterCase::Snake, functions))
         }
     })
 }

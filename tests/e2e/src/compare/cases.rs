@@ -10,7 +10,7 @@ use super::{
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
-pub struct Case {
+pub struct ComparedCase {
     /// A unique description of the case.
     pub name: &'static str,
     /// The addresses that the server has on the link of the clients.
@@ -24,7 +24,7 @@ const UNUSED: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 150);
 /// The code of the subnet mask.
 const MASK: u8 = 1;
 
-impl Case {
+impl ComparedCase {
     /// Starts a server, runs the case with it, and returns the outcome.
     pub(super) fn play(&self, kind: Kind) -> String {
         let site = Site::new(self.on_link);
@@ -34,8 +34,8 @@ impl Case {
 }
 
 /// Returns every case, in the order of the table.
-pub fn cases() -> Vec<Case> {
-    let case = |name, play| Case { name, on_link: USUAL, play };
+pub fn cases() -> Vec<ComparedCase> {
+    let case = |name, play| ComparedCase { name, on_link: USUAL, play };
     vec![
         case("DISCOVER on the link, ciaddr set", |site| {
             site.broadcast(&discover(1).from_address(UNUSED)).to_string()
@@ -74,12 +74,12 @@ pub fn cases() -> Vec<Case> {
         case("INFORM on the link without ciaddr", |site| {
             site.broadcast(&Packet::new(Type::Inform, device(1))).to_string()
         }),
-        Case {
+        ComparedCase {
             name: "DISCOVER on an interface without an IPv4 address",
             on_link: &[],
             play: |site| with_address(&site.broadcast(&discover(1))),
         },
-        Case {
+        ComparedCase {
             name: "DISCOVER on an interface whose second address has the subnet",
             on_link: &["10.99.0.1/24", "10.77.0.1/24"],
             play: |site| with_address(&site.broadcast(&discover(1))),

@@ -72,11 +72,11 @@ pub(super) enum Answer {
 pub(super) struct Reply {
     pub(super) datagram: Datagram,
     /// The link on which it arrived, and its destination.
-    place: Place,
+    place: Destination,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Destination {
     Broadcast,
     ToYourAddress,
     ToClientAddress,
@@ -224,11 +224,13 @@ impl Reply {
         }
         let to = *datagram.destination.ip();
         let place = match to {
-            Ipv4Addr::BROADCAST => Place::Broadcast,
-            to if to == asked.client_address && !to.is_unspecified() => Place::ToClientAddress,
-            to if to == asked.relay_address => Place::ToRelay,
-            to if to == your_address(&datagram) => Place::ToYourAddress,
-            to => Place::To(to),
+            Ipv4Addr::BROADCAST => Destination::Broadcast,
+            to if to == asked.client_address && !to.is_unspecified() => {
+                Destination::ToClientAddress
+            }
+            to if to == asked.relay_address => Destination::ToRelay,
+            to if to == your_address(&datagram) => Destination::ToYourAddress,
+            to => Destination::To(to),
         };
         Some(Self { datagram, place })
     }
@@ -282,11 +284,11 @@ impl fmt::Display for Answer {
             Self::Reply(reply) => {
                 let kind = reply.kind();
                 match reply.place {
-                    Place::Broadcast => write!(out, "{kind} by broadcast"),
-                    Place::ToYourAddress => write!(out, "{kind} to yiaddr"),
-                    Place::ToClientAddress => write!(out, "{kind} to ciaddr"),
-                    Place::ToRelay => write!(out, "{kind} to giaddr"),
-                    Place::To(address) => write!(out, "{kind} to {address}"),
+                    Destination::Broadcast => write!(out, "{kind} by broadcast"),
+                    Destination::ToYourAddress => write!(out, "{kind} to yiaddr"),
+                    Destination::ToClientAddress => write!(out, "{kind} to ciaddr"),
+                    Destination::ToRelay => write!(out, "{kind} to giaddr"),
+                    Destination::To(address) => write!(out, "{kind} to {address}"),
                 }
             }
         }

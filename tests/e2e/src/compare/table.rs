@@ -8,7 +8,7 @@ const END: &str = "<!-- End of the generated table. -->";
 
 /// The answers of the servers in one case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CaseAnswers {
     /// The name of the case.
     pub case: String,
     /// The answer of each server, in the order of the columns.
@@ -16,14 +16,14 @@ pub struct Outcome {
 }
 
 /// Formats the table in Markdown, with a title for each server.
-pub fn in_guide(titles: &[String], outcomes: &[Outcome]) -> String {
+pub fn in_guide(titles: &[String], outcomes: &[CaseAnswers]) -> String {
     let row = |cells: &mut dyn Iterator<Item = &str>| {
         let cells: Vec<&str> = cells.collect();
         format!("| {} |\n", cells.join(" | "))
     };
     let mut text = row(&mut iter::once("Case").chain(titles.iter().map(String::as_str)));
     text.push_str(&format!("|{}\n", "---|".repeat(titles.len() + 1)));
-    for Outcome { case, answers } in outcomes {
+    for CaseAnswers { case, answers } in outcomes {
         text.push_str(&row(
             &mut iter::once(case.as_str()).chain(answers.iter().map(String::as_str))
         ));
@@ -44,12 +44,12 @@ pub fn put_into_guide(guide: &str, table: &str) -> String {
 ///
 /// # Panics
 /// Panics if the guide has no marks for the table.
-pub fn rows_of_guide(guide: &str) -> Vec<Outcome> {
+pub fn rows_of_guide(guide: &str) -> Vec<CaseAnswers> {
     let (_, table, _) = parts(guide);
     let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
     let outcome = |row: &str| {
         let mut cells = row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned());
-        Outcome { case: cells.next().unwrap_or_default(), answers: cells.collect() }
+        CaseAnswers { case: cells.next().unwrap_or_default(), answers: cells.collect() }
     };
     rows.map(outcome).collect()
 }
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_table_is_found_again_where_it_was_put() {
-        let outcome = |case: &str, answers: &[&str]| Outcome {
+        let outcome = |case: &str, answers: &[&str]| CaseAnswers {
             case: case.to_owned(),
             answers: answers.iter().map(|answer| (*answer).to_owned()).collect(),
         };

@@ -15,7 +15,7 @@ use super::{
         record::Record,
         slot::{Offer, View},
     },
-    Bindings, RECORDS_OF_HOLDER_MAX, Records, rank,
+    Bindings, RECORDS_OF_HOLDER_MAX, ResourcesOfHolder, rank,
 };
 
 /// A holder that was looked up.
@@ -53,7 +53,7 @@ impl<F: Family> Bindings<F> {
     }
 
     /// The resources whose records belong to `known`, the current one first.
-    pub(crate) fn records_of(&self, known: &KnownHolder<F>) -> Records<F> {
+    pub(crate) fn records_of(&self, known: &KnownHolder<F>) -> ResourcesOfHolder<F> {
         ranked(self.listed_for(known), &known.octets)
     }
 
@@ -122,7 +122,10 @@ fn is_record_of<F: Family>(holder: &[u8]) -> impl Fn(&View<'_, F>) -> bool {
 }
 
 /// The resources whose records belong to the holder, the current one first.
-fn ranked<'s, F: Family>(views: impl Iterator<Item = View<'s, F>>, holder: &[u8]) -> Records<F> {
+fn ranked<'s, F: Family>(
+    views: impl Iterator<Item = View<'s, F>>,
+    holder: &[u8],
+) -> ResourcesOfHolder<F> {
     let mut views: SmallVec<[View<'s, F>; RECORDS_OF_HOLDER_MAX]> =
         views.filter(is_record_of(holder)).collect();
     if views.len() < 2 {

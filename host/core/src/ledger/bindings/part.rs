@@ -1,5 +1,5 @@
 //! A copy of the slots and lists that one decision can read. It allows a decision to be tried
-//! without consequences, in a time that does not depend on the number of leases.
+//! without consequences, in a time that does not depend on the number of bindings.
 //!
 //! Makes no decision itself. Invariant: a decision on the part has the same result as on the whole.
 

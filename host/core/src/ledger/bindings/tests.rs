@@ -14,7 +14,7 @@ use crate::{
         Holder as _,
         families::{
             Addresses, Association, COUNTED_OF_VPN, Line, Numbers, Of, Pools, Prefixes, Sample,
-            VpnAddresses, holder, lease, tenure,
+            VpnAddresses, binding, holder, tenure,
         },
         subscribers::Entries,
     },
@@ -34,7 +34,7 @@ fn bindings<R: Sample>() -> Bindings<Of<R>> {
 
 /// The subscriber of a client; some have none.
 fn subscriber(client: u8) -> Option<Arc<str>> {
-    lease::<u32>(0, client, tenure(LeaseState::Leased, Timestamp::NEVER, 0)).subscriber
+    binding::<u32>(0, client, tenure(BindingState::Leased, Timestamp::NEVER, 0)).subscriber
 }
 
 /// One of four lines of two links.
@@ -58,9 +58,9 @@ impl<R: Sample> Bindings<Of<R>> {
             }
             if let Some(flight) = view.flight() {
                 assert!(!view.standing().is_free());
-                assert_eq!(flight.change.lease.resource, view.resource);
-                assert_eq!(flight.change.previous.as_deref(), view.lease().as_ref());
-                let holder = self.look_up(flight.change.lease.holder.clone());
+                assert_eq!(flight.change.binding.resource, view.resource);
+                assert_eq!(flight.change.previous.as_deref(), view.binding().as_ref());
+                let holder = self.look_up(flight.change.binding.holder.clone());
                 assert!(self.flight_of(&holder).is_some());
             }
         }
@@ -96,7 +96,7 @@ impl<R: Sample> Bindings<Of<R>> {
         let mut records = BTreeMap::<Association, Vec<R>>::new();
         let mut claims = 0;
         for view in self.slots() {
-            let holder = view.lease().map(|lease| lease.holder);
+            let holder = view.binding().map(|binding| binding.holder);
             if let Some(holder) = &holder {
                 records.entry(holder.clone()).or_default().push(view.resource);
             }
@@ -149,7 +149,7 @@ impl<R: Sample> Bindings<Of<R>> {
         let mut counts = HashMap::<_, usize>::new();
         let mut listed = vec![Vec::new(); self.pools.len()];
         for view in self.slots() {
-            let quarantine = || view.quarantine().map(|record| record.lease(view.resource));
+            let quarantine = || view.quarantine().map(|record| record.binding(view.resource));
             let declined = view.decline_in_flight().cloned();
             let Some(record) = declined.or_else(quarantine) else { continue };
             for account in Of::<R>::accounts(&record) {
@@ -263,12 +263,12 @@ fn walk<R: Sample>(seed: u64) {
             }
             4..=8 => {
                 let (state, secs) = match below(5) {
-                    0 => (LeaseState::Released, 0),
-                    1 => (LeaseState::Quarantined, secs),
-                    _ => (LeaseState::Leased, secs),
+                    0 => (BindingState::Released, 0),
+                    1 => (BindingState::Quarantined, secs),
+                    _ => (BindingState::Leased, secs),
                 };
-                let lease = lease(number, client, tenure(state, now, secs));
-                pending.push(bindings.depart(lease, CAUSE));
+                let binding = binding(number, client, tenure(state, now, secs));
+                pending.push(bindings.depart(binding, CAUSE));
             }
             9 => {
                 now = now.after_secs(below(40) as u32);
@@ -311,8 +311,8 @@ fn a_pool_may_have_more_resources_than_anybody_can_count() {
     for client in 0..200 {
         let free = bindings.free_in(&[0], &|_| false, &everything).unwrap();
         assert_eq!(free, Address::nth(client));
-        let lease = lease(client, client as u8, tenure(LeaseState::Leased, now, 60));
-        let change = bindings.depart(lease, CAUSE);
+        let binding = binding(client, client as u8, tenure(BindingState::Leased, now, 60));
+        let change = bindings.depart(binding, CAUSE);
         bindings.settle(now, &[change], &Answer::Made);
     }
     let usage = bindings.usage().next().unwrap();
@@ -328,8 +328,8 @@ fn the_same_address_of_two_vpns_is_leased_twice() {
     let mut bindings = Bindings::<VpnAddresses>::new(Arc::new(layout), &KeyedState::with_seed(0));
     let now = Timestamp::from_unix_ms(0);
     for (client, address) in [1, 2].into_iter().zip(ours) {
-        let leased = tenure(LeaseState::Leased, now, 60);
-        let change = bindings.depart(lease(address.number() as u32, client, leased), CAUSE);
+        let leased = tenure(BindingState::Leased, now, 60);
+        let change = bindings.depart(binding(address.number() as u32, client, leased), CAUSE);
         bindings.settle(now, &[change], &Answer::Made);
     }
     let owner = |bindings: &Bindings<VpnAddresses>, address| {
@@ -343,8 +343,8 @@ fn the_same_address_of_two_vpns_is_leased_twice() {
         ours.map(|address| owner(&bindings, address)),
         ["s1", "s2"].map(|name| Some(name.into()))
     );
-    let released = tenure(LeaseState::Released, now, 0);
-    let change = bindings.depart(lease(ours[0].number() as u32, 1, released), CAUSE);
+    let released = tenure(BindingState::Released, now, 0);
+    let change = bindings.depart(binding(ours[0].number() as u32, 1, released), CAUSE);
     bindings.settle(now, &[change], &Answer::Made);
     assert_eq!(ours.map(|address| owner(&bindings, address)), [None, Some("s2".into())]);
 }
@@ -354,8 +354,8 @@ fn leases_that_nobody_asks_to_be_told_of_are_forgotten_beyond_a_limit() {
     let mut bindings: Bindings<Numbers> = bindings();
     let mut now = Timestamp::from_unix_ms(0);
     for round in 0..=UNREPORTED_MAX {
-        let lease = lease(2, (round % 250) as u8, tenure(LeaseState::Leased, now, 1));
-        let change = bindings.depart(lease, CAUSE);
+        let binding = binding(2, (round % 250) as u8, tenure(BindingState::Leased, now, 1));
+        let change = bindings.depart(binding, CAUSE);
         bindings.settle(now, &[change], &Answer::Made);
         now = now.after_secs(1);
         bindings.notice(now, u32::nth(2));

@@ -19,8 +19,8 @@ fn an_ack_stands_on_a_change_of_the_lease() {
     let offered = offered(&server.ask(&discover(1)));
     let decision = server.ask(&selecting(1, offered));
     let change = &decision.changes[0];
-    assert_eq!((change.lease.address, &change.lease.client), (offered, &key(1)));
-    assert_eq!((change.expected_revision(), change.lease.revision), (0, 1));
+    assert_eq!((change.binding.address, &change.binding.client), (offered, &key(1)));
+    assert_eq!((change.expected_revision(), change.binding.revision), (0, 1));
     let decision = server.ask(&renewing(1, offered));
     assert_eq!(decision.changes[0].expected_revision(), 1);
 }

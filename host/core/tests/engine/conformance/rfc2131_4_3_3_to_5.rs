@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use lessor_core::{Destination, LeaseState, Reason};
+use lessor_core::{BindingState, Destination, Reason};
 
 use crate::support::*;
 
@@ -13,8 +13,8 @@ fn a_declined_address_is_given_to_nobody_for_a_while() {
     let address = server.lease(1);
     let decision = server.ask(&decline(1, address));
     assert_eq!((decision.reason, decision.reply), (Reason::QuarantinedDeclined, None));
-    let lease = &decision.changes[0].lease;
-    assert_eq!((lease.state, lease.revision), (LeaseState::Quarantined, 2));
+    let lease = &decision.changes[0].binding;
+    assert_eq!((lease.state, lease.revision), (BindingState::Quarantined, 2));
     assert_eq!(lease.expires_at, server.now.after_secs(600));
     for client in [1, 2] {
         let request = with(discover(client), |r| r.requested_address = Some(address));
@@ -66,7 +66,7 @@ fn a_released_address_is_free_and_its_record_kept() {
     let decision = server.ask(&release(1, address));
     assert_eq!((decision.reason, decision.reply), (Reason::ReleasedLease, None));
     let record = server.record(1);
-    assert_eq!((record.state, record.changed_at), (LeaseState::Released, server.now));
+    assert_eq!((record.state, record.changed_at), (BindingState::Released, server.now));
     let request = with(discover(2), |r| r.requested_address = Some(address));
     assert_eq!(server.reason(&request), Reason::OfferedRequested);
 }
@@ -103,7 +103,7 @@ fn inform_gets_parameters_and_no_lease() {
     let reply = reply(&decision);
     assert_eq!(codes(reply), [54, 1, 3, 6]);
     assert_eq!((reply.client_address, reply.your_address), (ip(200), Ipv4Addr::UNSPECIFIED));
-    assert!(decision.changes.is_empty() && server.engine.leases().next().is_none());
+    assert!(decision.changes.is_empty() && server.engine.bindings().next().is_none());
 }
 
 /// RFC 2131 section 4.3.5.

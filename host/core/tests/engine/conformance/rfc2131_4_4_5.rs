@@ -1,6 +1,6 @@
 //! RFC 2131 section 4.4.5: times.
 
-use lessor_core::{LeaseState, OptionValue};
+use lessor_core::{BindingState, OptionValue};
 
 use crate::support::*;
 
@@ -25,6 +25,6 @@ fn times_are_computed_again_at_each_extension() {
         server.pass_secs(1800);
         assert_eq!(lease_time_secs(&server.ask(&request)), 3600);
         assert_eq!(server.record(1).expires_at, server.now.after_secs(3600));
-        assert_eq!(server.record(1).state, LeaseState::Leased);
+        assert_eq!(server.record(1).state, BindingState::Leased);
     }
 }

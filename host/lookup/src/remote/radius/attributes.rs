@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
-use lessor_core::Row;
+use lessor_core::SourceRow;
 
 use super::packet::Attributes;
 
@@ -57,7 +57,7 @@ const MESSAGE_AUTHENTICATOR: u8 = 80;
 ///
 /// # Errors
 /// If an attribute does not have the length that its type requires.
-pub(super) fn row(attributes: &Attributes<'_>) -> Result<Row, String> {
+pub(super) fn row(attributes: &Attributes<'_>) -> Result<SourceRow, String> {
     let mut fields: Vec<(Arc<str>, String)> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut add = |name: String, value: String| {

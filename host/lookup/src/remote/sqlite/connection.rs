@@ -15,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use lessor_core::Row;
+use lessor_core::SourceRow;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, types::ValueRef};
 
 use super::{
@@ -65,7 +65,11 @@ impl Asker {
         Self { shared, open: None }
     }
 
-    pub(super) fn ask(&mut self, key: &str, deadline: Instant) -> Result<Option<Row>, Failure> {
+    pub(super) fn ask(
+        &mut self,
+        key: &str,
+        deadline: Instant,
+    ) -> Result<Option<SourceRow>, Failure> {
         if Instant::now() >= deadline {
             return Err(Failure::Down("there was no thread for the query in time".to_owned()));
         }
@@ -132,7 +136,7 @@ fn ask(
     query: &str,
     key: &str,
     steps: &AtomicU64,
-) -> Result<Option<Row>, Failure> {
+) -> Result<Option<SourceRow>, Failure> {
     // If a query can no longer be prepared, the key is not the cause.
     let prepared = connection.prepare_cached(query);
     let mut statement = prepared.map_err(|error| match failure(&error, steps) {
@@ -147,7 +151,7 @@ fn first_row(
     names: &[Arc<str>],
     key: &str,
     steps: &AtomicU64,
-) -> Result<Option<Row>, Failure> {
+) -> Result<Option<SourceRow>, Failure> {
     let failure = |error: rusqlite::Error| failure(&error, steps);
     let mut rows = statement.query([key]).map_err(failure)?;
     let Some(found) = rows.next().map_err(failure)? else { return Ok(None) };

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use lessor_core::Outcome;
 use lessor_foresight::explain::{AllocationStep, Explanation, PluginStep};
-use lessor_serving::{clock::written, leases::RowState};
+use lessor_serving::{clock::written, leases::LeaseRowState};
 use lessor_terminal::{Table, indented_table, named};
 use owo_colors::{OwoColorize, Style};
 
@@ -39,10 +39,10 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
     match &explanation.lease {
         Some(lease) => {
             let state = match lease.state {
-                RowState::Leased => "leased until",
-                RowState::Expired => "expired at",
-                RowState::Released => "released; ended at",
-                RowState::Quarantined => "declined; quarantined until",
+                LeaseRowState::Leased => "leased until",
+                LeaseRowState::Expired => "expired at",
+                LeaseRowState::Released => "released; ended at",
+                LeaseRowState::Quarantined => "declined; quarantined until",
             };
             let text = format!("{}, {state} {}", lease.address, lease.expires_at);
             out.line("lease on record", &text)?;

@@ -1,4 +1,4 @@
-use lessor_core::{ClientKey, HardwareAddress, LeaseState};
+use lessor_core::{BindingState, ClientKey, HardwareAddress};
 
 use super::*;
 
@@ -77,13 +77,13 @@ fn a_store_knows_as_much_as_the_later_of_its_newest_record_and_its_note() {
     assert_eq!(Past::of(Some(newest), Some(note)), past(newest, offset_ms));
 }
 
-fn lease(number: u8, changed_at: Timestamp, expires_at: Timestamp) -> Arc<Lease> {
+fn binding(number: u8, changed_at: Timestamp, expires_at: Timestamp) -> Arc<Binding> {
     let hardware_address = HardwareAddress::ethernet([2, 0, 0, 0, 0, number]);
-    Arc::new(Lease {
+    Arc::new(Binding {
         address: [10, 0, 0, number].into(),
         client: ClientKey::Hardware(hardware_address),
         hardware_address,
-        state: LeaseState::Leased,
+        state: BindingState::Leased,
         began_at: changed_at,
         changed_at,
         expires_at,
@@ -97,30 +97,30 @@ fn lease(number: u8, changed_at: Timestamp, expires_at: Timestamp) -> Arc<Lease>
 #[test]
 fn a_record_ten_years_ahead_beside_others_that_run_keeps_what_is_left_of_it() {
     let ahead = after(TODAY, 10 * YEAR_MS);
-    let runs = lease(1, before(TODAY, HOUR_MS), after(TODAY, HOUR_MS));
-    let newest = lease(2, ahead, after(ahead, HOUR_MS));
-    let older = lease(3, before(ahead, HOUR_MS / 2), after(ahead, HOUR_MS / 2));
-    let infinite = lease(4, ahead, Timestamp::NEVER);
-    let mut leases = vec![runs, newest, older, infinite];
-    let before_it = leases.clone();
-    let changes = move_from_the_future(TODAY, &mut leases);
-    let ends: Vec<Timestamp> = leases.iter().map(|lease| lease.expires_at).collect();
+    let runs = binding(1, before(TODAY, HOUR_MS), after(TODAY, HOUR_MS));
+    let newest = binding(2, ahead, after(ahead, HOUR_MS));
+    let older = binding(3, before(ahead, HOUR_MS / 2), after(ahead, HOUR_MS / 2));
+    let infinite = binding(4, ahead, Timestamp::NEVER);
+    let mut bindings = vec![runs, newest, older, infinite];
+    let before_it = bindings.clone();
+    let changes = move_from_the_future(TODAY, &mut bindings);
+    let ends: Vec<Timestamp> = bindings.iter().map(|binding| binding.expires_at).collect();
     let hour = after(TODAY, HOUR_MS);
     assert_eq!(ends, [hour, hour, after(TODAY, HOUR_MS / 2), Timestamp::NEVER]);
-    assert_eq!(leases[0], before_it[0]);
+    assert_eq!(bindings[0], before_it[0]);
     for (change, position) in changes.iter().zip(1..) {
         assert_eq!(change.previous.as_ref(), Some(&before_it[position]));
-        assert_eq!((&change.lease, change.lease.revision), (&leases[position], 8));
-        assert!(change.lease.changed_at <= TODAY);
+        assert_eq!((&change.binding, change.binding.revision), (&bindings[position], 8));
+        assert!(change.binding.changed_at <= TODAY);
     }
     assert_eq!(changes.len(), 3);
 }
 
 #[test]
 fn records_from_the_future_stay_as_they_are_if_nothing_runs_by_the_clock() {
-    // The clock is in 1970, and the leases are right.
-    let mut leases = vec![lease(1, TODAY, after(TODAY, HOUR_MS))];
-    assert_eq!(move_from_the_future(IN_1970, &mut leases), []);
+    // The clock is in 1970, and the bindings are right.
+    let mut bindings = vec![binding(1, TODAY, after(TODAY, HOUR_MS))];
+    assert_eq!(move_from_the_future(IN_1970, &mut bindings), []);
 }
 
 /// A server whose clock is set forward and back, and which is stopped, loses power and starts

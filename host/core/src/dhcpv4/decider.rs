@@ -1,14 +1,14 @@
-//! One request while it is decided: the client, its line, and the state that it is decided on.
+//! What decides one request: the request, its client and terms, and the state of the network.
 //!
-//! Does not decide; see `discover`, `request`, `farewell` and `inform`. Invariant: a request that
-//! depends on a change in flight is not decided.
+//! The decisions on each kind of message are in `discover`, `request`, `farewell` and `inform`.
+//! Invariant: a request that depends on a change in flight is not decided.
 
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
 use crate::{
-    Change, ClientKey, LeaseState, Reason, RelayInformation, Request, RequestKind, Reservation,
+    BindingState, Change, ClientKey, Reason, RelayInformation, Request, RequestKind, Reservation,
     Terms, Timestamp, Verdict,
     ledger::{Record, Standing},
 };
@@ -21,8 +21,8 @@ use super::{
     witness::Witness,
 };
 
-/// One request under its terms at a point in time, and the state on which it is decided.
-pub(super) struct Case<'e, 'r> {
+/// Decides one request under its terms at a point in time.
+pub(super) struct Decider<'e, 'r> {
     pub(super) plan: &'e Plan,
     pub(super) bindings: &'e mut Bindings,
     pub(super) now: Timestamp,
@@ -41,8 +41,8 @@ pub(super) struct Case<'e, 'r> {
     pub(super) preference: Preference<'r>,
 }
 
-impl<'e, 'r> Case<'e, 'r> {
-    /// Creates the case of a request in subnet `subnet` (its position in the network). Returns
+impl<'e, 'r> Decider<'e, 'r> {
+    /// Creates the decider of a request in subnet `subnet` (its position in the network). Returns
     /// `None` if the request does not identify a client.
     pub(super) fn new(
         plan: &'e Plan,
@@ -128,7 +128,7 @@ impl<'e, 'r> Case<'e, 'r> {
         }
     }
 
-    /// The address whose change in flight affects the decision of this case, if there is one.
+    /// The address whose change in flight affects the decision, if there is one.
     ///
     /// A message never waits for a free address, because an address is not free while a change of
     /// it is in flight. A message for another server, or one that only asks for options, does not
@@ -146,7 +146,7 @@ impl<'e, 'r> Case<'e, 'r> {
         let address = self.in_flight()?;
         let flight = self.bindings.slot(address)?.flight()?;
         let is_repeated =
-            flight.cause == Cause::of(self.request) && self.is_self(&flight.change.lease.client);
+            flight.cause == Cause::of(self.request) && self.is_self(&flight.change.binding.client);
         Some(Wait { address: address_of(address), is_repeated })
     }
 
@@ -178,7 +178,7 @@ impl<'e, 'r> Case<'e, 'r> {
         named.into_iter().flatten().map(u32::from)
     }
 
-    /// Notices the end of whatever holds an address that this case concerns, so that the decision
+    /// Notices the end of whatever holds an address that the request concerns, so that the decision
     /// uses the current states of the addresses.
     pub(super) fn notice(&mut self) {
         let client_address = Some(self.request.client_address);
@@ -212,7 +212,7 @@ impl<'e, 'r> Case<'e, 'r> {
         let record = self.bindings.slot(address).and_then(View::record);
         record.is_some_and(|record| {
             let until = record.changed_at().after_secs(self.plan.network().quarantine_secs);
-            record.state() == LeaseState::Quarantined && self.now < until && self.is_own(record)
+            record.state() == BindingState::Quarantined && self.now < until && self.is_own(record)
         })
     }
 
@@ -241,7 +241,7 @@ impl<'e, 'r> Case<'e, 'r> {
     pub(super) fn had_leased(&self, address: u32) -> bool {
         let record = self.bindings.slot(address).and_then(View::record);
         record.is_some_and(|record| {
-            record.state() != LeaseState::Quarantined
+            record.state() != BindingState::Quarantined
                 && self.client.on_record().is_holder_of(record)
         })
     }

@@ -1,4 +1,4 @@
-//! Records: the findings about a shadow so far.
+//! Results: the findings about a shadow so far.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,11 +20,11 @@ use crate::{
 /// One shadow of a chain.
 pub(super) struct Shadow {
     pub(super) plugin: Arc<Plugin>,
-    record: Mutex<Record>,
+    results: Mutex<Results>,
 }
 
 #[derive(Default)]
-struct Record {
+struct Results {
     agreed: u64,
     differed: u64,
     not_comparable: u64,
@@ -107,52 +107,52 @@ pub(super) enum Finding {
 
 impl Shadow {
     pub(super) fn new(plugin: &Arc<Plugin>) -> Self {
-        Self { plugin: Arc::clone(plugin), record: Mutex::default() }
+        Self { plugin: Arc::clone(plugin), results: Mutex::default() }
     }
 
     /// Counts a finding, and returns the details if there is a difference.
     pub(super) fn note(&self, view: &View, finding: Finding) -> Option<ShadowDifference> {
-        let mut record = self.record();
+        let mut results = self.results();
         let differences = match finding {
             Finding::NotAsked => return None,
             Finding::NotComparable => {
-                record.not_comparable += 1;
+                results.not_comparable += 1;
                 return None;
             }
             Finding::Compared(differences) if differences.is_empty() => {
-                record.agreed += 1;
+                results.agreed += 1;
                 return None;
             }
             Finding::Compared(differences) => differences,
         };
-        record.differed += 1;
+        results.differed += 1;
         for difference in &differences {
-            *record.differences.entry(difference.kind).or_default() += 1;
+            *results.differences.entry(difference.kind).or_default() += 1;
         }
         let example = ShadowDifference::new(&self.plugin.name, view, differences);
-        if record.examples.len() == DIFFERENCE_EXAMPLES_MAX {
-            record.examples.pop_front();
+        if results.examples.len() == DIFFERENCE_EXAMPLES_MAX {
+            results.examples.pop_front();
         }
-        record.examples.push_back(example.clone());
+        results.examples.push_back(example.clone());
         Some(example)
     }
 
     pub(super) fn status(&self) -> ShadowStatus {
         let plugin = self.plugin.status(Instant::now());
-        let record = self.record();
+        let results = self.results();
         ShadowStatus {
             plugin,
-            requests: record.agreed + record.differed + record.not_comparable,
-            agreed: record.agreed,
-            differed: record.differed,
-            not_comparable: record.not_comparable,
-            differences: record.differences.clone(),
-            examples: record.examples.iter().cloned().collect(),
+            requests: results.agreed + results.differed + results.not_comparable,
+            agreed: results.agreed,
+            differed: results.differed,
+            not_comparable: results.not_comparable,
+            differences: results.differences.clone(),
+            examples: results.examples.iter().cloned().collect(),
         }
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    fn results(&self) -> MutexGuard<'_, Results> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

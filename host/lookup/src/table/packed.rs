@@ -1,6 +1,6 @@
-//! Records: the format of a row in a table's memory.
+//! Packed rows: the format of a row in a table's memory.
 //!
-//! A record has the number of its layout and, for each column, the length of the value and its
+//! A packed row has the number of its layout and, for each column, the length of the value and its
 //! octets. Numbers have seven bits per octet, the lowest first; the eighth bit is set if more
 //! octets follow.
 
@@ -14,7 +14,7 @@ pub(super) struct Layout {
     pub(super) key_at: usize,
 }
 
-/// The remaining values of a record.
+/// The remaining values of a row.
 pub(super) struct Values<'a> {
     rest: &'a [u8],
     columns: usize,
@@ -27,7 +27,7 @@ impl Layout {
     }
 }
 
-/// Writes a record.
+/// Writes a row.
 pub(super) fn write(octets: &mut Vec<u8>, layout: usize, values: &[&str]) {
     write_number(octets, layout);
     for value in values {
@@ -36,7 +36,7 @@ pub(super) fn write(octets: &mut Vec<u8>, layout: usize, values: &[&str]) {
     }
 }
 
-/// Reads the record at an offset.
+/// Reads the row at an offset.
 pub(super) fn open<'a, 'b>(
     octets: &'a [u8],
     offset: u32,
@@ -47,7 +47,7 @@ pub(super) fn open<'a, 'b>(
     Some((layout, Values { rest, columns: layout.columns.len() }))
 }
 
-/// The key of the record at an offset.
+/// The key of the row at an offset.
 pub(super) fn key<'a>(octets: &'a [u8], offset: u32, layouts: &[Layout]) -> &'a str {
     let opened = open(octets, offset, layouts);
     opened.and_then(|(layout, mut values)| values.nth(layout.key_at)).unwrap_or_default()

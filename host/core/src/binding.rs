@@ -1,4 +1,4 @@
-//! Leases and the changes made to them.
+//! Bindings and the changes made to them.
 //!
 //! Decides nothing about them. Invariant: records of an address with the same revision are the same
 //! record.
@@ -10,18 +10,19 @@ use smallvec::SmallVec;
 
 use crate::{ClientKey, HardwareAddress, RelayInformation, Timestamp};
 
-/// The record of an address that was given out. Storage keeps one for each address.
+/// The record of an address that was given out: an active lease, a lease that expired or was
+/// released, or a quarantine. Storage keeps one for each address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Lease {
+pub struct Binding {
     /// The address, which is also the key of the record.
     pub address: Ipv4Addr,
     /// The client that has the address; of a quarantined address, the client that declined it.
     pub client: ClientKey,
     /// The client's hardware address in its last message.
     pub hardware_address: HardwareAddress,
-    /// The state of the lease.
-    pub state: LeaseState,
+    /// The state of the binding.
+    pub state: BindingState,
     /// The time since which this client has had this address without a break.
     pub began_at: Timestamp,
     /// The time at which the address was last acknowledged, released or declined.
@@ -66,10 +67,10 @@ impl UnknownFields {
     }
 }
 
-/// The state of a lease. An expired lease is a `Leased` one whose end has passed.
+/// The state of a binding. An expired lease is a `Leased` one whose end has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum LeaseState {
+pub enum BindingState {
     /// Acknowledged to the client.
     Leased,
     /// Released by the client (RFC 2131 section 4.3.4). The record is kept so that the client may
@@ -80,14 +81,14 @@ pub enum LeaseState {
     Quarantined,
 }
 
-impl Lease {
+impl Binding {
     /// Returns whether the client may use the address at `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
-        self.state == LeaseState::Leased && now < self.expires_at
+        self.state == BindingState::Leased && now < self.expires_at
     }
 
-    /// The same lease with all its times moved by `ms` milliseconds, so that its remaining time is
-    /// the same at a time that is moved equally. An infinite lease stays infinite.
+    /// The same binding with all its times moved by `ms` milliseconds, so that its remaining time
+    /// is the same at a time that is moved equally. An infinite lease stays infinite.
     pub fn moved_by_ms(&self, ms: i64) -> Self {
         Self {
             began_at: self.began_at.moved_by_ms(ms),
@@ -99,21 +100,22 @@ impl Lease {
 
     /// Returns whether no client may get the address at `now` because it was declined.
     pub fn is_quarantined(&self, now: Timestamp) -> bool {
-        self.state == LeaseState::Quarantined && now < self.expires_at
+        self.state == BindingState::Quarantined && now < self.expires_at
     }
 }
 
-/// A change of one lease record, as a compare-and-set: it is committed only if the record in
-/// storage has the revision of `previous`, or does not exist if `previous` is `None`. Each
-/// committed change increments the revision, so storage has one history of each address, and two
-/// records of an address with the same revision are the same record, however many servers write.
+/// A change of one binding, as a compare-and-set: it is committed only if the record in storage has
+/// the revision of `previous`, or does not exist if `previous` is `None`. Each committed change
+/// increments the revision, so storage has one history of each address, and two records of an
+/// address with the same revision are the same record, however many servers write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Change<L = Lease> {
-    /// The record after the change; its revision is one more than that of `previous`.
-    pub lease: Arc<L>,
+pub struct Change<B = Binding> {
+    /// The binding after the change; its revision is one more than that of `previous`.
+    #[serde(rename = "lease")] // The name in recordings.
+    pub binding: Arc<B>,
     /// The record that storage is known to hold.
-    pub previous: Option<Arc<L>>,
+    pub previous: Option<Arc<B>>,
 }
 
 impl Change {
@@ -124,10 +126,10 @@ impl Change {
     }
 
     /// The active lease that ends because its address passes to another client.
-    pub fn passed_on(&self) -> Option<&Arc<Lease>> {
+    pub fn passed_on(&self) -> Option<&Arc<Binding>> {
         let previous = self.previous.as_ref()?;
-        let is_active = previous.is_active(self.lease.changed_at);
-        (is_active && previous.client != self.lease.client).then_some(previous)
+        let is_active = previous.is_active(self.binding.changed_at);
+        (is_active && previous.client != self.binding.client).then_some(previous)
     }
 }
 
@@ -138,12 +140,12 @@ pub type Changes = SmallVec<[Change; 1]>;
 /// The result that storage reports for the changes of one decision, once it is certain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer<L = Lease> {
+pub enum Answer<B = Binding> {
     /// All changes are on stable storage.
     Made,
     /// No change was made, because at least one record had another revision. Contains the record
     /// that storage holds of each address, in the order of the changes.
-    Conflict(SmallVec<[Option<Arc<L>>; 1]>),
+    Conflict(SmallVec<[Option<Arc<B>>; 1]>),
     /// No change was made, because storage could not write.
     NotMade,
 }
