@@ -125,6 +125,8 @@ pub enum KindMistake {
     EndlessBefore(String),
     /// This field follows a field that can be missing, and cannot be missing itself.
     RequiredAfterOptional(String),
+    /// This field can be missing, and may have no octets if it is there.
+    EmptyOptional(String),
     /// Items of a list have no end.
     EndlessItem,
     /// Items of a list may have no octets.
@@ -286,6 +288,11 @@ const LAYOUT: &str = "layout";
 
 fn check_fields(fields: &[Field]) -> Result<(), KindMistake> {
     check_names(fields.iter().map(|field| &*field.name), fields.len())?;
+    if let Some(empty) =
+        fields.iter().find(|field| field.is_optional && !field.kind.is_never_empty())
+    {
+        return Err(KindMistake::EmptyOptional(String::from(&*empty.name)));
+    }
     for pair in fields.windows(2) {
         let [before, after] = pair else { continue };
         let name = || String::from(&*after.name);
@@ -359,6 +366,9 @@ impl fmt::Display for KindMistake {
             }
             Self::RequiredAfterOptional(name) => {
                 write!(f, "the field before `{name}` is optional, and `{name}` is not")
+            }
+            Self::EmptyOptional(name) => {
+                write!(f, "the field `{name}` is optional, but has no octets when it is there")
             }
             Self::EndlessItem => f.write_str("the items of the list extend to its end"),
             Self::EmptyItem => f.write_str("the items of the list may have no octets"),
