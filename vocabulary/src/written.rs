@@ -13,7 +13,8 @@ use alloc::{
 use core::{cell::RefCell, fmt, net::Ipv4Addr};
 
 use crate::{
-    Ipv4Prefix, OptionDefinition, OptionKind, OptionValue, hexadecimal,
+    Ipv4Prefix, OptionDefinition, OptionKind, OptionValue,
+    hexadecimal::{self, HEX},
     option::SubOption,
     read::{Form, Refusal, Source},
     value::ForClass,
@@ -44,7 +45,9 @@ impl Written {
     /// Does the same for an option whose value is of this kind, if that is known.
     pub(crate) fn decode_as(kind: Option<&OptionKind>, octets: &[u8]) -> Self {
         let value = match kind {
-            Some(kind) if kind.is_layout() => layout::read(kind, octets),
+            // As the whole value, a text that begins with `hex:` would mean all of its octets.
+            Some(kind) if kind.is_layout() => layout::read(kind, octets)
+                .filter(|value| !matches!(value, Self::Text(text) if text.starts_with(HEX))),
             kind => match kind.and_then(|kind| kind.decode(octets)) {
                 None | Some(OptionValue::Text(_) | OptionValue::Octets(_)) => None,
                 Some(value) => Some(Self::from(&value)),

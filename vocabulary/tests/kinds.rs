@@ -179,7 +179,10 @@ fn check_round_trip(
     }
     let (code, octets) = encoded.map_err(TestCaseError::fail)?;
     let read = catalogue.decode(code, &octets, None);
-    let is_plain = matches!(catalogue.kind(code), Some(OptionKind::Octets | OptionKind::Text));
+    let is_plain = matches!(
+        catalogue.kind(code),
+        Some(OptionKind::Octets | OptionKind::Text | OptionKind::Counted(..))
+    );
     if !is_plain {
         prop_assert_eq!(&read, value);
     }
