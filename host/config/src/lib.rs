@@ -11,6 +11,7 @@
 
 mod case;
 mod collector;
+mod declarations;
 mod document;
 mod file;
 mod file_position;
@@ -47,6 +48,7 @@ pub use case::{
     Case, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
     PARAMETERS_MAX, PlannedName, SUB_OPTIONS_MAX, load_case, parse_case,
 };
+pub use declarations::VENDORS_MAX;
 pub use file::FILE_OCTETS_MAX;
 pub use lenient::{Found, look_up, store_folder_despite_mistakes};
 pub use lookups::{

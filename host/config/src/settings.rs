@@ -6,6 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,6 +15,7 @@ use lessor_files::Stamp;
 use lessor_settings::{
     FailurePolicy, Grants, PluginLimits, PluginMode, SourceSettings, StoreBackend,
 };
+use lessor_vocabulary::Catalogue;
 
 /// The contents of a configuration file, including defaults.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Configuration {
     pub log: LogSettings,
     /// The files of reservations, in the order in which the configuration names them.
     pub reservation_files: Vec<ReservationFile>,
+    /// `[[option]]` and `[[vendor]]`, with the registered options.
+    pub catalogue: Arc<Catalogue>,
     /// `[[subnet]]` and `[options]`, with the reservations of all files. There is at least one
     /// subnet, and no two overlap.
     pub topology: Topology,
