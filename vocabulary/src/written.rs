@@ -61,6 +61,55 @@ impl Written {
         layout::sub_options(options, octets)
     }
 
+    /// A list of octets as numbers becomes their text, unless an option of this kind takes numbers.
+    #[must_use]
+    pub fn with_numbers_as_octets(self, kind: Option<&OptionKind>) -> Self {
+        let Self::List(items) = &self else { return self };
+        if items.is_empty() || kind.is_some_and(OptionKind::takes_numbers) {
+            return self;
+        }
+        let octet = |item: &Self| match item {
+            Self::Number(number) => u8::try_from(*number).ok(),
+            _ => None,
+        };
+        let octets: Option<Vec<u8>> = items.iter().map(octet).collect();
+        octets.map_or(self, |octets| Self::Text(hexadecimal::text(&octets)))
+    }
+
+    /// Returns the value as JSON.
+    pub fn to_json(&self) -> String {
+        let mut json = String::new();
+        self.push_json(&mut json);
+        json
+    }
+
+    fn push_json(&self, json: &mut String) {
+        match self {
+            Self::Flag(flag) => json.push_str(if *flag { "true" } else { "false" }),
+            Self::Number(number) => json.push_str(&number.to_string()),
+            Self::Text(text) => push_json_text(text, json),
+            Self::List(items) => {
+                json.push('[');
+                for (place, item) in items.iter().enumerate() {
+                    json.push_str(if place == 0 { "" } else { "," });
+                    item.push_json(json);
+                }
+                json.push(']');
+            }
+            Self::Table(members) => {
+                json.push('{');
+                for (place, (key, value)) in members.iter().enumerate() {
+                    json.push_str(if place == 0 { "" } else { "," });
+                    push_json_text(key, json);
+                    json.push(':');
+                    value.push_json(json);
+                }
+                json.push('}');
+            }
+            Self::Other(_) => json.push_str("null"),
+        }
+    }
+
     /// Describes the value, for messages.
     pub fn described(&self) -> String {
         match self {
@@ -149,6 +198,21 @@ impl From<&OptionValue> for Written {
             }
         }
     }
+}
+
+fn push_json_text(text: &str, json: &mut String) {
+    json.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            control if control < ' ' => {
+                json.push_str(&format!("\\u{:04x}", u32::from(control)));
+            }
+            other => json.push(other),
+        }
+    }
+    json.push('"');
 }
 
 /// Displays the value on one line: `{ priority = 1, addresses = [192.0.2.1] }`.

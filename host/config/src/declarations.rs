@@ -281,7 +281,7 @@ fn explained(mistake: &KindMistake) -> Draft {
         KindMistake::EmptyItem => "a reader could not tell how many items there are",
         KindMistake::TooDeep => "write inner parts as octets",
     };
-    Draft::found(format!("nobody could read such a value: {mistake}"))
+    Draft::found(format!("such a value could not be read: {mistake}"))
         .wanted("this description")
         .help(help)
 }

@@ -1,6 +1,7 @@
 //! The explanation of every misconfiguration in tests/golden/config and tests/golden/sidecar, and the
-//! octets of every option in tests/golden/options, are those that were reviewed. `UPDATE_GOLDEN=1 cargo test -p lessor-config` rewrites them:
-//! review the changes before you commit them.
+//! octets of every option in tests/golden/options, are those that were reviewed.
+//! `UPDATE_GOLDEN=1 cargo test -p lessor-config` rewrites them: review the changes before you commit
+//! them.
 use std::{
     fmt::Write as _,
     fs,

@@ -132,6 +132,7 @@ fn measure(
 
 fn source(path: &Path, settings: &str) -> PluginSource {
     PluginSource {
+        catalogue: std::sync::Arc::default(),
         name: "10-measured".to_owned(),
         path: path.to_owned(),
         interpreter: None,

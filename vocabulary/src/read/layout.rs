@@ -15,7 +15,7 @@ use crate::{
     OptionKind, OptionValue,
     hexadecimal::HEX,
     near,
-    option::{Field, SubOption},
+    option::{Field, MEMBERS_MAX, SubOption},
 };
 
 use super::{
@@ -84,6 +84,10 @@ pub(super) fn write_sub_options<S: Source>(
         source.refuse(Refusal::wanted("at least one sub-option").help(help));
         return None;
     }
+    if members.len() > MEMBERS_MAX {
+        source.refuse(Refusal::wanted(format!("at most {MEMBERS_MAX} sub-options")));
+        return None;
+    }
     let mut codes = Vec::with_capacity(members.len());
     let mut is_right = true;
     for (key, value) in &members {
@@ -126,6 +130,10 @@ fn record<S: Source>(source: &S, fields: &[Field], out: &mut Vec<u8>) -> Option<
         source.refuse(wanted_table("the fields", names()));
         return None;
     };
+    if members.len() > MEMBERS_MAX {
+        source.refuse(wanted_table("the fields", names()));
+        return None;
+    }
     let mut is_right = true;
     for (key, value) in &members {
         if !names().any(|name| name == key) {
@@ -133,25 +141,29 @@ fn record<S: Source>(source: &S, fields: &[Field], out: &mut Vec<u8>) -> Option<
             is_right = false;
         }
     }
-    let mut missing = None;
+    let value =
+        |field: &Field| members.iter().find(|(key, _)| *key == *field.name).map(|(_, value)| value);
+    let is_missing = |field: &&Field| !field.is_optional && value(field).is_none();
+    let missing = || fields.iter().filter(is_missing).map(|field| &*field.name);
+    if missing().next().is_some() {
+        let help = format!("add {}", joined(missing()));
+        source.refuse(wanted_table("the fields", names()).help(help));
+        is_right = false;
+    }
+    let mut left_out = None;
     for field in fields {
-        let value = members.iter().find(|(key, _)| *key == *field.name).map(|(_, value)| value);
-        match (value, &missing) {
-            (Some(value), None) => is_right &= write(value, &field.kind, out).is_some(),
-            (Some(value), Some(missing)) => {
-                let found = &*field.name;
-                value.refuse(Refusal::wanted(format!("`{missing}` before `{found}`")));
-                is_right = false;
-            }
-            (None, _) => {
-                if !field.is_optional {
-                    let help = format!("add `{}`, which is missing", &*field.name);
-                    source.refuse(wanted_table("the fields", names()).help(help));
-                    is_right = false;
-                }
-                missing.get_or_insert_with(|| String::from(&*field.name));
-            }
+        let Some(value) = value(field) else {
+            left_out = left_out.or_else(|| field.is_optional.then_some(&*field.name));
+            continue;
+        };
+        if let Some(left_out) = left_out {
+            let found = &*field.name;
+            value.refuse(Refusal::wanted(format!(
+                "`{left_out}` as well, which stands before `{found}`"
+            )));
+            is_right = false;
         }
+        is_right &= write(value, &field.kind, out).is_some();
     }
     is_right.then_some(())
 }
