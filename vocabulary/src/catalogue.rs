@@ -232,6 +232,11 @@ impl Catalogue {
     /// The value of option `code` in a form for people.
     pub fn shown(&self, code: u8, value: &OptionValue, vendor_class: Option<&[u8]>) -> String {
         let OptionValue::Octets(octets) = value else { return value.shown(code) };
+        let leaf = self.kind(code).filter(|kind| !kind.is_layout());
+        match leaf.and_then(|kind| kind.decode(octets)) {
+            None | Some(OptionValue::Text(_) | OptionValue::Octets(_)) => {}
+            Some(value) => return value.shown(code),
+        }
         match self.decode(code, octets, vendor_class) {
             Written::List(items) => {
                 let items: Vec<String> = items.iter().map(ToString::to_string).collect();

@@ -223,12 +223,13 @@ pub(crate) fn number(text: &str) -> Option<Result<u8, Unrecognised<'_>>> {
     is_number.then(|| text.parse::<u8>().map_err(|_| Unrecognised::Number { found: text }))
 }
 
-/// The name that an unknown one was probably meant to be: that of a registered option that can be
-/// set, or one of `others`.
+/// The name that an unknown one was probably meant to be: that of a registered option, or one of
+/// `others`.
 pub(crate) fn meant<'n>(text: &str, others: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let settable = || ANYONE.iter().chain(CLIENT);
     let is_meant = |definition: &&OptionDefinition| definition.synonyms.contains(&text);
-    let synonym = ANYONE.iter().find(is_meant).map(|definition| definition.name);
-    let names = ANYONE.iter().map(|definition| definition.name);
+    let synonym = settable().find(is_meant).map(|definition| definition.name);
+    let names = settable().map(|definition| definition.name);
     synonym.or_else(|| near::closest(text, names.chain(others)))
 }
 

@@ -108,8 +108,7 @@ fn read_root(
         metrics,
         log,
         reservation_files,
-        catalogue: Arc::clone(collector.catalogue()),
-        topology,
+        topology: topology.with_catalogue(Arc::clone(collector.catalogue())),
     }))
 }
 

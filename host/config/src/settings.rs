@@ -6,7 +6,6 @@ use std::{
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
@@ -15,7 +14,6 @@ use lessor_files::Stamp;
 use lessor_settings::{
     FailurePolicy, Grants, PluginLimits, PluginMode, SourceSettings, StoreBackend,
 };
-use lessor_vocabulary::Catalogue;
 
 /// The contents of a configuration file, including defaults.
 #[derive(Clone, Debug)]
@@ -38,9 +36,7 @@ pub struct Configuration {
     pub log: LogSettings,
     /// The files of reservations, in the order in which the configuration names them.
     pub reservation_files: Vec<ReservationFile>,
-    /// `[[option]]` and `[[vendor]]`, with the registered options.
-    pub catalogue: Arc<Catalogue>,
-    /// `[[subnet]]` and `[options]`, with the reservations of all files. There is at least one
+    /// `[[subnet]]`, `[options]`, `[[option]]` and `[[vendor]]`, with the reservations of all files. There is at least one
     /// subnet, and no two overlap.
     pub topology: Topology,
 }

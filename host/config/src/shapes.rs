@@ -296,7 +296,7 @@ pub(crate) static STATE: Shape = Shape {
 
 pub(crate) static CASE: Shape = Shape {
     name: "the case",
-    keys: &["request", "expect", "settings"],
+    keys: &["request", "expect", "settings", "option", "vendor"],
     synonyms: &[("expected", "expect"), ("expectation", "expect")],
 };
 

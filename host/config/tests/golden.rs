@@ -26,13 +26,14 @@ fn options_have_the_octets_that_were_reviewed() {
     are_explained_as_agreed(cases("options"), |name, text| {
         let read = lessor_config::parse(name, text, Path::new("/etc/lessor"));
         let read = read.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let catalogue = read.topology.catalogue();
         let subnet = &read.topology.networks()[0].subnets[0];
         let mut lines = String::new();
         for (code, value) in subnet.options.iter() {
             for (client, octets) in octets_for_clients(value) {
                 let class = client.strip_prefix("class ").map(str::as_bytes);
-                let name = read.catalogue.shown_name(code);
-                let again = read.catalogue.decode(code, &octets, class);
+                let name = catalogue.shown_name(code);
+                let again = catalogue.decode(code, &octets, class);
                 let digits = hexadecimal::digits(&octets);
                 let client = if client.is_empty() { client } else { format!(" for {client}") };
                 writeln!(lines, "{code} {name}{client}\n  {digits}\n  {again}\n").unwrap();

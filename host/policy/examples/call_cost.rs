@@ -204,6 +204,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         lease: None,
         lookups: Default::default(),
         absent: Default::default(),
+        catalogue: std::sync::Arc::default(),
         final_by: None,
     })
 }

@@ -162,6 +162,7 @@ pub(crate) fn view_of(request: Request) -> View {
         lease: None,
         lookups: Lookups::default(),
         absent: Absent::default(),
+        catalogue: std::sync::Arc::default(),
         final_by: None,
     }
 }

@@ -17,7 +17,7 @@ use super::{
     plugins::{option_steps, plugin_steps, times},
     texts::{self, microseconds},
 };
-use crate::{clock, leases::Row, recording::option_name};
+use crate::{clock, leases::Row};
 
 /// Writes down what happens to a message.
 pub(super) struct Telling<'t> {
@@ -79,6 +79,7 @@ impl<'t> Telling<'t> {
         detail: Option<String>,
         preview: Option<Preview>,
     ) -> Explanation {
+        let catalogue = self.catalogue();
         let Self { mut explanation, watch, request, terms, set, edits, reply, .. } = self;
         explanation.detail = match terms.verdict {
             Verdict::Ignore(why) | Verdict::Refuse(why) | Verdict::Drop(why) if !why.is_empty() => {
@@ -94,7 +95,7 @@ impl<'t> Telling<'t> {
                 (&mut explanation.reply, reply, request)
             {
                 let origins = &preview.option_origins;
-                step.options = option_steps(&request, &reply, origins, &set, &edits);
+                step.options = option_steps(&request, &reply, origins, &set, &edits, &catalogue);
             }
         }
         explanation.reason = reason;
@@ -104,10 +105,16 @@ impl<'t> Telling<'t> {
         explanation
     }
 
+    /// Returns the options that are known by name.
+    fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(self.place.engines.topology().catalogue())
+    }
+
     /// Adds what each plugin did at `hook`. `final_by` is the plugin that made the terms final
     /// earlier.
     fn add_plugins(&mut self, hook: Hook, trace: &[TraceEntry], final_by: Option<&str>) {
-        let steps = plugin_steps(self.chain, hook, trace, final_by, &self.before);
+        let catalogue = self.catalogue();
+        let steps = plugin_steps(self.chain, hook, trace, final_by, &self.before, &catalogue);
         // Only plugins that plan lookups are asked for them.
         let is_shown =
             |step: &super::PluginStep| hook != Hook::PlanLookups || step.not_asked.is_none();
@@ -123,7 +130,7 @@ impl Witness for Telling<'_> {
 
     fn parsed(&mut self, request: &Arc<Request>, _: Ipv4Addr) {
         self.watch.lap("parse");
-        self.explanation.request = facts::of(request);
+        self.explanation.request = facts::of(request, &self.catalogue());
         self.explanation.client = texts::client(request);
         self.request = Some(Arc::clone(request));
         self.watch.skip();
@@ -168,7 +175,7 @@ impl Witness for Telling<'_> {
     fn asked(&mut self, view: &View, outcome: &PolicyOutcome) {
         self.watch.lap("policy");
         self.add_plugins(Hook::for_request(view.request.kind), &outcome.trace, None);
-        self.explanation.terms = texts::terms(&outcome.terms);
+        self.explanation.terms = texts::terms(&outcome.terms, &view.catalogue);
         self.terms = outcome.terms.clone();
         self.set = outcome.trace.clone();
         self.watch.skip();
@@ -190,13 +197,15 @@ impl Witness for Telling<'_> {
     fn written(&mut self, reply: &Reply, packet: &[u8], written: &lessor_wire::Written) {
         self.watch.lap("write");
         let left_out = written.all_left_out();
+        let catalogue = self.catalogue();
+        let name = |code: &u8| catalogue.shown_name(*code).to_string();
         self.explanation.reply = Some(ReplyStep {
             kind: texts::reply_kind(reply.kind).to_owned(),
             your_address: reply.your_address,
             destination: texts::destination(reply.destination),
             octets: packet.len(),
             options: Vec::new(),
-            left_out: left_out.iter().map(|code| option_name(*code)).collect(),
+            left_out: left_out.iter().map(name).collect(),
         });
         self.reply = Some(reply.clone());
     }

@@ -9,7 +9,7 @@ use lessor_core::{
 use lessor_policy_host::Lookup;
 
 use super::{AllocationStep, LookupStep, Microseconds, verdict_text};
-use crate::recording::option_name;
+use lessor_vocabulary::Catalogue;
 
 /// Describes the client while its network is not known.
 pub(super) fn client(request: &Request) -> String {
@@ -51,7 +51,7 @@ pub(super) const fn located_by(by: LocatedBy) -> &'static str {
     }
 }
 
-pub(super) fn terms(terms: &Terms) -> Vec<String> {
+pub(super) fn terms(terms: &Terms, catalogue: &Catalogue) -> Vec<String> {
     let mut texts = Vec::new();
     if terms.verdict != Verdict::Proceed {
         texts.push(verdict_text(&terms.verdict));
@@ -68,9 +68,10 @@ pub(super) fn terms(terms: &Terms) -> Vec<String> {
         format!("subscriber {}: at most {} {leases}, {beyond}", limit.name, limit.leases_max)
     }));
     for (option, value) in &terms.options {
+        let name = catalogue.shown_name(*option);
         texts.push(match value {
-            Some(value) => format!("option {} {}", option_name(*option), value.shown(*option)),
-            None => format!("no option {}", option_name(*option)),
+            Some(value) => format!("option {name} {}", catalogue.shown(*option, value, None)),
+            None => format!("no option {name}"),
         });
     }
     texts
