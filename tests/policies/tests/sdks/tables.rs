@@ -67,9 +67,9 @@ fn the_table_for_python_is_that_of_the_vocabulary() {
 #[test]
 fn the_page_about_options_is_that_of_the_vocabulary() {
     let page = sdk("c").join("../../../docs/options.md");
-    let options = OptionDefinition::all().iter().map(|option| {
-        format!("| {} | `{}` | {} |\n", option.code, option.name, option.kind)
-    });
+    let options = OptionDefinition::all()
+        .iter()
+        .map(|option| format!("| {} | `{}` | {} |\n", option.code, option.name, option.kind));
     let text = fs::read_to_string(&page).unwrap();
     let options =
         format!("| Code | Name | Value |\n|--:|---|---|\n{}", options.collect::<String>());
