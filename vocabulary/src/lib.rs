@@ -1,7 +1,8 @@
 //! What the server and its policies call things: options and how their values are written, hooks,
 //! and the kinds of messages. Every list stands here once.
 //!
-//! - [`OptionDefinition`], [`OptionKind`] and [`option::code`]: the catalogue of options.
+//! - [`OptionDefinition`], [`OptionKind`] and [`option::code`]: the options that are registered.
+//! - [`Catalogue`]: these, and those that an operator declares.
 //! - [`OptionValue`]: a value, its octets in a message, and the way back.
 //! - [`Written`] and [`Source`]: values as configurations, settings and scripts write them.
 //! - [`HOOKS`] and [`with_hooks!`]: where the server calls policies.
@@ -15,6 +16,7 @@
 
 extern crate alloc;
 
+mod catalogue;
 pub mod hexadecimal;
 mod hook;
 mod kinds;
@@ -25,9 +27,12 @@ pub mod read;
 mod value;
 mod written;
 
+pub use catalogue::{Catalogue, CatalogueMistake, DeclaredOption, Vendor, encode_option};
 pub use hook::{HOOKS, HookDefinition, Shape};
 pub use option::{OptionDefinition, OptionKind};
 pub use prefix::Ipv4Prefix;
 pub use read::{Refusal, Source};
-pub use value::{OptionValue, shown_addresses, text as value_text};
-pub use written::{Written, encode_option};
+pub use value::{
+    ForClass, ForEnterprise, OptionValue, enterprises, shown_addresses, text as value_text,
+};
+pub use written::Written;

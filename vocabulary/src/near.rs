@@ -5,8 +5,12 @@ use alloc::{vec, vec::Vec};
 /// The candidate that `found` was most likely meant to be, if one is close enough.
 pub fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance_max = (found.chars().count() / 3).max(1);
+    let length = found.chars().count();
+    // Where the lengths differ by more, so do the texts: that takes no time to see.
+    let is_as_long = |candidate: &&str| candidate.chars().count().abs_diff(length) <= distance_max;
     candidates
         .into_iter()
+        .filter(is_as_long)
         .map(|candidate| (distance(found, candidate), candidate))
         .filter(|(distance, _)| *distance <= distance_max)
         .min_by_key(|(distance, _)| *distance)

@@ -1,43 +1,68 @@
 //! Options: their codes, names and kinds of value.
 //!
-//! The options themselves are in `catalogue`. Invariant: a code has at most one name, and a name
-//! at most one code.
+//! The options themselves are in `catalogue`, the kinds of values in `kind`, and those kinds that
+//! consist of parts in `layouts`. What an operator declares in addition is a
+//! [`Catalogue`](crate::Catalogue). Invariant: a code has at most one name, and a name at most one
+//! code.
 
 use core::fmt;
 
 use crate::near;
 
-/// Defines the options of the catalogue: a constant for each code, and the two lists.
+/// Defines the options of the catalogue: a constant for each code, and the lists.
 macro_rules! options {
     (
         anyone {
             $(
-                $name:ident = $code:literal, $text:literal: $kind:ident
+                $name:ident = $code:literal, $text:literal: $kind:expr
                 $(, also $($also:literal)+)?;
             )+
         }
-        engine { $($engine:ident = $engine_code:literal, $engine_text:literal: $why:literal;)+ }
-        nameless { $($nameless:ident = $nameless_code:literal;)+ }
+        client {
+            $($client:ident = $client_code:literal, $client_text:literal: $client_kind:ident:
+                $client_why:literal;)+
+        }
+        engine {
+            $($engine:ident = $engine_code:literal, $engine_text:literal: $engine_kind:ident:
+                $why:literal;)+
+        }
     ) => {
-        /// The codes of the options that are known by name, and of some others.
+        /// The codes of the options that are known by name.
         #[allow(missing_docs, reason = "the names are those of the options")]
         pub mod code {
             $(pub const $name: u8 = $code;)+
+            $(pub const $client: u8 = $client_code;)+
             $(pub const $engine: u8 = $engine_code;)+
-            $(pub const $nameless: u8 = $nameless_code;)+
         }
 
         pub(super) const ANYONE: &[OptionDefinition] = &[
             $(OptionDefinition {
                 code: $code,
                 name: $text,
-                kind: OptionKind::$kind,
+                kind: $kind,
                 synonyms: &[$($($also),+)?],
+                refused: None,
             },)+
         ];
 
-        pub(super) const ENGINE: &[ReservedOption] = &[
-            $(ReservedOption { code: $engine_code, name: $engine_text, why: $why },)+
+        pub(super) const CLIENT: &[OptionDefinition] = &[
+            $(OptionDefinition {
+                code: $client_code,
+                name: $client_text,
+                kind: $client_kind,
+                synonyms: &[],
+                refused: Some($client_why),
+            },)+
+        ];
+
+        pub(super) const ENGINE: &[OptionDefinition] = &[
+            $(OptionDefinition {
+                code: $engine_code,
+                name: $engine_text,
+                kind: $engine_kind,
+                synonyms: &[],
+                refused: Some($why),
+            },)+
         ];
 
         /// Returns whether only the engine may set the option; configuration and policies may not.
@@ -48,34 +73,21 @@ macro_rules! options {
 }
 
 mod catalogue;
+mod kind;
+mod layouts;
 
-use catalogue::{ANYONE, ENGINE};
+use catalogue::{ANYONE, CLIENT, ENGINE};
 pub use catalogue::{code, is_reserved_for_engine};
+pub use kind::{
+    DEPTH_MAX, Field, KindMistake, MEMBERS_MAX, Name, OptionKind, Shared, SubOption, Width,
+};
 
 /// The maximum length of an option, in octets: four parts of 255 octets (RFC 3396). A reply has
 /// little more room.
 pub const OPTION_OCTETS_MAX: usize = 4 * 255;
 
-/// The kind of value of an option; one for each variant of [`OptionValue`](crate::OptionValue).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum OptionKind {
-    Address,
-    Addresses,
-    Flag,
-    U8,
-    U16,
-    U16s,
-    U32,
-    I32,
-    Text,
-    DomainNames,
-    Routes,
-    Octets,
-}
-
-/// An option that configurations and policies can set by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An option that has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionDefinition {
     /// Its code.
     pub code: u8,
@@ -85,91 +97,66 @@ pub struct OptionDefinition {
     pub kind: OptionKind,
     /// Its names in other software, which are suggestions only.
     pub synonyms: &'static [&'static str],
-}
-
-/// An option that only the engine sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReservedOption {
-    /// Its code.
-    pub code: u8,
-    /// Its name in logs and messages.
-    pub name: &'static str,
-    /// Why the configuration cannot set it, or what to do instead.
-    pub why: &'static str,
-}
-
-impl OptionKind {
-    /// Its name in the tables of the SDKs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Address => "address",
-            Self::Addresses => "addresses",
-            Self::Flag => "flag",
-            Self::U8 => "u8",
-            Self::U16 => "u16",
-            Self::U16s => "u16s",
-            Self::U32 => "u32",
-            Self::I32 => "i32",
-            Self::Text => "text",
-            Self::DomainNames => "domain-names",
-            Self::Routes => "routes",
-            Self::Octets => "octets",
-        }
-    }
-
-    /// Whether its values consist of addresses.
-    pub const fn takes_addresses(self) -> bool {
-        matches!(self, Self::Address | Self::Addresses)
-    }
+    /// Why the configuration cannot set it, or what to do instead; `None` if it can.
+    pub refused: Option<&'static str>,
 }
 
 impl OptionDefinition {
     /// The option with this name.
     pub fn by_name(name: &str) -> Option<&'static Self> {
-        ANYONE.iter().find(|definition| definition.name == name)
+        Self::known().find(|definition| definition.name == name)
     }
 
     /// The option with this code.
     pub fn by_code(code: u8) -> Option<&'static Self> {
-        ANYONE.iter().find(|definition| definition.code == code)
+        Self::known().find(|definition| definition.code == code)
     }
 
     /// Every option that can be set by name, in order of code.
     pub const fn all() -> &'static [Self] {
         ANYONE
     }
-}
 
-impl ReservedOption {
-    /// The option with this code, if only the engine sets it.
-    pub fn by_code(code: u8) -> Option<&'static Self> {
-        ENGINE.iter().find(|reserved| reserved.code == code)
+    /// Every option that clients and relays send and that the configuration cannot set, in order of
+    /// code.
+    pub const fn of_clients() -> &'static [Self] {
+        CLIENT
     }
 
     /// Every option that only the engine sets, in order of code.
-    pub const fn all() -> &'static [Self] {
+    pub const fn of_engine() -> &'static [Self] {
         ENGINE
+    }
+
+    /// Every option that has a name.
+    pub fn known() -> impl Iterator<Item = &'static Self> {
+        ANYONE.iter().chain(CLIENT).chain(ENGINE)
     }
 }
 
 /// The name of an option; `None` if it has none.
 pub fn name(code: u8) -> Option<&'static str> {
-    let of_engine = || ReservedOption::by_code(code).map(|reserved| reserved.name);
-    OptionDefinition::by_code(code).map(|definition| definition.name).or_else(of_engine)
+    OptionDefinition::by_code(code).map(|definition| definition.name)
 }
 
 /// Displays the name of an option, or `option-` and its code if it has none.
 pub fn shown_name(code: u8) -> impl fmt::Display {
-    struct Shown(u8);
-    impl fmt::Display for Shown {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            match name(self.0) {
-                Some(name) => f.write_str(name),
-                None => write!(f, "option-{}", self.0),
-            }
+    Shown { code, name: name(code) }
+}
+
+/// Displays a name, or `option-` and the code without one.
+pub(crate) struct Shown<'n> {
+    pub(crate) code: u8,
+    pub(crate) name: Option<&'n str>,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            Some(name) => f.write_str(name),
+            None => write!(f, "option-{}", self.code),
         }
     }
-    Shown(code)
 }
 
 /// The reason why a text does not identify an option.
@@ -180,7 +167,7 @@ pub enum Unrecognised<'n> {
         /// The text.
         found: &'n str,
         /// The name that was probably meant.
-        meant: Option<&'static str>,
+        meant: Option<&'n str>,
     },
     /// The number is not one of an option.
     Number {
@@ -213,26 +200,37 @@ impl fmt::Display for Unrecognised<'_> {
     }
 }
 
-/// Returns the code of the option that a text identifies by name or number, and the kind of its
-/// value: `None` if the option has no name, or if only the engine sets it.
+/// Returns the code of the registered option that a text identifies by name or number, and the kind
+/// of its value: `None` if the option has no name.
 ///
 /// # Errors
 /// Returns an [`Unrecognised`] if no option has this name or number.
 pub fn recognise(text: &str) -> Result<(u8, Option<OptionKind>), Unrecognised<'_>> {
     if let Some(definition) = OptionDefinition::by_name(text) {
-        return Ok((definition.code, Some(definition.kind)));
+        return Ok((definition.code, Some(definition.kind.clone())));
     }
-    if let Some(reserved) = ENGINE.iter().find(|reserved| reserved.name == text) {
-        return Ok((reserved.code, None));
+    if let Some(number) = number(text) {
+        let code = number?;
+        let definition = OptionDefinition::by_code(code);
+        return Ok((code, definition.map(|definition| definition.kind.clone())));
     }
-    if !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit()) {
-        let code = text.parse::<u8>().map_err(|_| Unrecognised::Number { found: text })?;
-        return Ok((code, OptionDefinition::by_code(code).map(|definition| definition.kind)));
-    }
+    Err(Unrecognised::Name { found: text, meant: meant(text, core::iter::empty()) })
+}
+
+/// The number of an option, if the text is a number.
+pub(crate) fn number(text: &str) -> Option<Result<u8, Unrecognised<'_>>> {
+    let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    is_number.then(|| text.parse::<u8>().map_err(|_| Unrecognised::Number { found: text }))
+}
+
+/// The name that an unknown one was probably meant to be: that of a registered option, or one of
+/// `others`.
+pub(crate) fn meant<'n>(text: &str, others: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let settable = || ANYONE.iter().chain(CLIENT);
     let is_meant = |definition: &&OptionDefinition| definition.synonyms.contains(&text);
-    let synonym = ANYONE.iter().find(is_meant).map(|definition| definition.name);
-    let names = || ANYONE.iter().map(|definition| definition.name);
-    Err(Unrecognised::Name { found: text, meant: synonym.or_else(|| near::closest(text, names())) })
+    let synonym = settable().find(is_meant).map(|definition| definition.name);
+    let names = settable().map(|definition| definition.name);
+    synonym.or_else(|| near::closest(text, names.chain(others)))
 }
 
 #[cfg(test)]
@@ -243,20 +241,23 @@ mod tests {
 
     #[test]
     fn the_catalogue_is_in_order_and_names_nothing_twice() {
-        assert!(ANYONE.windows(2).all(|pair| pair[0].code < pair[1].code));
-        assert!(ENGINE.windows(2).all(|pair| pair[0].code < pair[1].code));
-        for definition in ANYONE {
-            assert_eq!(OptionDefinition::by_name(definition.name), Some(definition));
-            assert!(!is_reserved_for_engine(definition.code));
-            assert_eq!(recognise(definition.name), Ok((definition.code, Some(definition.kind))));
+        for list in [ANYONE, CLIENT, ENGINE] {
+            assert!(list.windows(2).all(|pair| pair[0].code < pair[1].code));
+        }
+        for definition in OptionDefinition::known() {
+            let same = |other: &&OptionDefinition| {
+                other.code == definition.code || other.name == definition.name
+            };
+            assert_eq!(OptionDefinition::known().filter(same).count(), 1, "{}", definition.name);
+            let is_of_engine = ENGINE.contains(definition);
+            assert_eq!(is_reserved_for_engine(definition.code), is_of_engine);
+            let kind = Some(definition.kind.clone());
+            assert_eq!(recognise(definition.name), Ok((definition.code, kind)));
             for synonym in definition.synonyms {
                 let found = recognise(synonym);
                 let meant = Some(definition.name);
                 assert_eq!(found, Err(Unrecognised::Name { found: synonym, meant }));
             }
-        }
-        for reserved in ENGINE {
-            assert_eq!(recognise(reserved.name), Ok((reserved.code, None)));
         }
     }
 
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(recognise("routers"), Ok((3, Some(OptionKind::Addresses))));
         assert_eq!(recognise("3"), Ok((3, Some(OptionKind::Addresses))));
         assert_eq!(recognise("224"), Ok((224, None)));
-        assert_eq!(recognise("lease-time"), Ok((51, None)));
+        assert_eq!(recognise("lease-time"), Ok((51, Some(OptionKind::U32))));
         for (text, message) in [
             ("dns", "no option is named `dns`; did you mean `domain-name-servers`?"),
             ("router", "no option is named `router`; did you mean `routers`?"),

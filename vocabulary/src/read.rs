@@ -15,10 +15,12 @@ use core::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
+mod layout;
+
 use crate::{
     Ipv4Prefix, OptionKind, OptionValue,
     hexadecimal::{self, HEX, HexError},
-    option::OPTION_OCTETS_MAX,
+    option::{OPTION_OCTETS_MAX, SubOption},
     value::is_domain_name,
 };
 
@@ -33,6 +35,9 @@ pub trait Source: Sized {
     /// The destination and the router of a route, a table with the keys `to` and `via`. Reports a
     /// mistake if the value is not such a table, or if a key is missing.
     fn route(&self) -> (Option<Self>, Option<Self>);
+
+    /// The members of a table in their order, each with its key; `None` if the value is not a table.
+    fn members(&self) -> Option<Vec<(String, Self)>>;
 
     /// Reports that the value is not what was wanted.
     fn refuse(&self, refusal: Refusal);
@@ -59,10 +64,23 @@ pub enum Refusal {
         /// What to do.
         help: Option<Cow<'static, str>>,
     },
-    /// It takes more octets than an option may have.
+    /// It takes more octets than there is room for.
     TooLong {
         /// How many it takes.
         octets: usize,
+        /// How many it may take.
+        octets_max: usize,
+    },
+    /// It is the member of a table that has no member of this name.
+    Unknown {
+        /// What the members of the table are: "a field" or "a sub-option".
+        noun: &'static str,
+        /// The key.
+        found: String,
+        /// The key that was probably meant.
+        meant: Option<String>,
+        /// The keys that the table may have.
+        known: Vec<String>,
     },
 }
 
@@ -80,7 +98,7 @@ pub enum Writer {
 /// begins with `hex:` gives the octets of the value, whatever the kind.
 pub fn value<S: Source>(
     source: &S,
-    kind: Option<OptionKind>,
+    kind: Option<&OptionKind>,
     writer: Writer,
 ) -> Option<OptionValue> {
     if let Form::Text(text) = source.form()
@@ -106,7 +124,7 @@ pub fn value<S: Source>(
     fitting(source, value)
 }
 
-fn of_kind<S: Source>(source: &S, kind: OptionKind) -> Option<OptionValue> {
+fn of_kind<S: Source>(source: &S, kind: &OptionKind) -> Option<OptionValue> {
     Some(match kind {
         OptionKind::Address => OptionValue::Address(address(source)?),
         OptionKind::Addresses => OptionValue::Addresses(all(source, "an address", address)?),
@@ -124,17 +142,36 @@ fn of_kind<S: Source>(source: &S, kind: OptionKind) -> Option<OptionValue> {
         }
         OptionKind::Routes => OptionValue::Routes(all(source, "a route", route)?),
         OptionKind::Octets => OptionValue::Octets(octets(source)?),
+        layout => {
+            let mut octets = Vec::new();
+            layout::write(source, layout, &mut octets)?;
+            OptionValue::Octets(octets)
+        }
     })
 }
 
 /// Returns the value, unless it is longer than an option may be.
-fn fitting<S: Source>(source: &S, value: OptionValue) -> Option<OptionValue> {
-    let octets = value.uncompressed_len();
-    if octets > OPTION_OCTETS_MAX {
-        source.refuse(Refusal::TooLong { octets });
+pub(crate) fn fitting<S: Source>(source: &S, value: OptionValue) -> Option<OptionValue> {
+    fits(source, value.uncompressed_len(), OPTION_OCTETS_MAX)?;
+    Some(value)
+}
+
+/// Reports a value that takes more octets than it may.
+pub(crate) fn fits<S: Source>(source: &S, octets: usize, octets_max: usize) -> Option<()> {
+    if octets > octets_max {
+        source.refuse(Refusal::TooLong { octets, octets_max });
         return None;
     }
-    Some(value)
+    Some(())
+}
+
+/// Appends the octets of sub-options, a table with their names or codes as keys.
+pub(crate) fn sub_options<S: Source>(
+    source: &S,
+    options: &[SubOption],
+    octets: &mut Vec<u8>,
+) -> Option<()> {
+    layout::write_sub_options(source, options, octets)
 }
 
 /// Reads every item of a list that must not be empty. Returns `None` if an item is not valid.

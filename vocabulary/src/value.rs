@@ -45,11 +45,87 @@ pub enum OptionValue {
     Routes(Vec<(Ipv4Prefix, Ipv4Addr)>),
     /// Any other value, in the form in which it is sent.
     Octets(Vec<u8>),
+    /// Octets that depend on the vendor class of the client (option 60). The server chooses before
+    /// it sends a reply: see [`ForClass::chosen`].
+    ByClass(Vec<ForClass>),
+    /// Octets that depend on the vendors that the client names (options 124 and 125). The server
+    /// chooses before it sends a reply: see [`ForEnterprise::chosen`].
+    ByEnterprise(Vec<ForEnterprise>),
+}
+
+/// The value of an option for the clients of one vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForClass {
+    /// The beginning of their vendor class (option 60).
+    pub class: String,
+    /// The value.
+    pub octets: Vec<u8>,
+}
+
+/// The part of an option that is for the clients of one enterprise (RFC 3925).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForEnterprise {
+    /// The number of the enterprise.
+    pub enterprise: u32,
+    /// The beginning of the vendor class (option 60) of its clients, if it is known.
+    pub class: Option<String>,
+    /// The part, with the enterprise number and the length.
+    pub octets: Vec<u8>,
+}
+
+impl ForClass {
+    /// The value for a client with this vendor class: that with the longest beginning of the class.
+    /// `None` if no beginning fits.
+    pub fn chosen<'v>(values: &'v [Self], vendor_class: &[u8]) -> Option<&'v [u8]> {
+        let fits = |value: &&Self| vendor_class.starts_with(value.class.as_bytes());
+        let longest = values.iter().filter(fits).max_by_key(|value| value.class.len());
+        longest.map(|value| &*value.octets)
+    }
+}
+
+impl ForEnterprise {
+    /// The parts for a client, joined; `None` if there are none. A client that names enterprises
+    /// gets their parts. One that names none gets every part that is not bound to a vendor class.
+    /// Both get the parts that are bound to their vendor class.
+    pub fn chosen(
+        parts: &[Self],
+        vendor_class: Option<&[u8]>,
+        enterprises: &[u32],
+    ) -> Option<Vec<u8>> {
+        let fits = |part: &&Self| {
+            let names_class = part.class.as_ref().is_some_and(|class| {
+                vendor_class.is_some_and(|found| found.starts_with(class.as_bytes()))
+            });
+            let is_for_all = enterprises.is_empty() && part.class.is_none();
+            names_class || is_for_all || enterprises.contains(&part.enterprise)
+        };
+        let chosen: Vec<u8> =
+            parts.iter().filter(fits).flat_map(|part| part.octets.iter().copied()).collect();
+        (!chosen.is_empty()).then_some(chosen)
+    }
+}
+
+/// The enterprise numbers in the octets of option 124 or 125 (RFC 3925); those before a place that
+/// cannot be read.
+pub fn enterprises(octets: &[u8]) -> Vec<u32> {
+    blocks(octets).map(|(enterprise, _)| enterprise).collect()
+}
+
+/// The enterprise numbers and the octets of their parts, up to a place that cannot be read.
+pub(crate) fn blocks(octets: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+    let mut rest = octets;
+    core::iter::from_fn(move || {
+        let (number, after) = rest.split_first_chunk::<4>()?;
+        let (length, after) = after.split_first()?;
+        let (part, after) = after.split_at_checked(usize::from(*length))?;
+        rest = after;
+        Some((u32::from_be_bytes(*number), part))
+    })
 }
 
 impl OptionValue {
     /// Appends the octets of the value. Domain names that do not consist of letters, digits, `-`
-    /// and `_` are skipped.
+    /// and `_` are skipped. A value that depends on the client has no octets before it is chosen.
     pub fn encode(&self, octets: &mut Vec<u8>) {
         self.encode_with(octets, |_| None);
     }
@@ -86,6 +162,7 @@ impl OptionValue {
                 }
             }
             Self::Octets(value) => octets.extend_from_slice(value),
+            Self::ByClass(_) | Self::ByEnterprise(_) => {}
         }
     }
 
@@ -110,6 +187,10 @@ impl OptionValue {
                 routes.iter().map(|(to, _)| 5 + usize::from(to.length.div_ceil(8))).sum()
             }
             Self::Octets(octets) => octets.len(),
+            Self::ByClass(values) => {
+                values.iter().map(|value| value.octets.len()).max().unwrap_or_default()
+            }
+            Self::ByEnterprise(parts) => parts.iter().map(|part| part.octets.len()).sum(),
         }
     }
 
@@ -147,13 +228,24 @@ impl OptionValue {
                     _ => hexadecimal::text(octets),
                 }
             }),
+            Self::ByClass(values) => joined(
+                values
+                    .iter()
+                    .map(|value| {
+                        format!("{} for {}", hexadecimal::text(&value.octets), value.class)
+                    })
+                    .collect(),
+            ),
+            Self::ByEnterprise(parts) => {
+                joined(parts.iter().map(|part| hexadecimal::text(&part.octets)).collect())
+            }
         }
     }
 }
 
 /// The octets of option `code` as addresses, separated by commas; `None` if they are none.
 pub fn shown_addresses(code: u8, octets: &[u8]) -> Option<String> {
-    let kind = OptionDefinition::by_code(code)?.kind;
+    let kind = &OptionDefinition::by_code(code)?.kind;
     let addresses = addresses(octets).filter(|_| kind.takes_addresses())?;
     let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     Some(addresses.join(","))
@@ -162,7 +254,9 @@ pub fn shown_addresses(code: u8, octets: &[u8]) -> Option<String> {
 impl OptionKind {
     /// Reads the octets of a value; `None` if a configuration cannot write them as a value of this
     /// kind.
-    pub fn decode(self, octets: &[u8]) -> Option<OptionValue> {
+    ///
+    /// The parts of a value that has some are not checked: `Written::decode` reads them.
+    pub fn decode(&self, octets: &[u8]) -> Option<OptionValue> {
         Some(match self {
             Self::Address => OptionValue::Address(<[u8; 4]>::try_from(octets).ok()?.into()),
             Self::Addresses => OptionValue::Addresses(addresses(octets)?),
@@ -185,8 +279,9 @@ impl OptionKind {
             Self::Text => OptionValue::Text(text(octets)?.into()),
             Self::DomainNames => OptionValue::DomainNames(names::decode(octets)?),
             Self::Routes => OptionValue::Routes(routes(octets)?),
-            Self::Octets if octets.is_empty() => return None,
-            Self::Octets => OptionValue::Octets(octets.to_vec()),
+            Self::Empty => OptionValue::Octets(octets.is_empty().then(Vec::new)?),
+            _ if octets.is_empty() => return None,
+            _ => OptionValue::Octets(octets.to_vec()),
         })
     }
 }

@@ -1,4 +1,8 @@
 //! Values of options in the settings of policies and in scripts, and what policies do with them.
+//!
+//! [`Catalogue`](crate::Catalogue) encodes and decodes them.
+
+mod layout;
 
 use alloc::{
     borrow::ToOwned,
@@ -6,12 +10,14 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{cell::RefCell, net::Ipv4Addr};
+use core::{cell::RefCell, fmt, net::Ipv4Addr};
 
 use crate::{
-    Ipv4Prefix, OptionDefinition, OptionValue, hexadecimal,
-    option::{is_reserved_for_engine, recognise},
-    read::{self, Form, Refusal, Source, Writer},
+    Ipv4Prefix, OptionDefinition, OptionKind, OptionValue,
+    hexadecimal::{self, HEX},
+    option::SubOption,
+    read::{Form, Refusal, Source},
+    value::ForClass,
 };
 
 /// The value of an option as a person writes it. Addresses, prefixes and domain names are texts;
@@ -28,34 +34,79 @@ pub enum Written {
     Other(String),
 }
 
-/// Returns the code of the option with this name or number, and the value as octets.
-///
-/// # Errors
-/// Returns a sentence if no option has this name, if only the server sets it, or if the value is of
-/// another kind.
-pub fn encode_option(name: &str, value: &Written) -> Result<(u8, Vec<u8>), String> {
-    let (code, kind) = recognise(name).map_err(|unrecognised| unrecognised.to_string())?;
-    if is_reserved_for_engine(code) {
-        return Err(format!("option {name} is set only by the server; remove it"));
-    }
-    let mistake = RefCell::new(None);
-    let named = Named { option: name, value, mistake: &mistake };
-    match read::value(&named, kind, Writer::Policy) {
-        Some(value) => Ok((code, value.to_octets())),
-        None => Err(mistake.take().unwrap_or_default()),
-    }
-}
-
 impl Written {
     /// Returns octets of option `code` as a person would write them. Printable ASCII is written as
     /// text, and octets that are not valid for the option as `hex:` and digits.
     pub fn decode(code: u8, octets: &[u8]) -> Self {
-        let kind = OptionDefinition::by_code(code).map(|definition| definition.kind);
-        match kind.and_then(|kind| kind.decode(octets)) {
-            None | Some(OptionValue::Text(_) | OptionValue::Octets(_)) => {
-                Self::Text(hexadecimal::plain_or_hex(octets))
+        let definition = OptionDefinition::by_code(code);
+        Self::decode_as(definition.map(|definition| &definition.kind), octets)
+    }
+
+    /// Does the same for an option whose value is of this kind, if that is known.
+    pub(crate) fn decode_as(kind: Option<&OptionKind>, octets: &[u8]) -> Self {
+        let value = match kind {
+            // As the whole value, a text that begins with `hex:` would mean all of its octets.
+            Some(kind) if kind.is_layout() => layout::read(kind, octets)
+                .filter(|value| !matches!(value, Self::Text(text) if text.starts_with(HEX))),
+            kind => match kind.and_then(|kind| kind.decode(octets)) {
+                None | Some(OptionValue::Text(_) | OptionValue::Octets(_)) => None,
+                Some(value) => Some(Self::from(&value)),
+            },
+        };
+        value.unwrap_or_else(|| Self::Text(hexadecimal::plain_or_hex(octets)))
+    }
+
+    /// The sub-options of these kinds that the octets are; `None` if they are none.
+    pub(crate) fn decode_sub_options(options: &[SubOption], octets: &[u8]) -> Option<Self> {
+        layout::sub_options(options, octets)
+    }
+
+    /// A list of octets as numbers becomes their text, unless an option of this kind takes numbers.
+    #[must_use]
+    pub fn with_numbers_as_octets(self, kind: Option<&OptionKind>) -> Self {
+        let Self::List(items) = &self else { return self };
+        if items.is_empty() || kind.is_some_and(OptionKind::takes_numbers) {
+            return self;
+        }
+        let octet = |item: &Self| match item {
+            Self::Number(number) => u8::try_from(*number).ok(),
+            _ => None,
+        };
+        let octets: Option<Vec<u8>> = items.iter().map(octet).collect();
+        octets.map_or(self, |octets| Self::Text(hexadecimal::text(&octets)))
+    }
+
+    /// Returns the value as JSON.
+    pub fn to_json(&self) -> String {
+        let mut json = String::new();
+        self.push_json(&mut json);
+        json
+    }
+
+    fn push_json(&self, json: &mut String) {
+        match self {
+            Self::Flag(flag) => json.push_str(if *flag { "true" } else { "false" }),
+            Self::Number(number) => json.push_str(&number.to_string()),
+            Self::Text(text) => push_json_text(text, json),
+            Self::List(items) => {
+                json.push('[');
+                for (place, item) in items.iter().enumerate() {
+                    json.push_str(if place == 0 { "" } else { "," });
+                    item.push_json(json);
+                }
+                json.push(']');
             }
-            Some(value) => Self::from(&value),
+            Self::Table(members) => {
+                json.push('{');
+                for (place, (key, value)) in members.iter().enumerate() {
+                    json.push_str(if place == 0 { "" } else { "," });
+                    push_json_text(key, json);
+                    json.push(':');
+                    value.push_json(json);
+                }
+                json.push('}');
+            }
+            Self::Other(_) => json.push_str("null"),
         }
     }
 
@@ -135,17 +186,61 @@ impl From<&OptionValue> for Written {
             OptionValue::DomainNames(names) => names.clone().into(),
             OptionValue::Routes(routes) => routes.clone().into(),
             OptionValue::Octets(octets) => hexadecimal::text(octets).into(),
+            OptionValue::ByClass(values) => {
+                let member = |value: &ForClass| {
+                    (value.class.clone(), hexadecimal::text(&value.octets).into())
+                };
+                Self::Table(values.iter().map(member).collect())
+            }
+            OptionValue::ByEnterprise(parts) => {
+                let octets: Vec<u8> = parts.iter().flat_map(|part| part.octets.clone()).collect();
+                hexadecimal::text(&octets).into()
+            }
+        }
+    }
+}
+
+fn push_json_text(text: &str, json: &mut String) {
+    json.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            control if control < ' ' => {
+                json.push_str(&format!("\\u{:04x}", u32::from(control)));
+            }
+            other => json.push(other),
+        }
+    }
+    json.push('"');
+}
+
+/// Displays the value on one line: `{ priority = 1, addresses = [192.0.2.1] }`.
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "{flag}"),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) | Self::Other(text) => write!(f, "{}", text.escape_debug()),
+            Self::List(items) => {
+                let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+                write!(f, "[{}]", items.join(", "))
+            }
+            Self::Table(members) => {
+                let member = |(key, value): &(String, Self)| format!("{key} = {value}");
+                write!(f, "{{ {} }}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+            }
         }
     }
 }
 
 /// A value, or a part of one, and the option that it is for.
 #[derive(Clone, Copy)]
-struct Named<'w> {
-    option: &'w str,
-    value: &'w Written,
+pub(crate) struct Named<'w> {
+    pub(crate) option: &'w str,
+    pub(crate) value: &'w Written,
     /// The first mistake.
-    mistake: &'w RefCell<Option<String>>,
+    pub(crate) mistake: &'w RefCell<Option<String>>,
 }
 
 impl Source for Named<'_> {
@@ -163,6 +258,11 @@ impl Source for Named<'_> {
             Written::List(items) => items.iter().map(|value| Self { value, ..*self }).collect(),
             _ => [*self].into(),
         }
+    }
+
+    fn members(&self) -> Option<Vec<(String, Self)>> {
+        let Written::Table(members) = self.value else { return None };
+        Some(members.iter().map(|(key, value)| (key.clone(), Self { value, ..*self })).collect())
     }
 
     fn route(&self) -> (Option<Self>, Option<Self>) {
@@ -185,9 +285,15 @@ impl Source for Named<'_> {
                 let help = help.map(|help| format!("; {help}")).unwrap_or_default();
                 format!("option {option}: wanted {wanted}, found {found}{help}")
             }
-            Refusal::TooLong { octets } => {
-                let most = crate::option::OPTION_OCTETS_MAX;
-                format!("option {option} takes {octets} octets; wanted at most {most}")
+            Refusal::TooLong { octets, octets_max } => {
+                format!("option {option} takes {octets} octets; wanted at most {octets_max}")
+            }
+            Refusal::Unknown { noun, found, meant, known } => {
+                let meant = match meant {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("wanted one of {}", known.join(", ")),
+                };
+                format!("option {option}: `{found}` is not {noun}; {meant}")
             }
         };
         self.mistake.borrow_mut().get_or_insert(sentence);
@@ -197,6 +303,7 @@ impl Source for Named<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encode_option;
 
     fn text(text: &str) -> Written {
         Written::Text(text.to_owned())
@@ -253,26 +360,29 @@ mod tests {
     #[test]
     fn every_option_of_the_catalogue_can_be_written() {
         for definition in OptionDefinition::all() {
-            let value = sample(definition.kind);
+            let Some(value) = sample(&definition.kind) else { continue };
             let (code, octets) = encode_option(definition.name, &value).unwrap();
             assert_eq!(code, definition.code);
             assert_eq!(Written::decode(code, &octets), value, "{}", definition.name);
         }
     }
 
-    fn sample(kind: crate::OptionKind) -> Written {
-        use crate::OptionKind as Kind;
-        match kind {
-            Kind::Address => text("192.0.2.1"),
-            Kind::Addresses => texts(&["192.0.2.1", "192.0.2.2"]),
-            Kind::Flag => Written::Flag(true),
-            Kind::U8 | Kind::U16 | Kind::U32 | Kind::I32 => Written::Number(7),
-            Kind::U16s => Written::List([Written::Number(7), Written::Number(300)].into()),
-            Kind::Text => text("a b"),
-            Kind::DomainNames => texts(&["a.example"]),
-            Kind::Routes => Written::List([route("10.0.0.0/8", "192.0.2.1")].into()),
-            Kind::Octets => text("hex:00ff"),
-        }
+    /// A value of a kind; `None` for those that `tests/kinds.rs` makes.
+    fn sample(kind: &OptionKind) -> Option<Written> {
+        Some(match kind {
+            OptionKind::Address => text("192.0.2.1"),
+            OptionKind::Addresses => texts(&["192.0.2.1", "192.0.2.2"]),
+            OptionKind::Flag => Written::Flag(true),
+            OptionKind::U8 | OptionKind::U16 | OptionKind::U32 | OptionKind::I32 => {
+                Written::Number(7)
+            }
+            OptionKind::U16s => Written::List([Written::Number(7), Written::Number(300)].into()),
+            OptionKind::Text => text("a b"),
+            OptionKind::DomainNames => texts(&["a.example"]),
+            OptionKind::Routes => Written::List([route("10.0.0.0/8", "192.0.2.1")].into()),
+            OptionKind::Octets => text("hex:00ff"),
+            _ => return None,
+        })
     }
 
     #[test]

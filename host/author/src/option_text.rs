@@ -1,19 +1,26 @@
 //! Formats the values of options, which a policy sets as octets, as TOML in the format of a case.
 
-use lessor_core::{OptionDefinition, OptionValue};
-use lessor_vocabulary::{Written, hexadecimal, value_text};
+use lessor_core::OptionValue;
+use lessor_vocabulary::{Catalogue, Written, hexadecimal, value_text};
 
 /// The key of an option: its name, or its number if it has none.
-pub(crate) fn name(code: u8) -> String {
-    OptionDefinition::by_code(code)
-        .map_or_else(|| code.to_string(), |definition| definition.name.to_owned())
+pub(crate) fn name(code: u8, catalogue: &Catalogue) -> String {
+    catalogue.name(code).map_or_else(|| code.to_string(), ToOwned::to_owned)
 }
 
 /// The value in the format of the option's type. Without a type, it is formatted as text if it is
 /// printable. A value that would not be read as the same octets is formatted as octets.
-pub(crate) fn value(code: u8, octets: &[u8]) -> String {
-    let typed = match OptionDefinition::by_code(code) {
-        Some(definition) => definition.kind.decode(octets),
+pub(crate) fn value(code: u8, octets: &[u8], catalogue: &Catalogue) -> String {
+    let written = catalogue.decode(code, octets, None);
+    let name = name(code, catalogue);
+    // What consists of parts, or of what vendors define, has no type of its own.
+    if !matches!(written, Written::Text(_))
+        && catalogue.encode(&name, &written).is_ok_and(|(_, again)| again == octets)
+    {
+        return toml_of(&written);
+    }
+    let typed = match catalogue.kind(code).filter(|kind| !kind.is_layout()) {
+        Some(kind) => kind.decode(octets),
         None => value_text(octets).map(|text| OptionValue::Text(text.to_owned())),
     };
     let same = typed.filter(|value| value.to_octets() == octets);
@@ -71,8 +78,9 @@ mod tests {
             (119, b"\x01a\0\x01a\0", "\"hex:016100016100\""),
             (121, &[33], "\"hex:21\""),
         ] {
-            assert_eq!(value(code, octets), text, "option {code}");
-            let case = format!("[request]\n[expect]\noptions.{} = {text}\n", name(code));
+            let catalogue = Catalogue::registered();
+            assert_eq!(value(code, octets, catalogue), text, "option {code}");
+            let case = format!("[request]\n[expect]\noptions.{} = {text}\n", name(code, catalogue));
             let read = lessor_config::parse_case("case.toml", &case).unwrap();
             let mut again = Vec::new();
             lessor_wire::encode_value(&read.expectation.unwrap().options.set[0].1, &mut again);

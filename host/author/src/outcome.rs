@@ -5,12 +5,14 @@ use std::{
     collections::BTreeMap,
     fmt::{self, Write as _},
     net::Ipv4Addr,
+    sync::Arc,
     time::Duration,
 };
 
 use lessor_config::{Expectation, ExpectedOptions, PlannedName};
 use lessor_core::{BeyondLimit, OptionValue, SubscriberLimit, Verdict};
 use lessor_policy_host::{FaultKind, Hook};
+use lessor_vocabulary::Catalogue;
 use serde::Serialize;
 
 use crate::option_text::{self, list, quoted};
@@ -65,6 +67,8 @@ pub(crate) struct Effects {
     pub(crate) lookups: Vec<PlannedName>,
     /// `None` if the log does not matter.
     pub(crate) log: Option<Vec<String>>,
+    /// The options that the case knows by name.
+    pub(crate) catalogue: Arc<Catalogue>,
 }
 
 /// Options by code: the octets that are set, or `None` if the option is removed.
@@ -101,13 +105,13 @@ impl Effects {
         add("address", self.address.map(|address| quoted(&address.to_string())));
         add("lease-time-secs", self.lease_time_secs.map(|secs| secs.to_string()));
         add("subscriber", self.subscriber.as_ref().map(subscriber_text));
-        add_options(&mut add, "", &self.options);
+        add_options(&mut add, "", &self.options, &self.catalogue);
         add("final", self.is_final.then(|| "true".to_owned()));
         for PlannedName { name, source, key } in &self.lookups {
             let value = format!("{{ source = {}, key = {} }}", quoted(source), quoted(key));
             add(&format!("lookups.{}", key_text(name)), Some(value));
         }
-        add_options(&mut add, "reply.", &self.reply);
+        add_options(&mut add, "reply.", &self.reply, &self.catalogue);
         add(
             "log",
             self.log
@@ -189,6 +193,7 @@ impl From<&Expectation> for Effects {
             reply: option_effects(&expected.reply),
             lookups,
             log: expected.log.clone(),
+            catalogue: Arc::clone(&expected.catalogue),
         }
     }
 }
@@ -253,16 +258,21 @@ fn option_effects(expected: &ExpectedOptions) -> OptionEffects {
     set.chain(expected.removed.iter().map(|code| (*code, None))).collect()
 }
 
-fn add_options(add: &mut impl FnMut(&str, Option<String>), prefix: &str, options: &OptionEffects) {
+fn add_options(
+    add: &mut impl FnMut(&str, Option<String>),
+    prefix: &str,
+    options: &OptionEffects,
+    catalogue: &Catalogue,
+) {
     for (code, value) in options {
-        let name = option_text::name(*code);
-        let value = value.as_ref().map(|octets| option_text::value(*code, octets));
+        let name = option_text::name(*code, catalogue);
+        let value = value.as_ref().map(|octets| option_text::value(*code, octets, catalogue));
         add(&format!("{prefix}options.{name}"), value);
     }
     let removed: Vec<String> = options
         .iter()
         .filter(|(_, value)| value.is_none())
-        .map(|(code, _)| quoted(&option_text::name(*code)))
+        .map(|(code, _)| quoted(&option_text::name(*code, catalogue)))
         .collect();
     add(&format!("{prefix}no-options"), (!removed.is_empty()).then(|| list(&removed)));
 }

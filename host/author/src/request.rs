@@ -64,6 +64,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         binding,
         lookups: Arc::default(),
         absent: Arc::default(),
+        catalogue: Arc::clone(&described.catalogue),
         final_by: None,
     })
 }

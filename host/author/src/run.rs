@@ -9,7 +9,6 @@ use std::{
 use lessor_config::Case;
 use lessor_core::{option::code, readable};
 use lessor_policy_host::Hook;
-use lessor_vocabulary::option::name;
 use serde::Serialize;
 
 use crate::{
@@ -146,8 +145,8 @@ fn print_request(out: &mut impl Write, view: &lessor_policy_host::View) -> io::R
     let is_shown = |code| matches!(code, code::MESSAGE_TYPE | code::RELAY_AGENT_INFORMATION);
     for (code, octets) in request.options.iter().filter(|(code, _)| !is_shown(*code)) {
         line(
-            &format!("option {code} {}", name(code).unwrap_or_default()),
-            option_text::value(code, octets),
+            &format!("option {code} {}", view.catalogue.name(code).unwrap_or_default()),
+            option_text::value(code, octets, &view.catalogue),
         )?;
     }
     if let Some(binding) = &view.binding {

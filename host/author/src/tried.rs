@@ -3,7 +3,7 @@
 //! The stages are those of the server ([`lessor_stages`]). There is no engine: the reply that the
 //! plugin edits comes from the case.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use lessor_config::{CaseRequest, PlannedName};
 use lessor_core::{LookupAnswer, Reply, RequestKind, Verdict};
@@ -25,6 +25,7 @@ impl Prepared {
     pub(crate) fn attempt(&mut self, described: &CaseRequest) -> Result<CaseOutcome, Refused> {
         let view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
         let mut outcome = CaseOutcome::default();
+        outcome.effects.catalogue = Arc::clone(&described.catalogue);
         if described.event.is_some() {
             self.tell(described, &view, &mut outcome)?;
         } else if let Some(asked) = self.ask(described, view, &mut outcome) {

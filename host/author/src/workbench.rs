@@ -101,6 +101,7 @@ impl Workbench {
         if let Some(settings_json) = &case.settings_json {
             source.settings_json.clone_from(settings_json);
         }
+        source.catalogue = Arc::clone(&case.request.catalogue);
         let sources: Arc<dyn LookupSources> = Arc::new(Tables::of(&case.request));
         let chain = self.kept.runtime()?.chain_with_sources(vec![source], sources)?;
         let runner = chain.runner()?;

@@ -12,7 +12,7 @@ use toml::{Spanned, de::DeTable};
 
 use crate::{
     collector::Collector,
-    file,
+    declarations, file,
     json::{self, Subject},
     mistake::{Draft, Mistakes},
     reader::Table,
@@ -38,7 +38,8 @@ pub struct Case {
     pub expectation: Option<Expectation>,
 }
 
-/// Reads a case: a file with `[request]`, `[expect]` and `[settings]`, or one that contains only a
+/// Reads a case: a file with `[request]`, `[expect]` and `[settings]`, and with `[[option]]` and
+/// `[[vendor]]` as the configuration has them if the policy uses such options; or one that contains only a
 /// request.
 ///
 /// # Errors
@@ -76,6 +77,7 @@ fn read(collector: &Collector, text: &str) -> Option<Case> {
         return Some(Case { request, settings_json: None, expectation: None });
     }
     let root = Table::open(collector, &shapes::CASE, keys, document.span());
+    collector.declare(declarations::read(&root, collector));
     let request = match root.get("request") {
         Some(value) => value.table(&shapes::CASE_REQUEST).map(|table| request::read(&table)),
         None => {

@@ -1,6 +1,12 @@
-//! Collects mistakes while a file is read.
+//! Collects mistakes while a file is read, and knows the names of options in it.
 
-use std::{cell::RefCell, ops::Range};
+use std::{
+    cell::{OnceCell, RefCell},
+    ops::Range,
+    sync::Arc,
+};
+
+use lessor_vocabulary::Catalogue;
 
 use crate::{
     mistake::{Draft, MISTAKES_MAX, Mistake, Mistakes},
@@ -11,6 +17,8 @@ use crate::{
 /// to return mistakes.
 pub(crate) struct Collector {
     source: Source,
+    /// The options that the file can name. Set once, before the first option is read.
+    catalogue: OnceCell<Arc<Catalogue>>,
     found: RefCell<Found>,
     distrust: RefCell<Distrust>,
 }
@@ -36,7 +44,28 @@ struct Found {
 
 impl Collector {
     pub(crate) fn new(source: Source) -> Self {
-        Self { source, found: RefCell::default(), distrust: RefCell::default() }
+        Self {
+            source,
+            catalogue: OnceCell::new(),
+            found: RefCell::default(),
+            distrust: RefCell::default(),
+        }
+    }
+
+    /// Creates the collector of a file whose options are those of another one.
+    pub(crate) fn with_catalogue(source: Source, catalogue: Arc<Catalogue>) -> Self {
+        Self { catalogue: OnceCell::from(catalogue), ..Self::new(source) }
+    }
+
+    /// The options that the file can name: those that are registered, unless others are declared.
+    pub(crate) fn catalogue(&self) -> &Arc<Catalogue> {
+        self.catalogue.get_or_init(Arc::default)
+    }
+
+    /// Sets the options that the file can name.
+    pub(crate) fn declare(&self, catalogue: Catalogue) {
+        let is_first = self.catalogue.set(Arc::new(catalogue)).is_ok();
+        debug_assert!(is_first, "an option was read before the declarations");
     }
 
     pub(crate) fn source(&self) -> &Source {

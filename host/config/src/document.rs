@@ -1,11 +1,13 @@
 //! Reads the configuration file as a whole.
 
+use std::sync::Arc;
+
 use toml::{Spanned, de::DeTable};
 
 use crate::{
     Surroundings,
     collector::Collector,
-    lookups,
+    declarations, lookups,
     mistake::Draft,
     networks,
     options::Options,
@@ -61,6 +63,7 @@ fn read_root(
     let root = Table::open(collector, &shapes::DOCUMENT, document.get_ref(), document.span());
     let section = |key, shape: &'static Shape| root.get(key).and_then(|value| value.table(shape));
 
+    collector.declare(declarations::read(&root, collector));
     let is_named = root.get("server").is_some() || root.misspells_any(&["server"]);
     let server_table = section("server", &shapes::SERVER);
     let server = sections::server(server_table.as_ref(), is_named, collector);
@@ -105,7 +108,7 @@ fn read_root(
         metrics,
         log,
         reservation_files,
-        topology,
+        topology: topology.with_catalogue(Arc::clone(collector.catalogue())),
     }))
 }
 

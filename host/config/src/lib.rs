@@ -11,6 +11,7 @@
 
 mod case;
 mod collector;
+mod declarations;
 mod document;
 mod file;
 mod file_position;
@@ -41,12 +42,16 @@ mod values;
 use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use lessor_vocabulary::Catalogue;
 
 pub use case::{
     Case, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
     PARAMETERS_MAX, PlannedName, SUB_OPTIONS_MAX, load_case, parse_case,
 };
+pub use declarations::VENDORS_MAX;
 pub use file::FILE_OCTETS_MAX;
 pub use lenient::{Found, look_up, store_folder_despite_mistakes};
 pub use lookups::{
@@ -70,6 +75,7 @@ pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};
 pub use suggest::nearest;
 
 use collector::Collector;
+use reader::Table;
 use source::Source;
 
 /// Reads a configuration file. Relative paths in it start at the file's folder.
@@ -128,6 +134,16 @@ pub fn plugin_settings(path: &Path) -> Option<PluginSettings> {
     let folder = |key| Some(base.join(plugins.get(key)?.as_str()?));
     let (directory, interpreters) = (folder("directory")?, folder("interpreters"));
     Some(PluginSettings { directory, interpreters, cache: None, rollback: None })
+}
+
+/// Reads the options and vendors that a configuration file declares, ignoring all mistakes in it, so
+/// that plugins can be checked in the same run.
+pub fn declared(path: &Path) -> Arc<Catalogue> {
+    let Ok(text) = file::read(path) else { return Arc::default() };
+    let collector = Collector::new(Source::new(&path.display().to_string(), text));
+    let document = syntax::parse(&collector);
+    let root = Table::open(&collector, &shapes::DOCUMENT, document.get_ref(), document.span());
+    Arc::new(declarations::read(&root, &collector))
 }
 
 /// Reads the sidecar file of a plugin: `NN-name.toml` for `NN-name.wasm`. A plugin without such a

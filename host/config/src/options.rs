@@ -2,14 +2,11 @@
 
 use std::{ops::Range, sync::Arc};
 
-use lessor_core::{
-    OptionKind, OptionSet, OptionValue,
-    option::{ReservedOption, code},
-};
+use lessor_core::{OptionDefinition, OptionKind, OptionSet, OptionValue, option::code};
 pub use lessor_vocabulary::option::OPTION_OCTETS_MAX;
 use lessor_vocabulary::{
-    option::{self, Unrecognised},
-    read::{self, Writer},
+    option::{Unrecognised, is_reserved_for_engine},
+    read::Writer,
 };
 
 use crate::{
@@ -44,7 +41,7 @@ impl Options {
         let mut options: Vec<(u8, Placed<Arc<OptionValue>>)> = Vec::new();
         let mut places: Vec<(u8, Range<usize>)> = Vec::new();
         for entry in table.entries(wanted) {
-            let Some((code, kind)) = recognise(&entry.key, table.collector(), rules) else {
+            let Some(code) = recognise(&entry.key, table.collector(), rules) else {
                 continue;
             };
             if let Some((_, first)) = places.iter().find(|(found, _)| *found == code) {
@@ -56,7 +53,7 @@ impl Options {
                 continue;
             }
             places.push((code, entry.key.span.clone()));
-            let read = read::value(&entry.value, kind, rules.writer);
+            let read = table.collector().catalogue().value(&entry.value, code, rules.writer);
             if let Some(value) = read {
                 options.push((code, entry.value.place(Arc::new(value))));
             }
@@ -94,7 +91,7 @@ impl Options {
 pub(crate) fn recognise_code(value: &Value) -> Option<u8> {
     let name = value.text("the name or the number of an option")?;
     let key = Placed { value: name, span: value.span().clone() };
-    recognise(&key, value.collector(), &ANY).map(|(code, _)| code)
+    recognise(&key, value.collector(), &ANY)
 }
 
 /// The type of an option that a text identifies by name or number, if it can be configured. The
@@ -105,7 +102,8 @@ pub(crate) fn recognise_configured(
     span: &Range<usize>,
 ) -> Option<Option<OptionKind>> {
     let key = Placed { value: name, span: span.clone() };
-    recognise(&key, collector, &CONFIGURED).map(|(_, kind)| kind)
+    let code = recognise(&key, collector, &CONFIGURED)?;
+    Some(collector.catalogue().kind(code).cloned())
 }
 
 /// The options that a table may contain.
@@ -119,7 +117,7 @@ struct Rules {
 }
 
 static CONFIGURED: Rules = Rules {
-    refused: of_engine,
+    refused: |code| OptionDefinition::by_code(code)?.refused,
     refusal: "cannot be set in the configuration",
     writer: Writer::Configuration,
 };
@@ -131,7 +129,7 @@ static ANY: Rules = Rules { refused: |_| None, refusal: "", writer: Writer::Poli
 
 /// What to do instead of setting an option that only the engine sets.
 fn of_engine(code: u8) -> Option<&'static str> {
-    ReservedOption::by_code(code).map(|reserved| reserved.why)
+    OptionDefinition::by_code(code)?.refused.filter(|_| is_reserved_for_engine(code))
 }
 
 /// What to do instead of setting an option of a client that a described request has a separate key
@@ -154,18 +152,13 @@ fn own_key(code: u8) -> Option<&'static str> {
     })
 }
 
-/// The code and type of the option that a key identifies; the type is `None` if only its number is
-/// known.
-fn recognise(
-    key: &Placed<&str>,
-    collector: &Collector,
-    rules: &Rules,
-) -> Option<(u8, Option<OptionKind>)> {
+/// The code of the option that a key identifies.
+fn recognise(key: &Placed<&str>, collector: &Collector, rules: &Rules) -> Option<u8> {
     let Placed { value: key, span } = key;
-    let draft = match option::recognise(key) {
-        Ok((code, kind)) => match (rules.refused)(code) {
+    let draft = match collector.catalogue().recognise(key) {
+        Ok(code) => match (rules.refused)(code) {
             Some(why) => refused(key, code, why, rules),
-            None => return Some((code, kind)),
+            None => return Some(code),
         },
         Err(Unrecognised::Name { found, meant }) => {
             let draft = Draft::found(format!("no option is named `{found}`"));

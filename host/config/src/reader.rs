@@ -335,6 +335,12 @@ impl Source for Value<'_> {
         Value::items(self)
     }
 
+    fn members(&self) -> Option<Vec<(String, Self)>> {
+        let DeValue::Table(_) = self.value else { return None };
+        let entries = self.entries("a table").into_iter();
+        Some(entries.map(|entry| (entry.key.value.to_owned(), entry.value)).collect())
+    }
+
     fn route(&self) -> (Option<Self>, Option<Self>) {
         let table = self.table(&ROUTE);
         let part = |key, example| table.as_ref().and_then(|table| table.require(key, example));
@@ -345,11 +351,28 @@ impl Source for Value<'_> {
         match refusal {
             Refusal::Wanted { wanted, help: None } => Value::refuse(self, &wanted),
             Refusal::Wanted { wanted, help: Some(help) } => self.refuse_with_help(&wanted, help),
-            Refusal::TooLong { octets } => self.report(
+            Refusal::TooLong { octets, octets_max: OPTION_OCTETS_MAX } => self.report(
                 Draft::found(format!("the option takes {octets} octets"))
                     .wanted(format!("wanted at most {OPTION_OCTETS_MAX} octets"))
                     .help("a reply has no room for more; shorten the value"),
             ),
+            Refusal::TooLong { octets, octets_max } => self.report(
+                Draft::found(format!("`{}` takes {octets} octets", self.key))
+                    .wanted(format!("wanted at most {octets_max} octets"))
+                    .help("its length is written before it; shorten the value"),
+            ),
+            Refusal::Unknown { noun, found, meant, known } => {
+                let draft = Draft::found(format!("`{found}` is not {noun}"));
+                let known = match known.is_empty() {
+                    true => "there is none".to_owned(),
+                    false => {
+                        format!("they are {}", joined(known.iter().map(String::as_str)))
+                    }
+                };
+                let wanted = meant.map(|meant| format!("did you mean `{meant}`?"));
+                let wanted = wanted.unwrap_or_else(|| "unknown".to_owned());
+                self.report(draft.wanted(wanted).help(known));
+            }
         }
     }
 }

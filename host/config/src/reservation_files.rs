@@ -16,6 +16,7 @@ use std::{
     io,
     net::Ipv4Addr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use lessor_core::OptionSet;
@@ -72,7 +73,8 @@ pub(crate) fn read(
         };
         let (opened, stamp) = opened;
         reserved.expect(rows_expected(stamp.octets()));
-        let collector = Collector::new(Source::new(name, ""));
+        let catalogue = Arc::clone(value.collector().catalogue());
+        let collector = Collector::with_catalogue(Source::new(name, ""), catalogue);
         let document = value.collector().source();
         let mut rows = Rows {
             number,

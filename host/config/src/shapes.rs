@@ -25,9 +25,12 @@ pub(crate) static DOCUMENT: Shape = Shape {
         "metrics",
         "log",
         "options",
+        "option",
+        "vendor",
         "subnet",
     ],
     synonyms: &[
+        ("vendors", "vendor"),
         ("plugin", "plugins"),
         ("lookups", "lookup"),
         ("source", "lookup"),
@@ -139,6 +142,47 @@ pub(crate) static METRICS: Shape = Shape {
 };
 
 pub(crate) static LOG: Shape = Shape { name: "[log]", keys: &["format", "level"], synonyms: &[] };
+
+pub(crate) static OPTION: Shape = Shape {
+    name: "[[option]]",
+    keys: &["name", "code", "type", "fields", "of", "sub-options", "length", "size"],
+    synonyms: TYPE_SYNONYMS,
+};
+
+/// A field of a record.
+pub(crate) static OPTION_FIELD: Shape = Shape {
+    name: "the field",
+    keys: &["name", "type", "optional", "fields", "of", "sub-options", "length", "size"],
+    synonyms: TYPE_SYNONYMS,
+};
+
+/// An item of a list.
+pub(crate) static OPTION_ITEM: Shape = Shape {
+    name: "the item",
+    keys: &["type", "fields", "of", "sub-options", "length", "size"],
+    synonyms: TYPE_SYNONYMS,
+};
+
+pub(crate) static SUB_OPTION: Shape = Shape {
+    name: "the sub-option",
+    keys: &["code", "name", "type", "fields", "of", "sub-options", "length", "size"],
+    synonyms: TYPE_SYNONYMS,
+};
+
+const TYPE_SYNONYMS: &[(&str, &str)] =
+    &[("kind", "type"), ("record", "fields"), ("item", "of"), ("items", "of")];
+
+pub(crate) static VENDOR: Shape = Shape {
+    name: "[[vendor]]",
+    keys: &["name", "class", "enterprise", "sub-options"],
+    synonyms: &[
+        ("vendor-class", "class"),
+        ("vendor-class-identifier", "class"),
+        ("enterprise-number", "enterprise"),
+        ("options", "sub-options"),
+        ("option", "sub-options"),
+    ],
+};
 
 pub(crate) static SUBNET: Shape = Shape {
     name: "[[subnet]]",
@@ -252,7 +296,7 @@ pub(crate) static STATE: Shape = Shape {
 
 pub(crate) static CASE: Shape = Shape {
     name: "the case",
-    keys: &["request", "expect", "settings"],
+    keys: &["request", "expect", "settings", "option", "vendor"],
     synonyms: &[("expected", "expect"), ("expectation", "expect")],
 };
 
@@ -357,7 +401,7 @@ pub(crate) static CASE_PLANNED: Shape =
     Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
 
 /// The tables of a configuration file.
-static CONFIGURATION: [&Shape; 12] = [
+static CONFIGURATION: [&Shape; 14] = [
     &DOCUMENT,
     &SERVER,
     &STORE,
@@ -367,6 +411,8 @@ static CONFIGURATION: [&Shape; 12] = [
     &JOURNAL,
     &METRICS,
     &LOG,
+    &OPTION,
+    &VENDOR,
     &SUBNET,
     &POOL,
     &RESERVATION,
@@ -395,7 +441,8 @@ impl Shape {
         if !is_row && !CONFIGURATION.iter().any(|shape| shape.name == self.name) {
             return None;
         }
-        if OptionDefinition::by_name(key).is_some() && self.keys.contains(&"options") {
+        let is_settable = OptionDefinition::all().iter().any(|option| option.name == key);
+        if is_settable && self.keys.contains(&"options") {
             return Some(match is_row {
                 true => format!("write options for clients as \"options\": {{ \"{key}\": … }}"),
                 false => format!("write options for clients as options = {{ {key} = … }}"),
@@ -462,6 +509,9 @@ mod tests {
             &CASE_LEASE,
             &CASE_REPLY,
             &CASE_EARLIER,
+            &OPTION_FIELD,
+            &OPTION_ITEM,
+            &SUB_OPTION,
         ];
         let expected = [&CASE_EXPECT, &CASE_EXPECTED_REPLY, &CASE_SUBSCRIBER, &CASE_PLANNED];
         for shape in CONFIGURATION.into_iter().chain(others).chain(expected) {

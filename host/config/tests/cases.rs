@@ -199,3 +199,37 @@ fn what_the_guide_shows_of_requests_and_cases_is_read() {
     let case = parse(blocks[1]).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     assert!(case.expectation.is_some_and(|expectation| expectation.subscriber.is_some()));
 }
+
+#[test]
+fn a_case_declares_the_options_that_it_needs() {
+    let text = r#"
+        [request]
+        options = { user-class = ["iPXE"], client-architecture = [7] }
+
+        [expect.options]
+        acme-profile = { id = 7 }
+        vendor-specific-information = { acme = { vlan = 8 } }
+
+        [[option]]
+        name = "acme-profile"
+        code = 224
+        type = "record"
+        fields = [{ name = "id", type = "u16" }]
+
+        [[vendor]]
+        name = "acme"
+        class = "ACME"
+        sub-options = [{ code = 2, name = "vlan", type = "u16" }]
+    "#;
+    let case = lessor_config::parse_case("case.toml", text).unwrap_or_else(|why| panic!("{why}"));
+    let wanted =
+        vec![(77, OptionValue::Octets(b"\x04iPXE".to_vec())), (93, OptionValue::U16s(vec![7]))];
+    assert_eq!(case.request.options, wanted);
+    let expected = case.expectation.unwrap();
+    let wanted =
+        vec![(224, OptionValue::Octets(vec![0, 7])), (43, OptionValue::Octets(vec![2, 2, 0, 8]))];
+    assert_eq!(expected.options.set, wanted);
+    assert_eq!(expected.catalogue.name(224), Some("acme-profile"));
+    let mistakes = lessor_config::parse_case("case.toml", &text.replace("vlan = 8", "vlam = 8"));
+    assert!(mistakes.unwrap_err().render(false).contains("did you mean `vlan`?"));
+}

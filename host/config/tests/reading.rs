@@ -9,6 +9,7 @@ use lessor_core::{
     OptionValue, ReservationOwner, Subnet, UnknownClients,
 };
 use lessor_settings::StoreBackend;
+use lessor_vocabulary::option::{Field, SubOption};
 
 const SERVER: &str = "[server]\nlisten = [\"192.0.2.1\"]\n";
 
@@ -396,23 +397,40 @@ fn every_kind_of_option_is_read() {
     assert_eq!(found, expected);
 }
 
+/// A value of a kind as a configuration writes it.
+fn sample(kind: &OptionKind) -> String {
+    match kind {
+        OptionKind::Address | OptionKind::Addresses | OptionKind::Server | OptionKind::Servers => {
+            "\"192.0.2.1\"".to_owned()
+        }
+        OptionKind::Ipv6Address => "\"2001:db8::1\"".to_owned(),
+        OptionKind::Flag | OptionKind::Empty => "true".to_owned(),
+        OptionKind::Text => "\"text\"".to_owned(),
+        OptionKind::DomainName | OptionKind::DomainNames => "\"example.net\"".to_owned(),
+        OptionKind::Routes => "[{ to = \"0.0.0.0/0\", via = \"192.0.2.1\" }]".to_owned(),
+        OptionKind::Octets => "\"hex:00\"".to_owned(),
+        OptionKind::Fixed(octets) => format!("\"{}\"", "x".repeat(usize::from(*octets))),
+        OptionKind::Counted(_, kind) => sample(kind),
+        OptionKind::List(item) => format!("[{}]", sample(item)),
+        OptionKind::Record(fields) => {
+            let field = |field: &Field| format!("{} = {}", &*field.name, sample(&field.kind));
+            format!("{{ {} }}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
+        }
+        OptionKind::SubOptions(options) => {
+            let option =
+                |option: &SubOption| format!("{} = {}", &*option.name, sample(&option.kind));
+            format!("{{ {} }}", options.iter().map(option).collect::<Vec<_>>().join(", "))
+        }
+        numbers if numbers.takes_numbers() => "1".to_owned(),
+        other => panic!("{other} has no sample"),
+    }
+}
+
 /// A file can set every option that the core has a name for, or it is refused with an explanation.
 #[test]
 fn every_option_that_has_a_name_can_be_set() {
     for definition in lessor_core::OptionDefinition::all() {
-        let text = match definition.kind {
-            OptionKind::Address | OptionKind::Addresses => "\"192.0.2.1\"",
-            OptionKind::Flag => "true",
-            OptionKind::U8
-            | OptionKind::U16
-            | OptionKind::U16s
-            | OptionKind::U32
-            | OptionKind::I32 => "1",
-            OptionKind::Text => "\"text\"",
-            OptionKind::DomainNames => "\"example.net\"",
-            OptionKind::Routes => "[{ to = \"0.0.0.0/0\", via = \"192.0.2.1\" }]",
-            OptionKind::Octets => "\"hex:00\"",
-        };
+        let text = sample(&definition.kind);
         let by_name = subnet(&format!("options = {{ {} = {text} }}", definition.name));
         let by_number = subnet(&format!("options = {{ {} = {text} }}", definition.code));
         assert!(by_name.options.get(definition.code).is_some(), "{}", definition.name);

@@ -219,6 +219,8 @@ pub struct Topology {
     networks: Arc<[Arc<Network>]>,
     /// Disjoint spans in order of address.
     spans: Arc<[Span]>,
+    /// The options that the configuration of the networks knows by name.
+    catalogue: Arc<Catalogue>,
 }
 
 /// The addresses of one subnet.
@@ -265,7 +267,19 @@ impl Topology {
     pub fn only(&self, wanted: impl Fn(NetworkId) -> bool) -> Self {
         let numbered = self.networks.iter().enumerate();
         let wanted = numbered.filter(|(position, _)| wanted(NetworkId(*position as u32)));
-        Self::of_disjoint(wanted.map(|(_, network)| Arc::clone(network)).collect())
+        let only = Self::of_disjoint(wanted.map(|(_, network)| Arc::clone(network)).collect());
+        only.with_catalogue(Arc::clone(&self.catalogue))
+    }
+
+    /// The same topology with these options.
+    #[must_use]
+    pub fn with_catalogue(self, catalogue: Arc<Catalogue>) -> Self {
+        Self { catalogue, ..self }
+    }
+
+    /// The options that are known by name.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
     }
 
     /// The same topology, but networks that are equal in `other` are shared with it, so that they
@@ -277,7 +291,7 @@ impl Topology {
             let same = by_name.get(&*network.name).filter(|other| **other == network);
             Arc::clone(same.copied().unwrap_or(network))
         });
-        Self { networks: shared.collect(), spans: Arc::clone(&self.spans) }
+        Self { networks: shared.collect(), ..self.clone() }
     }
 
     fn of_disjoint(networks: Vec<Arc<Network>>) -> Self {
@@ -291,7 +305,7 @@ impl Topology {
         });
         let mut spans: Vec<Span> = spans.collect();
         spans.sort_unstable_by_key(|span| span.first);
-        Self { networks: networks.into(), spans: spans.into() }
+        Self { networks: networks.into(), spans: spans.into(), catalogue: Arc::default() }
     }
 
     /// The networks, each at the position of its [`NetworkId`].

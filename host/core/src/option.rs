@@ -7,7 +7,7 @@ pub(crate) mod recorded;
 
 pub use lessor_vocabulary::{
     OptionDefinition, OptionKind, OptionValue,
-    option::{ReservedOption, code, is_reserved_for_engine, recognise, shown_name},
+    option::{code, is_reserved_for_engine, recognise, shown_name},
 };
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;

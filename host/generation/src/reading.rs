@@ -18,6 +18,7 @@ use lessor_lookup::SourceError;
 use lessor_net::Host;
 use lessor_policy_host::{Chain, PluginError, PluginReport, PluginSource, Runtime};
 use lessor_settings::PluginMode;
+use lessor_vocabulary::Catalogue;
 
 use crate::{
     last_accepted::Inputs,
@@ -99,8 +100,8 @@ pub fn read(
         Ok(loaded) => loaded,
         Err(mut refusal) => {
             let plugins = lessor_config::plugin_settings(path);
-            let chain =
-                build_chain(runtime, plugins.as_ref(), colour, &GenerationSources::default(), old);
+            let (catalogue, none) = (lessor_config::declared(path), GenerationSources::default());
+            let chain = build_chain(runtime, plugins.as_ref(), &catalogue, colour, &none, old);
             refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
             return Err(refusal);
         }
@@ -140,15 +141,17 @@ pub fn build(
     old: Option<&Generation>,
 ) -> Result<(GenerationSources, Arc<Chain>), Refusal> {
     let plugins = configuration.plugins.as_ref();
+    let catalogue = configuration.topology.catalogue();
     let nothing = GenerationSources::default();
     let old_lookups = old.map_or(&nothing, |old| &old.lookups);
     match GenerationSources::open(&configuration.lookups, old_lookups).map_err(Refusal::from) {
         Ok(lookups) => {
-            let chain = build_chain(runtime, plugins, colour, &lookups, old)?;
+            let chain = build_chain(runtime, plugins, catalogue, colour, &lookups, old)?;
             Ok((lookups, chain))
         }
         Err(mut refusal) => {
-            let chain = build_chain(runtime, plugins, colour, &GenerationSources::default(), old);
+            let none = GenerationSources::default();
+            let chain = build_chain(runtime, plugins, catalogue, colour, &none, old);
             refusal.mistakes.extend(chain.err().unwrap_or_default().mistakes);
             Err(refusal)
         }
@@ -162,12 +165,13 @@ pub fn build(
 fn build_chain(
     runtime: &Arc<Runtime>,
     settings: Option<&PluginSettings>,
+    catalogue: &Arc<Catalogue>,
     colour: bool,
     lookups: &GenerationSources,
     old: Option<&Generation>,
 ) -> Result<Arc<Chain>, Refusal> {
     let (sources, mut refusal) = match settings {
-        Some(settings) => plugin_sources(settings, colour),
+        Some(settings) => plugin_sources(settings, catalogue, colour),
         None => Default::default(),
     };
     let lookups = Arc::new(lookups.clone());
@@ -184,7 +188,11 @@ fn build_chain(
 
 /// Returns the plugins of the directory in the order of their file names, with their sidecar files
 /// read, and the mistakes of the others.
-fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>, Refusal) {
+fn plugin_sources(
+    settings: &PluginSettings,
+    catalogue: &Arc<Catalogue>,
+    colour: bool,
+) -> (Vec<PluginSource>, Refusal) {
     let directory = &settings.directory;
     let mut refusal = Refusal::default();
     let listed = PluginFolder::list(directory).unwrap_or_else(|error| {
@@ -221,7 +229,8 @@ fn plugin_sources(settings: &PluginSettings, colour: bool) -> (Vec<PluginSource>
     }
     let mut sources = Vec::new();
     for path in files {
-        match plugin_source(path, None, settings.interpreters.as_deref(), colour) {
+        let interpreters = settings.interpreters.as_deref();
+        match plugin_source(path, None, interpreters, catalogue, colour) {
             Ok(source) => sources.push(source),
             Err(mistakes) => refusal.mistakes.push(mistakes),
         }
@@ -238,6 +247,7 @@ pub fn plugin_source(
     path: PathBuf,
     sidecar: Option<&Path>,
     interpreters: Option<&Path>,
+    catalogue: &Arc<Catalogue>,
     colour: bool,
 ) -> Result<PluginSource, String> {
     // The file may be named on the command line.
@@ -259,7 +269,17 @@ pub fn plugin_source(
     let sidecar = sidecar.map_err(|mistakes| mistakes.render(colour))?;
     let Sidecar { settings_json, limits, on_failure, mode, grants } = sidecar;
     let name = plugin_name(&path);
-    Ok(PluginSource { name, path, interpreter, settings_json, grants, limits, on_failure, mode })
+    Ok(PluginSource {
+        name,
+        path,
+        interpreter,
+        settings_json,
+        grants,
+        limits,
+        on_failure,
+        mode,
+        catalogue: Arc::clone(catalogue),
+    })
 }
 
 fn plugin_name(file: &Path) -> String {
@@ -335,7 +355,7 @@ mod tests {
             interpreters: Some(folder.path().to_owned()),
             rollback: None,
         };
-        let (_, refusal) = plugin_sources(&settings, false);
+        let (_, refusal) = plugin_sources(&settings, &Arc::default(), false);
         let said = refusal.to_string();
         // The two files are not neighbours in the order of names.
         assert!(

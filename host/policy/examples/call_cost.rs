@@ -132,6 +132,7 @@ fn measure(
 
 fn source(path: &Path, settings: &str) -> PluginSource {
     PluginSource {
+        catalogue: std::sync::Arc::default(),
         name: "10-measured".to_owned(),
         path: path.to_owned(),
         interpreter: None,
@@ -203,6 +204,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         binding: None,
         lookups: Default::default(),
         absent: Default::default(),
+        catalogue: std::sync::Arc::default(),
         final_by: None,
     })
 }

@@ -11,6 +11,7 @@ mod kinds;
 mod lease_event;
 mod limiter;
 mod lookup_plan;
+mod options;
 mod reply;
 mod request;
 
@@ -18,6 +19,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use lessor_core::Reply;
 use lessor_settings::{Grants, PluginLimits, StateRules};
+use lessor_vocabulary::Catalogue;
 use wasmtime::component::{HasSelf, Linker};
 
 pub(crate) use self::{
@@ -44,6 +46,7 @@ mod bindings {
             world offered {
                 import lessor:policy/types@0.1.2;
                 import lessor:policy/failing@0.1.2;
+                import lessor:policy/options@0.1.2;
                 include lessor:policy/every-capability@0.1.2;
             }
         ",
@@ -57,6 +60,7 @@ pub(crate) struct Guest {
     plugin: Arc<str>,
     subject: Subject,
     lookup_sources: Arc<dyn LookupSources>,
+    catalogue: Arc<Catalogue>,
     grants: Grants,
     belongings: Arc<Belongings>,
     log_lines_per_sec_max: u32,
@@ -84,11 +88,13 @@ impl Guest {
         grants: Grants,
         belongings: Arc<Belongings>,
         lookup_sources: Arc<dyn LookupSources>,
+        catalogue: Arc<Catalogue>,
     ) -> Self {
         Self {
             plugin,
             subject: Subject::Nothing,
             lookup_sources,
+            catalogue,
             grants,
             belongings,
             log_lines_per_sec_max: limits.log_lines_per_sec_max,

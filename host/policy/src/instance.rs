@@ -12,7 +12,7 @@ use wasmtime::{
 
 use lessor_core::{Reply, Terms, Verdict};
 use lessor_settings::{Grants, PluginLimits};
-use lessor_vocabulary::Shape;
+use lessor_vocabulary::{Catalogue, Shape};
 
 use crate::{
     FaultKind, LeaseEvent, LookupSources, PlannedLookup, View,
@@ -54,6 +54,8 @@ pub(crate) struct Recipe {
     pub(crate) grants: Grants,
     pub(crate) limits: PluginLimits,
     pub(crate) lookup_sources: Arc<CurrentSources>,
+    /// The options that it can name.
+    pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) instances: InstanceCount,
 }
 
@@ -69,7 +71,8 @@ impl Recipe {
     /// Creates the data of the store of a new instance.
     fn guest(&self) -> Guest {
         let (name, belongings) = (Arc::clone(&self.name), Arc::clone(&self.belongings));
-        Guest::new(name, &self.limits, self.grants, belongings, self.lookup_sources.get())
+        let (sources, catalogue) = (self.lookup_sources.get(), Arc::clone(&self.catalogue));
+        Guest::new(name, &self.limits, self.grants, belongings, sources, catalogue)
     }
 }
 

@@ -16,6 +16,9 @@ pub const CONFIGURE_DEADLINE_MS: u64 = 5_000;
 pub const STACK_OCTETS_MAX: usize = 512 << 10;
 /// The maximum size of what a plugin passes in one call or answer, in octets; more is a bad answer.
 pub const ANSWER_OCTETS_MAX: usize = 64 << 10;
+/// The maximum length of the text of an option's value that a plugin has the server encode, in
+/// octets: room for the longest value in any form.
+pub const OPTION_TEXT_OCTETS_MAX: usize = 16 << 10;
 /// The number of octets that are kept of a verdict's reason, or of a refusal of settings.
 pub const REASON_OCTETS_MAX: usize = 256;
 /// The number of octets that are kept of the reason with which a policy ends its call, or an

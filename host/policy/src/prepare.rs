@@ -338,6 +338,7 @@ fn link(
         grants: source.grants,
         limits: source.limits,
         lookup_sources: Arc::new(CurrentSources::new(lookup_sources)),
+        catalogue: Arc::clone(&source.catalogue),
         instances: runtime.instances().clone(),
     })
 }

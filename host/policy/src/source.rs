@@ -1,8 +1,9 @@
 //! The description of a plugin, and the report on what it contains.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use lessor_settings::{Capability, FailurePolicy, Grants, PluginLimits, PluginMode};
+use lessor_vocabulary::Catalogue;
 use serde::Serialize;
 
 use crate::{Named, hook::Hook};
@@ -26,6 +27,8 @@ pub struct PluginSource {
     pub on_failure: FailurePolicy,
     /// Whether it decides.
     pub mode: PluginMode,
+    /// The options that it can name.
+    pub catalogue: Arc<Catalogue>,
 }
 
 /// What a plugin file contains.

@@ -5,8 +5,8 @@ use std::{fmt, net::Ipv4Addr, sync::Arc};
 use lessor_core::{
     BeyondLimit, OptionValue, ReplyValue, SubscriberLimit, Terms, Verdict, option::shown_name,
 };
-use lessor_vocabulary::{hexadecimal, shown_addresses};
-use serde::{Serialize, Serializer};
+use lessor_vocabulary::{Catalogue, OptionDefinition, hexadecimal, shown_addresses};
+use serde::Serialize;
 
 use crate::{Absent, FaultKind, PlannedLookup};
 
@@ -46,29 +46,55 @@ pub struct EditOutcome {
 }
 
 /// What one plugin did in one call. A plugin whose hook was not called is not listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceEntry {
     /// The plugin.
     pub plugin: Arc<str>,
     /// The lookups that it plans.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub planned: Vec<PlannedLookup>,
     /// Its settings, in no particular order; empty if it failed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<Setting>,
     /// Its verdict, unless it is to proceed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
     /// The fault, if it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<FaultKind>,
+}
+
+/// What one plugin did, as the journal has it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ShownEntry<'e> {
+    plugin: &'e str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    planned: &'e [PlannedLookup],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    set: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'e Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<FaultKind>,
 }
 
 impl TraceEntry {
     /// Whether the plugin made the terms final.
     pub fn is_final(&self) -> bool {
         self.set.contains(&Setting::Final)
+    }
+
+    /// The entry with its settings as text, with the names of options in `catalogue`.
+    pub fn shown<'e>(&'e self, catalogue: &Catalogue) -> ShownEntry<'e> {
+        ShownEntry {
+            plugin: &self.plugin,
+            planned: &self.planned,
+            set: self.shown_settings(catalogue),
+            verdict: self.verdict.as_ref(),
+            fault: self.fault,
+        }
+    }
+
+    /// Its settings as text, with the names of options in `catalogue`.
+    pub fn shown_settings(&self, catalogue: &Catalogue) -> Vec<String> {
+        self.set.iter().map(|setting| setting.shown(catalogue)).collect()
     }
 
     /// The terms that this plugin alone sets.
@@ -80,7 +106,8 @@ impl TraceEntry {
     }
 }
 
-/// One setting of a plugin. Written as text: `pool=walled-garden`.
+/// One setting of a plugin. Written as text: `pool=walled-garden`, with the registered names of
+/// options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// The pool to take the address from.
@@ -100,6 +127,22 @@ pub enum Setting {
 }
 
 impl Setting {
+    /// Returns the setting as text, with the names of options in `catalogue`.
+    pub fn shown(&self, catalogue: &Catalogue) -> String {
+        match self {
+            Self::Option(code, value) => {
+                let name = catalogue.shown_name(*code);
+                let is_declared = OptionDefinition::by_code(*code).is_none();
+                match catalogue.kind(*code).filter(|kind| is_declared || kind.is_layout()) {
+                    Some(_) => format!("{name}={}", catalogue.shown(*code, value, None)),
+                    None => self.to_string(),
+                }
+            }
+            Self::NoOption(code) => format!("no {}", catalogue.shown_name(*code)),
+            other => other.to_string(),
+        }
+    }
+
     /// Adds this setting to terms; later settings replace earlier ones. Pool and address both
     /// determine the client's address, so one replaces the other.
     pub(crate) fn apply(&self, terms: &mut Terms) {
@@ -140,12 +183,6 @@ impl fmt::Display for Setting {
             }
             Self::Final => f.write_str("final"),
         }
-    }
-}
-
-impl Serialize for Setting {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

@@ -6,6 +6,7 @@ use lessor_core::{
     Binding, ClientKey, LeaseEventKind, LookupAnswer, Network, RelayInformation, Request, Subnet,
     Timestamp,
 };
+use lessor_vocabulary::Catalogue;
 use serde::{Deserialize, Serialize};
 
 /// A request and what the server knows about it, for the hooks of a packet.
@@ -27,6 +28,8 @@ pub struct View {
     pub lookups: Lookups,
     /// Plugins that are not called for this request, because they failed to plan its lookups.
     pub absent: Absent,
+    /// The options that are known by name.
+    pub catalogue: Arc<Catalogue>,
     /// The plugin that made the terms final: those behind it do not edit the reply.
     pub final_by: Option<Arc<str>>,
 }

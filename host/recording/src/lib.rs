@@ -14,9 +14,10 @@ use std::net::Ipv4Addr;
 
 use lessor_core::{
     Arrival, Binding, Destination, OpenOffer, Reason, Reply, ReplyKind, Terms, Timestamp, Verdict,
-    option::shown_name,
+    option::code,
 };
-use lessor_policy_host::{AnsweredLookup, TraceEntry};
+use lessor_policy_host::{AnsweredLookup, TraceEntry, View};
+use lessor_vocabulary::Catalogue;
 use serde::{Deserialize, Serialize};
 
 pub use reader::{Recording, Step, read};
@@ -251,11 +252,12 @@ impl Decided {
     }
 }
 
-impl From<&TraceEntry> for Said {
-    fn from(entry: &TraceEntry) -> Self {
+impl Said {
+    /// Describes what a plugin did, with the names of options in `catalogue`.
+    pub(crate) fn of(entry: &TraceEntry, catalogue: &Catalogue) -> Self {
         Self {
             plugin: entry.plugin.to_string(),
-            set: entry.set.iter().map(ToString::to_string).collect(),
+            set: entry.shown_settings(catalogue),
             verdict: entry.verdict.clone(),
             fault: entry.fault.map(|fault| fault.name().to_owned()),
         }
@@ -263,26 +265,27 @@ impl From<&TraceEntry> for Said {
 }
 
 impl ReplyFacts {
-    /// Describes a reply that was written without the options of these codes.
-    pub fn new(reply: &Reply, left_out: &[u8]) -> Self {
+    /// Describes a reply that was written without the options of these codes, with the names of
+    /// options that were known to the network.
+    pub fn new(reply: &Reply, left_out: &[u8], view: Option<&View>) -> Self {
+        let catalogue = view.map_or(Catalogue::registered(), |view| &*view.catalogue);
+        let vendor_class = view.and_then(|view| view.request.options.get(code::VENDOR_CLASS));
+        let name = |option: &u8| catalogue.shown_name(*option).to_string();
         let options = reply.options.iter();
         Self {
             kind: reply.kind,
             your_address: reply.your_address,
             destination: reply.destination,
             options: options
-                .map(|(option, value)| (option_name(*option), value.shown(*option)))
+                .map(|(option, value)| {
+                    (name(option), catalogue.shown(*option, value, vendor_class))
+                })
                 .collect(),
-            left_out: left_out.iter().map(|option| option_name(*option)).collect(),
+            left_out: left_out.iter().map(name).collect(),
         }
     }
 }
 
 const fn is_zero(number: &i64) -> bool {
     *number == 0
-}
-
-/// Returns the name of an option, or `option-` and its code if it has none.
-pub fn option_name(option: u8) -> String {
-    shown_name(option).to_string()
 }

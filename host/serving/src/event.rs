@@ -7,6 +7,7 @@ use std::{
 
 use lessor_core::{Changes, ClientKey, Destination, HardwareAddress, Reason, Request};
 use lessor_policy_host::TraceEntry;
+use lessor_vocabulary::Catalogue;
 use lessor_wire::Header;
 use smallvec::SmallVec;
 
@@ -41,9 +42,16 @@ pub(crate) struct Event {
     pub(crate) trace: Vec<TraceEntry>,
     /// The changes that were made durable for it.
     pub(crate) changes: Changes,
+    /// The options that its network knows by name; `None` if there is no network.
+    pub(crate) catalogue: Option<Arc<Catalogue>>,
 }
 
 impl Event {
+    /// Returns the options that are known by name.
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        self.catalogue.as_deref().unwrap_or(Catalogue::registered())
+    }
+
     /// Returns xid, if it is known.
     pub(crate) fn transaction_id(&self) -> Option<u32> {
         let of_request = self.request.as_ref().map(|request| request.transaction_id);

@@ -13,8 +13,7 @@ use std::{
 };
 
 use lessor_core::{Binding, Destination, RelayInformation, option::code, readable};
-use lessor_policy_host::{Difference, ShadowDifference, TraceEntry};
-use lessor_recording::option_name;
+use lessor_policy_host::{Difference, ShadowDifference, ShownEntry};
 use serde::Serialize;
 
 use self::file::JournalFile;
@@ -75,7 +74,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     relay_information: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    plugins: &'a [TraceEntry],
+    plugins: Vec<ShownEntry<'a>>,
     /// The shadow plugin that the differences are of.
     #[serde(skip_serializing_if = "Option::is_none")]
     shadow: Option<&'a str>,
@@ -115,6 +114,7 @@ impl Journal {
 
     /// Writes the result of an input.
     pub(crate) fn input(&mut self, event: &Event) {
+        let catalogue = event.catalogue();
         let mut line = Line {
             reason: event.reason.name(),
             outcome: Some(event.reason.outcome()),
@@ -129,12 +129,13 @@ impl Journal {
             transaction_id: event.transaction_id().map(|found| format!("{found:08x}")),
             hardware_address: event.hardware_address().map(|found| found.to_string()),
             relay_address: event.relay_address(),
-            plugins: &event.trace,
+            plugins: event.trace.iter().map(|entry| entry.shown(catalogue)).collect(),
             ..Line::default()
         };
         if let Some(written) = &event.written {
             line.destination = Some(written.destination);
-            line.left_out = written.left_out.iter().map(|code| option_name(*code)).collect();
+            let name = |code: &u8| catalogue.shown_name(*code).to_string();
+            line.left_out = written.left_out.iter().map(name).collect();
         }
         if let Some(request) = event.request.as_deref() {
             line.message = Some(request.kind.name());

@@ -144,6 +144,7 @@ fn see(
         subnet: found.location.subnet,
         lookups: Lookups::default(),
         absent: Absent::default(),
+        catalogue: Arc::clone(environment.topology().catalogue()),
         final_by: None,
     };
     Ok((view, binding))

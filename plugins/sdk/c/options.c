@@ -418,6 +418,9 @@ static bool put_value(struct context *context, lessor_json value, enum lessor_ki
     case LESSOR_U32: return put_number(context, value, 0, UINT32_MAX, 4, to);
     case LESSOR_I32: return put_number(context, value, INT32_MIN, INT32_MAX, 4, to);
     case LESSOR_TEXT: return put_text(context, value, false, to);
+    case LESSOR_LAYOUT:
+      return refuse(context, value, "octets such as \"hex:0a0b\"",
+                    "the function `encode` of lessor:policy/options encodes parts");
     case LESSOR_OCTETS:
     case LESSOR_UNKNOWN: return put_text(context, value, true, to);
     default: return put_list(context, value, kind, to);

@@ -115,6 +115,10 @@ const WRITERS = {
   "domain-names": list("a domain name", domainName),
   routes: list("a route", route),
   octets: text(true),
+  layout(state, value, refuse) {
+    const help = "the function `encode` of lessor:policy/options encodes parts";
+    refuse(value, 'octets such as "hex:0a0b"', help);
+  },
   unknown: text(true),
 };
 

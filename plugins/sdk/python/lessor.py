@@ -121,6 +121,9 @@ class _Writer:
                 self.all(value, "a domain name", self.domain_name)
             case "routes":
                 self.all(value, "a route", self.route)
+            case "layout":
+                help = "the function `encode` of lessor:policy/options encodes parts"
+                self.refuse(value, 'octets such as "hex:0a0b"', help)
             case _:
                 self.text(value, may_be_octets=kind != "text")
 

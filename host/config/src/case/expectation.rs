@@ -4,6 +4,7 @@
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{BeyondLimit, OptionValue, SubscriberLimit, Terms, Verdict};
+use lessor_vocabulary::Catalogue;
 
 use crate::{
     mistake::Draft,
@@ -38,6 +39,8 @@ pub struct Expectation {
     pub lookups: Vec<PlannedName>,
     /// The lines that the policy logs; `None` accepts any.
     pub log: Option<Vec<String>>,
+    /// The options that the case knows by name.
+    pub catalogue: Arc<Catalogue>,
 }
 
 /// Options that are set and removed.
@@ -85,6 +88,7 @@ pub(super) fn read(table: &Table) -> Expectation {
             let items = value.items();
             items.iter().filter_map(|item| item.text("a text")).map(str::to_owned).collect()
         }),
+        catalogue: Arc::clone(table.collector().catalogue()),
     }
 }
 

@@ -7,6 +7,7 @@ use lessor_core::{
     HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, ReplyKind, RequestKind, SourceRow,
     Terms, Timestamp, option::code,
 };
+use lessor_vocabulary::Catalogue;
 use toml::de::DeValue;
 
 use super::expectation;
@@ -66,6 +67,8 @@ pub struct CaseRequest {
     pub reply: Option<CaseReply>,
     /// The lease event, if the case is about that instead of the request.
     pub event: Option<LeaseEventKind>,
+    /// The options that the case knows by name.
+    pub catalogue: Arc<Catalogue>,
 }
 
 /// A lease on record.
@@ -140,6 +143,7 @@ pub(super) fn read(table: &Table) -> CaseRequest {
             .and_then(|value| value.table(&CASE_REPLY))
             .map(|reply| read_reply(&reply)),
         event: table.get("event").and_then(|value| value.choice(&events)),
+        catalogue: Arc::clone(table.collector().catalogue()),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, io, ops::Range, str};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
-use lessor_core::{OptionDefinition, OptionKind};
+use lessor_core::OptionKind;
 use lessor_vocabulary::hexadecimal::HEX;
 use toml::{
     Spanned,
@@ -34,7 +34,7 @@ enum Column {
     Owner(&'static str),
     Address,
     /// A value of an option; the type is `None` if the option has no name.
-    Option(String, Option<OptionKind>),
+    Option(String, Form),
 }
 
 /// Reads the line that names the columns, and all rows.
@@ -156,7 +156,7 @@ impl Column {
             joined(names)
         );
         let draft = Draft::found(format!("unknown column `{name}`")).help(help);
-        let draft = match (OptionDefinition::by_name(name).is_some(), meant) {
+        let draft = match (collector.catalogue().recognise(name).is_ok(), meant) {
             (true, _) => draft.wanted(format!("did you mean `{OPTION}{name}`?")),
             (false, Some(meant)) => draft.wanted(format!("did you mean `{meant}`?")),
             (false, None) => draft.wanted("unknown"),
@@ -167,14 +167,17 @@ impl Column {
 
     fn of_option(collector: &Collector, name: &str, span: &Range<usize>) -> Option<Self> {
         match options::recognise_configured(collector, name, span)? {
-            Some(OptionKind::Routes) => {
+            Some(kind) if matches!(Form::of(&kind), Form::Table) => {
                 let draft = Draft::found(format!("`{name}` cannot be written in a CSV file"))
                     .wanted("its values are not plain text")
                     .help("use a file in .jsonl, with a JSON object on each line");
                 collector.report(span, draft);
                 None
             }
-            kind => Some(Self::Option(name.to_owned(), kind)),
+            kind => {
+                let form = kind.as_ref().map_or(Form::Text, Form::of);
+                Some(Self::Option(name.to_owned(), form))
+            }
         }
     }
 }
@@ -221,12 +224,12 @@ fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'
             continue;
         }
         let key = |name: &'c str| Spanned::new(span.clone(), Cow::Borrowed(name));
-        let (table, name, kind) = match column {
-            Column::Owner(name) => (&mut entries, *name, None),
-            Column::Address => (&mut entries, "address", None),
-            Column::Option(name, kind) => (&mut options, name.as_str(), *kind),
+        let (table, name, form) = match column {
+            Column::Owner(name) => (&mut entries, *name, Form::Text),
+            Column::Address => (&mut entries, "address", Form::Text),
+            Column::Option(name, form) => (&mut options, name.as_str(), *form),
         };
-        table.insert(key(name), Spanned::new(span.clone(), value(cell, kind, &span)));
+        table.insert(key(name), Spanned::new(span.clone(), value(cell, form, &span)));
     }
     if !options.is_empty() {
         let whole = 0..text.len();
@@ -236,31 +239,55 @@ fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'
     entries
 }
 
+/// How a cell is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Flag,
+    Number,
+    Text,
+    Numbers,
+    Texts,
+    /// It cannot be written in a cell.
+    Table,
+}
+
+impl Form {
+    fn of(kind: &OptionKind) -> Self {
+        match kind {
+            OptionKind::Flag | OptionKind::Empty => Self::Flag,
+            OptionKind::U16s => Self::Numbers,
+            OptionKind::Addresses | OptionKind::DomainNames | OptionKind::Servers => Self::Texts,
+            OptionKind::Routes | OptionKind::Record(_) | OptionKind::SubOptions(_) => Self::Table,
+            OptionKind::Counted(_, kind) => Self::of(kind),
+            OptionKind::List(item) => match Self::of(item) {
+                Self::Number => Self::Numbers,
+                Self::Text => Self::Texts,
+                _ => Self::Table,
+            },
+            kind if kind.takes_numbers() => Self::Number,
+            _ => Self::Text,
+        }
+    }
+}
+
 /// The cell as the configuration would write it; the items of a list are separated by spaces.
-fn value<'c>(cell: &'c str, kind: Option<OptionKind>, span: &Range<usize>) -> DeValue<'c> {
+fn value<'c>(cell: &'c str, form: Form, span: &Range<usize>) -> DeValue<'c> {
     let text = || DeValue::String(Cow::Borrowed(cell));
-    match kind {
+    let items = |value: fn(&'c str) -> DeValue<'c>| {
+        let item = |item| Spanned::new(span.clone(), value(item));
+        DeValue::Array(cell.split_whitespace().map(item).collect())
+    };
+    match form {
         _ if cell.starts_with(HEX) => text(),
-        Some(OptionKind::Flag) => match cell {
+        Form::Flag => match cell {
             "true" => DeValue::Boolean(true),
             "false" => DeValue::Boolean(false),
             _ => text(),
         },
-        Some(OptionKind::U8 | OptionKind::U16 | OptionKind::U32 | OptionKind::I32) => {
-            number(cell).unwrap_or_else(text)
-        }
-        Some(OptionKind::Addresses | OptionKind::DomainNames) => {
-            let item = |item| Spanned::new(span.clone(), DeValue::String(Cow::Borrowed(item)));
-            DeValue::Array(cell.split_whitespace().map(item).collect())
-        }
-        Some(OptionKind::U16s) => {
-            let item = |item| {
-                let value = number(item).unwrap_or(DeValue::String(Cow::Borrowed(item)));
-                Spanned::new(span.clone(), value)
-            };
-            DeValue::Array(cell.split_whitespace().map(item).collect())
-        }
-        _ => text(),
+        Form::Number => number(cell).unwrap_or_else(text),
+        Form::Texts => items(|item| DeValue::String(Cow::Borrowed(item))),
+        Form::Numbers => items(|item| number(item).unwrap_or(DeValue::String(Cow::Borrowed(item)))),
+        Form::Text | Form::Table => text(),
     }
 }
 

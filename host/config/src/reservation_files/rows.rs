@@ -1,6 +1,6 @@
 //! Converts the rows of a file to reservations of their subnets, or to mistakes.
 
-use std::{net::Ipv4Addr, ops::Range};
+use std::{net::Ipv4Addr, ops::Range, sync::Arc};
 
 use lessor_core::{OptionSet, Reservation};
 use toml::de::DeTable;
@@ -53,7 +53,8 @@ impl Rows<'_, '_> {
 
     /// Creates a collector for the mistakes of one line.
     pub(super) fn collector_of(&self, line: usize, text: &str) -> Collector {
-        Collector::new(Source::excerpt(self.name(), text, line))
+        let catalogue = Arc::clone(self.collector.catalogue());
+        Collector::with_catalogue(Source::excerpt(self.name(), text, line), catalogue)
     }
 
     /// Adds a row without options whose owner and address are unambiguously valid.

@@ -12,6 +12,7 @@ use std::{
 };
 
 use ipnet::Ipv4Net;
+use lessor_vocabulary::{ForClass, ForEnterprise, enterprises};
 use smallvec::SmallVec;
 
 use crate::{
@@ -89,7 +90,7 @@ impl Parameters<'_> {
             return value.clone().map(|value| (value.into(), OptionOrigin::Policy));
         }
         let configured =
-            |(set, origin): (&OptionSet, _)| Some((Arc::clone(set.get(code)?).into(), origin));
+            |(set, origin): (&OptionSet, _)| Some((self.chosen(set.get(code)?)?, origin));
         if let Some(found) = self.layers().find_map(configured) {
             return Some(found);
         }
@@ -100,11 +101,34 @@ impl Parameters<'_> {
         match code {
             code::SUBNET_MASK => of_prefix(Ipv4Net::netmask),
             code::BROADCAST_ADDRESS => of_prefix(Ipv4Net::broadcast),
+            // Old versions of Windows ask for routes under their own number only.
+            code::MICROSOFT_ROUTES => self.value_and_origin(code::CLASSLESS_STATIC_ROUTES),
             _ => {
                 let value = HOST_REQUIREMENTS.get(code).map(Arc::clone);
                 value.map(|value| (value.into(), OptionOrigin::HostRequirements))
             }
         }
+    }
+
+    /// The value for the client of the request; `None` if it has none for its vendor.
+    fn chosen(&self, value: &Arc<OptionValue>) -> Option<ReplyValue> {
+        let sent = &self.request.options;
+        let octets = match &**value {
+            OptionValue::ByClass(values) => {
+                ForClass::chosen(values, sent.get(code::VENDOR_CLASS)?)?.to_vec()
+            }
+            OptionValue::ByEnterprise(parts) => {
+                let named = [
+                    code::VENDOR_IDENTIFYING_VENDOR_CLASS,
+                    code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC,
+                ];
+                let named = named.into_iter().filter_map(|code| sent.get(code));
+                let named: Vec<u32> = named.flat_map(enterprises).collect();
+                ForEnterprise::chosen(parts, sent.get(code::VENDOR_CLASS), &named)?
+            }
+            _ => return Some(Arc::clone(value).into()),
+        };
+        Some(OptionValue::Octets(octets).into())
     }
 
     /// The configured options, in descending precedence.

@@ -5,7 +5,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use lessor_vocabulary::{Ipv4Prefix, OptionValue};
+use lessor_vocabulary::{ForClass, ForEnterprise, Ipv4Prefix, OptionValue};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// The forms of [`OptionValue`].
@@ -24,6 +24,8 @@ pub(crate) enum Form {
     DomainNames(Vec<String>),
     Routes(#[serde(with = "routes")] Vec<(Ipv4Prefix, Ipv4Addr)>),
     Octets(#[serde(with = "crate::octets")] Vec<u8>),
+    ByClass(#[serde(with = "classes")] Vec<ForClass>),
+    ByEnterprise(#[serde(with = "enterprises")] Vec<ForEnterprise>),
 }
 
 /// A value that is written and read in its [`Form`].
@@ -84,6 +86,54 @@ mod routes {
     }
 }
 
+/// Values by vendor class as pairs of texts: the class and the digits of the octets.
+mod classes {
+    use super::{Deserialize, Deserializer, Error, ForClass, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        values: &[ForClass],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let pair = |value: &ForClass| (value.class.clone(), hex::encode(&value.octets));
+        serializer.collect_seq(values.iter().map(pair))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<ForClass>, D::Error> {
+        let values = Vec::<(String, String)>::deserialize(deserializer)?;
+        let read = |(class, digits): (String, String)| {
+            Ok(ForClass { class, octets: hex::decode(digits).map_err(D::Error::custom)? })
+        };
+        values.into_iter().map(read).collect()
+    }
+}
+
+/// Parts by enterprise, each with its number, the class if it has one, and the digits of the octets.
+mod enterprises {
+    use super::{Deserialize, Deserializer, Error, ForEnterprise, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        parts: &[ForEnterprise],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let tuple =
+            |part: &ForEnterprise| (part.enterprise, part.class.clone(), hex::encode(&part.octets));
+        serializer.collect_seq(parts.iter().map(tuple))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<ForEnterprise>, D::Error> {
+        let parts = Vec::<(u32, Option<String>, String)>::deserialize(deserializer)?;
+        let read = |(enterprise, class, digits): (u32, Option<String>, String)| {
+            let octets = hex::decode(digits).map_err(D::Error::custom)?;
+            Ok(ForEnterprise { enterprise, class, octets })
+        };
+        parts.into_iter().map(read).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +157,18 @@ mod tests {
                 r#"{"routes":[["10.0.0.0/8","192.0.2.1"]]}"#,
             ),
             (OptionValue::Octets(vec![0, 255]), r#"{"octets":"00ff"}"#),
+            (
+                OptionValue::ByClass(vec![ForClass { class: "a".into(), octets: vec![1] }]),
+                r#"{"by-class":[["a","01"]]}"#,
+            ),
+            (
+                OptionValue::ByEnterprise(vec![ForEnterprise {
+                    enterprise: 7,
+                    class: None,
+                    octets: vec![1],
+                }]),
+                r#"{"by-enterprise":[[7,null,"01"]]}"#,
+            ),
         ] {
             assert_eq!(serde_json::to_string(&Recorded(Arc::new(value.clone()))).unwrap(), text);
             let read: Recorded = serde_json::from_str(text).unwrap();

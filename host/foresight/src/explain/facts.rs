@@ -2,11 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{Request, RequestKind, option::code, readable, relay};
-use lessor_recording::option_name;
+use lessor_core::{OptionValue, Request, RequestKind, option::code, readable, relay};
+use lessor_vocabulary::Catalogue;
 
 /// Returns each field with its value.
-pub(super) fn of(request: &Request) -> Vec<(String, String)> {
+pub(super) fn of(request: &Request, catalogue: &Catalogue) -> Vec<(String, String)> {
     let mut facts = vec![("message".to_owned(), request.kind.name().to_owned())];
     let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));
     if request.kind == RequestKind::Request {
@@ -39,6 +39,7 @@ pub(super) fn of(request: &Request) -> Vec<(String, String)> {
             add("link selection", Ipv4Addr::from(octets).to_string());
         }
     }
+    let vendor_class = request.options.get(code::VENDOR_CLASS);
     for (option, octets) in request.options.iter() {
         if !matches!(option, code::MESSAGE_TYPE | code::RELAY_AGENT_INFORMATION) {
             let value = match option {
@@ -46,15 +47,12 @@ pub(super) fn of(request: &Request) -> Vec<(String, String)> {
                     let codes: Vec<_> = octets.iter().map(ToString::to_string).collect();
                     codes.join(",")
                 }
-                code::REQUESTED_ADDRESS | code::SERVER_IDENTIFIER | code::SUBNET_SELECTION => {
-                    <[u8; 4]>::try_from(octets).map_or_else(
-                        |_| readable(octets),
-                        |octets| Ipv4Addr::from(octets).to_string(),
-                    )
+                option => {
+                    let value = OptionValue::Octets(octets.to_vec());
+                    catalogue.shown(option, &value, vendor_class)
                 }
-                _ => readable(octets),
             };
-            add(&option_name(option).replace('-', " "), value);
+            add(&catalogue.shown_name(option).to_string().replace('-', " "), value);
         }
     }
     facts

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use lessor_core::{OptionOrigin, Reply, Request, option::code};
 use lessor_policy_host::{Chain, Hook, Setting, TraceEntry};
-use lessor_recording::option_name;
 
 use super::{OptionStep, PluginStep, texts::microseconds, verdict_text};
+use lessor_vocabulary::Catalogue;
 
 /// Returns the total time of the calls of each plugin, in order.
 pub(super) fn times(chain: &Chain) -> Vec<Duration> {
@@ -22,6 +22,7 @@ pub(super) fn plugin_steps(
     trace: &[TraceEntry],
     final_by: Option<&str>,
     before: &[Duration],
+    catalogue: &Catalogue,
 ) -> Vec<PluginStep> {
     let status = chain.status();
     let before = before.iter().copied().chain(std::iter::repeat(Duration::ZERO));
@@ -42,7 +43,7 @@ pub(super) fn plugin_steps(
             let planned = entry.planned.iter().map(|lookup| {
                 format!("{}: look up {} in {}", lookup.name, lookup.key, lookup.source)
             });
-            step.set = planned.chain(entry.set.iter().map(ToString::to_string)).collect();
+            step.set = planned.chain(entry.shown_settings(catalogue)).collect();
             step.verdict = entry.verdict.as_ref().map(verdict_text);
             step.fault = entry.fault.map(|fault| match &status.last_fault {
                 Some(last) if last.kind == fault => format!("{fault}: {}", last.message),
@@ -78,6 +79,7 @@ pub(super) fn option_steps(
     origins: &[(u8, OptionOrigin)],
     trace: &[TraceEntry],
     edited: &[TraceEntry],
+    catalogue: &Catalogue,
 ) -> Vec<OptionStep> {
     let set_by = |entries: &[TraceEntry], option: u8| {
         let sets = |entry: &&TraceEntry| {
@@ -116,8 +118,8 @@ pub(super) fn option_steps(
     };
     let steps = reply.options.iter().map(|(option, value)| OptionStep {
         code: *option,
-        name: option_name(*option),
-        value: value.shown(*option),
+        name: catalogue.shown_name(*option).to_string(),
+        value: catalogue.shown(*option, value, request.options.get(code::VENDOR_CLASS)),
         set_by: set_by(edited, *option)
             .or_else(|| lease_time_by(*option))
             .unwrap_or_else(|| origin(*option)),

@@ -16,7 +16,6 @@ use lessor_policy_host::{
 use lessor_policy_host::{
     AnsweredLookup, Chain, EditOutcome, Hook, Plan, PolicyOutcome, TraceEntry, View,
 };
-use lessor_recording::option_name;
 use lessor_serving::{clock, leases::LeaseRow};
 use lessor_stages::{Found, Witness};
 
@@ -86,6 +85,7 @@ impl<'t> Telling<'t> {
         detail: Option<String>,
         preview: Option<Preview>,
     ) -> Explanation {
+        let catalogue = self.catalogue();
         let Self { mut explanation, watch, request, terms, set, edits, reply, .. } = self;
         explanation.detail = match terms.verdict {
             Verdict::Ignore(why) | Verdict::Refuse(why) | Verdict::Drop(why) if !why.is_empty() => {
@@ -101,7 +101,7 @@ impl<'t> Telling<'t> {
                 (&mut explanation.reply, reply, request)
             {
                 let origins = &preview.option_origins;
-                step.options = option_steps(&request, &reply, origins, &set, &edits);
+                step.options = option_steps(&request, &reply, origins, &set, &edits, &catalogue);
             }
         }
         explanation.reason = reason;
@@ -111,10 +111,16 @@ impl<'t> Telling<'t> {
         explanation
     }
 
+    /// Returns the options that are known by name.
+    fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(self.place.engines.topology().catalogue())
+    }
+
     /// Adds what each plugin did at `hook`. `final_by` is the plugin that made the terms final
     /// earlier.
     fn add_plugins(&mut self, hook: Hook, trace: &[TraceEntry], final_by: Option<&str>) {
-        let steps = plugin_steps(self.chain, hook, trace, final_by, &self.before);
+        let catalogue = self.catalogue();
+        let steps = plugin_steps(self.chain, hook, trace, final_by, &self.before, &catalogue);
         // Only plugins that plan lookups are asked for them.
         let is_shown =
             |step: &super::PluginStep| hook != Hook::PlanLookups || step.not_asked.is_none();
@@ -130,7 +136,7 @@ impl Witness for Telling<'_> {
 
     fn parsed(&mut self, request: &Arc<Request>, _: Ipv4Addr) {
         self.watch.lap("parse");
-        self.explanation.request = facts::of(request);
+        self.explanation.request = facts::of(request, &self.catalogue());
         self.explanation.client = texts::client(request);
         self.request = Some(Arc::clone(request));
         self.watch.skip();
@@ -176,7 +182,7 @@ impl Witness for Telling<'_> {
     fn asked(&mut self, view: &View, outcome: &PolicyOutcome) {
         self.watch.lap("policy");
         self.add_plugins(Hook::for_request(view.request.kind), &outcome.trace, None);
-        self.explanation.terms = texts::terms(&outcome.terms);
+        self.explanation.terms = texts::terms(&outcome.terms, &view.catalogue);
         self.terms = outcome.terms.clone();
         self.set = outcome.trace.clone();
         self.watch.skip();
@@ -198,13 +204,15 @@ impl Witness for Telling<'_> {
     fn written(&mut self, reply: &Reply, packet: &[u8], written: &lessor_wire::Written) {
         self.watch.lap("write");
         let left_out = written.all_left_out();
+        let catalogue = self.catalogue();
+        let name = |code: &u8| catalogue.shown_name(*code).to_string();
         self.explanation.reply = Some(ReplyStep {
             kind: texts::reply_kind(reply.kind).to_owned(),
             your_address: reply.your_address,
             destination: texts::destination(reply.destination),
             octets: packet.len(),
             options: Vec::new(),
-            left_out: left_out.iter().map(|code| option_name(*code)).collect(),
+            left_out: left_out.iter().map(name).collect(),
         });
         self.reply = Some(reply.clone());
     }

@@ -7,9 +7,10 @@ use lessor_core::{
     Request, Reservation, ReservationOwner, Rule, Terms, Verdict, readable,
 };
 use lessor_policy_host::AnsweredLookup;
-use lessor_recording::option_name;
 
 use super::{AllocationStep, LookupStep, Microseconds, verdict_text};
+use lessor_vocabulary::Catalogue;
+
 /// Describes the client while its network is not known.
 pub(super) fn client(request: &Request) -> String {
     let key = ClientKeyKind::default().key_of(request, request.relay_information.as_ref());
@@ -50,7 +51,7 @@ pub(super) const fn located_by(by: LocatedBy) -> &'static str {
     }
 }
 
-pub(super) fn terms(terms: &Terms) -> Vec<String> {
+pub(super) fn terms(terms: &Terms, catalogue: &Catalogue) -> Vec<String> {
     let mut texts = Vec::new();
     if terms.verdict != Verdict::Proceed {
         texts.push(verdict_text(&terms.verdict));
@@ -67,9 +68,10 @@ pub(super) fn terms(terms: &Terms) -> Vec<String> {
         format!("subscriber {}: at most {} {leases}, {beyond}", limit.name, limit.leases_max)
     }));
     for (option, value) in &terms.options {
+        let name = catalogue.shown_name(*option);
         texts.push(match value {
-            Some(value) => format!("option {} {}", option_name(*option), value.shown(*option)),
-            None => format!("no option {}", option_name(*option)),
+            Some(value) => format!("option {name} {}", catalogue.shown(*option, value, None)),
+            None => format!("no option {name}"),
         });
     }
     texts

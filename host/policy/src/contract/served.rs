@@ -10,7 +10,7 @@ use wit_parser::{PackageId, Resolve, SourceMap, World, WorldId};
 pub(crate) const VERSION: &str = "0.1.2";
 
 /// The text of the contract, as plugin authors get it.
-const SOURCES: [(&str, &str); 10] = [
+const SOURCES: [(&str, &str); 11] = [
     ("types.wit", include_str!("../../../../wit/types.wit")),
     ("configuring.wit", include_str!("../../../../wit/configuring.wit")),
     ("requests.wit", include_str!("../../../../wit/requests.wit")),
@@ -18,6 +18,7 @@ const SOURCES: [(&str, &str); 10] = [
     ("leases.wit", include_str!("../../../../wit/leases.wit")),
     ("lookups.wit", include_str!("../../../../wit/lookups.wit")),
     ("capabilities.wit", include_str!("../../../../wit/capabilities.wit")),
+    ("options.wit", include_str!("../../../../wit/options.wit")),
     ("failing.wit", include_str!("../../../../wit/failing.wit")),
     ("interpreting.wit", include_str!("../../../../wit/interpreting.wit")),
     ("worlds.wit", include_str!("../../../../wit/worlds.wit")),

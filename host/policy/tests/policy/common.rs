@@ -46,6 +46,7 @@ pub(crate) fn inspect(path: &Path) -> Result<PluginReport, Vec<PluginError>> {
 /// machines.
 pub(crate) fn plugin(name: &str, path: &Path, settings: &serde_json::Value) -> PluginSource {
     PluginSource {
+        catalogue: std::sync::Arc::default(),
         name: name.to_owned(),
         path: path.to_owned(),
         interpreter: None,
@@ -161,6 +162,7 @@ pub(crate) fn view_of(request: Request) -> View {
         binding: None,
         lookups: Lookups::default(),
         absent: Absent::default(),
+        catalogue: std::sync::Arc::default(),
         final_by: None,
     }
 }

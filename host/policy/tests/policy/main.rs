@@ -7,6 +7,7 @@ mod chain;
 mod common;
 mod compiling;
 mod contract;
+mod declared;
 mod faults;
 mod final_terms;
 mod frozen;

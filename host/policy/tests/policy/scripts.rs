@@ -84,7 +84,7 @@ impl Language {
     }
 }
 
-fn octets(text: &[u8]) -> Option<Arc<OptionValue>> {
+pub(crate) fn octets(text: &[u8]) -> Option<Arc<OptionValue>> {
     Some(Arc::new(OptionValue::Octets(text.to_vec())))
 }
 

@@ -1,7 +1,7 @@
 //! `lessor plugin`: the tools for plugin authors, with plugins read in the same way as by the
 //! server.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use lessor_author::PluginArguments;
 use lessor_policy_host::PluginSource;
@@ -18,5 +18,8 @@ fn read(
     beside: Option<&Path>,
     interpreters: Option<&Path>,
 ) -> Result<PluginSource, String> {
-    lessor_generation::plugin_source(file.to_owned(), beside, interpreters, colour_on_stderr())
+    // What a case declares comes with the case.
+    let catalogue = Arc::default();
+    let colour = colour_on_stderr();
+    lessor_generation::plugin_source(file.to_owned(), beside, interpreters, &catalogue, colour)
 }

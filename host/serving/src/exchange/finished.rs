@@ -129,11 +129,12 @@ impl Finished {
         decided.address = about.address;
         decided.lease_time_secs = about.lease_time_secs;
         decided.terms = reached.terms().filter(|terms| **terms != Terms::default()).cloned();
-        decided.plugins = reached.trace().map(Into::into).collect();
+        let catalogue = reached.view().map_or(Catalogue::registered(), |view| &*view.catalogue);
+        decided.plugins = reached.trace().map(|entry| Said::of(entry, catalogue)).collect();
         let reply = kept.reply.as_ref().filter(|_| self.reason.outcome().is_reply());
         decided.reply = reply.map(|reply| {
             let left_out = self.written.as_ref().map(|written| written.left_out.as_slice());
-            ReplyFacts::new(reply, left_out.unwrap_or_default())
+            ReplyFacts::new(reply, left_out.unwrap_or_default(), reached.view())
         });
         Some((kept, decided))
     }
@@ -185,6 +186,7 @@ impl Finished {
             header: reached.header(),
             subscriber: named.or_else(counted),
             network: reached.view().map(|view| Arc::clone(&view.network.name)),
+            catalogue: reached.view().map(|view| Arc::clone(&view.catalogue)),
             address: about.address,
             lease_time_secs: about.lease_time_secs,
             written,

@@ -5,7 +5,7 @@ pub(crate) mod object;
 use std::net::Ipv4Addr;
 
 use lessor_policy::{Verdict, option};
-use lessor_vocabulary::{OptionKind, Written, encode_option, hexadecimal, option::recognise};
+use lessor_vocabulary::{Written, option::recognise};
 
 use crate::Object;
 
@@ -128,39 +128,34 @@ impl Value {
 
     /// Returns the code of the option with this name or number.
     pub(crate) fn as_option_code(&self) -> Result<u8, String> {
-        let name = self.as_option_name()?;
-        let recognised = recognise(&name).map(|(code, _)| code);
-        recognised.map_err(|unrecognised| unrecognised.to_string())
+        option::code_of(&self.as_option_name()?)
     }
 
     /// Returns the code of an option and its value in octets.
     pub(crate) fn as_encoded_option(&self, option: &str) -> Result<(u8, Vec<u8>), String> {
-        let kind = recognise(option).ok().and_then(|(_, kind)| kind);
-        encode_option(option, &self.written(kind))
+        // The server does the same for the options that it declares.
+        let kind = recognise(option).map(|(_, kind)| kind);
+        let written = match &kind {
+            Ok(kind) => self.written().with_numbers_as_octets(kind.as_ref()),
+            Err(_) => self.written(),
+        };
+        option::encode(option, written)
     }
 
     /// Converts the octets of an option to the form in which scripts set it.
     pub(crate) fn of_option(code: u8, octets: &[u8]) -> Self {
-        Written::decode(code, octets).into()
+        option::decode(code, octets).into()
     }
 
-    /// Returns the value as an operator would write it for an option of this kind. A list of
-    /// numbers, as `octets` returns it, is the octets of an option that does not take numbers.
-    fn written(&self, kind: Option<OptionKind>) -> Written {
+    /// Returns the value as an operator would write it.
+    fn written(&self) -> Written {
         match self {
             Self::Flag(flag) => Written::Flag(*flag),
             Self::Number(number) => Written::Number(*number),
             Self::Text(text) => Written::Text(text.clone()),
-            Self::List(items) => {
-                let octets: Option<Vec<u8>> = items.iter().map(octet_of).collect();
-                let takes_numbers = items.is_empty() || kind == Some(OptionKind::U16s);
-                match octets.filter(|_| !takes_numbers) {
-                    Some(octets) => Written::Text(hexadecimal::text(&octets)),
-                    None => Written::List(items.iter().map(|item| item.written(kind)).collect()),
-                }
-            }
+            Self::List(items) => Written::List(items.iter().map(Self::written).collect()),
             Self::Table(fields) => {
-                let field = |(name, value): &(String, Self)| (name.clone(), value.written(kind));
+                let field = |(name, value): &(String, Self)| (name.clone(), value.written());
                 Written::Table(fields.iter().map(field).collect())
             }
             Self::Nothing | Self::Fraction(_) | Self::Verdict(_) | Self::Object(..) => {
@@ -187,13 +182,6 @@ impl From<Written> for Value {
 /// Returns a message such as `pool: wanted a text, found 5`.
 pub(crate) fn wanted(what: &str, wanted: &str, found: &Value) -> String {
     format!("{what}: wanted {wanted}, found {}", found.described())
-}
-
-fn octet_of(value: &Value) -> Option<u8> {
-    match value {
-        Value::Number(number) => u8::try_from(*number).ok(),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -62,6 +62,15 @@ capabilities! {
     tables "lessor:sdk/tables",
 }
 
+pub mod options {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "lessor:sdk/options",
+        generate_all,
+    });
+    pub use lessor::policy::options::*;
+}
+
 pub mod failing {
     wit_bindgen::generate!({
         path: "wit",

@@ -22,19 +22,65 @@ use std::{error, fmt, net::Ipv4Addr};
 
 /// The codes of all options that have a name, and of some others.
 pub use lessor_vocabulary::option::code;
-use lessor_vocabulary::{OptionValue, encode_option, hexadecimal};
+use lessor_vocabulary::{OptionDefinition, OptionValue, encode_option, hexadecimal, option};
 
-use crate::{Ipv4Prefix, OptionSetting};
+use crate::{__bindings::options, Ipv4Prefix, OptionSetting};
 
 /// Returns the code of the option with this name or number, and its value as octets. Names and
-/// values are those of the server's configuration.
+/// values are those of the server's configuration, including the options and the vendors that it
+/// declares.
 ///
 /// # Errors
 /// Returns a sentence if no option has this name, if only the server sets the option, or if the
 /// value is not what the option takes.
 pub fn encode(name: &str, value: impl Into<OptionSetting>) -> Result<(u8, Vec<u8>), String> {
-    encode_option(name, &value.into())
+    let value = value.into();
+    match is_declared(name) {
+        true => options::encode(name, &value.to_json()),
+        false => encode_option(name, &value),
+    }
 }
+
+/// Returns the code of the option with this name or number.
+///
+/// # Errors
+/// Returns a sentence if no option has this name.
+pub fn code_of(name: &str) -> Result<u8, String> {
+    match option::recognise(name) {
+        Ok((code, _)) => Ok(code),
+        Err(_) if HAS_SERVER => options::code(name),
+        Err(unrecognised) => Err(unrecognised.to_string()),
+    }
+}
+
+/// Returns the value of an option from its octets, as an operator would write it. In a call about a
+/// message, the sub-options of option 43 are those of the client's vendor.
+#[cfg(feature = "settings")]
+pub fn decode(code: u8, octets: &[u8]) -> OptionSetting {
+    if is_declared(&code.to_string()) {
+        let json = options::decode(code, octets);
+        if let Ok(value) = serde_json::from_str(&json) {
+            return crate::option_table::setting(value);
+        }
+    }
+    OptionSetting::decode(code, octets)
+}
+
+/// Whether there is a server to ask: in tests of a policy there is none.
+const HAS_SERVER: bool = cfg!(target_family = "wasm");
+
+/// Whether the configuration can declare what the value of an option consists of.
+fn is_declared(name: &str) -> bool {
+    let is_known = match option::recognise(name) {
+        Ok((code, _)) => !VENDORS.contains(&code) && OptionDefinition::by_code(code).is_some(),
+        Err(_) => false,
+    };
+    HAS_SERVER && !is_known
+}
+
+/// The options whose values consist of what vendors define.
+const VENDORS: [u8; 2] =
+    [code::VENDOR_SPECIFIC_INFORMATION, code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC];
 
 /// The reason why octets or text could not be converted into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,11 +11,10 @@
 
 use std::collections::BTreeMap;
 
-use lessor_vocabulary::encode_option;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use crate::{OptionError, OptionSetting, Terms};
+use crate::{OptionError, OptionSetting, Terms, option};
 
 /// Options by name or number, with their values converted to octets. Names and values are those of
 /// the server's configuration. An unknown name, or a value of the wrong type for the option, is
@@ -45,12 +44,13 @@ impl<'de> Deserialize<'de> for OptionTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = BTreeMap::<String, Value>::deserialize(deserializer)?;
         let encoded =
-            written.into_iter().map(|(name, value)| encode_option(&name, &setting(value)));
+            written.into_iter().map(|(name, value)| option::encode(&name, setting(value)));
         encoded.collect::<Result<_, _>>().map(Self).map_err(de::Error::custom)
     }
 }
 
-fn setting(value: Value) -> OptionSetting {
+/// The value that JSON has.
+pub(crate) fn setting(value: Value) -> OptionSetting {
     match value {
         Value::Bool(flag) => OptionSetting::Flag(flag),
         Value::Number(number) => number

@@ -14,9 +14,11 @@ pub(crate) struct Sample {
 
 /// Returns the samples, with what `lessor-vocabulary` makes of them.
 pub(crate) fn samples() -> Vec<Sample> {
-    let every = OptionDefinition::all().iter().flat_map(|option| {
+    // Only the server encodes values that consist of parts.
+    let options = OptionDefinition::all().iter().chain(OptionDefinition::of_clients());
+    let every = options.filter(|option| !option.kind.is_layout()).flat_map(|option| {
         let names = [option.name.to_owned(), option.code.to_string()];
-        names.map(|name| (name, of_kind(option.kind)))
+        names.map(|name| (name, of_kind(&option.kind)))
     });
     let long: Vec<&str> = vec!["192.0.2.1"; 256];
     let names: Vec<String> = (0..70).map(|number| format!("n{number}.example.net")).collect();
@@ -102,7 +104,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         .collect()
 }
 
-fn of_kind(kind: OptionKind) -> Value {
+fn of_kind(kind: &OptionKind) -> Value {
     match kind {
         OptionKind::Address => json!("192.0.2.1"),
         OptionKind::Addresses => json!(["192.0.2.1", "192.0.2.2"]),
@@ -116,6 +118,7 @@ fn of_kind(kind: OptionKind) -> Value {
         OptionKind::DomainNames => json!(["example.net", "a.example.net"]),
         OptionKind::Routes => json!([{"to": "10.0.0.0/8", "via": "192.0.2.1"}]),
         OptionKind::Octets => json!("hex:0a0b"),
+        layout => unreachable!("{layout} is encoded by the server"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use lessor_vocabulary::{OptionDefinition, option::ReservedOption};
+use lessor_vocabulary::OptionDefinition;
 
 use crate::{assert_generated, sdk};
 
@@ -13,14 +13,13 @@ const END: &str = "end generated\n";
 #[test]
 fn the_table_for_c_is_that_of_the_vocabulary() {
     let kinds: Vec<String> = kinds().iter().map(|kind| constant(kind)).collect();
-    let options: String = OptionDefinition::all()
-        .iter()
+    let options: String = settable()
         .map(|option| {
             let (code, name, kind) = (option.code, option.name, constant(option.kind.name()));
             format!("  {{{code}, {kind}, \"{name}\", \"{}\"}},\n", option.synonyms.join(" "))
         })
         .collect();
-    let reserved: String = ReservedOption::all()
+    let reserved: String = OptionDefinition::of_engine()
         .iter()
         .map(|option| format!("  {{{}, \"{}\"}},\n", option.code, option.name))
         .collect();
@@ -68,18 +67,23 @@ fn the_table_for_python_is_that_of_the_vocabulary() {
 #[test]
 fn the_page_about_options_is_that_of_the_vocabulary() {
     let page = sdk("c").join("../../../docs/options.md");
-    let options = OptionDefinition::all().iter().map(|option| {
-        format!("| {} | `{}` | {} |\n", option.code, option.name, option.kind.name())
-    });
+    let options = OptionDefinition::all()
+        .iter()
+        .map(|option| format!("| {} | `{}` | {} |\n", option.code, option.name, option.kind));
     let text = fs::read_to_string(&page).unwrap();
     let options =
         format!("| Code | Name | Value |\n|--:|---|---|\n{}", options.collect::<String>());
     let text = with_table(&text, "options", &options);
-    let reserved = ReservedOption::all()
-        .iter()
-        .map(|option| format!("| {} | `{}` | {} |\n", option.code, option.name, option.why));
-    let reserved = format!("| Code | Name | |\n|--:|---|---|\n{}", reserved.collect::<String>());
-    let text = with_table(&text, "reserved options", &reserved);
+    let refused = |options: &[OptionDefinition]| {
+        let row = |option: &OptionDefinition| {
+            let (code, name, kind) = (option.code, option.name, &option.kind);
+            format!("| {code} | `{name}` | {kind} | {} |\n", option.refused.unwrap_or_default())
+        };
+        let rows: String = options.iter().map(row).collect();
+        format!("| Code | Name | Value | |\n|--:|---|---|---|\n{rows}")
+    };
+    let text = with_table(&text, "client options", &refused(OptionDefinition::of_clients()));
+    let text = with_table(&text, "reserved options", &refused(OptionDefinition::of_engine()));
     assert_generated(&page, text.as_bytes());
 }
 
@@ -98,19 +102,24 @@ fn rows(open: char, close: char, indent: &str) -> String {
         let synonyms = option.synonyms.join(" ");
         format!("{indent}{open}{code}, \"{name}\", \"{kind}\", \"{synonyms}\"{close},\n")
     };
-    OptionDefinition::all().iter().map(row).collect()
+    settable().map(row).collect()
+}
+
+/// The options that policies can set by name.
+fn settable() -> impl Iterator<Item = &'static OptionDefinition> {
+    OptionDefinition::all().iter().chain(OptionDefinition::of_clients())
 }
 
 fn reserved_rows(open: char, close: char, indent: &str) -> String {
-    let row = |option: &ReservedOption| {
+    let row = |option: &OptionDefinition| {
         format!("{indent}{open}{}, \"{}\"{close},\n", option.code, option.name)
     };
-    ReservedOption::all().iter().map(row).collect()
+    OptionDefinition::of_engine().iter().map(row).collect()
 }
 
 /// The kinds of values, each once, in the order of the catalogue.
 fn kinds() -> Vec<&'static str> {
-    let all = OptionDefinition::all().iter().map(|option| option.kind.name());
+    let all = settable().map(|option| option.kind.name());
     let mut kinds: Vec<&str> = all.chain(["u16s"]).collect();
     kinds.sort_unstable();
     kinds.dedup();

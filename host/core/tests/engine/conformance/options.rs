@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use lessor_core::{Destination, OptionValue, RelayInformation, Terms};
+use lessor_vocabulary::{ForClass, ForEnterprise};
 
 use crate::support::*;
 
@@ -116,4 +117,59 @@ fn a_relay_that_asks_for_its_source_port_is_answered_there() {
     let mut server = Server::plain();
     assert_eq!(reply(&server.ask(&from_port(discover(1)))).destination, relay);
     assert_eq!(reply(&server.ask(&from_port(selecting(1, ip(200))))).destination, relay);
+}
+
+/// RFC 3442, under the number that old versions of Windows ask for.
+#[test]
+fn option_249_has_the_routes_of_option_121() {
+    let route = ("0.0.0.0/0".parse().unwrap(), ip(1));
+    let routes = OptionValue::Routes(vec![route]);
+    let mut network = network();
+    network.subnets[0].options = options([(121, routes.clone())]);
+    let mut server = Server::new(network.clone());
+    let asking = with(discover(1), |r| r.parameter_request_list = [249].into_iter().collect());
+    assert_eq!(option(reply(&server.ask(&asking)), 249), Some(&routes));
+    let without = Terms { options: vec![(249, None)], ..Terms::default() };
+    assert_eq!(option(reply(&server.ask_under(&asking, &without)), 249), None);
+    let own = OptionValue::Octets(vec![0, 192, 0, 2, 9]);
+    network.subnets[0].options = options([(121, routes), (249, own.clone())]);
+    assert_eq!(option(reply(&Server::new(network).ask(&asking)), 249), Some(&own));
+}
+
+/// RFC 2132 section 8.4 and RFC 3925 section 4.
+#[test]
+fn values_of_vendors_are_chosen_for_the_client() {
+    let of_class = |class: &str, octet| ForClass { class: class.into(), octets: vec![octet] };
+    let part = |enterprise, class: Option<&str>, octet| ForEnterprise {
+        enterprise,
+        class: class.map(Into::into),
+        octets: vec![octet],
+    };
+    let mut network = network();
+    network.subnets[0].options = options([
+        (43, OptionValue::ByClass(vec![of_class("AC", 1), of_class("ACME", 2)])),
+        (125, OptionValue::ByEnterprise(vec![part(7, Some("ACME"), 1), part(8, None, 2)])),
+    ]);
+    let mut server = Server::new(network);
+    for (class, named, of_43, of_125) in [
+        (None, &[][..], None, Some(&[2][..])),
+        (Some("other"), &[], None, Some(&[2])),
+        (Some("AC 1"), &[], Some(&[1][..]), Some(&[2])),
+        (Some("ACME 1"), &[], Some(&[2]), Some(&[1, 2])),
+        (Some("ACME 1"), &[0, 0, 0, 8, 0], Some(&[2]), Some(&[1, 2])),
+        (None, &[0, 0, 0, 7, 0], None, Some(&[1])),
+        (None, &[0, 0, 0, 9, 1, 255], None, None),
+        // What cannot be read names nobody.
+        (None, &[0, 0, 0, 7, 200], None, Some(&[2])),
+    ] {
+        let request = with(discover(1), |r| {
+            r.parameter_request_list = [43, 125].into_iter().collect();
+            class.into_iter().for_each(|class| r.options.append(60, class.as_bytes()));
+            r.options.append(124, named);
+        });
+        let decision = server.ask(&request);
+        let wanted = |octets: Option<&[u8]>| octets.map(|it| OptionValue::Octets(it.to_vec()));
+        assert_eq!(option(reply(&decision), 43), wanted(of_43).as_ref(), "{class:?}");
+        assert_eq!(option(reply(&decision), 125), wanted(of_125).as_ref(), "{class:?} {named:?}");
+    }
 }
