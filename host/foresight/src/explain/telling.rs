@@ -18,6 +18,7 @@ use lessor_policy_host::{
 };
 use lessor_serving::{clock, leases::LeaseRow};
 use lessor_stages::{Found, Witness};
+use lessor_vocabulary::Catalogue;
 
 use super::{
     Basis, Explanation, LocationStep, Microseconds, ReplyStep, facts,

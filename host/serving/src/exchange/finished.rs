@@ -8,8 +8,9 @@ use std::sync::Arc;
 use lessor_core::{Binding, Changes, ClientKeyKind, Reason, Request, Terms};
 use lessor_net::Outgoing;
 use lessor_policy_host::{PolicyOutcome, SampledReply, ShadowSample, TraceEntry};
-use lessor_recording::{Datagram, Decided, Input, ReplyFacts};
+use lessor_recording::{Datagram, Decided, Input, ReplyFacts, Said};
 use lessor_stages::{Asked, Ended, Reached, Written};
+use lessor_vocabulary::Catalogue;
 
 use super::notes::{Kept, Notes};
 use crate::{
