@@ -235,7 +235,7 @@ fn secrets_are_kept_from_others() {
     let error = refused(with_token(token));
     assert!(error.contains("other users can read the secret") && error.contains("chmod o-rwx"));
     let error = refused(with_token(folder.file("empty", "\n")));
-    assert!(error.contains("holds nothing; wanted the secret, on one line"), "{error}");
+    assert!(error.contains("contains nothing; wanted the secret, on one line"), "{error}");
     let error = refused(with_token(folder.file("lines", "a\nb\n")));
     assert!(error.contains("more than one line"), "{error}");
 }
