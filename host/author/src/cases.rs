@@ -19,8 +19,8 @@ pub(crate) fn find(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
     let entries = entries.with_context(|| {
         format!(
-            "cannot read the folder of cases, {shown}; name it with --cases, or make it and write \
-             cases/one.toml with [request] and [expect]"
+            "cannot read the folder of cases, {shown}; name another with --cases, or create it and \
+             write cases/one.toml with [request] and [expect]"
         )
     })?;
     let mut found = Vec::new();
@@ -33,9 +33,9 @@ pub(crate) fn find(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
     }
     found.sort();
     match found.len() {
-        0 => bail!("{shown} holds no case; write one.toml there, with [request] and [expect]"),
+        0 => bail!("{shown} contains no case; write one.toml there, with [request] and [expect]"),
         count if count > CASES_MAX => {
-            bail!("{shown} holds {count} cases; at most {CASES_MAX} are run: divide them")
+            bail!("{shown} contains {count} cases; at most {CASES_MAX} are run; split the folder")
         }
         _ => Ok(found),
     }
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn cases_are_found_in_order_and_a_folder_without_any_is_a_mistake() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(find(folder.path()).unwrap_err().to_string().contains("holds no case"));
+        assert!(find(folder.path()).unwrap_err().to_string().contains("contains no case"));
         for name in ["b.toml", "a.json", "notes.md"] {
             fs::write(folder.path().join(name), "").unwrap();
         }

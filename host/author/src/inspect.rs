@@ -66,7 +66,7 @@ pub(crate) fn run(
 fn inspect(plugin: &PluginFile, read_plugin: ReadPlugin) -> Result<PluginReport, Vec<String>> {
     if is_script(plugin) {
         let report = prepare(plugin, read_plugin)?.report().cloned();
-        return report.ok_or_else(|| vec!["it is no plugin".to_owned()]);
+        return report.ok_or_else(|| vec!["it is not a plugin".to_owned()]);
     }
     let kept = KeptCode::open();
     let runtime = kept.runtime().map_err(|refused| refused.0)?;
@@ -109,12 +109,16 @@ fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result
     }
     if !report.denied_imports.is_empty() {
         line("WASI", report.denied_imports.join(NEXT_LINE))?;
-        line("", "policies get no WASI: a call of it ends the call of the plugin".to_owned())?;
+        line(
+            "",
+            "policies have no WASI: a call of a WASI function ends the call of the plugin"
+                .to_owned(),
+        )?;
     }
     if !report.capabilities.is_empty() {
         let grants: Grants = report.capabilities.iter().copied().collect();
         line("grants", format!("grants = {grants}"))?;
-        line("", "belongs into the file beside the plugin".to_owned())?;
+        line("", "belongs in the settings file beside the plugin".to_owned())?;
     }
     line(
         "starts with",
@@ -129,8 +133,8 @@ fn print(out: &mut impl Write, file: &Path, report: &PluginReport) -> io::Result
 const ACCEPTED: &str = "The server would load it.";
 /// A policy may need settings or grants, and without a sidecar file it is unknown which it will
 /// get.
-const CODE_ACCEPTED: &str = "The server would accept its code. There are no settings beside it: \
-                             whether it serves without, `lessor plugin run` tells.";
+const CODE_ACCEPTED: &str = "The server would accept its code. There is no settings file beside \
+     it; `lessor plugin run` shows whether it works without settings.";
 
 /// A line break, and indentation up to the column of the values.
 const NEXT_LINE: &str = "\n             ";

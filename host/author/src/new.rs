@@ -218,7 +218,7 @@ fn check_name(name: &str) -> anyhow::Result<()> {
         let meant = meant.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
         let hint = if meant.is_empty() { String::new() } else { format!("; try {meant}") };
         bail!(
-            "{name:?} is no name for a policy; wanted lower-case letters, digits and hyphens, a \
+            "{name:?} is not a name for a policy; wanted lower-case letters, digits and hyphens, a \
              letter first{hint}"
         );
     }
@@ -226,7 +226,7 @@ fn check_name(name: &str) -> anyhow::Result<()> {
         bail!("the name has {} characters; wanted at most {NAME_CHARS_MAX}", name.len());
     }
     if TAKEN.contains(&name) {
-        bail!("{name:?} means something else to the tools that build policies; take another name");
+        bail!("{name:?} is reserved by the tools that build policies; choose another name");
     }
     Ok(())
 }
@@ -235,7 +235,7 @@ fn check_folder(folder: &Path) -> anyhow::Result<()> {
     match fs::read_dir(folder).map(Iterator::count) {
         Ok(0) => Ok(()),
         Ok(_) => bail!(
-            "{} is there already and is not empty; remove it, or name another with --directory",
+            "{} already exists and is not empty; remove it, or name another with --directory",
             folder.display()
         ),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

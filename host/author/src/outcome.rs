@@ -232,13 +232,13 @@ pub(crate) fn octets(value: &OptionValue) -> Vec<u8> {
 pub(crate) fn advice(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Trap => {
-            "The policy panicked, or left its memory. In Rust, find what can panic: unwrap, \
-             indexing, arithmetic"
+            "The policy panicked or accessed memory that it does not have. In Rust, find what can \
+             panic: unwrap, indexing, arithmetic"
         }
         FaultKind::DeadlineExceeded | FaultKind::MemoryExceeded | FaultKind::StackExhausted => "",
         // The message is the policy's own text, which names the line if it is a script.
         FaultKind::Failed => "",
-        FaultKind::BadAnswer => "Compare what the policy hands over with the contract in wit/",
+        FaultKind::BadAnswer => "Compare what the policy passes with the contract in wit/",
         FaultKind::NotReady | FaultKind::Suspended | FaultKind::ShutOut => {
             "It had failed before; see its first fault"
         }

@@ -51,7 +51,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         after_data_loss: AfterDataLoss::default(),
     };
     let client = network.client_key.key_of(&request, request.relay_information.as_ref()).context(
-        "the request identifies nobody; give it a hardware-address or a client-identifier",
+        "the request does not identify a client; add a hardware-address or a client-identifier",
     )?;
     let record = |lease| record(lease, described.time, &request, &client);
     let binding = described.lease.as_ref().map(|lease| Arc::new(record(lease)));
@@ -150,7 +150,7 @@ fn read(described: &CaseRequest) -> anyhow::Result<Request> {
         mtu_octets: None,
     };
     let packet = message(described).to_octets();
-    lessor_wire::parse(&packet, arrival).context("the request makes no message that can be read")
+    lessor_wire::parse(&packet, arrival).context("the request does not make a readable message")
 }
 
 fn message(described: &CaseRequest) -> ClientMessage {

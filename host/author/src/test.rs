@@ -130,7 +130,7 @@ fn attempt(workbench: &Workbench, name: String, path: PathBuf, update: bool) -> 
         }
         None => {
             let what = format!(
-                "{} has no [expect]; write it, or have it written with --update",
+                "{} has no [expect]; add it, or let --update write it",
                 tried.path.display()
             );
             tried.result = Err(Refused(vec![what]));
@@ -153,7 +153,7 @@ fn rewrite(path: &Path, case: &Case, outcome: &CaseOutcome) -> anyhow::Result<bo
     let text = lessor_files::read_text(path, FILE_OCTETS_MAX as u64)
         .with_context(|| format!("cannot read {}", path.display()))?;
     let text = with_expectation(&text, &effects.to_toml())
-        .with_context(|| format!("{} was left as it is", path.display()))?;
+        .with_context(|| format!("{} was not changed", path.display()))?;
     lessor_config::parse_case(&path.display().to_string(), &text)
         .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -173,10 +173,10 @@ fn with_expectation(text: &str, expectation: &str) -> anyhow::Result<String> {
         line.starts_with("[expect]") || line.starts_with("[expect.")
     };
     if lines.iter().any(|line| line.trim_start().starts_with("expect")) {
-        bail!("write [expect] as a table of its own, with a header");
+        bail!("write [expect] as a separate table with a header");
     }
     if !lines.iter().any(header) {
-        bail!("it is a request and nothing else; write [request] above it");
+        bail!("it contains only a request; write [request] above it");
     }
     let start = lines.iter().position(|line| is_own(line)).unwrap_or(lines.len());
     let (before, after) = lines.split_at(start);
@@ -187,7 +187,7 @@ fn with_expectation(text: &str, expectation: &str) -> anyhow::Result<String> {
     let end = next.map_or(after.len(), |next| next - of_next(next));
     let (_, kept) = after.split_at(end);
     if kept.iter().any(|line| is_own(line)) {
-        bail!("[expect] stands in two places; write it in one");
+        bail!("[expect] occurs in two places; write it once");
     }
     let mut result = before.join("\n").trim_end().to_owned();
     result.push_str("\n\n[expect]\n");
@@ -309,7 +309,7 @@ mod tests {
     fn what_cannot_be_rewritten_is_left_alone() {
         for (text, why) in [
             ("{}", "TOML"),
-            ("expect = { pool = \"a\" }\n[request]\n", "a table of its own"),
+            ("expect = { pool = \"a\" }\n[request]\n", "a separate table"),
             ("kind = \"inform\"\n", "[request]"),
             ("[expect]\n[request]\n[expect.reply]\n", "two places"),
         ] {

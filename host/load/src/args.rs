@@ -158,7 +158,7 @@ impl LoadArgs {
         }
         ensure!(
             self.first_client.checked_add(self.clients).is_some(),
-            "--first-client {} and --clients {} pass the greatest number, {}",
+            "--first-client {} and --clients {} exceed the greatest number, {}",
             self.first_client,
             self.clients,
             u32::MAX

@@ -297,7 +297,7 @@ impl<'a> Driver<'a> {
             for _ in 0..RECEIVED_PER_TURN_MAX {
                 let Some(RelaySocket { socket, .. }) = self.relays.get_mut(relay) else { break };
                 if socket.is_blocked() {
-                    socket.flush().context("cannot send what the system did not take before")?;
+                    socket.flush().context("cannot send messages that had to wait")?;
                 }
                 let Some(length) = socket.receive(buffer).context("cannot receive")? else { break };
                 received += 1;

@@ -57,13 +57,13 @@ pub enum ExchangeError {
         found: usize,
     },
     /// Octets that are not a message, so that the answer to them could not be recognised.
-    #[error("these octets are no message; wanted a header of 240 octets with hlen up to 16")]
+    #[error("these octets are not a message; wanted a header of 240 octets with hlen up to 16")]
     Unusable {
         /// The error of dhcproto.
         source: DecodeError,
     },
     /// The answer has another type.
-    #[error("{sent} was answered by {found}; wanted {wanted}")]
+    #[error("{sent} was answered with {found}; wanted {wanted}")]
     Unwanted {
         /// The message that was sent.
         sent: &'static str,
@@ -82,7 +82,7 @@ pub enum ExchangeError {
 
 fn said_of_strays(strays: u64, last_stray: Option<&str>) -> String {
     match last_stray {
-        Some(last) => format!("; {strays} other datagrams came, the last one: {last}"),
+        Some(last) => format!("; {strays} other datagrams arrived, the last one: {last}"),
         None => String::new(),
     }
 }

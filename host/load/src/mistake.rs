@@ -25,7 +25,7 @@ pub enum Mistake {
         found: Ipv4Addr,
     },
     /// RFC 6842 section 3: the client identifier must be echoed, and only if one was sent.
-    #[error("the client identifier came back as {}; sent was {}", written(found.as_deref()), written(sent.as_deref()))]
+    #[error("the client identifier was returned as {}; {} was sent", written(found.as_deref()), written(sent.as_deref()))]
     ClientIdentifierNotEchoed {
         /// The octets sent.
         sent: Option<Vec<u8>>,
@@ -59,7 +59,7 @@ pub enum Mistake {
         what: &'static str,
     },
     /// RFC 3046 section 2.2: option 82 must be echoed byte for byte, and only if it was sent.
-    #[error("option 82 came back as {}; sent was {}", written(found.as_deref()), written(sent.as_deref()))]
+    #[error("option 82 was returned as {}; {} was sent", written(found.as_deref()), written(sent.as_deref()))]
     RelayInformationNotEchoed {
         /// The octets sent.
         sent: Option<Vec<u8>>,

@@ -77,7 +77,7 @@ pub enum ReplyError {
         found: Vec<u8>,
     },
     /// An option extends beyond the end of its field.
-    #[error("option {code} runs over the end of the {field} field")]
+    #[error("option {code} extends past the end of the {field} field")]
     OptionTruncated {
         /// The code of the option.
         code: u8,

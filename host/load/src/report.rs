@@ -170,11 +170,11 @@ impl Report {
             ("packets received", self.packets_received, ""),
         ];
         let if_any = [
-            ("renewals skipped", self.skipped_renewals, "the lease had run out or was not had"),
-            ("out of turn", unexpected.out_of_turn, "replies nobody waited for any more"),
+            ("renewals skipped", self.skipped_renewals, "the lease had expired, or there was none"),
+            ("out of turn", unexpected.out_of_turn, "replies that arrived too late"),
             ("unknown", unexpected.unknown_transaction, "replies to other transactions"),
             ("misaddressed", unexpected.wrong_hardware_address, "replies with another chaddr"),
-            ("unreadable", unexpected.unreadable, "replies that are no DHCP message"),
+            ("unreadable", unexpected.unreadable, "replies that are not DHCP messages"),
             ("dropped here", self.replies_dropped_here.unwrap_or(0), "not the server's fault"),
         ];
         let shown = always.into_iter().chain(if_any.into_iter().filter(|(_, count, _)| *count > 0));
@@ -234,9 +234,9 @@ impl Report {
         if self.packets_received == 0 {
             writeln!(
                 f,
-                "  Nothing came back at all, so the run was cut short. Does a server listen at\n  {}, \
-                 and does it know a subnet for the relay's address or for --link-selection?\n  \
-                 `lessor status` counts the reasons.",
+                "  No reply arrived, so the run was stopped early. Check that a server listens \
+                 at\n  {}, and that it has a subnet for the relay's address or for \
+                 --link-selection.\n  `lessor status` counts the reasons.",
                 self.server
             )?;
         }
@@ -395,8 +395,8 @@ NOT OK: 1 refused, 1,501 mistakes
   generator busy             20%
 
 NOT OK: 12,000 failed
-  Nothing came back at all, so the run was cut short. Does a server listen at
-  127.0.0.1:67, and does it know a subnet for the relay's address or for --link-selection?
+  No reply arrived, so the run was stopped early. Check that a server listens at
+  127.0.0.1:67, and that it has a subnet for the relay's address or for --link-selection.
   `lessor status` counts the reasons.
   - client 0: no OFFER to 4 messages
 ";

@@ -18,7 +18,7 @@ const RECEIVE_BUFFER_OCTETS: usize = 16 << 20;
 /// If `local` is 0.0.0.0, because the address is used as giaddr, or if the system refuses.
 pub(crate) fn bind(local: SocketAddrV4) -> io::Result<(UdpSocket, SocketAddrV4)> {
     if local.ip().is_unspecified() {
-        let why = "a relay needs an address of its own for giaddr; 0.0.0.0 is none";
+        let why = "a relay needs its own address for giaddr; 0.0.0.0 is not one";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
     let socket = UdpSocket::bind(local)?;

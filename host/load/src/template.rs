@@ -22,7 +22,7 @@ pub struct Template {
 pub enum TemplateError {
     /// Braces contain something that is not a placeholder.
     #[error(
-        "{{{found}}} is no placeholder; wanted {{n}}, {{mac}}, or operations on n by a number \
+        "{{{found}}} is not a placeholder; wanted {{n}}, {{mac}}, or operations on n by a number \
          such as {{n/32%32}} or {{n%32+1}} (not a division by 0)"
     )]
     Placeholder {
@@ -30,7 +30,7 @@ pub enum TemplateError {
         found: String,
     },
     /// A brace is not paired.
-    #[error("{found:?} has a brace without its partner; wanted pairs such as {{n}}")]
+    #[error("{found:?} has a brace that is not paired; wanted pairs such as {{n}}")]
     Brace {
         /// The whole text.
         found: String,

@@ -18,8 +18,8 @@ pub(crate) fn in_words(error: &(dyn Error + 'static)) -> String {
             return of_tls(error);
         }
         if cause.to_string() == HANDSHAKE_EOF {
-            return "the service ended the connection before it was encrypted: does it speak TLS at \
-                    this port?"
+            return "the service closed the connection during the TLS handshake; check that it \
+                 speaks TLS on this port"
                 .to_owned();
         }
         // The `source` of an I/O error skips the error that it wraps.
@@ -39,16 +39,16 @@ fn of_tls(error: &TlsError) -> String {
     match error {
         TlsError::InvalidCertificate(error) => of_certificate(error),
         TlsError::InvalidMessage(_) | TlsError::InappropriateMessage { .. } => {
-            "what answers there speaks no TLS, or breaks it: is the port the right one, and does \
-             the service take encrypted connections?"
+            "the answer is not valid TLS; check that the port is right and that the service \
+             accepts encrypted connections"
                 .to_owned()
         }
         TlsError::PeerIncompatible(why) => format!(
-            "the service and this server have no version or algorithm of TLS in common ({why:?}); \
+            "the service and this server support no common TLS version or algorithm ({why:?}); \
              wanted TLS 1.2 or 1.3"
         ),
         TlsError::AlertReceived(alert) => of_alert(*alert),
-        TlsError::NoCertificatesPresented => "the service shows no certificate".to_owned(),
+        TlsError::NoCertificatesPresented => "the service sent no certificate".to_owned(),
         other => format!("the encrypted connection failed: {other}"),
     }
 }
@@ -57,35 +57,38 @@ fn of_certificate(error: &CertificateError) -> String {
     let of = |what: &str| format!("the service's certificate {what}");
     match error {
         CertificateError::UnknownIssuer => of(
-            "was issued by nobody who is trusted: set ca-file to the certificate of its issuer, \
-             and have the service send those in between",
+            "was not issued by a trusted authority: set ca-file to the certificate of its issuer, \
+             and configure the service to send the intermediate certificates",
         ),
-        CertificateError::Expired => of("has expired: renew it there, or check this clock"),
+        CertificateError::Expired => {
+            of("has expired: renew it, or check the clock of this machine")
+        }
         CertificateError::ExpiredContext { not_after, .. } => {
             let date = date(*not_after);
-            of(&format!("expired on {date}: renew it there, or check this clock"))
+            of(&format!("expired on {date}: renew it, or check the clock of this machine"))
         }
         CertificateError::NotValidYet => of("is not valid yet: check the clocks"),
         CertificateError::NotValidYetContext { not_before, .. } => {
             of(&format!("is not valid before {}: check the clocks", date(*not_before)))
         }
         CertificateError::NotValidForName => {
-            of("is for another name: write the name that it has in url")
+            of("is for another name: set url to a name in the certificate")
         }
         CertificateError::NotValidForNameContext { expected, presented } => of(&format!(
-            "is for {} and not for {}: write a name that it has in url",
+            "is for {} and not for {}: set url to a name in the certificate",
             listed(presented),
             expected.to_str()
         )),
-        CertificateError::Revoked => of("was revoked: the service needs another"),
+        CertificateError::Revoked => of("was revoked: install another certificate on the service"),
         CertificateError::BadSignature => {
-            of("is not signed by the issuer that it names: is ca-file that of another one?")
+            of("is not signed by the issuer that it names: check that ca-file is the certificate \
+                 of that issuer")
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            of("is not made for servers: the service needs one for server authentication")
+            of("is not for servers: install a certificate for server authentication on the service")
         }
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-            of("is one for issuing others: the service needs a separate one")
+            of("is for issuing other certificates: install a separate certificate on the service")
         }
         other => of(&format!("cannot be used: {other}")),
     }
@@ -96,18 +99,17 @@ fn of_alert(alert: AlertDescription) -> String {
         AlertDescription::CertificateRequired
         | AlertDescription::BadCertificate
         | AlertDescription::NoCertificate => {
-            "the service wants a certificate from this server, which has none".to_owned()
+            "the service requires a client certificate, and this server has none".to_owned()
         }
         AlertDescription::ProtocolVersion => {
-            "the service takes no version of TLS that this server speaks; wanted TLS 1.2 or 1.3"
+            "the service supports no TLS version that this server supports; wanted TLS 1.2 or 1.3"
                 .to_owned()
         }
-        AlertDescription::HandshakeFailure => "the service refuses the encrypted connection; it \
-                                               may want other algorithms, or a certificate from \
-                                               this server"
+        AlertDescription::HandshakeFailure => "the service refused the TLS handshake; it may \
+             require other algorithms, or a client certificate"
             .to_owned(),
         AlertDescription::UnrecognisedName => {
-            "the service knows no host of this name: is url right?".to_owned()
+            "the service has no host of this name; check url".to_owned()
         }
         other => format!("the service ended the encrypted connection: {other:?}"),
     }
@@ -134,7 +136,7 @@ mod tests {
     fn tls_errors_are_found_wherever_they_are_and_told_in_words() {
         let issuer = TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
         let wrapped = io::Error::other(io::Error::other(issuer));
-        assert!(in_words(&wrapped).contains("issued by nobody who is trusted: set ca-file"));
+        assert!(in_words(&wrapped).contains("not issued by a trusted authority: set ca-file"));
         let time = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_767_225_600));
         for (error, told) in [
             (
@@ -151,7 +153,7 @@ mod tests {
                 }),
                 "is for www.example.net and not for crm.example.net",
             ),
-            (TlsError::InvalidMessage(InvalidMessage::InvalidContentType), "speaks no TLS"),
+            (TlsError::InvalidMessage(InvalidMessage::InvalidContentType), "not valid TLS"),
             (TlsError::AlertReceived(AlertDescription::CertificateRequired), "which has none"),
             (TlsError::AlertReceived(AlertDescription::ProtocolVersion), "TLS 1.2 or 1.3"),
         ] {

@@ -20,7 +20,7 @@ pub struct SourceError {
 #[non_exhaustive]
 pub enum SourceProblem {
     /// Two sources have the same name.
-    #[error("another source has the same name; give each its own")]
+    #[error("another source has the same name; give each source its own name")]
     NameTaken,
 
     /// The source is remote, and this program has none of these.
@@ -35,7 +35,7 @@ pub enum SourceProblem {
     },
 
     /// A file cannot be read.
-    #[error("cannot read {path}: {error}; see to it that the file is there and lessor may read it")]
+    #[error("cannot read {path}: {error}; check that the file exists and that lessor may read it")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -78,8 +78,8 @@ pub enum SourceProblem {
 
     /// A file has lost almost all of its rows.
     #[error(
-        "{path} has {rows} rows, and {serving} of it serve: so few are taken for a mistake; if \
-         they are right, set `rows-min = {rows}`"
+        "{path} has {rows} rows, and {serving} rows of it are in use. So few rows look like a \
+         mistake; if they are right, set `rows-min = {rows}`"
     )]
     Shrunk {
         /// The file.
@@ -91,14 +91,14 @@ pub enum SourceProblem {
     },
 
     /// Every user of the machine can read a secret.
-    #[error("everybody can read the secret in {path}; say chmod o-rwx {path}")]
+    #[error("other users can read the secret in {path}; run chmod o-rwx {path}")]
     SecretForAll {
         /// The file.
         path: PathBuf,
     },
 
     /// A file that should hold a secret or certificates has other content.
-    #[error("{path} holds {found}; wanted {wanted}")]
+    #[error("{path} contains {found}; wanted {wanted}")]
     Secret {
         /// The file.
         path: PathBuf,

@@ -51,7 +51,7 @@ impl FailureLog {
         if self.pauses.pass().is_some() {
             self.says_left_alone.store(true, Ordering::Relaxed);
             let pause_ms = pause.as_millis() as u64;
-            tracing::warn!(source, pause_ms, "lookup source is left alone for a while");
+            tracing::warn!(source, pause_ms, "lookup source is paused");
         }
     }
 

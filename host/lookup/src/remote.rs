@@ -129,7 +129,7 @@ impl Remote {
 
     /// The reason while the source is paused.
     fn left_alone(&self) -> String {
-        let why = format!("`{}` is left alone for a while after failures", self.name);
+        let why = format!("`{}` is paused after failures", self.name);
         match self.counters.last_error() {
             Some((error, age)) => format!("{why}: {error}{}", ago(age)),
             None => why,
@@ -148,7 +148,7 @@ impl Remote {
         }
         if flights.len() >= self.limits.concurrency_max + self.limits.queue_max {
             Counters::count(&self.counters.refused);
-            let why = format!("`{}` has {} questions waiting already", self.name, flights.len());
+            let why = format!("`{}` already has {} queries waiting", self.name, flights.len());
             return Err(stale_or(self.answers.get(key), why));
         }
         if !self.back_off.admits(key) {
@@ -234,7 +234,7 @@ impl Remote {
         let Ok(Ok(place)) = place else {
             Counters::count(&self.counters.refused);
             let waited_ms = patience.as_millis();
-            let why = format!("`{}` had no place for the question in {waited_ms} ms", self.name);
+            let why = format!("`{}` could not start the query within {waited_ms} ms", self.name);
             return Err(Trouble::NoPlace(why));
         };
         let begun = Instant::now();
@@ -337,7 +337,7 @@ fn stale_or(remembered: Option<Remembered>, why: String) -> LookupAnswer {
 }
 
 fn given_up() -> LookupAnswer {
-    LookupAnswer::Unavailable("the server gave the question up".to_owned())
+    LookupAnswer::Unavailable("the server abandoned the query".to_owned())
 }
 
 /// How long ago something went wrong, as the end of a sentence.

@@ -47,7 +47,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 return Err(A::Error::custom(too_long()));
             }
             if fields.iter().any(|(known, _)| *known == name) {
-                return Err(A::Error::custom(format!("the field {name:?} stands here twice")));
+                return Err(A::Error::custom(format!("the field {name:?} occurs twice")));
             }
             fields.push((name, value));
         }
@@ -97,6 +97,6 @@ mod tests {
         let error = serde_json::from_str::<Fields>(&long).unwrap_err().to_string();
         assert!(error.contains("65536 octets"), "{error}");
         let error = serde_json::from_str::<Fields>(r#"{"a":1,"a":2}"#).unwrap_err().to_string();
-        assert!(error.contains("\"a\" stands here twice"), "{error}");
+        assert!(error.contains("\"a\" occurs twice"), "{error}");
     }
 }

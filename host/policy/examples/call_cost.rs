@@ -196,7 +196,7 @@ fn view() -> Result<View, Box<dyn Error>> {
     };
     let client = ClientKeyKind::default().key_of(&request, None);
     Ok(View {
-        client: client.ok_or("the request identifies nobody")?,
+        client: client.ok_or("the request does not identify a client")?,
         request: Arc::new(request),
         now: Timestamp::from_unix_ms(1),
         network: Arc::new(network),

@@ -139,7 +139,7 @@ impl Fault {
         match text.split_once("unknown import: `").and_then(|(_, rest)| rest.split_once('`')) {
             Some((import, _)) => Self::new(
                 FaultKind::Trap,
-                format!("called {import}, which is not granted: policies get no WASI"),
+                format!("called {import}, which is not granted: policies have no WASI"),
             ),
             None if text.contains("fuel allocated for hostcalls") => Self::new(
                 FaultKind::BadAnswer,

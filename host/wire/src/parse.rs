@@ -43,7 +43,10 @@ enum Fault {
     HardwareLength { found: u8 },
     #[error("the options do not begin with the magic cookie; wanted 99.130.83.99")]
     NoMagicCookie,
-    #[error("option {code} runs over the end of the {field} field; wanted it to end within")]
+    #[error(
+        "option {code} extends past the end of the {field} field; wanted it to end within the \
+         field"
+    )]
     OptionTruncated { code: u8, field: &'static str },
     #[error("found option {code} with {found} octets; wanted {wanted}")]
     OptionLength { code: u8, found: usize, wanted: usize },

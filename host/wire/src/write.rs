@@ -61,10 +61,10 @@ impl Written {
 /// The error for a reply that cannot be written.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
-    "found {found} octets in a reply with nothing but what must stand in it; wanted at most \
-     {wanted}, which the client and the link allow. Either the client identifier (option 61) is too \
-     long to be echoed, and there is nothing to do but to leave the client alone; or the MTU of the \
-     interface is so small that it must be raised"
+    "found {found} octets in a reply that has only the required options; wanted at most {wanted}, \
+     which the client and the link allow. Either the client identifier (option 61) is too long to \
+     be echoed, and the client cannot be served; or the MTU of the interface is too small and must \
+     be raised"
 )]
 pub struct Unwritable {
     /// The reason under which it is counted, [`Reason::ReplyUnwritable`].

@@ -337,7 +337,7 @@ fn a_reply_whose_mandatory_options_do_not_fit_is_not_written() {
         write(&request, &reply(ReplyKind::Nak, options), &mut packet).unwrap_err();
     assert_eq!(error.reason, Reason::ReplyUnwritable);
     assert!(error.to_string().starts_with(
-        "found 554 octets in a reply with nothing but what must stand in it; wanted at most 548"
+        "found 554 octets in a reply that has only the required options; wanted at most 548"
     ));
     assert!(packet.is_empty());
 }

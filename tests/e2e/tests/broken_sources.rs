@@ -332,8 +332,8 @@ fn a_file_that_was_cut_off_is_refused_at_a_reload_unless_that_is_allowed() {
     fs::write(&file, rows(3)).unwrap();
     let reload = server.hang_up();
     assert!(!reload.accepted, "{}", reload.said);
-    let told = "has 3 rows, and 1000 of it serve: so few are taken for a mistake; if they are \
-                right, set `rows-min = 3`";
+    let told = "has 3 rows, and 1000 rows of it are in use. So few rows look like a mistake; if \
+                they are right, set `rows-min = 3`";
     assert!(reload.said.contains(told), "{}", reload.said);
     assert!(plan_of(&server, 500).contains("Some(\"fast\")"), "the old rows serve on");
     let path = server.folder().join("lessor.toml");

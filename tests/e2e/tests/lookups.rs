@@ -210,7 +210,7 @@ fn files_are_read_again_by_signal_and_bad_ones_refused() {
     std::fs::write(&file, "port,plan\nolt1/1,bad\nolt1/1,worse\n").unwrap();
     let reload = server.hang_up();
     assert!(!reload.accepted);
-    let told = "ports.csv:3: the key \"olt1/1\" stands on line 2 already; remove one of the rows";
+    let told = "ports.csv:3: the key \"olt1/1\" already occurs on line 2; remove one of the rows";
     assert!(reload.said.contains("lookup source `crm`: ") && reload.said.contains(told));
     assert!(plan().contains("Some(\"new\")"));
     let explained = server.ask(&[

@@ -100,8 +100,8 @@ fn strays_are_counted_and_the_last_one_explains_itself() {
     assert_eq!(relay.strays(), 3);
     assert_eq!(
         error.to_string(),
-        "no answer to DISCOVER within 1s; wanted OFFER; 3 other datagrams came, the last one: \
-         7 octets are too few for a reply; wanted at least 240"
+        "no answer to DISCOVER within 1s; wanted OFFER; 3 other datagrams arrived, the last one: 7 \
+         octets are too few for a reply; wanted at least 240"
     );
 }
 
@@ -130,7 +130,7 @@ fn a_nak_is_an_answer_and_for_acquire_an_error() {
     assert_eq!(message.as_deref(), Some("taken"));
     assert!(reply.is_broadcast());
     let error = relay.acquire(&subscriber(), LONG).unwrap_err();
-    assert_eq!(error.to_string(), "REQUEST (selecting) was answered by NAK (taken); wanted ACK");
+    assert_eq!(error.to_string(), "REQUEST (selecting) was answered with NAK (taken); wanted ACK");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn an_answer_of_the_wrong_type_is_an_error() {
     });
     let mut relay = relay(responder.address);
     let error = relay.discover(&subscriber(), LONG).unwrap_err();
-    assert_eq!(error.to_string(), "DISCOVER was answered by ACK; wanted OFFER");
+    assert_eq!(error.to_string(), "DISCOVER was answered with ACK; wanted OFFER");
 }
 
 #[test]
@@ -153,8 +153,7 @@ fn acquire_audits_what_it_gets() {
         answer.opts_mut().remove(OptionCode::RelayAgentInformation);
     });
     assert!(
-        not_echoed
-            .starts_with("in the answer to DISCOVER: option 82 came back as absent; sent was 010e"),
+        not_echoed.starts_with("in the answer to DISCOVER: option 82 was returned as absent; 010e"),
         "{not_echoed}"
     );
     let broken_word = error_of(|message, answer| {

@@ -82,7 +82,7 @@ impl Http {
             StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::NO_CONTENT => return Ok(None),
             StatusCode::OK => {}
             status if status.is_redirection() => {
-                let why = format!("the service answers {status}; set url to where it sends us");
+                let why = format!("the service answers {status}; set url to where it redirects to");
                 return Err(Failure::Down(why));
             }
             // The service rejects this key; it may accept another.
@@ -128,15 +128,15 @@ fn check(url: &str) -> Result<(), SourceProblem> {
         Err(error) => return refuse(&format!("{error}; wanted https://host/path")),
     };
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return refuse("wanted http:// or https:// in front");
+        return refuse("wanted http:// or https:// at the beginning");
     }
     let Some(authority) = uri.authority() else { return refuse("wanted a host") };
     if authority.as_str().contains('@') {
-        return refuse("it holds a user name; for a token, set bearer-token-file");
+        return refuse("it contains a user name; for a token, set bearer-token-file");
     }
     let host_ends_at = before.find("://").and_then(|at| before.get(at + 3..));
     if !host_ends_at.is_some_and(|rest| rest.contains('/')) {
-        return refuse("{key} may stand in path and query only");
+        return refuse("{key} is allowed only in the path and the query");
     }
     Ok(())
 }
@@ -158,7 +158,7 @@ fn headers(settings: &HttpSettings, secrets: &Secrets) -> Result<HeaderMap, Sour
         let value = [b"Bearer ", token.octets()].concat();
         let mut value = HeaderValue::try_from(value).map_err(|_| SourceProblem::Secret {
             path: path.clone(),
-            found: "characters that no header may have".to_owned(),
+            found: "characters that are not allowed in a header".to_owned(),
             wanted: "a token, on one line",
         })?;
         value.set_sensitive(true);
@@ -168,22 +168,20 @@ fn headers(settings: &HttpSettings, secrets: &Secrets) -> Result<HeaderMap, Sour
 }
 
 fn bad_answer(error: hyper::http::Error) -> Failure {
-    Failure::BadAnswer(format!("the key makes no URL: {error}"))
+    Failure::BadAnswer(format!("the URL with this key is invalid: {error}"))
 }
 
 fn no_row(error: serde_json::Error) -> Failure {
-    Failure::BadAnswer(format!(
-        "the service answers with something else than a JSON object: {error}"
-    ))
+    Failure::BadAnswer(format!("the answer of the service is not a JSON object: {error}"))
 }
 
 fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
     match error.is::<http_body_util::LengthLimitError>() {
         true => Failure::BadAnswer(crate::row::too_long()),
-        false => Failure::Down(format!("the answer broke off: {error}")),
+        false => Failure::Down(format!("the answer is incomplete: {error}")),
     }
 }
 
 fn down(error: &hyper_util::client::legacy::Error) -> Failure {
-    Failure::Down(format!("cannot ask the service: {}", cause::in_words(error)))
+    Failure::Down(format!("cannot query the service: {}", cause::in_words(error)))
 }

@@ -60,7 +60,7 @@ impl Postgresql {
         let mut config = Config::from_str(&settings.url)
             .map_err(|error| refuse(format!("{error}; {wanted}")))?;
         if config.get_password().is_some() {
-            let message = "it holds a password; write it to a file and set password-file";
+            let message = "it contains a password; write it to a file and set password-file";
             return Err(SourceProblem::setting("url", "…", message));
         }
         if config.get_hosts().is_empty() {

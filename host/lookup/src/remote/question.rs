@@ -32,6 +32,6 @@ impl Failure {
 
 /// The failure of a query that returns more than one row.
 pub(super) fn several_rows() -> Failure {
-    let why = "the query gives more than one row for the key; wanted at most one";
+    let why = "the query returns more than one row for the key; wanted at most one";
     Failure::BadAnswer(why.to_owned())
 }

@@ -110,7 +110,7 @@ impl Radius {
     ) -> Result<Option<SourceRow>, Failure> {
         let mut random = [0; 17];
         let filled = tls::provider().secure_random.fill(&mut random);
-        filled.map_err(|_| Failure::Down("this system gives no random numbers".to_owned()))?;
+        filled.map_err(|_| Failure::Down("the system returned no random numbers".to_owned()))?;
         let (nas_identifier, secret) = (&self.nas_identifier, self.secret.octets());
         let request = Request::new(random, key, self.password(key), nas_identifier, secret);
         let sent_max = addresses.len().max(SENT_MAX);
@@ -125,9 +125,10 @@ impl Radius {
                     return answer;
                 }
                 Ok(Err(error)) if sockets.is_empty() => return Err(self.down(&error)),
-                Ok(Err(error)) => tracing::debug!(%address, %error, "no answer; asking elsewhere"),
+                Ok(Err(error)) => tracing::debug!(%address, %error, "no answer; trying the next \
+                     server"),
                 Err(_) => {
-                    tracing::debug!(%address, "no answer; sending again");
+                    tracing::debug!(%address, "no answer; retransmitting");
                     sockets.push_back((address, socket));
                 }
             }
@@ -145,17 +146,15 @@ impl Radius {
         let discarded = self.discarded.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         Some(match discarded {
             Discarded::Forged => {
-                "; answers came that were made with another secret: is secret-file \
-                                  right?"
-                    .to_owned()
+                "; answers that were made with another secret arrived; check secret-file".to_owned()
             }
             Discarded::Unsigned => {
-                "; answers came without Message-Authenticator: have the server send \
-                                    it, or set require-message-authenticator = false"
+                "; answers without Message-Authenticator arrived; configure the server to send it, \
+                 or set require-message-authenticator = false"
                     .to_owned()
             }
             Discarded::Broken(what) => {
-                format!("; answers came with broken attributes, and were discarded: {what}")
+                format!("; answers with invalid attributes arrived and were discarded: {what}")
             }
         })
     }
@@ -224,7 +223,7 @@ impl Radius {
     }
 
     fn down(&self, error: &io::Error) -> Failure {
-        Failure::Down(format!("cannot ask {}: {error}", self.server))
+        Failure::Down(format!("cannot query {}: {error}", self.server))
     }
 }
 

@@ -73,7 +73,7 @@ impl Sqlite {
     }
 
     pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
-        let given_up = || Failure::Down("the query was given up".to_owned());
+        let given_up = || Failure::Down("the query was abandoned".to_owned());
         let (answer, answered) = oneshot::channel();
         // A query with a permit has a thread, so nothing waits in the channel.
         self.jobs.send(Job { question, answer }).map_err(|_| given_up())?;
@@ -103,7 +103,9 @@ fn check(connection: &Connection, query: &str) -> Result<(), SourceProblem> {
     let refuse = |message: String| SourceProblem::setting("query", query, message);
     let statement = connection.prepare(query).map_err(|error| refuse(error.to_string()))?;
     if !statement.readonly() || statement.column_count() == 0 {
-        return Err(refuse("wanted a query that reads: SELECT … FROM … WHERE … = $1".to_owned()));
+        return Err(refuse(
+            "wanted a query that only reads: SELECT … FROM … WHERE … = $1".to_owned(),
+        ));
     }
     match statement.parameter_count() {
         1 => Ok(()),

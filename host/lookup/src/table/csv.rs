@@ -36,8 +36,8 @@ pub(super) fn read(
         let refuse = |message| Mistake { line, message };
         if row.len() != columns.len() {
             return Err(refuse(format!(
-                "the row has {} values and the header {} names; wanted as many. A value that has a \
-                 {:?} in it must stand in quotes",
+                "the row has {} values and the header has {} names; wanted the same number. A \
+                 value that contains {:?} must be in quotes",
                 row.len(),
                 columns.len(),
                 char::from(delimiter)
@@ -72,7 +72,9 @@ fn key_column(header: &StringRecord, key: &str) -> Result<usize, Mistake> {
     }
     let mut known = HashSet::with_capacity(header.len());
     if let Some(name) = header.iter().find(|name| !known.insert(*name)) {
-        return refuse(format!("two columns have the name {name:?}; give each its own"));
+        return refuse(format!(
+            "two columns have the name {name:?}; give each column its own name"
+        ));
     }
     let found = header.iter().position(|name| name == key);
     let Some(found) = found else {
@@ -82,7 +84,7 @@ fn key_column(header: &StringRecord, key: &str) -> Result<usize, Mistake> {
             names.push_str(&format!(" and {more} more"));
         }
         return refuse(format!(
-            "there is no column {key:?} to hold the key; set `key` to one of {names}"
+            "there is no column {key:?} for the key; set `key` to one of {names}"
         ));
     };
     Ok(found)
@@ -99,9 +101,9 @@ fn mistake(error: csv::Error) -> Mistake {
     let line = error.position().map_or(0, csv::Position::line);
     let message = match error.into_kind() {
         ErrorKind::Utf8 { err, .. } => {
-            format!("column {} is no UTF-8; save the file as UTF-8", err.field() + 1)
+            format!("column {} is not UTF-8; save the file as UTF-8", err.field() + 1)
         }
-        ErrorKind::Io(error) => format!("the file cannot be read on: {error}"),
+        ErrorKind::Io(error) => format!("the rest of the file cannot be read: {error}"),
         other => format!("{other:?}"),
     };
     Mistake { line, message }

@@ -67,7 +67,7 @@ pub(super) fn read(
             return builder.check_memory(progress.octets());
         }
         repeated = row.values.get(row.key_at).map(|key| (*key).to_owned());
-        Err("the key stands here again".to_owned())
+        Err("the key occurs here again".to_owned())
     });
     let Err(mut mistake) = outcome else { return Ok((builder.finish(), Stamp::of(&metadata))) };
     if mistake.line == 0 {
@@ -78,7 +78,7 @@ pub(super) fn read(
         let first =
             first.map_or_else(|| "an earlier line".to_owned(), |line| format!("line {line}"));
         mistake.message =
-            format!("the key {key:?} stands on {first} already; remove one of the rows");
+            format!("the key {key:?} already occurs on {first}; remove one of the rows");
     }
     let Mistake { line, message } = mistake;
     Err(SourceProblem::Content { path: path.to_owned(), line, message })

@@ -54,14 +54,14 @@ impl<R: Read> Input<R> {
             return Ok(usize::try_from(allowed).unwrap_or(usize::MAX));
         }
         Err(io::Error::other(match (to_the_end, rows.get()) {
-            (0, _) => format!("it has more than {FILE_OCTETS_MAX} octets by now; split it"),
+            (0, _) => format!("it now has more than {FILE_OCTETS_MAX} octets; split it"),
             (_, 0) => format!(
-                "there is no row in the first {HEADER_OCTETS_MAX} octets; is a quote or a bracket \
-                 not closed?"
+                "there is no row in the first {HEADER_OCTETS_MAX} octets; check for a quote or \
+                 bracket that is not closed"
             ),
             _ => format!(
-                "the row has more than {ROW_IN_FILE_OCTETS_MAX} octets; is a quote or a bracket \
-                 not closed?"
+                "the row has more than {ROW_IN_FILE_OCTETS_MAX} octets; check for a quote or \
+                 bracket that is not closed"
             ),
         }))
     }

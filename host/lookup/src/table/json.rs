@@ -38,8 +38,8 @@ pub(super) fn read(
         }
         (Some(b'{'), None) => json.deserialize_map(Object { sink }).and_then(|()| json.end()),
         (Some(b'['), None) => {
-            let message = "the file is an array; say which field of its objects holds the key: \
-                           key = \"…\"";
+            let message = "the file is an array; set the field of its objects that contains the \
+                 key: key = \"…\"";
             return Err(Mistake { line, message: message.to_owned() });
         }
         (Some(_), _) => {
@@ -64,11 +64,14 @@ fn lines(
         octets.clear();
         let mut bounded = (&mut input).take(ROW_IN_FILE_OCTETS_MAX);
         let read = bounded.read_until(b'\n', &mut octets);
-        match read.map_err(|error| refuse(format!("the file cannot be read on: {error}")))? as u64 {
+        match read
+            .map_err(|error| refuse(format!("the rest of the file cannot be read: {error}")))?
+            as u64
+        {
             0 => break,
             ROW_IN_FILE_OCTETS_MAX => {
                 return Err(refuse(format!(
-                    "the line has more than {ROW_IN_FILE_OCTETS_MAX} octets; wanted one object a \
+                    "the line has more than {ROW_IN_FILE_OCTETS_MAX} octets; wanted one object per \
                      line. Leave `key` out if the file is one object of key and object"
                 )));
             }
@@ -79,7 +82,7 @@ fn lines(
         let row = KeyedRow { key, sink }.deserialize(&mut json).and_then(|()| json.end());
         row.map_err(|error| {
             let Mistake { message, .. } = mistake(&error, 0);
-            let hint = if error.is_data() { "" } else { "; wanted one object a line" };
+            let hint = if error.is_data() { "" } else { "; wanted one object per line" };
             refuse(message + hint)
         })?;
     }
@@ -99,8 +102,8 @@ impl<'de> DeserializeSeed<'de> for KeyedRow<'_, '_> {
         let Fields(fields) = serde::Deserialize::deserialize(deserializer)?;
         let Some(key_at) = fields.iter().position(|(name, _)| name == self.key) else {
             return Err(D::Error::custom(format!(
-                "the row has no field {:?} to hold the key; correct `key`, or leave it out if the \
-                 file is one object of key and object",
+                "the row has no field {:?} for the key; correct `key`, or leave it out if the file \
+                 is one object of key and object",
                 self.key
             )));
         };
@@ -175,9 +178,9 @@ fn mistake(error: &serde_json::Error, lines_before: u64) -> Mistake {
     let found = text.strip_suffix(&place).unwrap_or(&text);
     let message = match error.classify() {
         Category::Data => found.to_owned(),
-        Category::Io => format!("the file cannot be read on: {found}"),
+        Category::Io => format!("the rest of the file cannot be read: {found}"),
         Category::Syntax | Category::Eof => {
-            format!("this is no JSON: {found} (column {})", error.column())
+            format!("this is not JSON: {found} (column {})", error.column())
         }
     };
     Mistake { line, message }

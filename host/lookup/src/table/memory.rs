@@ -57,13 +57,13 @@ impl Memory {
             return Ok(());
         }
         let why = match self.layouts > taken / 2 {
-            true => "the objects have ever other fields; give all the same",
-            false => "the rows are very short; split the file, or ask a database",
+            true => "the objects have different fields; give all objects the same fields",
+            false => "the rows are very short; split the file, or use a database",
         };
         Err(format!(
             "the rows up to here take {taken} octets of memory, and the whole file of \
-             {file_octets} octets would take some {all}; wanted at most {TIMES_MAX} times what it \
-             is large: {why}"
+             {file_octets} octets would take about {all}; wanted at most {TIMES_MAX} times its \
+             size: {why}"
         ))
     }
 }
@@ -100,6 +100,6 @@ mod tests {
         let mut memory = memory(1000);
         let columns: Vec<_> = (0..20).map(|number| Some(format!("field{number}"))).collect();
         memory.has_layout(&columns, |_| false);
-        assert!(memory.check(10, 1, 100).unwrap_err().contains("ever other fields"));
+        assert!(memory.check(10, 1, 100).unwrap_err().contains("different fields"));
     }
 }

@@ -80,18 +80,21 @@ fn mistakes_of_csv_files_are_told_with_their_line_and_what_to_do() {
         ("", "ports.csv:1: the file is empty; wanted a first line with the names of the columns"),
         (
             "a,b\n",
-            "ports.csv:1: there is no column \"port\" to hold the key; set `key` to one of \"a\", \
+            "ports.csv:1: there is no column \"port\" for the key; set `key` to one of \"a\", \
              \"b\"",
         ),
-        ("port,a,a\n", "ports.csv:1: two columns have the name \"a\"; give each its own"),
+        (
+            "port,a,a\n",
+            "ports.csv:1: two columns have the name \"a\"; give each column its own name",
+        ),
         (
             "port,plan\nx,1\ny\n",
-            "ports.csv:3: the row has 1 values and the header 2 names; wanted as many. A value that \
-             has a ',' in it must stand in quotes",
+            "ports.csv:3: the row has 1 values and the header has 2 names; wanted the same number. A \
+             value that contains ',' must be in quotes",
         ),
         (
             "port,plan\nx,1\ny,2\n\nx,3\n",
-            "ports.csv:5: the key \"x\" stands on line 2 already; remove one of the rows",
+            "ports.csv:5: the key \"x\" already occurs on line 2; remove one of the rows",
         ),
         (
             "port,plan\n,1\n",
@@ -101,7 +104,7 @@ fn mistakes_of_csv_files_are_told_with_their_line_and_what_to_do() {
         assert_eq!(csv(text).err().as_deref(), Some(told));
     }
     let not_utf8 = csv(b"port,plan\nx,\xff\n").err().unwrap();
-    assert_eq!(not_utf8, "ports.csv:2: column 2 is no UTF-8; save the file as UTF-8");
+    assert_eq!(not_utf8, "ports.csv:2: column 2 is not UTF-8; save the file as UTF-8");
     let long_key = csv(format!("port\n{}\n", "k".repeat(KEY_OCTETS_MAX + 1))).err().unwrap();
     assert!(long_key.contains("1025 octets; at most 1024"), "{long_key}");
     let long_row = csv(format!("port,a\nx,{}\n", "v".repeat(65536))).err().unwrap();
@@ -133,24 +136,24 @@ fn mistakes_of_json_files_are_told_with_their_line_and_what_to_do() {
         (
             "\n[]",
             None,
-            "ports.json:2: the file is an array; say which field of its objects holds the key: key \
-             = \"…\"",
+            "ports.json:2: the file is an array; set the field of its objects that contains the \
+             key: key = \"…\"",
         ),
         (
             "{\n\"a\": {},\n\"a\": {}}",
             None,
-            "ports.json:3: the key \"a\" stands on line 2 already; remove one of the rows",
+            "ports.json:3: the key \"a\" already occurs on line 2; remove one of the rows",
         ),
         (
             "\n{\"port\":\"a\"}\n{\"plan\":\"a\"}",
             Some("port"),
-            "ports.json:3: the row has no field \"port\" to hold the key; correct `key`, or leave it \
+            "ports.json:3: the row has no field \"port\" for the key; correct `key`, or leave it \
              out if the file is one object of key and object",
         ),
         (
             "[{\"port\":\"a\"}\n{}]",
             Some("port"),
-            "ports.json:2: this is no JSON: expected `,` or `]` (column 1)",
+            "ports.json:2: this is not JSON: expected `,` or `]` (column 1)",
         ),
         (
             "{\"a\":\n7}",
@@ -160,10 +163,10 @@ fn mistakes_of_json_files_are_told_with_their_line_and_what_to_do() {
         (
             "{\n\"port\": \"a\"}",
             Some("port"),
-            "ports.json:1: this is no JSON: EOF while parsing an object (column 0); wanted one \
-             object a line",
+            "ports.json:1: this is not JSON: EOF while parsing an object (column 0); wanted one \
+             object per line",
         ),
-        ("{} {}", None, "ports.json:1: this is no JSON: trailing characters (column 4)"),
+        ("{} {}", None, "ports.json:1: this is not JSON: trailing characters (column 4)"),
     ] {
         assert_eq!(json(text, key).err().as_deref(), Some(told));
     }
@@ -190,7 +193,7 @@ fn what_is_no_file_or_too_long_is_refused() {
     let folder_itself = Table::csv(&keyed_by_port(folder.0.path().to_owned())).err().unwrap();
     assert!(folder_itself.to_string().contains("is a directory"), "{folder_itself}");
     let missing = Table::csv(&keyed_by_port(folder.0.path().join("none.csv"))).err().unwrap();
-    assert!(missing.to_string().contains("see to it that the file is there"), "{missing}");
+    assert!(missing.to_string().contains("check that the file exists"), "{missing}");
     let path = folder.file("long.csv", "port\n");
     let long = fs::File::options().write(true).open(&path).unwrap();
     long.set_len(crate::FILE_OCTETS_MAX + 1).unwrap();
@@ -222,8 +225,8 @@ fn a_header_of_many_columns_is_read_in_linear_time() {
 fn a_row_that_does_not_end_is_refused_before_the_rest_is_read() {
     let much = "x,y\n".repeat(1_000_000);
     let error = csv(format!("port,plan\nolt1/1,fast\nolt1/2,\"fast\n{much}")).err().unwrap();
-    let told = "the file cannot be read on: the row has more than 524288 octets; is a quote or a \
-                bracket not closed?";
+    let told = "the rest of the file cannot be read: the row has more than 524288 octets; check \
+         for a quote or bracket that is not closed";
     assert_eq!(error, format!("ports.csv:3: {told}"));
     let error = csv(format!("port,\"plan\n{much}{much}")).err().unwrap();
     assert!(error.contains("there is no row in the first 4194304 octets"), "{error}");
@@ -240,7 +243,10 @@ fn a_file_that_takes_much_more_memory_than_it_is_large_is_refused() {
     let rows = (0..400_000).map(|number| format!("\"k{number}\":{{\"f{number}\":1}}"));
     let text = format!("{{{}}}", rows.collect::<Vec<_>>().join(",\n"));
     let error = json(&text, None).err().unwrap();
-    assert!(error.contains("the objects have ever other fields; give all the same"), "{error}");
+    assert!(
+        error.contains("the objects have different fields; give all objects the same fields"),
+        "{error}"
+    );
     let taken = error.split("take ").nth(1).unwrap().split(' ').next().unwrap();
     let taken: u64 = taken.parse().unwrap();
     assert!((TABLE_OCTETS_FREE..TABLE_OCTETS_FREE + 1000).contains(&taken), "{error}");

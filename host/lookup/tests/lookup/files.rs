@@ -45,7 +45,13 @@ fn every_source_that_cannot_be_used_is_named() {
     let errors = Sources::open(&settings).err().unwrap();
     let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 3, "{told:?}");
-    assert_eq!(told[0], "lookup source `it`: another source has the same name; give each its own");
-    assert!(told[1].starts_with("lookup source `second`: ") && told[1].contains("this is no JSON"));
+    assert_eq!(
+        told[0],
+        "lookup source `it`: another source has the same name; give each source \
+         its own name"
+    );
+    assert!(
+        told[1].starts_with("lookup source `second`: ") && told[1].contains("this is not JSON")
+    );
     assert!(told[2].starts_with("lookup source `third`: cannot read "), "{}", told[2]);
 }

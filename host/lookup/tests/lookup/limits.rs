@@ -77,7 +77,7 @@ async fn what_the_queue_has_no_room_for_is_refused_at_once() {
     let mut refused = 0;
     for question in ask_together(&sources, (0..10).map(|number| number.to_string())) {
         if let LookupAnswer::Unavailable(why) = question.await.unwrap() {
-            assert_eq!(why, "`it` has 3 questions waiting already");
+            assert_eq!(why, "`it` already has 3 queries waiting");
             refused += 1;
         }
     }
@@ -225,10 +225,7 @@ async fn a_source_that_fails_is_left_alone_and_taken_up_again() {
     // The source is not queried, and no caller waits.
     for _ in 0..50 {
         let why = unavailable(sources.now("it", "b").expect("an answer at once"));
-        assert!(
-            why.contains("`it` is left alone for a while after failures: the service"),
-            "{why}"
-        );
+        assert!(why.contains("`it` is paused after failures: the service"), "{why}");
         assert!(why.ends_with(" s ago)"), "{why}");
     }
     assert_eq!(service.asked().len(), FAILED_KEYS_IN_A_ROW_MAX);

@@ -65,7 +65,7 @@ async fn accepted_is_a_row_and_rejected_is_none() {
     });
     assert_eq!(fields(&with_password.ask("it", "named").await), [("Filter-Id", "silver")]);
     let why = unavailable(sources.ask("it", &"x".repeat(254)).await);
-    assert!(why.contains("the key has 254 octets; RADIUS takes at most 253"), "{why}");
+    assert!(why.contains("the key has 254 octets; RADIUS allows at most 253"), "{why}");
     assert!(server.requests() >= 4);
 }
 
@@ -91,7 +91,7 @@ async fn a_key_that_makes_no_request_says_nothing_about_the_server() {
     let sources = open(SourceKind::Radius(settings(address, secret), limits));
     for number in 0..FAILED_KEYS_IN_A_ROW_MAX {
         let why = unavailable(sources.now("it", &"x".repeat(129)).expect("an answer at once"));
-        assert!(why.contains("as password, has 129 octets; RADIUS takes at most 128"), "{why}");
+        assert!(why.contains("as password, has 129 octets; RADIUS allows at most 128"), "{why}");
         assert!(!status(&sources).is_down);
         unavailable(sources.ask("it", &number.to_string()).await);
     }
@@ -119,7 +119,7 @@ async fn forged_answers_are_discarded_and_told_of() {
     let secret = folder.file("secret", "secret");
     let sources = open(SourceKind::Radius(settings(address, secret), limits));
     let why = unavailable(sources.ask("it", "a").await);
-    assert!(why.contains("made with another secret: is secret-file right?"), "{why}");
+    assert!(why.contains("made with another secret arrived; check secret-file"), "{why}");
     forger.await.unwrap();
 }
 
@@ -166,10 +166,10 @@ async fn answers_with_broken_attributes_are_discarded() {
     assert_eq!(fields(&sources.ask("it", "a").await), [("Session-Timeout", "3600")]);
     for (answers, told) in [
         (&[SHORT_TIMEOUT][..], "Session-Timeout has 2 octets; wanted 4"),
-        (&[CUT_OFF], "attribute 88 says that it has 9 octets, and 3 are left"),
+        (&[CUT_OFF], "attribute 88 has the length 9, but only 3 octets are left"),
     ] {
         let why = unavailable(asking(serving(answers).await, 500).ask("it", "a").await);
-        let discarded = "; answers came with broken attributes, and were discarded: ";
+        let discarded = "; answers with invalid attributes arrived and were discarded: ";
         assert_eq!(why, format!("`it`: no answer within 500 ms{discarded}{told}"));
     }
 }

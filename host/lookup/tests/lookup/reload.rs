@@ -48,8 +48,8 @@ fn a_file_that_lost_almost_all_of_its_rows_is_refused_unless_that_is_allowed() {
     assert_eq!(reload(None), Ok(100), "a tenth may be right");
     put(99);
     let error = reload(None).unwrap_err();
-    let told = "ports.csv has 99 rows, and 1000 of it serve: so few are taken for a mistake; if they \
-                are right, set `rows-min = 99`";
+    let told = "ports.csv has 99 rows, and 1000 rows of it are in use. So few rows look like a \
+                mistake; if they are right, set `rows-min = 99`";
     assert!(error.ends_with(told), "{error}");
     assert_eq!(serving.table("it").unwrap().rows(), 1000, "what serves is unchanged");
     assert_eq!(reload(Some(99)), Ok(99));

@@ -91,15 +91,17 @@ async fn answers_are_rows_or_none_or_mistakes() {
     assert_eq!(fields(&sources.ask("it", "one-row").await), [("a", "b")]);
     for (key, told) in [
         ("two-rows", "several objects; wanted one"),
-        ("text", "something else than a JSON object"),
-        ("page", "something else than a JSON object"),
+        ("text", "not a JSON object"),
+        ("page", "not a JSON object"),
         ("long", "a row has more than 65536 octets"),
     ] {
         let why = unavailable(sources.ask("it", key).await);
         assert!(why.contains(told), "{key}: {why}");
     }
     assert!(!status(&sources).is_down, "it works, for other keys");
-    for (key, told) in [("moved", "set url to where it sends us"), ("other", "401 Unauthorized")] {
+    for (key, told) in
+        [("moved", "set url to where it redirects to"), ("other", "401 Unauthorized")]
+    {
         let why = unavailable(sources.ask("it", key).await);
         assert!(why.contains(told), "{key}: {why}");
     }
@@ -164,12 +166,12 @@ async fn encrypted_services_are_asked_if_their_certificate_is_trusted() {
     let other = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let wary = open(with_ca(folder.file("other.pem", &other.cert.pem())));
     let why = unavailable(wary.ask("it", "a").await);
-    let told = "the service's certificate is not signed by the issuer that it names: is ca-file that of \
-                another one?";
-    assert_eq!(why, format!("`it`: cannot ask the service: {told}"));
+    let told = "the service's certificate is not signed by the issuer that it names: check that \
+         ca-file is the certificate of that issuer";
+    assert_eq!(why, format!("`it`: cannot query the service: {told}"));
     assert_eq!(service.asked().len(), 1);
     let none = refused(with_ca(folder.file("empty.pem", "")));
-    assert!(none.contains("holds no certificate; wanted certificates as PEM"), "{none}");
+    assert!(none.contains("contains no certificate; wanted certificates as PEM"), "{none}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,9 +186,9 @@ async fn a_service_that_speaks_no_tls_is_told_in_words() {
         ca_file: Some(folder.file("ca.pem", &cert.pem())),
     };
     let why = unavailable(open(SourceKind::Http(settings, generous())).ask("it", "a").await);
-    let told = "the service ended the connection before it was encrypted: does it speak TLS at this \
-                port?";
-    assert_eq!(why, format!("`it`: cannot ask the service: {told}"));
+    let told = "the service closed the connection during the TLS handshake; check that it speaks \
+         TLS on this port";
+    assert_eq!(why, format!("`it`: cannot query the service: {told}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,9 +206,9 @@ async fn a_service_that_is_not_there_is_down() {
 fn urls_that_cannot_be_asked_are_refused() {
     for (url, told) in [
         ("https://example.net/ports", "wanted {key} where the key goes"),
-        ("ftp://example.net/{key}", "wanted http:// or https:// in front"),
-        ("/ports/{key}", "wanted http:// or https:// in front"),
-        ("https://{key}.example.net/", "{key} may stand in path and query only"),
+        ("ftp://example.net/{key}", "wanted http:// or https:// at the beginning"),
+        ("/ports/{key}", "wanted http:// or https:// at the beginning"),
+        ("https://{key}.example.net/", "{key} is allowed only in the path and the query"),
         ("https://user:word@example.net/{key}", "set bearer-token-file"),
         ("https://exa mple.net/{key}", "wanted https://host/path"),
     ] {
@@ -231,9 +233,9 @@ fn secrets_are_kept_from_others() {
     let token = folder.file("token", "s3cret");
     std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();
     let error = refused(with_token(token));
-    assert!(error.contains("everybody can read the secret") && error.contains("chmod o-rwx"));
+    assert!(error.contains("other users can read the secret") && error.contains("chmod o-rwx"));
     let error = refused(with_token(folder.file("empty", "\n")));
-    assert!(error.contains("holds nothing; wanted the secret, on one line"), "{error}");
+    assert!(error.contains("contains nothing; wanted the secret, on one line"), "{error}");
     let error = refused(with_token(folder.file("lines", "a\nb\n")));
     assert!(error.contains("more than one line"), "{error}");
 }

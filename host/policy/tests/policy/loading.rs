@@ -318,5 +318,5 @@ fn a_plugin_built_for_wasi_loads_and_is_granted_none_of_it() {
     let (chain, mut runner) = start(&runtime(), vec![bad]);
     runner.terms(&discover());
     let fault = chain.status()[0].last_fault.clone().unwrap();
-    assert!(fault.message.contains("which is not granted: policies get no WASI"), "{fault:?}");
+    assert!(fault.message.contains("which is not granted: policies have no WASI"), "{fault:?}");
 }

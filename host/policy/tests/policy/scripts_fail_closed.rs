@@ -173,7 +173,7 @@ fn a_long_chain_of_conditions_runs_and_a_longer_one_says_that_it_is_too_deep() {
         assert_eq!(outcome.terms.pool.as_deref(), wanted.as_deref());
         let text = chain(ELSE_IFS_TOO_MANY, head, open, close);
         let mistake = language.mistake(&text, json!({}));
-        assert!(mistake.contains("nested too deep"), "{head}: {mistake}");
+        assert!(mistake.contains("nested too deeply"), "{head}: {mistake}");
     }
     const { assert!(STACK_OCTETS_MAX >= 512 << 10) }
 }

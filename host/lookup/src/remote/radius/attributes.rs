@@ -75,7 +75,7 @@ pub(super) fn row(attributes: &Attributes<'_>) -> Result<SourceRow, String> {
             VENDOR_SPECIFIC => {
                 let Some((vendor, inner)) = value.split_first_chunk::<4>() else {
                     let octets = value.len();
-                    return Err(format!("Vendor-Specific has {octets} octets; 4 are the least"));
+                    return Err(format!("Vendor-Specific has {octets} octets; wanted at least 4"));
                 };
                 let vendor = u32::from_be_bytes(*vendor);
                 match Attributes::parse(inner) {
@@ -164,7 +164,7 @@ mod tests {
         for (octets, what) in [
             (&[27, 4, 1, 1][..], "Session-Timeout has 2 octets; wanted 4"),
             (&[8, 7, 1, 1, 1, 1, 1], "Framed-IP-Address has 5 octets; wanted 4"),
-            (&[26, 5, 0, 0, 9], "Vendor-Specific has 3 octets; 4 are the least"),
+            (&[26, 5, 0, 0, 9], "Vendor-Specific has 3 octets; wanted at least 4"),
         ] {
             assert_eq!(row(&Attributes::parse(octets).unwrap()).unwrap_err(), what);
         }

@@ -42,7 +42,7 @@ pub(super) fn too_long(user: &str, password: &[u8]) -> Option<String> {
         }
         _ => return None,
     };
-    Some(format!("{what} has {octets} octets; RADIUS takes at most {octets_max}"))
+    Some(format!("{what} has {octets} octets; RADIUS allows at most {octets_max}"))
 }
 
 /// The meaning of a datagram as an answer to a request.
@@ -165,10 +165,10 @@ impl<'a> Attributes<'a> {
             };
             let left = rest.len();
             let Some((attribute, others)) = rest.split_at_checked(length) else {
-                return broken(format!("says that it has {length} octets, and {left} are left"));
+                return broken(format!("has the length {length}, but only {left} octets are left"));
             };
             let Some(value) = attribute.get(2..) else {
-                return broken(format!("says that it has {length} octets; 2 are the least"));
+                return broken(format!("has the length {length}; wanted at least 2"));
             };
             found.push((*code, value));
             rest = others;
@@ -310,8 +310,8 @@ mod tests {
     #[test]
     fn an_answer_with_broken_attributes_is_none() {
         for (attributes, what) in [
-            (&[1, 0, 1, 1][..], "attribute 1 says that it has 0 octets; 2 are the least"),
-            (&[1, 1], "attribute 1 says that it has 1 octets; 2 are the least"),
+            (&[1, 0, 1, 1][..], "attribute 1 has the length 0; wanted at least 2"),
+            (&[1, 1], "attribute 1 has the length 1; wanted at least 2"),
             (&[1, 3, 7, 26], "attribute 26 has no length"),
             (&[1, 3, 7, 26, 4, 0], "attribute 26 says that it has 4 octets, and 3 are left"),
         ] {

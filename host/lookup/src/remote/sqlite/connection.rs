@@ -71,7 +71,7 @@ impl Asker {
         deadline: Instant,
     ) -> Result<Option<SourceRow>, Failure> {
         if Instant::now() >= deadline {
-            return Err(Failure::Down("there was no thread for the query in time".to_owned()));
+            return Err(Failure::Down("no thread was free for the query in time".to_owned()));
         }
         let query = self.shared.query.clone();
         let connection = self.connected()?;
@@ -110,7 +110,7 @@ impl Shared {
     fn opened(&self, identity: Identity) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if opened.replace(identity).is_some_and(|before| before != identity) {
-            let what = "another database file is in its place, and is asked from now on";
+            let what = "the database file was replaced; queries use the new one from now on";
             tracing::info!(path = %self.path.display(), "{what}");
         }
     }
@@ -193,11 +193,11 @@ fn failure(error: &rusqlite::Error, steps: &AtomicU64) -> Failure {
                     "the query was stopped after {SQLITE_STEPS_MAX} steps: it reads too much for \
                      one key; create an index, see lessor check"
                 ),
-                false => "the query takes too long; has it an index?".to_owned(),
+                false => "the query takes too long; check that it uses an index".to_owned(),
             })
         }
         Some(ErrorCode::DatabaseBusy) => {
-            Failure::Down("somebody else has the database locked".to_owned())
+            Failure::Down("another process has locked the database".to_owned())
         }
         Some(
             ErrorCode::DatabaseLocked
