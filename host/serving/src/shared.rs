@@ -45,7 +45,7 @@ impl Shared {
             observer: Some(observer),
             server_identifier: self.server_identifier,
             clock_offset_ms: clock::offset_ms(),
-            preference: Preference::default(),
+            preference: None,
             wakes: None,
         }
     }
