@@ -3,7 +3,6 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use lessor_core::Preference;
 use lessor_generation::Generation;
 use lessor_net::OwnSockets;
 use lessor_store::Committer;
