@@ -13,9 +13,6 @@ use lessor_core::{
 use lessor_policy_host::{
     AnsweredLookup, Chain, EditOutcome, Hook, Plan, PolicyOutcome, TraceEntry, View,
 };
-use lessor_policy_host::{
-    AnsweredLookup, Chain, EditOutcome, Hook, Plan, PolicyOutcome, TraceEntry, View,
-};
 use lessor_serving::{clock, leases::LeaseRow};
 use lessor_stages::{Found, Witness};
 use lessor_vocabulary::Catalogue;
