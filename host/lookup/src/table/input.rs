@@ -142,7 +142,7 @@ mod tests {
         input.progress.octets.set(FILE_OCTETS_MAX - 10);
         let mut octets = Vec::new();
         let error = input.read_to_end(&mut octets).unwrap_err().to_string();
-        assert!(error.contains("more than 1073741824 octets by now"), "{error}");
+        assert!(error.contains("now has more than 1073741824 octets"), "{error}");
         assert_eq!(octets.len(), 10);
     }
 
