@@ -61,11 +61,12 @@ impl Written {
         layout::sub_options(options, octets)
     }
 
-    /// A list of octets as numbers becomes their text, unless an option of this kind takes numbers.
+    /// A list of octets as numbers becomes their text, unless an option of this kind takes
+    /// lists of numbers.
     #[must_use]
     pub fn with_numbers_as_octets(self, kind: Option<&OptionKind>) -> Self {
         let Self::List(items) = &self else { return self };
-        if items.is_empty() || kind.is_some_and(OptionKind::takes_numbers) {
+        if items.is_empty() || kind.is_some_and(OptionKind::takes_lists_of_numbers) {
             return self;
         }
         let octet = |item: &Self| match item {

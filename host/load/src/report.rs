@@ -383,7 +383,10 @@ NOT OK: 1 refused, 1,501 mistakes
   - client 1: 100.64.0.1 is given to client 1 while client 0 holds it
 ";
         assert!(text.contains(end), "{text}");
-        assert!(text.contains("  out of turn              1,234  replies that arrived too late"), "{text}");
+        assert!(
+            text.contains("  out of turn              1,234  replies that arrived too late"),
+            "{text}"
+        );
     }
 
     #[test]

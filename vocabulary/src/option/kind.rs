@@ -202,7 +202,17 @@ impl OptionKind {
         self.name() == LAYOUT
     }
 
-    /// Whether a list of numbers is a value of this kind, or a part of one.
+    /// Whether a list of numbers is a value of this kind.
+    pub fn takes_lists_of_numbers(&self) -> bool {
+        match self {
+            Self::U16s => true,
+            Self::List(item) => item.takes_numbers(),
+            Self::Counted(_, kind) => kind.takes_lists_of_numbers(),
+            _ => false,
+        }
+    }
+
+    /// Whether a number, or a list of numbers, is a value of this kind.
     pub fn takes_numbers(&self) -> bool {
         match self {
             Self::U8 | Self::U16 | Self::U16s | Self::U32 | Self::I32 | Self::I8 | Self::I16 => {

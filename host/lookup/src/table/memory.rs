@@ -83,7 +83,10 @@ mod tests {
         assert_eq!(memory(1000).check(1000, 0, 500), Ok(()));
         assert_eq!(memory(1000).check(1001, 0, 501), Ok(()));
         let error = memory(1000).check(1001, 0, 500).unwrap_err();
-        assert!(error.contains("of 1000 octets would take about 2002; wanted at most 2"), "{error}");
+        assert!(
+            error.contains("of 1000 octets would take about 2002; wanted at most 2"),
+            "{error}"
+        );
         assert_eq!(memory(1000).check(2000, 0, 1000), Ok(()));
         assert!(memory(1000).check(2001, 0, 1000).is_err());
     }
