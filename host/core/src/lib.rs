@@ -12,6 +12,7 @@
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod boot;
 mod client;
 mod dhcpv4;
 mod hardware_address;
@@ -29,22 +30,28 @@ mod reason;
 pub mod relay;
 mod reply;
 mod request;
+mod scope;
+mod sending;
 mod terms;
 mod time;
+mod times;
 
+pub use boot::{
+    Boot, BootClient, BootFileName, BootFiles, ClientArchitecture, HeaderText, HeaderTextError,
+    ServerName,
+};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
-    Attempt, Candidate, Decision, Engine, Holding, Listing, Obstacle, OpenOffer, OptionOrigin,
-    PoolUsage, Preference, Preview, Records, Remembered, Rule, SeenElsewhere, Wait,
+    Attempt, Candidate, Decision, Engine, HeaderField, Holding, Listing, Obstacle, OpenOffer,
+    OptionOrigin, PoolUsage, Preference, Preview, Records, Remembered, Rule, SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lease::{Answer, Change, Changes, Lease, LeaseState, UnknownFields};
 pub use lookup::{LookupAnswer, Row};
 pub use network::{
-    AfterDataLoss, Bounds, LeaseTime, LocatedBy, Location, Network, NetworkId, OffersMax,
-    OptionSet, Pool, QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError,
-    UnknownClients,
+    AfterDataLoss, Bounds, LocatedBy, Location, Network, NetworkId, OffersMax, OptionSet, Pool,
+    QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError, UnknownClients,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
@@ -54,5 +61,8 @@ pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyValue};
 pub use request::{Arrival, Request, is_host_address};
+pub use scope::{ScopeFields, ScopeSettings};
+pub use sending::{SendRule, SendRules, Sending};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};
+pub use times::{Fraction, LeasePart, LeaseTime, LeaseTimes};

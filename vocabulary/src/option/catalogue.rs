@@ -81,8 +81,10 @@ options! {
         PARAMETER_REQUEST_LIST = 55, "parameter-request-list": "only clients send it";
         MESSAGE = 56, "message": "the server uses it to explain a refusal";
         MAX_MESSAGE_SIZE = 57, "max-message-size": "only clients send it";
-        RENEWAL_TIME = 58, "renewal-time": "the server sends half of the lease time";
-        REBINDING_TIME = 59, "rebinding-time": "the server sends seven eighths of the lease time";
+        RENEWAL_TIME = 58, "renewal-time":
+            "set renewal-time beside lease-time; the default is half of the lease time";
+        REBINDING_TIME = 59, "rebinding-time":
+            "set rebinding-time beside lease-time; the default is seven eighths of the lease time";
         CLIENT_IDENTIFIER = 61, "client-identifier":
             "the server returns what the client sent (RFC 6842)";
         RELAY_AGENT_INFORMATION = 82, "relay-agent-information":
@@ -96,5 +98,7 @@ options! {
     nameless {
         // RFC 3004.
         USER_CLASS = 77;
+        // RFC 4578.
+        CLIENT_ARCHITECTURE = 93;
     }
 }

@@ -269,6 +269,8 @@ mod tests {
             client_address: Ipv4Addr::UNSPECIFIED,
             your_address: Ipv4Addr::new(192, 0, 2, 7),
             next_server_address: Ipv4Addr::UNSPECIFIED,
+            server_name: Default::default(),
+            boot_file: Default::default(),
             force_broadcast: false,
             options: vec![(224, OptionValue::U32(1).into()), (15, octets("a").into())],
             destination: Destination::Broadcast,

@@ -262,6 +262,8 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
         client_address: Ipv4Addr::UNSPECIFIED,
         your_address: CLIENT,
         next_server_address: Ipv4Addr::UNSPECIFIED,
+        server_name: Default::default(),
+        boot_file: Default::default(),
         force_broadcast: false,
         options: vec![
             (1, OptionValue::Address(Ipv4Addr::new(255, 255, 0, 0)).into()),
