@@ -18,6 +18,7 @@ mod json;
 mod lenient;
 mod lookups;
 mod mistake;
+mod network;
 mod networks;
 mod options;
 mod own_addresses;
@@ -27,6 +28,7 @@ mod reader;
 mod reservation;
 mod reservation_files;
 mod reserved;
+mod scope;
 mod secrets;
 mod sections;
 mod settings;
@@ -45,7 +47,7 @@ use std::{
 
 pub use case::{
     Case, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
-    PARAMETERS_MAX, PlannedName, SUB_OPTIONS_MAX, load_case, parse_case,
+    PARAMETERS_MAX, PlannedName, ReplyTerms, SUB_OPTIONS_MAX, load_case, parse_case,
 };
 pub use file::FILE_OCTETS_MAX;
 pub use lenient::{Found, look_up, store_folder_despite_mistakes};

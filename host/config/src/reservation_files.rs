@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lessor_core::OptionSet;
+use lessor_core::{OptionSet, ScopeSettings};
 use lessor_files::Stamp;
 
 use crate::{
@@ -83,6 +83,7 @@ pub(crate) fn read(
             collector,
             count: 0,
             last_options: OptionSet::default(),
+            last_settings: ScopeSettings::default(),
         };
         let mut lines = Lines::new(&opened);
         let read = match file.form {

@@ -60,13 +60,13 @@ pub struct Boot {
     /// Whether options 66 and 67 end in a zero octet. If no scope says, they do for a client whose
     /// own texts do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub final_nul: Option<bool>,
+    pub final_zero: Option<bool>,
 }
 
 impl Boot {
     /// Settings that say nothing.
     pub(crate) const NOTHING: Self =
-        Self { next_server: None, server_name: None, files: BootFiles::NONE, final_nul: None };
+        Self { next_server: None, server_name: None, files: BootFiles::NONE, final_zero: None };
 
     /// These settings and, where they say nothing, those of a scope around this one.
     #[must_use]
@@ -75,7 +75,7 @@ impl Boot {
             next_server: self.next_server.or(outer.next_server),
             server_name: self.server_name.or_else(|| outer.server_name.clone()),
             files: self.files.or(&outer.files),
-            final_nul: self.final_nul.or(outer.final_nul),
+            final_zero: self.final_zero.or(outer.final_zero),
         }
     }
 }

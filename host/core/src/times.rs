@@ -130,6 +130,11 @@ impl Fraction {
         is_fraction.then_some(Self(millionths as u32))
     }
 
+    /// The fraction as a number.
+    pub fn number(self) -> f64 {
+        f64::from(self.0) / f64::from(WHOLE)
+    }
+
     /// The fraction in millionths.
     pub const fn millionths(self) -> u32 {
         self.0

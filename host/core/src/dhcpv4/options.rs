@@ -83,7 +83,7 @@ impl Parameters<'_> {
             return None;
         }
         if let Some((value, origin)) = self.configured(code) {
-            return Some((self.with_final_nul(code, value), origin));
+            return Some((self.with_final_zero(code, value), origin));
         }
         let of_prefix = |address: fn(&Ipv4Net) -> Ipv4Addr| {
             let prefix = self.subnet.map(|subnet| &subnet.prefix)?;

@@ -105,17 +105,17 @@ impl<'c> Parameters<'c> {
 
     /// Adds the final zero to the text of option 66 or 67 if a scope says so or, if none says
     /// anything, for a client that ends its own texts in a zero. Old boot ROMs read on without it.
-    pub(super) fn with_final_nul(&self, option: u8, value: ReplyValue) -> ReplyValue {
+    pub(super) fn with_final_zero(&self, option: u8, value: ReplyValue) -> ReplyValue {
         let OptionValue::Text(text) = &*value else { return value };
         let is_of_boot = matches!(option, code::TFTP_SERVER_NAME | code::BOOT_FILE_NAME);
-        match is_of_boot && !text.ends_with('\0') && self.wants_final_nul() {
+        match is_of_boot && !text.ends_with('\0') && self.wants_final_zero() {
             true => OptionValue::Text(format!("{text}\0")).into(),
             false => value,
         }
     }
 
-    fn wants_final_nul(&self) -> bool {
-        let configured = self.first(|settings| settings.boot.final_nul);
+    fn wants_final_zero(&self) -> bool {
+        let configured = self.first(|settings| settings.boot.final_zero);
         configured.map(|(wanted, _)| wanted).unwrap_or_else(|| {
             let texts = TEXTS_OF_CLIENTS.iter().filter_map(|code| self.request.options.get(*code));
             texts.into_iter().any(|text| text.ends_with(&[0]))

@@ -148,7 +148,7 @@ fn the_final_zero_is_as_configured() {
         (Some(true), b"PXEClient", "f\0"),
     ] {
         let network = network_with(|level, scope| {
-            scope.boot.final_nul = wanted.filter(|_| level == 2);
+            scope.boot.final_zero = wanted.filter(|_| level == 2);
             scope.boot.files = BootFiles::for_all(name("f"));
         });
         let request = with(discover(2), |r| {
