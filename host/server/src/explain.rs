@@ -5,6 +5,7 @@
 //! rehearsal, with separate instances.
 
 mod facts;
+mod origins;
 mod plugins;
 mod print;
 mod steps;
@@ -221,10 +222,22 @@ pub(crate) struct ReplyStep {
     pub(crate) your_address: Ipv4Addr,
     pub(crate) destination: String,
     pub(crate) octets: usize,
+    /// The fields of the header that say what to boot, as far as they are not empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fields: Vec<FieldStep>,
     /// In the order of the reply.
     pub(crate) options: Vec<OptionStep>,
     /// The names of options that do not fit.
     pub(crate) left_out: Vec<String>,
+}
+
+/// One field of the reply's header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct FieldStep {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) set_by: String,
 }
 
 /// One option of the reply.

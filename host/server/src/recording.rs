@@ -175,6 +175,10 @@ pub(crate) struct ReplyFacts {
     pub(crate) kind: ReplyKind,
     pub(crate) your_address: Ipv4Addr,
     pub(crate) destination: Destination,
+    /// The fields of the header that say what to boot, as far as they are not empty: the name, and
+    /// the value as text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fields: Vec<(String, String)>,
     /// The options in the order of the reply: the name, and the value as text.
     pub(crate) options: Vec<(String, String)>,
     /// The names of the options that did not fit, of those above and option 82.
@@ -263,7 +267,16 @@ impl ReplyFacts {
     /// Describes a reply that was written without the options of these codes.
     pub(crate) fn new(reply: &Reply, left_out: &[u8]) -> Self {
         let options = reply.options.iter();
+        let next_server = reply.next_server_address;
+        let next_server = (!next_server.is_unspecified()).then(|| next_server.to_string());
+        let fields = [
+            ("next-server", next_server.unwrap_or_default()),
+            ("server-name", reply.server_name.to_string()),
+            ("boot-file", reply.boot_file.to_string()),
+        ];
+        let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
         Self {
+            fields: fields.map(|(name, value)| (name.to_owned(), value)).collect(),
             kind: reply.kind,
             your_address: reply.your_address,
             destination: reply.destination,

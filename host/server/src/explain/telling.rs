@@ -14,7 +14,8 @@ use lessor_stages::{Found, Witness};
 
 use super::{
     Explanation, LocationStep, Microseconds, Place, ReplyStep, facts,
-    plugins::{option_steps, plugin_steps, times},
+    origins::Origins,
+    plugins::{plugin_steps, times},
     texts::{self, microseconds},
 };
 use crate::{clock, leases::Row, recording::option_name};
@@ -25,7 +26,6 @@ pub(super) struct Telling<'t> {
     chain: &'t Arc<Chain>,
     explanation: Explanation,
     watch: Stopwatch,
-    request: Option<Arc<Request>>,
     /// The total time of the calls of each plugin, before the next step.
     before: Vec<Duration>,
     terms: Terms,
@@ -63,7 +63,6 @@ impl<'t> Telling<'t> {
             chain,
             explanation,
             watch: Stopwatch::start(),
-            request: None,
             before: Vec::new(),
             terms: Terms::default(),
             set: Vec::new(),
@@ -79,7 +78,7 @@ impl<'t> Telling<'t> {
         detail: Option<String>,
         preview: Option<Preview>,
     ) -> Explanation {
-        let Self { mut explanation, watch, request, terms, set, edits, reply, .. } = self;
+        let Self { mut explanation, watch, terms, set, edits, reply, .. } = self;
         explanation.detail = match terms.verdict {
             Verdict::Ignore(why) | Verdict::Refuse(why) | Verdict::Drop(why) if !why.is_empty() => {
                 Some(why)
@@ -90,11 +89,10 @@ impl<'t> Telling<'t> {
             explanation.reservation = preview.reservation.as_ref().map(texts::reservation);
             explanation.allocation =
                 preview.candidates.iter().map(texts::allocation_step).collect();
-            if let (Some(step), Some(reply), Some(request)) =
-                (&mut explanation.reply, reply, request)
-            {
-                let origins = &preview.option_origins;
-                step.options = option_steps(&request, &reply, origins, &set, &edits);
+            if let (Some(step), Some(reply)) = (&mut explanation.reply, reply) {
+                let origins = Origins { preview: &preview, set: &set, edits: &edits };
+                step.fields = origins.fields(&reply);
+                step.options = origins.options(&reply);
             }
         }
         explanation.reason = reason;
@@ -125,7 +123,6 @@ impl Witness for Telling<'_> {
         self.watch.lap("parse");
         self.explanation.request = facts::of(request);
         self.explanation.client = texts::client(request);
-        self.request = Some(Arc::clone(request));
         self.watch.skip();
     }
 
@@ -195,6 +192,7 @@ impl Witness for Telling<'_> {
             your_address: reply.your_address,
             destination: texts::destination(reply.destination),
             octets: packet.len(),
+            fields: Vec::new(),
             options: Vec::new(),
             left_out: left_out.iter().map(|code| option_name(*code)).collect(),
         });
