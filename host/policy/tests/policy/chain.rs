@@ -85,6 +85,7 @@ fn what_is_set_later_wins_and_the_trace_tells_who_set_what() {
         lease_time_secs: Some(60),
         subscriber: None,
         options: vec![(15, Some(octets("a.example"))), (15, Some(octets("b.example"))), (3, None)],
+        ..Terms::default()
     };
     assert_eq!(outcome.terms, wanted);
     let trace: Vec<_> = outcome.trace.iter().map(written).collect();
