@@ -7,6 +7,7 @@ use lessor_core::{
     LeaseTimes, Network, OptionOrigin, OptionValue, Reason, Reply, Request, ScopeFields, SendRule,
     ServerName, Terms,
 };
+use lessor_vocabulary::ForClass;
 
 use crate::support::*;
 
@@ -225,6 +226,32 @@ fn options_are_sent_as_the_most_specific_rule_says() {
     let octets = |octets: &[u8]| Some(OptionValue::Octets(octets.to_vec()).into());
     let terms = Terms { options: vec![(28, octets(b"abcd")), (6, None)], ..Terms::default() };
     assert_eq!(codes_for(&[42], &terms), [vec![1, 3, 28], vec![1, 28], vec![28]]);
+}
+
+/// A scope without a value for the client's vendor says nothing about the option.
+#[test]
+fn values_of_vendors_are_sent_as_the_rules_of_scopes_say() {
+    let of_class = |class: &str, octet| ForClass { class: class.into(), octets: vec![octet] };
+    let mut network = network_with(|level, scope| {
+        let rule = if level == 3 { SendRule::Never } else { SendRule::Always };
+        scope.sending.rules = vec![(43, rule)].into();
+    });
+    let subnet = &mut network.subnets[0];
+    subnet.options = options([(43, OptionValue::ByClass(vec![of_class("ACME", 1)]))]);
+    subnet.pools[0].options = options([(43, OptionValue::ByClass(vec![of_class("other", 2)]))]);
+    let values_for = |class: &[u8]| {
+        let mut server = Server::new(network.clone());
+        requests().map(|(request, terms)| {
+            let request = with(request, |r| {
+                r.parameter_request_list = [1].into_iter().collect();
+                r.options.append(60, class);
+            });
+            option(reply(&server.ask_under(&request, &terms)), 43).cloned()
+        })
+    };
+    let octets = |octet| Some(OptionValue::Octets(vec![octet]));
+    assert_eq!(values_for(b"ACME 1"), [octets(1), octets(1), None]);
+    assert_eq!(values_for(b"other"), [None, octets(2), None]);
 }
 
 #[test]
