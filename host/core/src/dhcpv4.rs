@@ -63,6 +63,7 @@ use self::{
     decider::Decider,
     family::{Bindings, Offer, View},
     plan::{Plan, address_of},
+    witness::Witness,
 };
 
 pub use self::{
@@ -356,7 +357,7 @@ impl Engine {
         request: &Request,
         terms: &Terms,
     ) -> Attempt {
-        self.decide_preferring(now, subnet, request, terms, Preference::default())
+        self.attempt(now, subnet, request, terms, &mut ())
     }
 
     /// Like [`Engine::decide`], but chooses among the free addresses that the client may have
@@ -367,7 +368,18 @@ impl Engine {
         subnet: usize,
         request: &Request,
         terms: &Terms,
-        preference: Preference<'_>,
+        mut preference: Preference<'_>,
+    ) -> Attempt {
+        self.attempt(now, subnet, request, terms, &mut preference)
+    }
+
+    fn attempt(
+        &mut self,
+        now: Timestamp,
+        subnet: usize,
+        request: &Request,
+        terms: &Terms,
+        witness: &mut impl Witness,
     ) -> Attempt {
         self.set_own_addresses(&request.arrival.own_addresses);
         let decider = Decider::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
@@ -375,8 +387,7 @@ impl Engine {
             return Attempt::Decided(Decision::of(Reason::UnidentifiedClient));
         };
         decider.no_records_since = self.no_records_since;
-        decider.preference = preference;
-        decider.attempt()
+        decider.attempt(witness)
     }
 
     /// Applies the result that storage reports for the changes of one decision: the records become

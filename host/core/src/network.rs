@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use ipnet::Ipv4Net;
+use lessor_vocabulary::Catalogue;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

@@ -33,8 +33,9 @@ use crate::{
     stopwatch::Stopwatch,
 };
 
-/// Encodes an option of a reply, for plugins that read it. The caller provides it, because this
-/// crate does not know the wire format.
+/// Encodes an option of a reply, for plugins that read it. The caller passes `encode_value` of the
+/// crate `lessor-wire`, on which this crate does not depend. The vocabulary alone cannot encode a
+/// domain name with letters beyond ASCII.
 pub type Encode = fn(&lessor_core::OptionValue, &mut Vec<u8>);
 
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]

@@ -258,7 +258,7 @@ impl Decided {
 
 impl Said {
     /// Describes what a plugin did, with the names of options in `catalogue`.
-    pub(crate) fn of(entry: &TraceEntry, catalogue: &Catalogue) -> Self {
+    pub fn of(entry: &TraceEntry, catalogue: &Catalogue) -> Self {
         Self {
             plugin: entry.plugin.to_string(),
             set: entry.shown_settings(catalogue),

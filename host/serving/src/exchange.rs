@@ -42,8 +42,8 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) server_identifier: Option<Ipv4Addr>,
     /// How far the clock that policies see is ahead of server time (see [`crate::clock`]).
     pub(crate) clock_offset_ms: i64,
-    /// Chooses among free addresses; a server has no preference.
-    pub(crate) preference: Preference<'s>,
+    /// Chooses among free addresses in a replay; a server has no preference.
+    pub(crate) preference: Option<Preference<'s>>,
     /// Creates the notifications for exchanges that wait for storage; `None` in a replay, which
     /// never waits.
     pub(crate) wakes: Option<&'s dyn Wakes>,

@@ -145,7 +145,7 @@ impl Replica {
             wakes: None,
             server_identifier: *server_identifier,
             clock_offset_ms,
-            preference,
+            preference: Some(preference),
         };
         let recorded = recorded.map(|recorded| recorded.reason);
         let received = Received {

@@ -3,7 +3,6 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use lessor_core::Preference;
 use lessor_generation::Generation;
 use lessor_net::OwnSockets;
 use lessor_store::Committer;
@@ -45,7 +44,7 @@ impl Shared {
             observer: Some(observer),
             server_identifier: self.server_identifier,
             clock_offset_ms: clock::offset_ms(),
-            preference: Preference::default(),
+            preference: None,
             wakes: None,
         }
     }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    Attempt, Decision, Preference, Wait,
+    Attempt, Decision, Wait,
     family::{Bindings, Cause, Ipv4, View},
     identity::{self, Client},
     plan::{Plan, address_of},
@@ -37,8 +37,6 @@ pub(super) struct Decider<'e, 'r> {
     pub(super) reservation: Option<&'e Reservation>,
     /// When the network started without any lease on storage, if it did.
     pub(super) no_records_since: Option<Timestamp>,
-    /// Selects one of the free addresses.
-    pub(super) preference: Preference<'r>,
 }
 
 impl<'e, 'r> Decider<'e, 'r> {
@@ -72,15 +70,14 @@ impl<'e, 'r> Decider<'e, 'r> {
             relay_information,
             reservation,
             no_records_since: None,
-            preference: Preference::default(),
         })
     }
 
     /// Decides the request, unless it has to wait for an answer of storage.
-    pub(super) fn attempt(&mut self) -> Attempt {
+    pub(super) fn attempt(&mut self, witness: &mut impl Witness) -> Attempt {
         match self.waits() {
             Some(wait) => Attempt::Waits(wait),
-            None => Attempt::Decided(self.decide(&mut ())),
+            None => Attempt::Decided(self.decide(witness)),
         }
     }
 

@@ -78,7 +78,7 @@ impl Decider<'_, '_> {
         }
         let found = |rule, reason| move |address: u32| (rule, address, reason);
         let (rule, address, reason) = self
-            .free_address(entitlement)
+            .free_address(entitlement, witness)
             .map(found(Rule::Free, Reason::OfferedFromPool))
             .or_else(|| {
                 let oldest = self.address_that_gives_way(entitlement);
@@ -140,8 +140,13 @@ impl Decider<'_, '_> {
 
     /// A free address of the subnet that the client asked from, otherwise of the other subnets of
     /// its network.
-    fn free_address(&mut self, entitlement: Entitlement<'_>) -> Option<u32> {
-        let preferred = self.preference.address.map(u32::from).filter(|address| {
+    fn free_address(
+        &mut self,
+        entitlement: Entitlement<'_>,
+        witness: &impl Witness,
+    ) -> Option<u32> {
+        let preference = witness.preference();
+        let preferred = preference.address.map(u32::from).filter(|address| {
             self.bindings.standing(*address).is_free()
                 && !self.is_held_back(*address)
                 && self.obstacle(entitlement, *address).is_none()
@@ -150,7 +155,7 @@ impl Decider<'_, '_> {
             return preferred;
         }
         let choices = self.pool_choices(entitlement);
-        if let Some(is_spoken_for) = self.preference.spoken_for {
+        if let Some(is_spoken_for) = preference.spoken_for {
             let held_back = |pool| self.is_pool_held_back(pool);
             let is_spoken_for = |address| is_spoken_for(address_of(address));
             let fresh = |pools| self.bindings.fresh_in(pools, held_back, &is_spoken_for);

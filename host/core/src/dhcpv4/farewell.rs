@@ -7,7 +7,7 @@
 //! queue, and the client that declined it does not get it again for the length of a quarantine
 //! ([`Decider::is_set_aside`]).
 //!
-//! Invariant: a message from another line than the one in the record of the lease changes nothing.
+//! Invariant: a message from another line than the one on record for the lease changes nothing.
 //! Any client can send another client's key, but not the line that a relay adds. A RELEASE, which
 //! the client sends past the relay, may name no line: then it must come from the address that it
 //! releases.

@@ -1,8 +1,9 @@
 //! The addresses that a decision considers, as its witness sees them.
 //!
 //! Decides nothing. A decision notifies its witness of each address that it considers, when it does
-//! so, and of what stands in the way; so what a witness lists is what was decided. `()` ignores it,
-//! at no cost.
+//! so, and of what stands in the way; so what a witness lists is what was decided. The witness of a
+//! replay has seen the recorded decision, and prefers the address that it chose. `()` ignores all
+//! of it and prefers nothing, at no cost: a decision for a client contains no code for it.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ClientKey;
 
-use super::obstacle::Obstacle;
+use super::{Preference, obstacle::Obstacle};
 
 /// Is notified of the addresses that a decision considers.
 pub(super) trait Witness {
@@ -23,6 +24,11 @@ pub(super) trait Witness {
 
     /// The client does not get the address that was considered last.
     fn refuses(&mut self, obstacle: Obstacle);
+
+    /// Which of many free addresses to select.
+    fn preference(&self) -> Preference<'_> {
+        Preference::default()
+    }
 }
 
 impl Witness for () {
@@ -31,6 +37,18 @@ impl Witness for () {
     fn considers(&mut self, _: impl FnOnce() -> Candidate) {}
 
     fn refuses(&mut self, _: Obstacle) {}
+}
+
+impl Witness for Preference<'_> {
+    const LISTENS: bool = false;
+
+    fn considers(&mut self, _: impl FnOnce() -> Candidate) {}
+
+    fn refuses(&mut self, _: Obstacle) {}
+
+    fn preference(&self) -> Preference<'_> {
+        *self
+    }
 }
 
 /// An address that was considered for a client.

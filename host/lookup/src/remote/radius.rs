@@ -125,8 +125,9 @@ impl Radius {
                     return answer;
                 }
                 Ok(Err(error)) if sockets.is_empty() => return Err(self.down(&error)),
-                Ok(Err(error)) => tracing::debug!(%address, %error, "no answer; trying the next \
-                     server"),
+                Ok(Err(error)) => {
+                    tracing::debug!(%address, %error, "no answer; trying the next server");
+                }
                 Err(_) => {
                     tracing::debug!(%address, "no answer; retransmitting");
                     sockets.push_back((address, socket));

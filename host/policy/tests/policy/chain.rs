@@ -11,10 +11,11 @@ use lessor_core::{
     Request, RequestKind, Terms, Timestamp, Verdict,
 };
 use lessor_policy_host::{LeaseEvent, PluginSource, PolicyOutcome, Runner, TraceEntry, View};
+use lessor_vocabulary::Catalogue;
 use serde_json::json;
 
 fn written(entry: &TraceEntry) -> serde_json::Value {
-    serde_json::to_value(entry).unwrap()
+    serde_json::to_value(entry.shown(Catalogue::registered())).unwrap()
 }
 
 fn octets(text: &str) -> Arc<OptionValue> {

@@ -10,6 +10,7 @@ use lessor_policy_host::{
     limits::{LOOKUP_KEY_OCTETS_MAX, LOOKUP_NAME_OCTETS_MAX, LOOKUPS_MAX},
 };
 use lessor_settings::FailurePolicy;
+use lessor_vocabulary::Catalogue;
 use serde_json::json;
 
 /// The source `subscribers`.
@@ -72,7 +73,7 @@ fn every_plugin_plans_for_itself() {
     assert_eq!((plan.dropped, plan.absent.len()), (None, 0));
     assert_eq!(plan.trace[1].planned, second);
     assert_eq!(
-        serde_json::to_value(&plan.trace[0]).unwrap(),
+        serde_json::to_value(plan.trace[0].shown(Catalogue::registered())).unwrap(),
         json!({ "plugin": "10-a", "planned": [
             { "plugin": "10-a", "name": "line", "source": "subscribers", "key": "olt1/3" },
             { "plugin": "10-a", "name": "other", "source": "subscribers", "key": "10-a" },

@@ -66,7 +66,14 @@ impl Environment for Surroundings<'_, '_> {
         let shards = self.engines.shards();
         let preference = self.pipeline.preference;
         shards.with_waiting(location.network, |engine, waiting| {
-            match engine.decide_preferring(now, location.subnet, request, terms, preference) {
+            let subnet = location.subnet;
+            let attempt = match preference {
+                None => engine.decide(now, subnet, request, terms),
+                Some(preference) => {
+                    engine.decide_preferring(now, subnet, request, terms, preference)
+                }
+            };
+            match attempt {
                 Attempt::Decided(decision) => {
                     witness.ruled(engine, &decision);
                     Ruling::of(decision, engine, shards.topology(), request)
