@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use lessor_config::{Expectation, ExpectedOptions, PlannedName};
-use lessor_core::{BeyondLimit, OptionValue, SubscriberLimit, Verdict};
+use lessor_config::{Expectation, ExpectedOptions, PlannedName, ReplyTerms};
+use lessor_core::{BeyondLimit, LeasePart, OptionValue, SubscriberLimit, Verdict};
 use lessor_policy_host::{FaultKind, Hook};
 use lessor_vocabulary::Catalogue;
 use serde::Serialize;
@@ -59,6 +59,7 @@ pub(crate) struct Effects {
     pub(crate) pool: Option<String>,
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) lease_time_secs: Option<u32>,
+    pub(crate) reply_terms: ReplyTerms,
     pub(crate) subscriber: Option<SubscriberLimit>,
     pub(crate) options: OptionEffects,
     /// Whether no policy behind this one is called.
@@ -104,6 +105,13 @@ impl Effects {
         add("pool", self.pool.as_deref().map(quoted));
         add("address", self.address.map(|address| quoted(&address.to_string())));
         add("lease-time-secs", self.lease_time_secs.map(|secs| secs.to_string()));
+        let ReplyTerms { renewal, rebinding, next_server, server_name, boot_file } =
+            &self.reply_terms;
+        add("renewal-time", renewal.map(lease_part_text));
+        add("rebinding-time", rebinding.map(lease_part_text));
+        add("next-server", next_server.map(|address| quoted(&address.to_string())));
+        add("server-name", server_name.as_deref().map(quoted));
+        add("boot-file", boot_file.as_deref().map(quoted));
         add("subscriber", self.subscriber.as_ref().map(subscriber_text));
         add_options(&mut add, "", &self.options, &self.catalogue);
         add("final", self.is_final.then(|| "true".to_owned()));
@@ -187,6 +195,7 @@ impl From<&Expectation> for Effects {
             pool: expected.pool.clone(),
             address: expected.address,
             lease_time_secs: expected.lease_time_secs,
+            reply_terms: expected.reply_terms.clone(),
             subscriber: expected.subscriber.clone(),
             options: option_effects(&expected.options),
             is_final: expected.is_final,
@@ -195,6 +204,14 @@ impl From<&Expectation> for Effects {
             log: expected.log.clone(),
             catalogue: Arc::clone(&expected.catalogue),
         }
+    }
+}
+
+/// A time within a lease as a case has it: a number of seconds, or a fraction.
+fn lease_part_text(part: LeasePart) -> String {
+    match part {
+        LeasePart::Secs(secs) => secs.to_string(),
+        LeasePart::Fraction(fraction) => fraction.to_string(),
     }
 }
 

@@ -11,7 +11,7 @@ use lessor_config::{CaseLease, CaseRequest};
 use lessor_core::{
     AfterDataLoss, Arrival, Binding, BindingState, ClientKey, ClientKeyKind, Destination,
     LeaseEventKind, LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind,
-    ReplyValue, Request, RequestKind, Subnet, Terms, Timestamp, UnknownClients,
+    ReplyValue, Request, RequestKind, ScopeSettings, Subnet, Terms, Timestamp, UnknownClients,
 };
 use lessor_policy_host::{LeaseEvent, View};
 use lessor_wire::ClientMessage;
@@ -33,7 +33,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         prefix: described.subnet,
         lease_time: LEASE_TIME,
         options: OptionSet::default(),
-        next_server_address: Ipv4Addr::UNSPECIFIED,
+        settings: ScopeSettings::default(),
         pools: Vec::new(),
         relays: None,
         reservations: Vec::new(),
@@ -106,7 +106,9 @@ pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Opti
             RequestKind::Inform => Ipv4Addr::UNSPECIFIED,
             _ => your_address,
         },
-        next_server_address: Ipv4Addr::UNSPECIFIED,
+        next_server_address: terms.next_server.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        server_name: terms.server_name.clone().unwrap_or_default(),
+        boot_file: terms.boot_file.clone().unwrap_or_default(),
         force_broadcast: false,
         options,
         destination: Destination::Broadcast,

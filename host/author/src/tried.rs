@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use lessor_config::{CaseRequest, PlannedName};
+use lessor_config::{CaseRequest, PlannedName, ReplyTerms};
 use lessor_core::{LookupAnswer, Reply, RequestKind, Verdict};
 use lessor_policy_host::{
     AnsweredLookup, EditOutcome, Hook, Plan, PlannedLookup, PolicyOutcome, Runner, Setting,
@@ -170,6 +170,13 @@ impl Policies for Tried<'_> {
         effects.pool = terms.pool.as_deref().map(str::to_owned);
         effects.address = terms.address;
         effects.lease_time_secs = terms.lease_time_secs;
+        effects.reply_terms = ReplyTerms {
+            renewal: terms.renewal,
+            rebinding: terms.rebinding,
+            next_server: terms.next_server,
+            server_name: terms.server_name,
+            boot_file: terms.boot_file,
+        };
         effects.subscriber.clone_from(&terms.subscriber);
         effects.options = terms
             .options

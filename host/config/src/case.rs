@@ -21,7 +21,7 @@ use crate::{
     syntax,
 };
 
-pub use expectation::{Expectation, ExpectedOptions, PlannedName};
+pub use expectation::{Expectation, ExpectedOptions, PlannedName, ReplyTerms};
 pub use request::{
     CaseLease, CaseReply, CaseRequest, LOOKUPS_MAX, PARAMETERS_MAX, SUB_OPTIONS_MAX,
 };

@@ -9,6 +9,7 @@ use crate::{
     collector::Collector,
     declarations, lookups,
     mistake::Draft,
+    network::NetworkLevels,
     networks,
     options::Options,
     own_addresses::OwnAddresses,
@@ -16,6 +17,7 @@ use crate::{
     reader::Table,
     reservation_files,
     reserved::Reserved,
+    scope::Level,
     sections,
     settings::{Configuration, ServerSettings},
     shapes::{self, Shape},
@@ -83,13 +85,22 @@ fn read_root(
 
     let relays = server_table.as_ref().and_then(|table| table.get("relays"));
     let unknown_clients = server_table.as_ref().and_then(subnet::unknown_clients);
+    let options = root.get("options").map(|value| Options::read(&value)).unwrap_or_default();
+    let network = root.get("network");
     let around = Around {
-        options: root.get("options").map(|value| Options::read(&value)).unwrap_or_default(),
+        level: match &server_table {
+            Some(table) => Level::read(table, options),
+            None => Level::without_keys(options),
+        },
+        networks: network.as_ref().map(NetworkLevels::read).unwrap_or_default(),
         unknown_clients: unknown_clients.unwrap_or_default(),
         relays: relays.map(|value| value.prefixes().into()),
         own: server.as_ref().map(|server| own_addresses(server, surroundings)).unwrap_or_default(),
     };
     let mut subnets = subnets(&root, &around)?;
+    if let Some(value) = &network {
+        around.networks.report_unused(value, &subnets);
+    }
     let mut reserved = Reserved::of_document(&mut subnets, collector);
     let reservations = root.get("reservations");
     let reservation_files = reservations.map_or_else(Vec::new, |value| {

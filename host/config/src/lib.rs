@@ -19,6 +19,7 @@ mod json;
 mod lenient;
 mod lookups;
 mod mistake;
+mod network;
 mod networks;
 mod options;
 mod own_addresses;
@@ -28,6 +29,7 @@ mod reader;
 mod reservation;
 mod reservation_files;
 mod reserved;
+mod scope;
 mod secrets;
 mod sections;
 mod settings;
@@ -49,7 +51,7 @@ use lessor_vocabulary::Catalogue;
 
 pub use case::{
     Case, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
-    PARAMETERS_MAX, PlannedName, SUB_OPTIONS_MAX, load_case, parse_case,
+    PARAMETERS_MAX, PlannedName, ReplyTerms, SUB_OPTIONS_MAX, load_case, parse_case,
 };
 pub use declarations::VENDORS_MAX;
 pub use file::FILE_OCTETS_MAX;

@@ -141,13 +141,13 @@ fn after_data_loss(
     let said = agreed(subnets, "after-data-loss", |of| &of.after_data_loss, collector);
     let default = defaults.after_data_loss.as_ref().map(|default| default.value);
     let value = said.or(default).unwrap_or_default();
-    let endless = subnets.iter().find(|subnet| subnet.max_lease_time_secs() == INFINITE_SECS);
+    let endless = subnets.iter().find(|subnet| subnet.longest_lease_secs() == INFINITE_SECS);
     let span = subnets.iter().find_map(|subnet| of(&subnet.shared)).or_else(|| of(defaults));
     if let (AfterDataLoss::Hold, Some(endless), Some(span)) = (value, endless, span) {
         let draft = Draft::found("`after-data-loss` would hold addresses forever")
             .wanted("this waits until the longest lease has ended")
             .related(&endless.prefix.span, "leases of this subnet may be infinite")
-            .help("give the subnet a max-lease-time that is not \"infinite\"");
+            .help("give it a max-lease-time that is not \"infinite\"");
         collector.report(&span, draft);
     }
     value

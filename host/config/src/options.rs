@@ -71,6 +71,11 @@ impl Options {
         self
     }
 
+    /// These options without those for which `is_left_out` returns true.
+    pub(crate) fn without(&self, is_left_out: impl Fn(u8) -> bool) -> Self {
+        Self(self.0.iter().filter(|(code, _)| !is_left_out(*code)).cloned().collect())
+    }
+
     /// The value of option `code`.
     pub(crate) fn get(&self, code: u8) -> Option<&Placed<Arc<OptionValue>>> {
         self.0.iter().find(|(found, _)| *found == code).map(|(_, value)| value)
@@ -92,6 +97,17 @@ pub(crate) fn recognise_code(value: &Value) -> Option<u8> {
     let name = value.text("the name or the number of an option")?;
     let key = Placed { value: name, span: value.span().clone() };
     recognise(&key, value.collector(), &ANY)
+}
+
+/// The code of an option in `always-send` or `never-send`, by its name or number.
+pub(crate) fn recognise_rule(value: &Value) -> Option<Placed<u8>> {
+    const WANTED: &str = "the name or the number of an option, such as \"routers\"";
+    let name = match value.integer() {
+        Some(number) => number.to_string(),
+        None => value.text(WANTED)?.to_owned(),
+    };
+    let key = Placed { value: name.as_str(), span: value.span().clone() };
+    recognise(&key, value.collector(), &LISTED).map(|code| value.place(code))
 }
 
 /// The type of an option that a text identifies by name or number, if it can be configured. The
@@ -119,6 +135,11 @@ struct Rules {
 static CONFIGURED: Rules = Rules {
     refused: |code| OptionDefinition::by_code(code)?.refused,
     refusal: "cannot be set in the configuration",
+    writer: Writer::Configuration,
+};
+static LISTED: Rules = Rules {
+    refused: of_engine,
+    refusal: "is sent when the server needs it",
     writer: Writer::Configuration,
 };
 static REPLIED: Rules =

@@ -8,9 +8,9 @@ use lessor_core::{OptionValue, Pool, option::code};
 use crate::{
     collector::Collector,
     mistake::Draft,
-    options::Options,
     own_addresses::OwnAddresses,
     reader::{Placed, Table, Value},
+    scope::Level,
     shapes::POOL,
     suggest::listed,
 };
@@ -46,11 +46,11 @@ fn read(
     let name_value = table.get("name");
     let name = name_value.as_ref().and_then(|value| value.name());
     let by_policy_only = table.get("by-policy-only").and_then(|value| value.flag());
-    let options = table.get("options").map(|value| Options::read(&value)).unwrap_or_default();
+    let level = Level::of(table);
     let range_value = table.require("range", "\"100.64.1.0-100.64.200.255\"")?;
     let (first, last) = range(&range_value)?;
     if let Some(prefix) = prefix {
-        let routers = options.get(code::ROUTERS).or(routers);
+        let routers = level.options.get(code::ROUTERS).or(routers);
         check_range(&range_value, (first, last), prefix, routers, own)?;
     }
     let name = name.map_or_else(|| format!("{first}-{last}"), str::to_owned);
@@ -60,7 +60,8 @@ fn read(
             first,
             last,
             by_policy_only: by_policy_only.unwrap_or(false),
-            options: options.into_set(),
+            settings: level.settings(),
+            options: level.options.into_set(),
         },
         name: name_value.as_ref().unwrap_or(&range_value).span().clone(),
         range: range_value.span().clone(),

@@ -8,8 +8,8 @@ use lessor_core::{HardwareAddress, Reservation, ReservationOwner};
 use crate::{
     file_position::FilePosition,
     mistake::Draft,
-    options::Options,
     reader::{Placed, Table, Value},
+    scope::Level,
     shapes::RESERVATION,
     suggest::joined,
     values,
@@ -60,13 +60,14 @@ pub(crate) fn read(table: &Table, home: Home, own: &[Ipv4Addr]) -> Option<Read> 
     let address = table
         .require("address", "\"100.64.201.17\"")
         .and_then(|value| Some(value.place(address(&value, home, own)?)));
-    let options = table.get("options").map(|value| Options::read(&value)).unwrap_or_default();
+    let level = Level::of(table);
     let (owner, address) = (owner?, address?);
     Some(Read {
         reservation: Reservation {
             owner: owner.value,
             address: address.value,
-            options: options.into_set(),
+            settings: level.settings(),
+            options: level.options.into_set(),
         },
         owner: owner.span,
         address: address.span,

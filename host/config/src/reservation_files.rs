@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::OptionSet;
+use lessor_core::{OptionSet, ScopeSettings};
 use lessor_files::Stamp;
 
 use crate::{
@@ -85,6 +85,7 @@ pub(crate) fn read(
             collector,
             count: 0,
             last_options: OptionSet::default(),
+            last_settings: ScopeSettings::default(),
         };
         let mut lines = Lines::new(&opened);
         let read = match file.form {

@@ -12,6 +12,49 @@ pub(crate) struct Shape {
     pub(crate) synonyms: &'static [(&'static str, &'static str)],
 }
 
+/// The keys that every level of the configuration has, from `[server]` to a reservation. A macro,
+/// because each list of keys is one.
+macro_rules! with_level_keys {
+    ($($key:literal,)*) => {
+        &[
+            $($key,)*
+            "next-server",
+            "server-name",
+            "boot-file",
+            "boot-final-zero",
+            "lease-time",
+            "min-lease-time",
+            "max-lease-time",
+            "renewal-time",
+            "rebinding-time",
+            "always-send",
+            "never-send",
+            "always-send-basics",
+            "always-broadcast",
+        ]
+    };
+}
+
+/// The synonyms of the keys of every level.
+macro_rules! with_level_synonyms {
+    ($(($synonym:literal, $meant:literal),)*) => {
+        &[
+            $(($synonym, $meant),)*
+            ("next-server-address", "next-server"),
+            ("siaddr", "next-server"),
+            ("tftp-server", "next-server"),
+            ("sname", "server-name"),
+            ("filename", "boot-file"),
+            ("bootfile", "boot-file"),
+            ("boot-file-name", "boot-file"),
+            ("default-lease-time", "lease-time"),
+            ("t1", "renewal-time"),
+            ("t2", "rebinding-time"),
+            ("broadcast", "always-broadcast"),
+        ]
+    };
+}
+
 pub(crate) static DOCUMENT: Shape = Shape {
     name: "the file",
     keys: &[
@@ -27,6 +70,7 @@ pub(crate) static DOCUMENT: Shape = Shape {
         "options",
         "option",
         "vendor",
+        "network",
         "subnet",
     ],
     synonyms: &[
@@ -35,13 +79,13 @@ pub(crate) static DOCUMENT: Shape = Shape {
         ("lookups", "lookup"),
         ("source", "lookup"),
         ("logging", "log"),
-        ("network", "subnet"),
+        ("shared-network", "network"),
     ],
 };
 
 pub(crate) static SERVER: Shape = Shape {
     name: "[server]",
-    keys: &[
+    keys: with_level_keys![
         "interfaces",
         "listen",
         "relays",
@@ -56,7 +100,7 @@ pub(crate) static SERVER: Shape = Shape {
         "send-buffer-kib",
         "waiting-messages-max",
     ],
-    synonyms: &[
+    synonyms: with_level_synonyms![
         ("address", "listen"),
         ("addresses", "listen"),
         ("relay", "relays"),
@@ -184,9 +228,15 @@ pub(crate) static VENDOR: Shape = Shape {
     ],
 };
 
+pub(crate) static NETWORK: Shape = Shape {
+    name: "[[network]]",
+    keys: with_level_keys!["name", "options",],
+    synonyms: with_level_synonyms![("shared-network", "name"),],
+};
+
 pub(crate) static SUBNET: Shape = Shape {
     name: "[[subnet]]",
-    keys: &[
+    keys: with_level_keys![
         "prefix",
         "shared-network",
         "relays",
@@ -194,26 +244,20 @@ pub(crate) static SUBNET: Shape = Shape {
         "client-key",
         "unknown-clients",
         "after-data-loss",
-        "lease-time",
-        "min-lease-time",
-        "max-lease-time",
         "offer-hold",
         "quarantine",
         "quarantine-max",
         "offers-max",
-        "next-server",
         "options",
         "pool",
         "reservation",
     ],
-    synonyms: &[
+    synonyms: with_level_synonyms![
         ("subnet", "prefix"),
         ("network", "prefix"),
         ("relay", "relays"),
         ("range", "pool"),
         ("host", "reservation"),
-        ("default-lease-time", "lease-time"),
-        ("next-server-address", "next-server"),
     ],
 };
 
@@ -231,13 +275,13 @@ pub(crate) static OFFERS_MAX: Shape = Shape {
 
 pub(crate) static POOL: Shape = Shape {
     name: "[[subnet.pool]]",
-    keys: &["name", "range", "by-policy-only", "options"],
-    synonyms: &[("prefix", "range"), ("pool", "range")],
+    keys: with_level_keys!["name", "range", "by-policy-only", "options",],
+    synonyms: with_level_synonyms![("prefix", "range"), ("pool", "range"),],
 };
 
 pub(crate) static RESERVATION: Shape = Shape {
     name: "[[subnet.reservation]]",
-    keys: &[
+    keys: with_level_keys![
         "circuit-id",
         "remote-id",
         "client-identifier",
@@ -245,7 +289,7 @@ pub(crate) static RESERVATION: Shape = Shape {
         "address",
         "options",
     ],
-    synonyms: &[
+    synonyms: with_level_synonyms![
         ("mac", "hardware-address"),
         ("hw-address", "hardware-address"),
         ("client-id", "client-identifier"),
@@ -364,7 +408,19 @@ pub(crate) static CASE_REPLY: Shape = Shape {
 
 pub(crate) static CASE_EARLIER: Shape = Shape {
     name: "what earlier policies have set",
-    keys: &["pool", "address", "lease-time-secs", "subscriber", "options", "no-options"],
+    keys: &[
+        "pool",
+        "address",
+        "lease-time-secs",
+        "renewal-time",
+        "rebinding-time",
+        "next-server",
+        "server-name",
+        "boot-file",
+        "subscriber",
+        "options",
+        "no-options",
+    ],
     synonyms: &[("lease-time", "lease-time-secs"), ("ip", "address"), ("limit", "subscriber")],
 };
 
@@ -377,6 +433,11 @@ pub(crate) static CASE_EXPECT: Shape = Shape {
         "pool",
         "address",
         "lease-time-secs",
+        "renewal-time",
+        "rebinding-time",
+        "next-server",
+        "server-name",
+        "boot-file",
         "subscriber",
         "options",
         "no-options",
@@ -401,7 +462,7 @@ pub(crate) static CASE_PLANNED: Shape =
     Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
 
 /// The tables of a configuration file.
-static CONFIGURATION: [&Shape; 14] = [
+static CONFIGURATION: [&Shape; 15] = [
     &DOCUMENT,
     &SERVER,
     &STORE,
@@ -413,6 +474,7 @@ static CONFIGURATION: [&Shape; 14] = [
     &LOG,
     &OPTION,
     &VENDOR,
+    &NETWORK,
     &SUBNET,
     &POOL,
     &RESERVATION,

@@ -1,21 +1,21 @@
 //! Reads one `[[subnet]]`: its prefix, lease times and options. Other modules read pools and
 //! reservations.
 
-use std::{num::NonZeroU32, ops::Range, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{
-    AfterDataLoss, ClientKeyKind, LeaseTime, OffersMax, QuarantineMax, Subnet, UnknownClients,
+    AfterDataLoss, ClientKeyKind, OffersMax, QuarantineMax, ScopeSettings, Subnet, UnknownClients,
     option::code,
 };
 
 use crate::{
-    mistake::Draft,
-    options::Options,
+    network::NetworkLevels,
     own_addresses::OwnAddresses,
     pool::{self, PlacedPool},
     reader::{Placed, Table, Value},
     reservation::{self, PlacedReservation},
+    scope::{Level, OfSubnet},
     shapes,
 };
 
@@ -27,10 +27,6 @@ pub const OFFER_HOLD_SECS_MAX: u32 = 3_600;
 
 /// The maximum number of addresses of a pool: see [`PREFIX_LENGTH_MIN`].
 const ADDRESSES_MAX: u32 = 1 << (32 - PREFIX_LENGTH_MIN);
-
-const LEASE_TIME_SECS: u32 = 3_600;
-const MIN_LEASE_TIME_SECS: u32 = 60;
-const MAX_LEASE_TIME_SECS: u32 = 86_400;
 
 /// A subnet before it is added to a network.
 pub(crate) struct PlacedSubnet {
@@ -45,8 +41,9 @@ pub(crate) struct PlacedSubnet {
 
 /// The settings of other tables that apply to every subnet.
 pub(crate) struct Around {
-    /// `[options]`
-    pub(crate) options: Options,
+    /// `[server]` and `[options]`, which apply to all clients.
+    pub(crate) level: Level,
+    pub(crate) networks: NetworkLevels,
     /// `unknown-clients` of `[server]`.
     pub(crate) unknown_clients: UnknownClients,
     /// The relays that are served if a subnet names none: `relays` of `[server]`.
@@ -72,8 +69,10 @@ impl PlacedSubnet {
     /// Reads a subnet. Returns `None` if it has no prefix.
     pub(crate) fn read(table: &Table, around: &Around) -> Option<Self> {
         let prefix = table.require("prefix", "\"100.64.0.0/16\"").and_then(|value| prefix(&value));
-        let own = table.get("options").map(|value| Options::read(&value)).unwrap_or_default();
-        let options = own.or(&around.options);
+        let shared = Shared::read(table);
+        let network = shared.network.as_ref().and_then(|name| around.networks.get(&name.value));
+        let levels: Vec<&Level> = network.into_iter().chain([&around.level]).collect();
+        let OfSubnet { options, lease_time, settings } = Level::of(table).within(&levels);
         let routers = options.get(code::ROUTERS).cloned();
         let pools = table.get("pool").map_or_else(Vec::new, |value| {
             pool::read_all(&value, prefix.as_ref(), routers.as_ref(), &around.own)
@@ -81,16 +80,13 @@ impl PlacedSubnet {
         let reservations = table.get("reservation").map_or_else(Vec::new, |value| {
             reservation::read_all(&value, prefix.as_ref(), &around.own.in_file)
         });
-        let lease_time = lease_time(table);
-        let next_server = table.get("next-server").and_then(|value| value.address());
         let own_relays = table.get("relays").map(|value| value.prefixes().into());
-        let shared = Shared::read(table);
         let prefix = prefix?;
         let rest = Subnet {
             prefix: prefix.value,
             lease_time,
             options: options.into_set(),
-            next_server_address: next_server.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED),
+            settings,
             pools: Vec::new(),
             reservations: Vec::new(),
             relays: own_relays.or_else(|| around.relays.clone()),
@@ -100,8 +96,12 @@ impl PlacedSubnet {
     }
 
     /// The longest lease time that the subnet grants.
-    pub(crate) const fn max_lease_time_secs(&self) -> u32 {
-        self.rest.lease_time.max_secs
+    pub(crate) fn longest_lease_secs(&self) -> u32 {
+        let of_pools = self.pools.iter().map(|placed| &placed.pool.settings);
+        let of_reservations = self.reservations.iter().map(|placed| &placed.reservation.settings);
+        let scopes = of_pools.chain(of_reservations);
+        let longest = scopes.map(ScopeSettings::longest_lease_secs).max();
+        self.rest.lease_time.max_secs.max(longest.unwrap_or_default())
     }
 
     /// The subnet without its places in the file.
@@ -219,44 +219,4 @@ fn prefix(value: &Value) -> Option<Placed<Ipv4Net>> {
         return Some(value.place(prefix));
     }
     None
-}
-
-/// Reads the lease times. Times that the file omits are adapted to those that it has.
-fn lease_time(table: &Table) -> LeaseTime {
-    let get =
-        |key| table.get(key).and_then(|value: Value| Some(value.place(value.duration_secs()?)));
-    let (default, min, max) = (get("lease-time"), get("min-lease-time"), get("max-lease-time"));
-    let secs = |placed: &Option<Placed<u32>>| placed.as_ref().map(|placed| placed.value);
-    for (shorter, shorter_key, longer, longer_key) in [
-        (&min, "min-lease-time", &default, "lease-time"),
-        (&default, "lease-time", &max, "max-lease-time"),
-        (&min, "min-lease-time", &max, "max-lease-time"),
-    ] {
-        let (Some(shorter), Some(longer)) = (shorter, longer) else { continue };
-        // If the file has all three, the first two comparisons report the mistake.
-        let is_said = shorter_key == "min-lease-time" && longer_key == "max-lease-time";
-        if shorter.value > longer.value && !(is_said && default.is_some()) {
-            report_order(table, (shorter_key, &shorter.span), (longer_key, &longer.span));
-        }
-    }
-    let lowest = secs(&min).unwrap_or(0);
-    let highest = secs(&max).unwrap_or(u32::MAX).max(lowest);
-    let default_secs = secs(&default).unwrap_or(LEASE_TIME_SECS.clamp(lowest, highest));
-    LeaseTime {
-        default_secs,
-        min_secs: secs(&min).unwrap_or(MIN_LEASE_TIME_SECS.min(default_secs)),
-        max_secs: secs(&max).unwrap_or(MAX_LEASE_TIME_SECS.max(default_secs)),
-    }
-}
-
-fn report_order(
-    table: &Table,
-    (shorter_key, shorter): (&str, &Range<usize>),
-    (longer_key, longer): (&str, &Range<usize>),
-) {
-    let draft = Draft::found(format!("`{shorter_key}` is longer than `{longer_key}`"))
-        .wanted(format!("wanted at most `{longer_key}`"))
-        .related(longer, format!("`{longer_key}`"))
-        .help("min-lease-time <= lease-time <= max-lease-time");
-    table.collector().report(shorter, draft);
 }

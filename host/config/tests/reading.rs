@@ -72,7 +72,7 @@ fn what_is_left_out_has_its_default() {
     let lease_time = LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: 86_400 };
     assert_eq!(subnet.lease_time, lease_time);
     assert!(subnet.options.is_empty());
-    assert_eq!(subnet.next_server_address, Ipv4Addr::UNSPECIFIED);
+    assert!(subnet.settings.is_empty());
     assert_eq!((subnet.pools.len(), subnet.reservations.len()), (0, 0));
 }
 

@@ -20,7 +20,8 @@
 //!   address counts against.
 //! - `decider`: one request with its terms; `entitlement`: the addresses that its client may have.
 //!   `discover`, `request`, `farewell` (DECLINE, RELEASE) and `inform` decide it; `limit` applies
-//!   the limit of its subscriber; `grant`, `reply`, `destination` and `options` build the reply.
+//!   the limit of its subscriber; `grant`, `reply`, `destination`, `parameters` and `options` build
+//!   the reply.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
 //! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a
@@ -39,6 +40,7 @@ mod limit;
 mod listing;
 mod obstacle;
 mod options;
+mod parameters;
 mod plan;
 mod preview;
 mod quarantine;
@@ -68,7 +70,7 @@ pub use self::{
     identity::SeenElsewhere,
     listing::{BindingCopies, Listing},
     obstacle::Obstacle,
-    preview::{OptionOrigin, Preview},
+    preview::{HeaderField, OptionOrigin, Preview},
     reconfigure::Remembered,
     witness::{Candidate, Rule},
 };
@@ -253,7 +255,7 @@ impl Engine {
         let network = self.plan.network();
         let since =
             self.no_records_since().filter(|_| network.after_data_loss == AfterDataLoss::Hold)?;
-        let longest_secs = network.subnets.iter().map(|subnet| subnet.lease_time.max_secs).max()?;
+        let longest_secs = self.plan.longest_lease_secs().max()?;
         Some(since.after_secs(longest_secs)).filter(|until| now < *until)
     }
 

@@ -14,6 +14,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod binding;
+mod boot;
 mod client;
 mod dhcpv4;
 mod hardware_address;
@@ -30,22 +31,28 @@ mod reason;
 pub mod relay;
 mod reply;
 mod request;
+mod scope;
+mod sending;
 mod terms;
 mod time;
+mod times;
 
 pub use binding::{Answer, Binding, BindingState, Change, Changes, UnknownFields};
+pub use boot::{
+    Boot, BootClient, BootFileName, BootFiles, ClientArchitecture, HeaderText, HeaderTextError,
+    ServerName,
+};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
-    Attempt, BindingCopies, Candidate, Decision, Engine, Holding, Listing, Obstacle, OpenOffer,
-    OptionOrigin, PoolUsage, Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
+    Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, Listing, Obstacle,
+    OpenOffer, OptionOrigin, PoolUsage, Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{
-    AfterDataLoss, Bounds, LeaseTime, LocatedBy, Location, Network, NetworkId, OffersMax,
-    OptionSet, Pool, QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError,
-    UnknownClients,
+    AfterDataLoss, Bounds, LocatedBy, Location, Network, NetworkId, OffersMax, OptionSet, Pool,
+    QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError, UnknownClients,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
@@ -55,5 +62,8 @@ pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyValue};
 pub use request::{Arrival, Request, is_host_address};
+pub use scope::{ScopeFields, ScopeSettings};
+pub use sending::{SendRule, SendRules, Sending};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};
+pub use times::{Fraction, LeasePart, LeaseTime, LeaseTimes};

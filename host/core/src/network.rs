@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    ClientKeyKind, HardwareAddress, OptionValue, Origin, Request, option::recorded::Recorded,
+    ClientKeyKind, HardwareAddress, LeaseTime, OptionValue, Origin, Request, ScopeSettings,
+    option::recorded::Recorded,
 };
 
 /// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
@@ -75,12 +76,13 @@ pub struct QuarantineMax {
 pub struct Subnet {
     /// The addresses of the subnet.
     pub prefix: Ipv4Net,
-    /// Lease times.
+    /// Lease times, unless a pool or a reservation has others.
     pub lease_time: LeaseTime,
     /// Options for its clients, in order of code.
     pub options: OptionSet,
-    /// siaddr of replies; zero for none.
-    pub next_server_address: Ipv4Addr,
+    /// What else it sets for the replies to its clients.
+    #[serde(default, skip_serializing_if = "ScopeSettings::is_empty")]
+    pub settings: ScopeSettings,
     /// The pools. Addresses are taken from them in order, except from those by policy only.
     pub pools: Vec<Pool>,
     /// Addresses that are reserved for one client or line.
@@ -123,17 +125,6 @@ pub enum AfterDataLoss {
     Hold,
 }
 
-/// The lease times of a subnet, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeaseTime {
-    /// The lease time for a client that asks for none, under terms that name none.
-    pub default_secs: u32,
-    /// The shortest lease time that is granted.
-    pub min_secs: u32,
-    /// The longest lease time that is granted.
-    pub max_secs: u32,
-}
-
 /// A range of addresses to give out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -149,6 +140,9 @@ pub struct Pool {
     /// Options for clients with an address of this pool; they take precedence over those of the
     /// subnet.
     pub options: OptionSet,
+    /// What else it sets; this also takes precedence over the subnet.
+    #[serde(default, skip_serializing_if = "ScopeSettings::is_empty")]
+    pub settings: ScopeSettings,
 }
 
 /// An address that is reserved for one client or line.
@@ -161,6 +155,9 @@ pub struct Reservation {
     pub address: Ipv4Addr,
     /// Options for the owner; they take precedence over those of pool and subnet.
     pub options: OptionSet,
+    /// What else it sets; this also takes precedence over pool and subnet.
+    #[serde(default, skip_serializing_if = "ScopeSettings::is_empty")]
+    pub settings: ScopeSettings,
 }
 
 /// What identifies the owner of a reservation. If several match, the kind that is listed first
@@ -435,6 +432,16 @@ impl Subnet {
             return true;
         };
         relays.iter().any(|relays| relays.contains(&request.relay_address))
+    }
+}
+
+impl Subnet {
+    /// The longest lease time that is granted for any of its addresses, in seconds.
+    pub fn longest_lease_secs(&self) -> u32 {
+        let of_pools = self.pools.iter().map(|pool| &pool.settings);
+        let of_reservations = self.reservations.iter().map(|reservation| &reservation.settings);
+        let longest = of_pools.chain(of_reservations).map(ScopeSettings::longest_lease_secs).max();
+        self.lease_time.max_secs.max(longest.unwrap_or_default())
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{HardwareAddress, OptionValue, ReplyKind, option::recorded};
+use crate::{BootFileName, HardwareAddress, OptionValue, ReplyKind, ServerName, option::recorded};
 
 /// The answer to a request. Fields that every reply copies from its request (transaction id,
 /// hardware address, flags, relay address, option 82) are not repeated here: the code that writes
@@ -27,6 +27,12 @@ pub struct Reply {
     pub your_address: Ipv4Addr,
     /// siaddr, the next server in bootstrap; zero if there is none.
     pub next_server_address: Ipv4Addr,
+    /// sname, the name of that server. If it is not empty, the field has no room for options.
+    #[serde(default, skip_serializing_if = "ServerName::is_empty")]
+    pub server_name: ServerName,
+    /// file, what the client boots. If it is not empty, the field has no room for options.
+    #[serde(default, skip_serializing_if = "BootFileName::is_empty")]
+    pub boot_file: BootFileName,
     /// Whether to set the BROADCAST bit regardless of the request, as for a NAK through a relay
     /// (RFC 2131 section 4.3.2).
     pub force_broadcast: bool,

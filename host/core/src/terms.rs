@@ -6,7 +6,7 @@ use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::OptionValue;
+use crate::{BootFileName, LeasePart, OptionValue, ServerName};
 
 /// What the policies of a chain want for one request. The default has no special requirements.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,21 @@ pub struct Terms {
     /// The lease time in seconds. It may be shorter than the minimum of the subnet (a walled garden
     /// needs short leases) but not longer than the maximum.
     pub lease_time_secs: Option<u32>,
+    /// When the client extends its lease with this server (T1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renewal: Option<LeasePart>,
+    /// When the client extends its lease with any server (T2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebinding: Option<LeasePart>,
+    /// siaddr; 0.0.0.0 for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_server: Option<Ipv4Addr>,
+    /// sname, and option 66 for a client that asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<ServerName>,
+    /// file, and option 67 for a client that asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_file: Option<BootFileName>,
     /// Options by code. A value is sent whether or not the client asked for it; `None` prevents the
     /// option from being sent even if it is configured. Later entries take precedence. Options that
     /// only the engine may set are ignored.

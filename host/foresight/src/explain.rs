@@ -5,6 +5,7 @@
 //! rehearsal, with separate instances.
 
 mod facts;
+mod origins;
 mod plugins;
 mod steps;
 mod subject;
@@ -175,10 +176,25 @@ pub struct ReplyStep {
     pub destination: String,
     /// Its size.
     pub octets: usize,
+    /// The fields of its header that say what to boot, as far as they are not empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldStep>,
     /// Its options, in their order.
     pub options: Vec<OptionStep>,
     /// The names of options that do not fit.
     pub left_out: Vec<String>,
+}
+
+/// One field of the reply's header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FieldStep {
+    /// The name of the field.
+    pub name: String,
+    /// Its value, as text.
+    pub value: String,
+    /// What set it.
+    pub set_by: String,
 }
 
 /// One option of the reply.

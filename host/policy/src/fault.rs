@@ -84,6 +84,10 @@ pub(crate) enum BadAnswer {
         crate::limits::SUBSCRIBER_NAME_OCTETS_MAX
     )]
     Subscriber { octets: usize, leases_max: u32 },
+    #[error("the {what} cannot be sent: {error}")]
+    HeaderText { what: &'static str, error: lessor_core::HeaderTextError },
+    #[error("{found} is no part of the lease time; wanted a number between 0 and 1, such as 0.5")]
+    Fraction { found: f64 },
     #[error("a handle was used outside of the call that it was passed to")]
     NoSubject,
 }

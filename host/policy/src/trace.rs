@@ -3,7 +3,8 @@
 use std::{fmt, net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    BeyondLimit, OptionValue, ReplyValue, SubscriberLimit, Terms, Verdict, option::shown_name,
+    BeyondLimit, BootFileName, LeasePart, OptionValue, ReplyValue, ServerName, SubscriberLimit,
+    Terms, Verdict, option::shown_name,
 };
 use lessor_vocabulary::{Catalogue, OptionDefinition, hexadecimal, shown_addresses};
 use serde::Serialize;
@@ -116,6 +117,16 @@ pub enum Setting {
     Address(Ipv4Addr),
     /// The lease time, in seconds.
     LeaseTimeSecs(u32),
+    /// When the client extends its lease with this server.
+    Renewal(LeasePart),
+    /// When the client extends its lease with any server.
+    Rebinding(LeasePart),
+    /// The server that the client boots from.
+    NextServer(Ipv4Addr),
+    /// The name of that server.
+    ServerName(ServerName),
+    /// What the client boots.
+    BootFile(BootFileName),
     /// The subscriber that the lease is counted against, and the limit.
     Subscriber(SubscriberLimit),
     /// An option to send.
@@ -151,6 +162,11 @@ impl Setting {
             Self::Pool(name) => (terms.pool, terms.address) = (Some(Arc::clone(name)), None),
             Self::Address(address) => (terms.pool, terms.address) = (None, Some(*address)),
             Self::LeaseTimeSecs(secs) => terms.lease_time_secs = Some(*secs),
+            Self::Renewal(part) => terms.renewal = Some(*part),
+            Self::Rebinding(part) => terms.rebinding = Some(*part),
+            Self::NextServer(address) => terms.next_server = Some(*address),
+            Self::ServerName(name) => terms.server_name = Some(name.clone()),
+            Self::BootFile(name) => terms.boot_file = Some(name.clone()),
             Self::Subscriber(limit) => terms.subscriber = Some(limit.clone()),
             Self::Option(code, value) => terms.options.push((*code, Some(Arc::clone(value)))),
             Self::NoOption(code) => terms.options.push((*code, None)),
@@ -166,6 +182,11 @@ impl fmt::Display for Setting {
             Self::Pool(name) => write!(f, "pool={}", name.escape_debug()),
             Self::Address(address) => write!(f, "address={address}"),
             Self::LeaseTimeSecs(secs) => write!(f, "lease-time-secs={secs}"),
+            Self::Renewal(part) => write!(f, "renewal-time={part}"),
+            Self::Rebinding(part) => write!(f, "rebinding-time={part}"),
+            Self::NextServer(address) => write!(f, "next-server={address}"),
+            Self::ServerName(name) => write!(f, "server-name={:?}", &**name),
+            Self::BootFile(name) => write!(f, "boot-file={:?}", &**name),
             Self::Subscriber(limit) => {
                 let beyond = match limit.beyond {
                     BeyondLimit::Refuse => "refuse",
@@ -222,6 +243,8 @@ fn write_value(f: &mut fmt::Formatter<'_>, code: u8, value: &OptionValue) -> fmt
 
 #[cfg(test)]
 mod tests {
+    use lessor_core::Fraction;
+
     use super::*;
 
     #[test]
@@ -232,6 +255,14 @@ mod tests {
             (Setting::Pool("a\nb".into()), "pool=a\\nb"),
             (Setting::Address(Ipv4Addr::new(192, 0, 2, 1)), "address=192.0.2.1"),
             (Setting::LeaseTimeSecs(60), "lease-time-secs=60"),
+            (Setting::Renewal(LeasePart::Secs(30)), "renewal-time=30 s"),
+            (
+                Setting::Rebinding(LeasePart::Fraction(Fraction::from_number(0.75).unwrap())),
+                "rebinding-time=0.75",
+            ),
+            (Setting::NextServer(Ipv4Addr::new(192, 0, 2, 1)), "next-server=192.0.2.1"),
+            (Setting::ServerName(ServerName::new("boot").unwrap()), "server-name=\"boot\""),
+            (Setting::BootFile(BootFileName::default()), "boot-file=\"\""),
             (
                 Setting::Subscriber(SubscriberLimit {
                     name: "ada".into(),

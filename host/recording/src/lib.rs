@@ -173,6 +173,10 @@ pub struct ReplyFacts {
     pub your_address: Ipv4Addr,
     /// Where it was sent.
     pub destination: Destination,
+    /// The fields of the header that say what to boot, as far as they are not empty: the name, and
+    /// the value as text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<(String, String)>,
     /// The options in the order of the reply: the name, and the value as text.
     pub options: Vec<(String, String)>,
     /// The names of the options that did not fit, of those above and option 82.
@@ -272,7 +276,16 @@ impl ReplyFacts {
         let vendor_class = view.and_then(|view| view.request.options.get(code::VENDOR_CLASS));
         let name = |option: &u8| catalogue.shown_name(*option).to_string();
         let options = reply.options.iter();
+        let next_server = reply.next_server_address;
+        let next_server = (!next_server.is_unspecified()).then(|| next_server.to_string());
+        let fields = [
+            ("next-server", next_server.unwrap_or_default()),
+            ("server-name", reply.server_name.to_string()),
+            ("boot-file", reply.boot_file.to_string()),
+        ];
+        let fields = fields.into_iter().filter(|(_, value)| !value.is_empty());
         Self {
+            fields: fields.map(|(name, value)| (name.to_owned(), value)).collect(),
             kind: reply.kind,
             your_address: reply.your_address,
             destination: reply.destination,

@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Changes, ClientKey, Destination, HardwareAddress, Reason, Request};
+use lessor_core::{
+    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Reason, Request,
+};
 use lessor_policy_host::TraceEntry;
 use lessor_vocabulary::Catalogue;
 use lessor_wire::Header;
@@ -76,6 +78,8 @@ impl Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WrittenReply {
     pub(crate) destination: Destination,
+    /// What the client boots; empty if the reply does not say.
+    pub(crate) boot_file: BootFileName,
     /// The codes of the options that did not fit.
     pub(crate) left_out: SmallVec<[u8; 4]>,
 }

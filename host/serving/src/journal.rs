@@ -54,6 +54,8 @@ struct Line<'a> {
     lease_time_secs: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     destination: Option<Destination>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    boot_file: Option<&'a str>,
     /// Names of options that did not fit into the reply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
@@ -134,6 +136,7 @@ impl Journal {
         };
         if let Some(written) = &event.written {
             line.destination = Some(written.destination);
+            line.boot_file = Some(&*written.boot_file).filter(|name| !name.is_empty());
             let name = |code: &u8| catalogue.shown_name(*code).to_string();
             line.left_out = written.left_out.iter().map(name).collect();
         }

@@ -1,6 +1,6 @@
 //! The last stage: a decided request whose reply is octets.
 
-use lessor_core::{Changes, Destination};
+use lessor_core::{BootFileName, Changes, Destination, Reply};
 use smallvec::SmallVec;
 
 use crate::{
@@ -27,6 +27,8 @@ pub struct WrittenReply {
     pub packet: Vec<u8>,
     /// Its destination.
     pub destination: Destination,
+    /// What the client boots; empty if the reply does not say.
+    pub boot_file: BootFileName,
     /// The codes of the options that did not fit.
     pub left_out: SmallVec<[u8; 4]>,
 }
@@ -43,8 +45,10 @@ impl Edited {
         match lessor_wire::write(decided.asked().request(), &reply, &mut packet) {
             Ok(written) => {
                 witness.written(&reply, &packet, &written);
-                let (destination, left_out) = (reply.destination, written.all_left_out());
-                Ok(Written { decided, reply: Some(WrittenReply { packet, destination, left_out }) })
+                let Reply { destination, boot_file, .. } = reply;
+                let left_out = written.all_left_out();
+                let reply = WrittenReply { packet, destination, boot_file, left_out };
+                Ok(Written { decided, reply: Some(reply) })
             }
             Err(unwritable) => {
                 Err(Ended::at(decided, unwritable.reason, Some(unwritable.to_string())))

@@ -7,7 +7,8 @@ use std::net::Ipv4Addr;
 
 use dhcproto::v4::{MessageType, Opcode};
 use lessor_core::{
-    HardwareAddress, OptionValue, RelayInformation, Request, RequestKind, option::code,
+    BootFileName, HardwareAddress, OptionValue, RelayInformation, Request, RequestKind, ServerName,
+    option::code,
 };
 
 use crate::{header::HeaderFields, parts::write_parts, value::encode_value};
@@ -66,6 +67,8 @@ impl ClientMessage {
             your_address: Ipv4Addr::UNSPECIFIED,
             next_server_address: Ipv4Addr::UNSPECIFIED,
             relay_address: self.relay_address,
+            server_name: ServerName::default(),
+            boot_file: BootFileName::default(),
         };
         header.write(&mut packet);
         write_parts(code::MESSAGE_TYPE, &[message_type(self.kind).into()], &mut packet);

@@ -2,14 +2,14 @@
 //! that a log can still name its sender, and writes that of every message.
 //!
 //! Does not check the rest of a datagram. Invariants: it returns a header for every datagram that
-//! contains one; sname and file are written as zeros.
+//! contains one; sname and file are written with at least one zero at their ends.
 
 use std::net::Ipv4Addr;
 
 use dhcproto::v4::{MAGIC, Opcode, borrowed};
-use lessor_core::HardwareAddress;
+use lessor_core::{BootFileName, HardwareAddress, ServerName};
 
-use crate::{OPTIONS_START, SERVER_NAME};
+use crate::{BOOT_FILE, OPTIONS_START, SERVER_NAME};
 
 /// The fields of the header (RFC 2131 section 2) that identify the sender of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,15 @@ pub(crate) struct HeaderFields {
     pub(crate) next_server_address: Ipv4Addr,
     /// giaddr
     pub(crate) relay_address: Ipv4Addr,
+    /// sname
+    pub(crate) server_name: ServerName,
+    /// file
+    pub(crate) boot_file: BootFileName,
 }
+
+// A zero ends the longest text that a field can have.
+const _: () = assert!(ServerName::OCTETS_MAX < SERVER_NAME.end - SERVER_NAME.start);
+const _: () = assert!(BootFileName::OCTETS_MAX < BOOT_FILE.end - BOOT_FILE.start);
 
 impl HeaderFields {
     /// Writes the header and the magic cookie into `packet`, which is empty.
@@ -80,7 +88,10 @@ impl HeaderFields {
         packet.extend_from_slice(&self.next_server_address.octets());
         packet.extend_from_slice(&self.relay_address.octets());
         packet.extend_from_slice(chaddr);
-        // The rest of chaddr, and sname and file.
+        for (field, text) in [(SERVER_NAME, &*self.server_name), (BOOT_FILE, &*self.boot_file)] {
+            packet.resize(field.start, 0);
+            packet.extend_from_slice(text.as_bytes());
+        }
         packet.resize(OPTIONS_START - MAGIC.len(), 0);
         packet.extend_from_slice(&MAGIC);
     }

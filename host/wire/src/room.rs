@@ -29,6 +29,13 @@ pub(crate) enum OptionField {
     Nowhere,
 }
 
+/// The fields of the header that can hold options.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FreeFields {
+    pub(crate) file: bool,
+    pub(crate) server_name: bool,
+}
+
 /// One place for each item.
 pub(crate) type OptionFields = SmallVec<[OptionField; 32]>;
 
@@ -43,19 +50,18 @@ const SERVER_NAME_ROOM: usize = SERVER_NAME.end - SERVER_NAME.start - 1;
 /// rest that still fit. Returns `None` if there is no room for the mandatory items.
 ///
 /// `options_room` is the room in the options field, from which option 52 takes its octets if
-/// another field is used. Other fields are used only if `may_overload`.
-pub(crate) fn find(
-    items: &[Item],
-    options_room: usize,
-    may_overload: bool,
-) -> Option<OptionFields> {
+/// another field is used.
+pub(crate) fn find(items: &[Item], options_room: usize, free: FreeFields) -> Option<OptionFields> {
+    let may_overload = free.file || free.server_name;
     let plain = by_priority(items, [options_room, 0, 0]);
     let with_overload = match options_room.checked_sub(OVERLOAD_OCTETS) {
         Some(room)
             if may_overload
                 && plain.as_ref().is_none_or(|places| first_left_out(places).is_some()) =>
         {
-            let rooms = [room, FILE_ROOM, SERVER_NAME_ROOM];
+            let file_room = if free.file { FILE_ROOM } else { 0 };
+            let server_name_room = if free.server_name { SERVER_NAME_ROOM } else { 0 };
+            let rooms = [room, file_room, server_name_room];
             in_order(items, rooms).or_else(|| by_priority(items, rooms))
         }
         _ => None,
@@ -130,11 +136,15 @@ mod tests {
 
     /// Calls `find` with items of these sizes; the mandatory ones are negative.
     fn find(items: &[isize], room: usize, may_overload: bool) -> Option<Vec<OptionField>> {
+        find_in(items, room, FreeFields { file: may_overload, server_name: may_overload })
+    }
+
+    fn find_in(items: &[isize], room: usize, free: FreeFields) -> Option<Vec<OptionField>> {
         let items: Vec<Item> = items
             .iter()
             .map(|octets| Item { octets: octets.unsigned_abs(), is_mandatory: *octets < 0 })
             .collect();
-        super::find(&items, room, may_overload).map(|places| places.to_vec())
+        super::find(&items, room, free).map(|places| places.to_vec())
     }
 
     #[test]
@@ -142,6 +152,17 @@ mod tests {
         assert_eq!((FILE_ROOM, SERVER_NAME_ROOM), (127, 63));
         assert_eq!(find(&[10, 127, 63], 13, true), Some(vec![Options, File, ServerName]));
         assert_eq!(find(&[10, 128], 13, true), Some(vec![Options, Nowhere]));
+    }
+
+    #[test]
+    fn a_field_that_is_not_free_gets_nothing() {
+        let file = FreeFields { file: true, server_name: false };
+        let server_name = FreeFields { file: false, server_name: true };
+        assert_eq!(find_in(&[10, 60, 60], 13, file), Some(vec![Options, File, File]));
+        assert_eq!(
+            find_in(&[10, 60, 60], 13, server_name),
+            Some(vec![Options, ServerName, Nowhere])
+        );
     }
 
     #[test]

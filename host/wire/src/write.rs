@@ -17,7 +17,7 @@ use crate::{
     codes::CodeSet,
     header::HeaderFields,
     parts::{framed_octets, write_parts},
-    room::{self, Item, OptionField, OptionFields},
+    room::{self, FreeFields, Item, OptionField, OptionFields},
     value::encode_value,
 };
 
@@ -80,8 +80,9 @@ pub struct Unwritable {
 /// least 300 octets, as BOOTP relays expect, and at most as many as option 57 of the request and
 /// the interface that received the request allow.
 ///
-/// If that is too little, OFFER and ACK use file and then sname (option 52). If that is not enough
-/// either, options are left out from the end, except those without which the reply would be wrong:
+/// If that is too little, OFFER and ACK use file and then sname (option 52), unless the field has
+/// the boot file or the name of the boot server in it. If that is not enough either, options are
+/// left out from the end, except those without which the reply would be wrong:
 /// 1, 51, 54, 61, 108 and 118. Room for option 82 is reserved before room for any option but these.
 ///
 /// Codes that the engine does not set (0, 52, 53, 82, 255), a code that was already written, and
@@ -102,7 +103,7 @@ pub fn write(
     let relay_octets = relay_information.map_or(0, |octets| framed_octets(octets.len()));
     let mut written = Written::default();
     if packet.len() + relay_octets + 1 > limit {
-        written = make_fit(reply.kind, &options, relay_octets, limit, packet)?;
+        written = make_fit(reply, &options, relay_octets, limit, packet)?;
     }
     if let Some(octets) = relay_information.filter(|_| !written.relay_information_left_out) {
         write_parts(code::RELAY_AGENT_INFORMATION, octets, packet);
@@ -138,6 +139,8 @@ fn header_of(request: &Request, reply: &Reply) -> HeaderFields {
         your_address: reply.your_address,
         next_server_address: reply.next_server_address,
         relay_address: request.relay_address,
+        server_name: reply.server_name.clone(),
+        boot_file: reply.boot_file.clone(),
     }
 }
 
@@ -198,7 +201,7 @@ const fn is_mandatory(option: u8) -> bool {
 /// Removes the options at the end of `packet` and puts back those that fit, each in its place. Room
 /// for `relay_octets` and an END remains free.
 fn make_fit(
-    kind: ReplyKind,
+    reply: &Reply,
     options: &[Framed],
     relay_octets: usize,
     limit: usize,
@@ -218,12 +221,11 @@ fn make_fit(
         packet.clear();
         return Err(unwritable(0));
     };
-    // Table 3 of RFC 2131 does not allow option 52 in a NAK.
-    let may_overload = kind != ReplyKind::Nak;
+    let fields = free_fields(reply);
     let with_relay_information =
-        room.checked_sub(relay_octets).and_then(|room| room::find(&items, room, may_overload));
+        room.checked_sub(relay_octets).and_then(|room| room::find(&items, room, fields));
     let relay_information_left_out = with_relay_information.is_none() && relay_octets > 0;
-    let places = with_relay_information.or_else(|| room::find(&items, room, may_overload));
+    let places = with_relay_information.or_else(|| room::find(&items, room, fields));
     let Some(places) = places else {
         packet.clear();
         let mandatory = items.iter().filter(|item| item.is_mandatory);
@@ -235,6 +237,16 @@ fn make_fit(
         left_out: left_out.map(|(option, _)| option.code).collect(),
         relay_information_left_out,
     })
+}
+
+/// The fields of the header that can hold options: those without a text. Table 3 of RFC 2131 does
+/// not allow option 52 in a NAK.
+fn free_fields(reply: &Reply) -> FreeFields {
+    let may_overload = reply.kind != ReplyKind::Nak;
+    FreeFields {
+        file: may_overload && reply.boot_file.is_empty(),
+        server_name: may_overload && reply.server_name.is_empty(),
+    }
 }
 
 /// Moves the options to their places.

@@ -7,7 +7,7 @@ mod common;
 use std::net::Ipv4Addr;
 
 use common::{COOKIE, HARDWARE, Packet, RELAY, SERVER, codes, octets, option_parts, parts, reply};
-use lessor_core::{OptionValue, Reason, Reply, ReplyKind, Request};
+use lessor_core::{BootFileName, OptionValue, Reason, Reply, ReplyKind, Request, ServerName};
 use lessor_wire::{REPLY_OCTETS_MAX, Unwritable, Written, write};
 
 const KINDS: [(ReplyKind, u8); 3] =
@@ -129,6 +129,20 @@ fn header_of_replies() {
         assert_eq!(packet[24..28], RELAY.octets(), "giaddr");
         assert_eq!(packet[28..36], [1, 2, 3, 4, 5, 6, 7, 8], "chaddr");
         assert!(packet[36..236].iter().all(|octet| *octet == 0), "sname and file are not copied");
+    }
+}
+
+/// RFC 2131 section 2.
+#[test]
+fn sname_and_file_end_in_a_zero() {
+    for (server_name, file) in [("", ""), ("a", "b"), (&*"s".repeat(63), &*"f".repeat(127))] {
+        let mut reply = reply(ReplyKind::Ack, vec![(54, OptionValue::Address(SERVER))]);
+        reply.server_name = ServerName::new(server_name).unwrap();
+        reply.boot_file = BootFileName::new(file).unwrap();
+        let packet = encode(&Packet::of_type(3).header(44, b"sname").parse(), &reply);
+        assert_eq!(packet[44..108], *padded::<64>(server_name.as_bytes()));
+        assert_eq!(packet[108..236], *padded::<128>(file.as_bytes()));
+        assert_eq!(codes(&packet), [53, 54]);
     }
 }
 
@@ -302,6 +316,46 @@ fn what_fits_nowhere_is_left_out_last_first() {
     assert_eq!(parts(&packet[108..236]).len(), 2);
     assert_eq!(parts(&packet[44..108])[0].0, 207);
     assert_eq!(written.left_out[..], [208, 209, 210, 211]);
+}
+
+/// RFC 2131 section 4.1.
+#[test]
+fn a_field_with_a_boot_file_or_server_name_holds_no_options() {
+    let names = || (ServerName::new("boot.example").unwrap(), BootFileName::new("a.0").unwrap());
+    let options: Vec<_> = (200..=211).map(|code| (code, octets(58))).collect();
+    for (has_server_name, has_file, overload) in [
+        (false, false, Some(3)),
+        (true, false, Some(1)),
+        (false, true, Some(2)),
+        (true, true, None),
+    ] {
+        let mut reply = reply(ReplyKind::Offer, options.clone());
+        let (server_name, file) = names();
+        reply.server_name = if has_server_name { server_name } else { ServerName::default() };
+        reply.boot_file = if has_file { file } else { BootFileName::default() };
+        let (packet, written) = written(&Packet::discover().parse(), &reply);
+        assert!(packet.len() <= DEFAULT_MAX);
+        let found = option_parts(&packet).into_iter().find(|(code, _)| *code == 52);
+        assert_eq!(found, overload.map(|value| (52, vec![value])));
+        if has_server_name {
+            assert_eq!(packet[44..108], *padded::<64>(b"boot.example"));
+        }
+        if has_file {
+            assert_eq!(packet[108..236], *padded::<128>(b"a.0"));
+        }
+        let of_file = if has_file { 0 } else { 2 };
+        let of_server_name = if has_server_name { 0 } else { 1 };
+        // Option 52 takes three octets of room for five options.
+        let fitting = 5 + of_file + of_server_name;
+        assert_eq!(written.left_out[..], (200 + fitting..=211).collect::<Vec<u8>>());
+    }
+}
+
+/// A text with zeros behind it.
+fn padded<const N: usize>(text: &[u8]) -> Box<[u8; N]> {
+    let mut field = Box::new([0; N]);
+    field[..text.len()].copy_from_slice(text);
+    field
 }
 
 /// RFC 2132 sections 9.8 and 9.10.

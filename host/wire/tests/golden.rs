@@ -135,6 +135,8 @@ fn reply(kind: ReplyKind) -> Reply {
         client_address: Ipv4Addr::UNSPECIFIED,
         your_address: Ipv4Addr::new(192, 0, 2, 77),
         next_server_address: Ipv4Addr::new(192, 0, 2, 3),
+        server_name: Default::default(),
+        boot_file: Default::default(),
         force_broadcast: false,
         options: options.into_iter().map(|(code, value)| (code, value.into())).collect(),
         destination: Destination::Relay("192.0.2.254:67".parse().unwrap()),

@@ -122,6 +122,36 @@ void lessor_set_lease_time_secs(lessor_terms terms, uint32_t secs) {
   lessor_policy_types_method_terms_set_lease_time_secs(terms, secs);
 }
 
+void lessor_set_renewal_time_secs(lessor_terms terms, uint32_t secs) {
+  lessor_policy_types_method_terms_set_renewal_time_secs(terms, secs);
+}
+
+void lessor_set_renewal_fraction(lessor_terms terms, double fraction) {
+  lessor_policy_types_method_terms_set_renewal_fraction(terms, fraction);
+}
+
+void lessor_set_rebinding_time_secs(lessor_terms terms, uint32_t secs) {
+  lessor_policy_types_method_terms_set_rebinding_time_secs(terms, secs);
+}
+
+void lessor_set_rebinding_fraction(lessor_terms terms, double fraction) {
+  lessor_policy_types_method_terms_set_rebinding_fraction(terms, fraction);
+}
+
+void lessor_set_next_server(lessor_terms terms, lessor_address address) {
+  lessor_policy_types_method_terms_set_next_server(terms, &address);
+}
+
+void lessor_set_server_name(lessor_terms terms, const char *name) {
+  policy_string_t text = borrowed(name);
+  lessor_policy_types_method_terms_set_server_name(terms, &text);
+}
+
+void lessor_set_boot_file(lessor_terms terms, const char *name) {
+  policy_string_t text = borrowed(name);
+  lessor_policy_types_method_terms_set_boot_file(terms, &text);
+}
+
 void lessor_set_subscriber(lessor_terms terms, const char *name, uint32_t leases_max,
                            uint8_t beyond) {
   policy_string_t text = borrowed(name);

@@ -57,6 +57,15 @@ char *lessor_lookup_field(lessor_request request, const char *name, const char *
 void lessor_set_pool(lessor_terms terms, const char *name);
 void lessor_set_address(lessor_terms terms, lessor_address address);
 void lessor_set_lease_time_secs(lessor_terms terms, uint32_t secs);
+// When the client extends its lease with this server (T1), and with any server (T2).
+void lessor_set_renewal_time_secs(lessor_terms terms, uint32_t secs);
+void lessor_set_renewal_fraction(lessor_terms terms, double fraction);
+void lessor_set_rebinding_time_secs(lessor_terms terms, uint32_t secs);
+void lessor_set_rebinding_fraction(lessor_terms terms, double fraction);
+// What the client boots, and from where. An empty name or 0.0.0.0 sends none.
+void lessor_set_next_server(lessor_terms terms, lessor_address address);
+void lessor_set_server_name(lessor_terms terms, const char *name);
+void lessor_set_boot_file(lessor_terms terms, const char *name);
 // `beyond` is LESSOR_REFUSE or LESSOR_REPLACE_OLDEST.
 void lessor_set_subscriber(lessor_terms terms, const char *name, uint32_t leases_max, uint8_t beyond);
 // Returns false if the server refuses the option. `lessor_encode_option` returns the code and the value

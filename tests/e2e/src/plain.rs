@@ -35,6 +35,8 @@ pub struct PlainReply {
     pub your_address: Ipv4Addr,
     /// Option 54.
     pub server_identifier: Option<Ipv4Addr>,
+    /// The datagram.
+    pub payload: Vec<u8>,
 }
 
 /// A socket that sends and receives DHCP messages.
@@ -129,8 +131,55 @@ impl PlainReply {
             }
             options = others;
         }
-        Some(Self { source, transaction_id, kind: kind?, your_address, server_identifier })
+        let (kind, payload) = (kind?, octets.to_vec());
+        Some(Self { source, transaction_id, kind, your_address, server_identifier, payload })
     }
+
+    /// siaddr.
+    pub fn next_server(&self) -> Ipv4Addr {
+        let octets: [u8; 4] = self.payload[20..24].try_into().expect("four octets");
+        octets.into()
+    }
+
+    /// The flags.
+    pub fn flags(&self) -> u16 {
+        u16::from_be_bytes([self.payload[10], self.payload[11]])
+    }
+
+    /// sname, up to its first zero octet.
+    pub fn server_name(&self) -> String {
+        ended(&self.payload[44..108])
+    }
+
+    /// file, up to its first zero octet.
+    pub fn boot_file(&self) -> String {
+        ended(&self.payload[108..236])
+    }
+
+    /// The options of the options field in order: code and octets of each part.
+    pub fn options(&self) -> Vec<(u8, Vec<u8>)> {
+        let (mut options, mut rest) = (Vec::new(), &self.payload[240..]);
+        while let [code, length, tail @ ..] = rest {
+            if *code == 255 {
+                break;
+            }
+            let (value, others) = tail.split_at(usize::from(*length));
+            options.push((*code, value.to_vec()));
+            rest = others;
+        }
+        options
+    }
+
+    /// The octets of an option.
+    pub fn option(&self, code: u8) -> Option<Vec<u8>> {
+        self.options().into_iter().find(|(found, _)| *found == code).map(|(_, value)| value)
+    }
+}
+
+/// A text that a zero octet ends.
+fn ended(field: &[u8]) -> String {
+    let length = field.iter().position(|octet| *octet == 0).expect("the field ends in a zero");
+    String::from_utf8_lossy(&field[..length]).into_owned()
 }
 
 impl Plain {

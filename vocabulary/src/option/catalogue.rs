@@ -252,9 +252,10 @@ options! {
         PARAMETER_REQUEST_LIST = 55, "parameter-request-list": U8S: "only clients send it";
         MESSAGE = 56, "message": Text: "the server uses it to explain a refusal";
         MAX_MESSAGE_SIZE = 57, "max-message-size": U16: "only clients send it";
-        RENEWAL_TIME = 58, "renewal-time": U32: "the server sends half of the lease time";
+        RENEWAL_TIME = 58, "renewal-time": U32:
+            "set renewal-time beside lease-time; the default is half of the lease time";
         REBINDING_TIME = 59, "rebinding-time": U32:
-            "the server sends seven eighths of the lease time";
+            "set rebinding-time beside lease-time; the default is seven eighths of the lease time";
         CLIENT_IDENTIFIER = 61, "client-identifier": Octets:
             "the server returns what the client sent (RFC 6842)";
         RELAY_AGENT_INFORMATION = 82, "relay-agent-information": RELAY_INFORMATION:

@@ -3,13 +3,16 @@
 
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
-use lessor_core::{BeyondLimit, OptionValue, SubscriberLimit, Terms, Verdict};
+use lessor_core::{
+    BeyondLimit, BootFileName, LeasePart, OptionValue, ServerName, SubscriberLimit, Terms, Verdict,
+};
 use lessor_vocabulary::Catalogue;
 
 use crate::{
     mistake::Draft,
     options::{Options, recognise_code},
     reader::{Table, Value},
+    scope::{header_text, lease_part},
     shapes::{CASE_EXPECTED_REPLY, CASE_PLANNED, CASE_SUBSCRIBER},
     values::IDENTIFIER_OCTETS_MAX,
 };
@@ -27,6 +30,8 @@ pub struct Expectation {
     pub address: Option<Ipv4Addr>,
     /// The lease time that the policy sets, in seconds.
     pub lease_time_secs: Option<u32>,
+    /// The boot fields and the times to extend a lease that the policy sets.
+    pub reply_terms: ReplyTerms,
     /// The subscriber that the policy sets.
     pub subscriber: Option<SubscriberLimit>,
     /// The options that the policy sets and removes for a request.
@@ -41,6 +46,21 @@ pub struct Expectation {
     pub log: Option<Vec<String>>,
     /// The options that the case knows by name.
     pub catalogue: Arc<Catalogue>,
+}
+
+/// Terms about the reply that are neither options nor a lease time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplyTerms {
+    /// When the client extends its lease with this server.
+    pub renewal: Option<LeasePart>,
+    /// When the client extends its lease with any server.
+    pub rebinding: Option<LeasePart>,
+    /// siaddr.
+    pub next_server: Option<Ipv4Addr>,
+    /// sname.
+    pub server_name: Option<ServerName>,
+    /// file.
+    pub boot_file: Option<BootFileName>,
 }
 
 /// Options that are set and removed.
@@ -76,6 +96,7 @@ pub(super) fn read(table: &Table) -> Expectation {
         pool: text("pool", "the name of a pool"),
         address: table.get("address").and_then(|value| value.address()),
         lease_time_secs: table.get("lease-time-secs").and_then(|value| value.number(0, u32::MAX)),
+        reply_terms: ReplyTerms::read(table),
         subscriber: table
             .get("subscriber")
             .and_then(|value| value.table(&CASE_SUBSCRIBER))
@@ -89,6 +110,23 @@ pub(super) fn read(table: &Table) -> Expectation {
             items.iter().filter_map(|item| item.text("a text")).map(str::to_owned).collect()
         }),
         catalogue: Arc::clone(table.collector().catalogue()),
+    }
+}
+
+impl ReplyTerms {
+    /// The keys are those of the configuration.
+    fn read(table: &Table) -> Self {
+        Self {
+            renewal: table.get("renewal-time").and_then(|value| lease_part(&value)),
+            rebinding: table.get("rebinding-time").and_then(|value| lease_part(&value)),
+            next_server: table.get("next-server").and_then(|value| value.address()),
+            server_name: table
+                .get("server-name")
+                .and_then(|value| header_text(&value, "the name of a server")),
+            boot_file: table
+                .get("boot-file")
+                .and_then(|value| header_text(&value, "the name of a file")),
+        }
     }
 }
 
@@ -143,7 +181,14 @@ pub(super) fn earlier(table: &Table) -> Terms {
     }
     let ExpectedOptions { set, removed } = options(table);
     let set = set.into_iter().map(|(code, value)| (code, Some(Arc::new(value))));
+    let ReplyTerms { renewal, rebinding, next_server, server_name, boot_file } =
+        ReplyTerms::read(table);
     Terms {
+        renewal,
+        rebinding,
+        next_server,
+        server_name,
+        boot_file,
         verdict: Verdict::Proceed,
         pool: pool.map(Arc::from),
         address,

@@ -25,6 +25,11 @@ use super::{
     rows::{Plain, Rows},
 };
 
+/// The settings of a reservation that a cell has room for.
+const TEXTS: [&str; 3] = ["next-server", "server-name", "boot-file"];
+const TIMES: [&str; 5] =
+    ["lease-time", "min-lease-time", "max-lease-time", "renewal-time", "rebinding-time"];
+
 /// The prefix of an option's name in the name of its column.
 const OPTION: &str = "options.";
 
@@ -33,6 +38,10 @@ enum Column {
     /// One of [`OWNERS`].
     Owner(&'static str),
     Address,
+    /// One of [`TEXTS`].
+    Text(&'static str),
+    /// One of [`TIMES`].
+    Time(&'static str),
     /// A value of an option; the type is `None` if the option has no name.
     Option(String, Form),
 }
@@ -145,10 +154,16 @@ impl Column {
         if name == "address" {
             return Some(Self::Address);
         }
+        if let Some(text) = TEXTS.into_iter().find(|text| *text == name) {
+            return Some(Self::Text(text));
+        }
+        if let Some(time) = TIMES.into_iter().find(|time| *time == name) {
+            return Some(Self::Time(time));
+        }
         if let Some(option) = name.strip_prefix(OPTION) {
             return Self::of_option(collector, option, &(span.start + OPTION.len()..span.end));
         }
-        let names = OWNERS.into_iter().chain(["address"]);
+        let names = OWNERS.into_iter().chain(["address"]).chain(TEXTS).chain(TIMES);
         let synonym = RESERVATION_ROW.synonyms.iter().find(|(synonym, _)| *synonym == name);
         let meant = synonym.map(|(_, meant)| *meant).or_else(|| closest(name, names.clone()));
         let help = format!(
@@ -210,7 +225,7 @@ fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((&'static str, &'c
         match column {
             Column::Owner(key) if owner.is_none() => owner = Some((*key, cell)),
             Column::Address => address = Some(cell),
-            Column::Owner(_) | Column::Option(..) => return None,
+            _ => return None,
         }
     }
     Some((owner?, address?))
@@ -224,12 +239,14 @@ fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'
             continue;
         }
         let key = |name: &'c str| Spanned::new(span.clone(), Cow::Borrowed(name));
-        let (table, name, form) = match column {
-            Column::Owner(name) => (&mut entries, *name, Form::Text),
-            Column::Address => (&mut entries, "address", Form::Text),
-            Column::Option(name, form) => (&mut options, name.as_str(), *form),
+        let text = || DeValue::String(Cow::Borrowed(cell));
+        let (table, name, value) = match column {
+            Column::Owner(name) | Column::Text(name) => (&mut entries, *name, text()),
+            Column::Address => (&mut entries, "address", text()),
+            Column::Time(name) => (&mut entries, *name, number(cell).unwrap_or_else(text)),
+            Column::Option(name, form) => (&mut options, name.as_str(), value(cell, *form, &span)),
         };
-        table.insert(key(name), Spanned::new(span.clone(), value(cell, form, &span)));
+        table.insert(key(name), Spanned::new(span.clone(), value));
     }
     if !options.is_empty() {
         let whole = 0..text.len();
@@ -293,7 +310,7 @@ fn value<'c>(cell: &'c str, form: Form, span: &Range<usize>) -> DeValue<'c> {
 
 fn number(text: &str) -> Option<DeValue<'_>> {
     let value = DeValue::parse(text).ok()?.into_inner();
-    value.is_integer().then_some(value)
+    (value.is_integer() || value.is_float()).then_some(value)
 }
 
 fn report_count(collector: &Collector, text: &str, found: usize, wanted: usize) {

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, ops::Range, sync::Arc};
 
-use lessor_core::{OptionSet, Reservation};
+use lessor_core::{OptionSet, Reservation, ScopeSettings};
 use toml::de::DeTable;
 
 use crate::{
@@ -44,6 +44,7 @@ pub(super) struct Rows<'r, 's> {
     /// The number of reservations.
     pub(super) count: u64,
     pub(super) last_options: OptionSet,
+    pub(super) last_settings: ScopeSettings,
 }
 
 impl Rows<'_, '_> {
@@ -79,7 +80,8 @@ impl Rows<'_, '_> {
             return None;
         }
         let owner = reservation::plain_owner(key, owner)?;
-        Some(Reservation { owner, address, options: OptionSet::default() })
+        let (options, settings) = Default::default();
+        Some(Reservation { owner, address, options, settings })
     }
 
     /// Adds a row from a table whose places refer to the line, unless it was added already, and
@@ -99,7 +101,8 @@ impl Rows<'_, '_> {
             read.filter(|_| collector.is_empty())
         {
             let number = reservation.address;
-            self.share_options(&mut reservation.options);
+            share(&mut reservation.options, &mut self.last_options);
+            share(&mut reservation.settings, &mut self.last_settings);
             let earlier = match plain {
                 Plain::Twice(earlier) => earlier,
                 Plain::Taken => Earlier::default(),
@@ -135,14 +138,6 @@ impl Rows<'_, '_> {
                 self.collector.adopt(collector);
                 false
             }
-        }
-    }
-
-    /// Shares options with the previous row, because consecutive rows often have the same.
-    fn share_options(&mut self, options: &mut OptionSet) {
-        match *options == self.last_options {
-            true => options.clone_from(&self.last_options),
-            false => self.last_options.clone_from(options),
         }
     }
 
@@ -184,5 +179,13 @@ impl Rows<'_, '_> {
         }
         let (line, column) = self.document.position(place.span().unwrap_or_default().start);
         format!("{}:{line}:{column}", self.document.name())
+    }
+}
+
+/// Shares a value with the previous row, because consecutive rows often have the same.
+fn share<T: Clone + PartialEq>(value: &mut T, last: &mut T) {
+    match value == last {
+        true => value.clone_from(last),
+        false => last.clone_from(value),
     }
 }

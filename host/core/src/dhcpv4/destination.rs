@@ -38,8 +38,13 @@ impl Decider<'_, '_> {
     }
 
     /// The destination of an OFFER, or of the ACK of a REQUEST. A client that accepts an offer or
-    /// verifies an address does not use an address yet, regardless of ciaddr.
-    pub(super) fn destination_of_grant(&self, your_address: Ipv4Addr) -> Destination {
+    /// verifies an address does not use an address yet, regardless of ciaddr. `is_broadcast` says
+    /// that the configuration wants a broadcast.
+    pub(super) fn destination_of_grant(
+        &self,
+        your_address: Ipv4Addr,
+        is_broadcast: bool,
+    ) -> Destination {
         let request = self.request;
         let hardware_address = request.hardware_address;
         if let Some(relay) = request.relay_socket() {
@@ -47,7 +52,10 @@ impl Decider<'_, '_> {
         }
         match request.client_socket() {
             Some(client) if self.is_at_client_address() => Destination::Client(client),
-            _ if request.wants_broadcast() || hardware_address.octets().is_empty() => {
+            _ if is_broadcast
+                || request.wants_broadcast()
+                || hardware_address.octets().is_empty() =>
+            {
                 Destination::Broadcast
             }
             _ => Destination::Hardware { address: your_address, hardware_address },

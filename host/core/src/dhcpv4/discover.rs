@@ -7,7 +7,7 @@
 use std::{mem, sync::Arc};
 
 use crate::{
-    AfterDataLoss, Origin, Reason, ReplyKind, Subnet,
+    AfterDataLoss, Origin, Reason, ReplyKind,
     ledger::{Contested, Standing},
 };
 
@@ -238,7 +238,7 @@ impl Decider<'_, '_> {
 
     /// Returns whether a client of which this server has no record may hold `address`.
     pub(super) fn is_held_back(&self, address: u32) -> bool {
-        let subnet = self.plan.subnet_of(address).and_then(|subnet| self.plan.subnet(subnet));
+        let subnet = self.plan.subnet_of(address);
         let is_known = self.bindings.slot(address).and_then(View::record).is_some();
         !is_known && subnet.is_some_and(|subnet| self.is_subnet_held_back(subnet))
     }
@@ -248,9 +248,10 @@ impl Decider<'_, '_> {
         self.plan.subnet_of_pool(pool).is_some_and(|subnet| self.is_subnet_held_back(subnet))
     }
 
-    fn is_subnet_held_back(&self, subnet: &Subnet) -> bool {
+    fn is_subnet_held_back(&self, subnet: usize) -> bool {
+        let Some(since) = self.no_records_since else { return false };
         let holds = self.plan.network().after_data_loss == AfterDataLoss::Hold;
-        self.no_records_since
-            .is_some_and(|since| holds && self.now < since.after_secs(subnet.lease_time.max_secs))
+        let longest_secs = self.plan.longest_lease_secs().nth(subnet);
+        holds && longest_secs.is_some_and(|secs| self.now < since.after_secs(secs))
     }
 }

@@ -1,4 +1,4 @@
-//! The ACK of an address: the changes that it requires, and the lease time.
+//! The ACK of an address: the changes that it requires.
 //!
 //! Does not decide whether the client may have the address. Invariant: the first change is that of
 //! the granted address.
@@ -7,10 +7,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::{
-    Binding, BindingState, Change, Changes, LeaseTime, Reason, ReplyKind, Request, Terms,
-    Timestamp, ledger::Record,
-};
+use crate::{Binding, BindingState, Change, Changes, Reason, ReplyKind, Timestamp, ledger::Record};
 
 use super::{
     Decision,
@@ -54,21 +51,13 @@ impl Decider<'_, '_> {
         self.bindings.depart(binding, Cause::of(self.request))
     }
 
-    /// The lease time of an address in seconds: that of the terms, otherwise what the client asks
-    /// for, otherwise the default, within the limits of the address's subnet. An OFFER and its ACK
-    /// use the same computation, so they agree.
-    pub(super) fn lease_time_secs(&self, address: u32) -> u32 {
-        let position = self.plan.subnet_of(address).unwrap_or(self.subnet);
-        let limits = self.plan.subnet(position).map(|subnet| subnet.lease_time);
-        limits.map_or(1, |limits| lease_time_secs(limits, self.terms, self.request))
-    }
-
     fn leased(&self, address: u32) -> Binding {
         let record = self.bindings.slot(address).and_then(View::record);
         let last = record.filter(|record| self.client.on_record().is_holder_of(record));
         let own =
             last.filter(|own| own.state() == BindingState::Leased && self.now < own.expires_at());
-        let ends_at = self.now.after_secs(self.lease_time_secs(address));
+        // An OFFER and its ACK promise the same time.
+        let ends_at = self.now.after_secs(self.parameters(address).lease_time_secs());
         // The client may not receive the ACK that shortens its lease. What it was promised before
         // stays valid, unless that is forever.
         let promised = own.map(Record::expires_at);
@@ -87,12 +76,4 @@ impl Decider<'_, '_> {
             unknown_fields: last.map(|last| Facts::of(last).unknown_fields()).unwrap_or_default(),
         }
     }
-}
-
-fn lease_time_secs(limits: LeaseTime, terms: &Terms, request: &Request) -> u32 {
-    let secs = match terms.lease_time_secs {
-        Some(secs) => secs,
-        None => request.lease_time_secs.unwrap_or(limits.default_secs).max(limits.min_secs),
-    };
-    secs.min(limits.max_secs).max(1)
 }

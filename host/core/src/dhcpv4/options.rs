@@ -1,10 +1,9 @@
 //! The options that a client gets, and their order.
 //!
 //! Does not encode values. Values come from layers: the terms of a policy take precedence over the
-//! reservation, the reservation over the pool, the pool over the subnet. Options that follow from
-//! the prefix and the defaults of the Host Requirements come last. The order is that of the
-//! client's parameter request list (RFC 2132 section 9.8), because options that do not fit are left
-//! out from the end. Invariant: a reply contains an option at most once.
+//! scopes. Options that follow from the prefix and the defaults of the Host Requirements come last.
+//! The order is that of the client's parameter request list (RFC 2132 section 9.8), because options
+//! that do not fit are left out from the end. Invariant: a reply contains an option at most once.
 
 use std::{
     net::Ipv4Addr,
@@ -16,20 +15,14 @@ use lessor_vocabulary::{ForClass, ForEnterprise, enterprises};
 use smallvec::SmallVec;
 
 use crate::{
-    OptionSet, OptionValue, Pool, ReplyValue, Request, Reservation, Subnet, Terms,
+    OptionSet, OptionValue, ReplyValue, SendRule,
     option::{code, is_reserved_for_engine},
 };
 
-use super::OptionOrigin;
-
-/// The sources of the options of one reply.
-pub(super) struct Parameters<'c> {
-    pub(super) request: &'c Request,
-    pub(super) terms: &'c Terms,
-    pub(super) subnet: Option<&'c Subnet>,
-    pub(super) pool: Option<&'c Pool>,
-    pub(super) reservation: Option<&'c Reservation>,
-}
+use super::{
+    OptionOrigin,
+    parameters::{Parameters, Scope},
+};
 
 /// Option codes in the order of writing, each at most once.
 struct Codes {
@@ -38,14 +31,9 @@ struct Codes {
 }
 
 impl Parameters<'_> {
-    /// siaddr.
-    pub(super) fn next_server_address(&self) -> Ipv4Addr {
-        self.subnet.map_or(Ipv4Addr::UNSPECIFIED, |subnet| subnet.next_server_address)
-    }
-
     /// Adds the subnet mask, the options with a value that the client asked for, and then those
-    /// that a policy adds without being asked. A client without a parameter request list gets
-    /// everything that is configured.
+    /// that the configuration or a policy sends without being asked. A client without a parameter
+    /// request list gets everything that is configured.
     pub(super) fn write(&self, options: &mut Vec<(u8, ReplyValue)>) {
         for code in self.codes() {
             if let Some(value) = self.value(code) {
@@ -65,11 +53,17 @@ impl Parameters<'_> {
             codes.add(*code);
         }
         if asked_for.is_empty() {
-            let sets: SmallVec<[&OptionSet; 3]> = self.layers().map(|(set, _)| set).collect();
+            let sets = self.scopes().map(|scope| scope.options);
             let mut configured: SmallVec<[u8; 32]> =
-                sets.iter().flat_map(|set| set.iter()).map(|(code, _)| code).collect();
+                sets.flat_map(OptionSet::iter).map(|(code, _)| code).collect();
             configured.sort_unstable();
             configured.into_iter().for_each(|code| codes.add_unasked(code));
+        }
+        let rules = self.scopes().flat_map(|scope| scope.settings.sending.rules.iter());
+        for (code, _) in rules.filter(|(_, rule)| *rule == SendRule::Always) {
+            if self.send_rule(code) == Some(SendRule::Always) {
+                codes.add_unasked(code);
+            }
         }
         for (code, _) in &self.terms.options {
             codes.add_unasked(*code);
@@ -89,10 +83,11 @@ impl Parameters<'_> {
         if let Some((_, value)) = set {
             return value.clone().map(|value| (value.into(), OptionOrigin::Policy));
         }
-        let configured =
-            |(set, origin): (&OptionSet, _)| Some((self.chosen(set.get(code)?)?, origin));
-        if let Some(found) = self.layers().find_map(configured) {
-            return Some(found);
+        if self.send_rule(code) == Some(SendRule::Never) {
+            return None;
+        }
+        if let Some((value, origin)) = self.configured(code) {
+            return Some((self.with_final_zero(code, value), origin));
         }
         let of_prefix = |address: fn(&Ipv4Net) -> Ipv4Addr| {
             let prefix = self.subnet.map(|subnet| &subnet.prefix)?;
@@ -103,10 +98,34 @@ impl Parameters<'_> {
             code::BROADCAST_ADDRESS => of_prefix(Ipv4Net::broadcast),
             // Old versions of Windows ask for routes under their own number only.
             code::MICROSOFT_ROUTES => self.value_and_origin(code::CLASSLESS_STATIC_ROUTES),
+            code::VENDOR_CLASS => {
+                let class = self.vendor_class_of_http_boot()?;
+                Some((OptionValue::Text(class.to_owned()).into(), OptionOrigin::Client))
+            }
             _ => {
                 let value = HOST_REQUIREMENTS.get(code).map(Arc::clone);
                 value.map(|value| (value.into(), OptionOrigin::HostRequirements))
             }
+        }
+    }
+
+    /// The value of an option that a scope sets, or that follows from a boot field: options 66 and
+    /// 67 contain what the header does. A scope that sets both means each as it stands.
+    fn configured(&self, code: u8) -> Option<(ReplyValue, OptionOrigin)> {
+        let of_scope =
+            |scope: Scope<'_>| Some((self.chosen(scope.options.get(code)?)?, scope.origin));
+        let set = self.scopes().find_map(of_scope);
+        let text = match code {
+            code::TFTP_SERVER_NAME => self.server_name().map(|(name, by)| (name.to_string(), by)),
+            code::BOOT_FILE_NAME => self.boot_file().map(|(name, by)| (name.to_string(), by)),
+            _ => None,
+        };
+        match (set, text.filter(|(text, _)| !text.is_empty())) {
+            (Some((_, of_option)), Some((text, of_field))) if of_field < of_option => {
+                Some((OptionValue::Text(text).into(), of_field))
+            }
+            (None, Some((text, of_field))) => Some((OptionValue::Text(text).into(), of_field)),
+            (set, _) => set,
         }
     }
 
@@ -129,20 +148,6 @@ impl Parameters<'_> {
             _ => return Some(Arc::clone(value).into()),
         };
         Some(OptionValue::Octets(octets).into())
-    }
-
-    /// The configured options, in descending precedence.
-    fn layers(&self) -> impl Iterator<Item = (&OptionSet, OptionOrigin)> {
-        let reservation = self.reservation.map(|reservation| &reservation.options);
-        let pool = self.pool.map(|pool| &pool.options);
-        let subnet = self.subnet.map(|subnet| &subnet.options);
-        [
-            reservation.map(|set| (set, OptionOrigin::Reservation)),
-            pool.map(|set| (set, OptionOrigin::Pool)),
-            subnet.map(|set| (set, OptionOrigin::Subnet)),
-        ]
-        .into_iter()
-        .flatten()
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Plan {
     by_name: Box<[usize]>,
     reserved: RoaringBitmap,
     owners: Owners,
+    /// The longest lease time of each subnet, in seconds.
+    longest_lease_secs: Box<[u32]>,
 }
 
 /// A pool with what was derived from the configuration.
@@ -95,6 +97,7 @@ impl Plan {
             by_name,
             reserved: reservations.map(|reservation| u32::from(reservation.address)).collect(),
             owners: Owners::new(&network, hasher),
+            longest_lease_secs: network.subnets.iter().map(Subnet::longest_lease_secs).collect(),
             pools,
             network,
         }
@@ -138,9 +141,14 @@ impl Plan {
         self.pools.get(position)?.configured(&self.network)
     }
 
-    /// The subnet of the pool at a position.
-    pub(super) fn subnet_of_pool(&self, position: usize) -> Option<&Subnet> {
-        self.subnet(self.pools.get(position)?.subnet as usize)
+    /// The position of the subnet of the pool at a position.
+    pub(super) fn subnet_of_pool(&self, position: usize) -> Option<usize> {
+        Some(self.pools.get(position)?.subnet as usize)
+    }
+
+    /// The longest lease time that each subnet grants, in seconds.
+    pub(super) fn longest_lease_secs(&self) -> impl Iterator<Item = u32> {
+        self.longest_lease_secs.iter().copied()
     }
 
     /// The position of the pool that spans `address`, reserved or not.

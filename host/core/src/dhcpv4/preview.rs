@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Origin, Reason, RelayInformation, Request, Reservation, Terms, Timestamp,
+    Origin, Reason, RelayInformation, ReplyKind, Request, Reservation, Terms, Timestamp,
     ledger::Scope,
     option::{code, is_reserved_for_engine},
 };
@@ -46,10 +46,27 @@ pub struct Preview {
     pub candidates: Vec<Candidate>,
     /// The origin of each option of the reply, in the order of the reply.
     pub option_origins: Vec<(u8, OptionOrigin)>,
+    /// The origin of each field of the reply's header that the server chooses and that is not
+    /// empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub field_origins: Vec<(HeaderField, OptionOrigin)>,
 }
 
-/// The origin of an option of a reply.
+/// A field of the header from which a client learns what to boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeaderField {
+    /// siaddr.
+    NextServer,
+    /// sname.
+    ServerName,
+    /// file.
+    BootFile,
+}
+
+/// The origin of an option or a field of a reply. Those from [`OptionOrigin::Policy`] to
+/// [`OptionOrigin::Subnet`] are in descending precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptionOrigin {
     /// The server sets it in every such reply.
@@ -78,6 +95,7 @@ impl Preview {
             reservation: None,
             candidates: Vec::new(),
             option_origins: Vec::new(),
+            field_origins: Vec::new(),
         }
     }
 }
@@ -101,7 +119,8 @@ impl Engine {
         let reservation = decider.reservation.cloned();
         let decision = decider.decide(&mut candidates);
         let option_origins = decider.option_origins(&decision);
-        Preview { decision, reservation, candidates: candidates.0, option_origins }
+        let field_origins = decider.field_origins(&decision);
+        Preview { decision, reservation, candidates: candidates.0, option_origins, field_origins }
     }
 }
 
@@ -167,14 +186,13 @@ impl Decider<'_, '_> {
 
     fn option_origins(&self, decision: &Decision) -> Vec<(u8, OptionOrigin)> {
         let Some(reply) = &decision.reply else { return Vec::new() };
-        let address = if reply.your_address.is_unspecified() {
-            self.request.client_address
-        } else {
-            reply.your_address
-        };
-        let parameters = self.parameters(u32::from(address));
+        let parameters = self.parameters_of(reply);
         let origin = |option: u8| match option {
             code::CLIENT_IDENTIFIER | code::SUBNET_SELECTION => OptionOrigin::Client,
+            code::LEASE_TIME => parameters.lease_time_origin(),
+            code::RENEWAL_TIME | code::REBINDING_TIME => {
+                parameters.renewal_origin(option).unwrap_or(OptionOrigin::Server)
+            }
             option if is_reserved_for_engine(option) => OptionOrigin::Server,
             option => {
                 let found = parameters.value_and_origin(option);
@@ -182,6 +200,23 @@ impl Decider<'_, '_> {
             }
         };
         reply.options.iter().map(|(option, _)| (*option, origin(*option))).collect()
+    }
+
+    fn field_origins(&self, decision: &Decision) -> Vec<(HeaderField, OptionOrigin)> {
+        let Some(reply) = decision.reply.as_ref().filter(|reply| reply.kind != ReplyKind::Nak)
+        else {
+            return Vec::new();
+        };
+        let parameters = self.parameters_of(reply);
+        let next_server = parameters.next_server().filter(|(found, _)| !found.is_unspecified());
+        let server_name = parameters.server_name().filter(|(found, _)| !found.is_empty());
+        let boot_file = parameters.boot_file().filter(|(found, _)| !found.is_empty());
+        let fields = [
+            next_server.map(|(_, origin)| (HeaderField::NextServer, origin)),
+            server_name.map(|(_, origin)| (HeaderField::ServerName, origin)),
+            boot_file.map(|(_, origin)| (HeaderField::BootFile, origin)),
+        ];
+        fields.into_iter().flatten().collect()
     }
 }
 

@@ -6,10 +6,11 @@
 use std::net::Ipv4Addr;
 
 use crate::{
-    INFINITE_SECS, OptionValue, Reason, Reply, ReplyKind, ReplyValue, option::code, relay,
+    BootFileName, OptionValue, Reason, Reply, ReplyKind, ReplyValue, ServerName, option::code,
+    relay,
 };
 
-use super::{Decision, decider::Decider, options::Parameters, plan::address_of};
+use super::{Decision, decider::Decider, parameters::Parameters, plan::address_of};
 
 /// A message is cut to the length that one option 56 can hold.
 const MESSAGE_OCTETS_MAX: usize = 255;
@@ -24,27 +25,31 @@ impl Decider<'_, '_> {
     pub(super) fn grant(&self, kind: ReplyKind, address: u32) -> Reply {
         let mut options = Vec::with_capacity(OPTIONS_USUALLY_MAX);
         options.push(self.server_identifier());
-        let lease_time_secs = self.lease_time_secs(address);
+        let parameters = self.parameters(address);
+        let lease_time_secs = parameters.lease_time_secs();
         options.push(secs(code::LEASE_TIME, lease_time_secs));
-        if let Some((renewal_secs, rebinding_secs)) = renewal_and_rebinding(lease_time_secs) {
-            options.push(secs(code::RENEWAL_TIME, renewal_secs));
-            options.push(secs(code::REBINDING_TIME, rebinding_secs));
+        if let Some(times) = parameters.renewal_times(lease_time_secs) {
+            options.push(secs(code::RENEWAL_TIME, times.renewal_secs));
+            options.push(secs(code::REBINDING_TIME, times.rebinding_secs));
         }
         self.echo(&mut options);
-        let parameters = self.parameters(address);
         parameters.write(&mut options);
         let your_address = address_of(address);
+        let has_address = self.request.uses_client_address();
+        let force_broadcast = !has_address && parameters.always_broadcast();
         Reply {
             kind,
             client_address: match kind {
-                ReplyKind::Ack if self.request.uses_client_address() => self.request.client_address,
+                ReplyKind::Ack if has_address => self.request.client_address,
                 ReplyKind::Ack | ReplyKind::Offer | ReplyKind::Nak => Ipv4Addr::UNSPECIFIED,
             },
             your_address,
             next_server_address: parameters.next_server_address(),
-            force_broadcast: false,
+            server_name: parameters.server_name_field(),
+            boot_file: parameters.boot_file_field(),
+            force_broadcast,
             options,
-            destination: self.destination_of_grant(your_address),
+            destination: self.destination_of_grant(your_address, force_broadcast),
         }
     }
 
@@ -60,6 +65,8 @@ impl Decider<'_, '_> {
             client_address,
             your_address: Ipv4Addr::UNSPECIFIED,
             next_server_address: parameters.next_server_address(),
+            server_name: parameters.server_name_field(),
+            boot_file: parameters.boot_file_field(),
             force_broadcast: client_address.is_unspecified(),
             options,
             destination: self.destination_of_information(),
@@ -83,6 +90,8 @@ impl Decider<'_, '_> {
             client_address: Ipv4Addr::UNSPECIFIED,
             your_address: Ipv4Addr::UNSPECIFIED,
             next_server_address: Ipv4Addr::UNSPECIFIED,
+            server_name: ServerName::default(),
+            boot_file: BootFileName::default(),
             force_broadcast: self.request.is_relayed(),
             options,
             destination: self.destination_of_nak(),
@@ -90,7 +99,7 @@ impl Decider<'_, '_> {
         Decision { reply: Some(reply), ..Decision::of(reason) }
     }
 
-    /// The sources of the options for a client with `address`.
+    /// The sources of a reply to a client with `address`.
     pub(super) fn parameters(&self, address: u32) -> Parameters<'_> {
         let position = self.plan.subnet_of(address).unwrap_or(self.subnet);
         Parameters {
@@ -100,6 +109,13 @@ impl Decider<'_, '_> {
             pool: self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool)),
             reservation: self.reservation.filter(|found| found.address == address_of(address)),
         }
+    }
+
+    /// What a reply was made from.
+    pub(super) fn parameters_of(&self, reply: &Reply) -> Parameters<'_> {
+        let is_granted = !reply.your_address.is_unspecified();
+        let address = if is_granted { reply.your_address } else { self.request.client_address };
+        self.parameters(u32::from(address))
     }
 
     fn server_identifier(&self) -> (u8, ReplyValue) {
@@ -129,33 +145,6 @@ impl Decider<'_, '_> {
     }
 }
 
-/// T1 and T2: a half and seven eighths of the lease time (RFC 2131 section 4.4.5). Returns `None`
-/// if the lease is so short that they would not differ from its end and from each other.
-fn renewal_and_rebinding(lease_time_secs: u32) -> Option<(u32, u32)> {
-    if lease_time_secs == INFINITE_SECS {
-        return Some((INFINITE_SECS, INFINITE_SECS));
-    }
-    let renewal_secs = lease_time_secs / 2;
-    let rebinding_secs = lease_time_secs - lease_time_secs.div_ceil(8);
-    (0 < renewal_secs && renewal_secs < rebinding_secs).then_some((renewal_secs, rebinding_secs))
-}
-
 fn secs(code: u8, secs: u32) -> (u8, ReplyValue) {
     (code, OptionValue::U32(secs).into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn renewal_comes_before_rebinding_before_the_end() {
-        assert_eq!(renewal_and_rebinding(3600), Some((1800, 3150)));
-        assert_eq!(renewal_and_rebinding(INFINITE_SECS), Some((INFINITE_SECS, INFINITE_SECS)));
-        assert_eq!(renewal_and_rebinding(2), None);
-        for lease_time_secs in 3..1000 {
-            let (renewal, rebinding) = renewal_and_rebinding(lease_time_secs).unwrap();
-            assert!(0 < renewal && renewal < rebinding && rebinding < lease_time_secs);
-        }
-    }
 }

@@ -11,8 +11,8 @@ use lessor_core::{
     AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, Binding, BindingState, ClientKey,
     ClientKeyKind, Decision, Engine, HardwareAddress, LeaseTime, Network, OptionSet, OptionValue,
     Outcome, Pool, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
-    RequestKind, Reservation, ReservationOwner, Subnet, SubscriberLimit, Terms, Timestamp,
-    UnknownClients, Wait,
+    RequestKind, Reservation, ReservationOwner, ScopeFields, ScopeSettings, Subnet,
+    SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
 };
 
 /// The server's address on the link, to which relays send.
@@ -54,7 +54,7 @@ pub(crate) fn subnet(prefix: &str, pools: Vec<Pool>) -> Subnet {
             (3, OptionValue::Addresses(vec![ip(1)])),
             (6, OptionValue::Addresses(vec![Ipv4Addr::new(192, 0, 2, 53)])),
         ]),
-        next_server_address: Ipv4Addr::UNSPECIFIED,
+        settings: ScopeSettings::default(),
         pools,
         relays: None,
         reservations: Vec::new(),
@@ -74,6 +74,7 @@ pub(crate) fn pool(name: &str, first: u8, last: u8) -> Pool {
         last: ip(last),
         by_policy_only: false,
         options: OptionSet::default(),
+        settings: ScopeSettings::default(),
     }
 }
 
@@ -83,7 +84,15 @@ pub(crate) fn garden(name: &str, first: u8, last: u8) -> Pool {
 }
 
 pub(crate) fn reservation(owner: ReservationOwner, address: Ipv4Addr) -> Reservation {
-    Reservation { owner, address, options: OptionSet::default() }
+    let (options, settings) = (OptionSet::default(), ScopeSettings::default());
+    Reservation { owner, address, options, settings }
+}
+
+/// Settings of a scope that differ from none in what `change` sets.
+pub(crate) fn settings(change: impl FnOnce(&mut ScopeFields)) -> ScopeSettings {
+    let mut fields = ScopeFields::default();
+    change(&mut fields);
+    fields.into()
 }
 
 pub(crate) fn circuit(id: &[u8]) -> ReservationOwner {

@@ -9,6 +9,7 @@ mod locating;
 mod preview;
 mod reconfigure;
 mod reservations;
+mod scopes;
 mod settle;
 mod subscribers;
 #[path = "../common/support.rs"]

@@ -92,7 +92,8 @@ fn every_option_of_a_reply_says_where_it_comes_from() {
     let origin =
         |code: u8| found.option_origins.iter().find(|(found, _)| *found == code).unwrap().1;
     assert_eq!(origin(54), OptionOrigin::Server);
-    assert_eq!(origin(51), OptionOrigin::Server);
+    assert_eq!(origin(51), OptionOrigin::Subnet);
+    assert_eq!(origin(58), OptionOrigin::Server);
     assert_eq!(origin(1), OptionOrigin::Prefix);
     assert_eq!(origin(3), OptionOrigin::Subnet);
     assert_eq!(origin(6), OptionOrigin::Policy);

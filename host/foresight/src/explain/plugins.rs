@@ -1,11 +1,10 @@
-//! Describes what each plugin of a chain did at a hook, and what each option of a reply is from.
+//! Describes what each plugin of a chain did at a hook.
 
 use std::time::Duration;
 
-use lessor_core::{OptionOrigin, Reply, Request, option::code};
-use lessor_policy_host::{Chain, Hook, Setting, TraceEntry};
+use lessor_policy_host::{Chain, Hook, TraceEntry};
 
-use super::{OptionStep, PluginStep, texts::microseconds, verdict_text};
+use super::{PluginStep, texts::microseconds, verdict_text};
 use lessor_vocabulary::Catalogue;
 
 /// Returns the total time of the calls of each plugin, in order.
@@ -69,62 +68,6 @@ pub(super) fn plugin_steps(
         steps.push(step);
     }
     steps
-}
-
-/// Returns the options of a reply, and who set each: `trace` is of the plugins that set the terms,
-/// `edited` of those that edited the reply.
-pub(super) fn option_steps(
-    request: &Request,
-    reply: &Reply,
-    origins: &[(u8, OptionOrigin)],
-    trace: &[TraceEntry],
-    edited: &[TraceEntry],
-    catalogue: &Catalogue,
-) -> Vec<OptionStep> {
-    let set_by = |entries: &[TraceEntry], option: u8| {
-        let sets = |entry: &&TraceEntry| {
-            entry.set.iter().any(|set| matches!(set, Setting::Option(code, _) if *code == option))
-        };
-        entries.iter().rev().find(sets).map(|entry| format!("plugin {}", entry.plugin))
-    };
-    let origin = |option: u8| {
-        let found = origins.iter().find(|(code, _)| *code == option);
-        match found.map(|(_, origin)| *origin) {
-            Some(OptionOrigin::Policy) => {
-                set_by(trace, option).unwrap_or_else(|| "a policy".to_owned())
-            }
-            Some(OptionOrigin::Reservation) => "the reservation".to_owned(),
-            Some(OptionOrigin::Pool) => "the pool".to_owned(),
-            Some(OptionOrigin::Subnet) => "the subnet".to_owned(),
-            Some(OptionOrigin::Prefix) => "the subnet's prefix".to_owned(),
-            Some(OptionOrigin::HostRequirements) => "RFC 1122".to_owned(),
-            Some(OptionOrigin::Client) => "the client".to_owned(),
-            Some(OptionOrigin::Server) | None => match option {
-                code::LEASE_TIME if request.lease_time_secs.is_some() => {
-                    "the client, within the subnet's limits".to_owned()
-                }
-                code::LEASE_TIME => "the subnet".to_owned(),
-                code::RENEWAL_TIME | code::REBINDING_TIME => "the lease time".to_owned(),
-                _ => "the server".to_owned(),
-            },
-        }
-    };
-    let lease_time_by = |option: u8| {
-        let sets = |entry: &&TraceEntry| {
-            entry.set.iter().any(|set| matches!(set, Setting::LeaseTimeSecs(_)))
-        };
-        let found = trace.iter().rev().find(sets).filter(|_| option == code::LEASE_TIME);
-        found.map(|entry| format!("plugin {}", entry.plugin))
-    };
-    let steps = reply.options.iter().map(|(option, value)| OptionStep {
-        code: *option,
-        name: catalogue.shown_name(*option).to_string(),
-        value: catalogue.shown(*option, value, request.options.get(code::VENDOR_CLASS)),
-        set_by: set_by(edited, *option)
-            .or_else(|| lease_time_by(*option))
-            .unwrap_or_else(|| origin(*option)),
-    });
-    steps.collect()
 }
 
 fn made_final(plugin: &str) -> String {

@@ -8,10 +8,7 @@ use std::{
 
 use lessor_core::{
     Binding, ClientKey, Decision, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms,
-    Verdict,
-};
-use lessor_policy_host::{
-    AnsweredLookup, Chain, EditOutcome, Hook, Plan, PolicyOutcome, TraceEntry, View,
+    Verdict, option::code,
 };
 use lessor_serving::{clock, leases::LeaseRow};
 use lessor_stages::{Found, Witness};
@@ -19,7 +16,8 @@ use lessor_vocabulary::Catalogue;
 
 use super::{
     Basis, Explanation, LocationStep, Microseconds, ReplyStep, facts,
-    plugins::{option_steps, plugin_steps, times},
+    origins::Origins,
+    plugins::{plugin_steps, times},
     texts::{self, microseconds},
 };
 
@@ -95,11 +93,17 @@ impl<'t> Telling<'t> {
             explanation.reservation = preview.reservation.as_ref().map(texts::reservation);
             explanation.allocation =
                 preview.candidates.iter().map(texts::allocation_step).collect();
-            if let (Some(step), Some(reply), Some(request)) =
-                (&mut explanation.reply, reply, request)
-            {
-                let origins = &preview.option_origins;
-                step.options = option_steps(&request, &reply, origins, &set, &edits, &catalogue);
+            if let (Some(step), Some(reply)) = (&mut explanation.reply, reply) {
+                let options = request.as_deref().map(|request| &request.options);
+                let origins = Origins {
+                    preview: &preview,
+                    set: &set,
+                    edits: &edits,
+                    catalogue: &catalogue,
+                    vendor_class: options.and_then(|sent| sent.get(code::VENDOR_CLASS)),
+                };
+                step.fields = origins.fields(&reply);
+                step.options = origins.options(&reply);
             }
         }
         explanation.reason = reason;
@@ -209,6 +213,7 @@ impl Witness for Telling<'_> {
             your_address: reply.your_address,
             destination: texts::destination(reply.destination),
             octets: packet.len(),
+            fields: Vec::new(),
             options: Vec::new(),
             left_out: left_out.iter().map(name).collect(),
         });

@@ -59,6 +59,11 @@ pub(super) fn terms(terms: &Terms, catalogue: &Catalogue) -> Vec<String> {
     texts.extend(terms.pool.as_ref().map(|pool| format!("pool {pool}")));
     texts.extend(terms.address.map(|address| format!("address {address}")));
     texts.extend(terms.lease_time_secs.map(|secs| format!("lease time {secs} s")));
+    texts.extend(terms.renewal.map(|part| format!("renewal time {part}")));
+    texts.extend(terms.rebinding.map(|part| format!("rebinding time {part}")));
+    texts.extend(terms.next_server.map(|address| format!("next server {address}")));
+    texts.extend(terms.server_name.as_deref().map(|name| format!("server name {name:?}")));
+    texts.extend(terms.boot_file.as_deref().map(|name| format!("boot file {name:?}")));
     texts.extend(terms.subscriber.as_ref().map(|limit| {
         let beyond = match limit.beyond {
             BeyondLimit::Refuse => "new ones are refused",

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    OptionValue, SubscriberLimit, Terms as CoreTerms, option::is_reserved_for_engine,
+    BootFileName, Fraction, HeaderText, LeasePart, OptionValue, ServerName, SubscriberLimit,
+    Terms as CoreTerms, option::is_reserved_for_engine,
 };
 use lessor_vocabulary::option::OPTION_OCTETS_MAX;
 use wasmtime::component::Resource;
@@ -26,6 +27,11 @@ pub(crate) struct DraftTerms {
     /// The pool or the address; the later setting replaces the earlier one.
     place: Option<Setting>,
     lease_time_secs: Option<u32>,
+    renewal: Option<LeasePart>,
+    rebinding: Option<LeasePart>,
+    next_server: Option<Ipv4Addr>,
+    server_name: Option<ServerName>,
+    boot_file: Option<BootFileName>,
     subscriber: Option<SubscriberLimit>,
     options: Vec<Setting>,
     is_final: bool,
@@ -43,6 +49,11 @@ impl DraftTerms {
         let mut settings = self.options;
         settings.extend(self.place);
         settings.extend(self.lease_time_secs.map(Setting::LeaseTimeSecs));
+        settings.extend(self.renewal.map(Setting::Renewal));
+        settings.extend(self.rebinding.map(Setting::Rebinding));
+        settings.extend(self.next_server.map(Setting::NextServer));
+        settings.extend(self.server_name.map(Setting::ServerName));
+        settings.extend(self.boot_file.map(Setting::BootFile));
         settings.extend(self.subscriber.map(Setting::Subscriber));
         settings.extend(self.is_final.then_some(Setting::Final));
         settings
@@ -64,6 +75,14 @@ impl DraftTerms {
         }
     }
 
+    fn renewal(&self) -> Option<LeasePart> {
+        self.renewal.or(self.earlier.renewal)
+    }
+
+    fn rebinding(&self) -> Option<LeasePart> {
+        self.rebinding.or(self.earlier.rebinding)
+    }
+
     /// The options by code: a value, or `None` if the option is removed.
     fn options(&self) -> BTreeMap<u8, Option<&OptionValue>> {
         let earlier = self.earlier.options.iter();
@@ -78,6 +97,35 @@ impl DraftTerms {
         }
         options
     }
+}
+
+/// Seconds, if the time is given in seconds.
+const fn secs_of(part: LeasePart) -> Option<u32> {
+    match part {
+        LeasePart::Secs(secs) => Some(secs),
+        LeasePart::Fraction(_) => None,
+    }
+}
+
+/// The part of the lease time, if the time is given as such.
+fn fraction_of(part: LeasePart) -> Option<f64> {
+    match part {
+        LeasePart::Secs(_) => None,
+        LeasePart::Fraction(fraction) => Some(fraction.number()),
+    }
+}
+
+fn fraction(found: f64) -> Result<LeasePart, BadAnswer> {
+    let fraction = Fraction::from_number(found).ok_or(BadAnswer::Fraction { found })?;
+    Ok(LeasePart::Fraction(fraction))
+}
+
+/// A text for the header; `what` names it in the fault.
+fn header_text<const OCTETS_MAX: usize>(
+    what: &'static str,
+    text: &str,
+) -> Result<HeaderText<OCTETS_MAX>, BadAnswer> {
+    HeaderText::new(text).map_err(|error| BadAnswer::HeaderText { what, error })
 }
 
 /// Counts the options that a call has set and removed, and the octets that it has set.
@@ -168,6 +216,46 @@ impl HostTerms for Guest {
         Ok(())
     }
 
+    fn set_next_server(
+        &mut self,
+        _: Resource<Terms>,
+        address: Ipv4Address,
+    ) -> wasmtime::Result<()> {
+        let (a, b, c, d) = address;
+        self.draft()?.next_server = Some(Ipv4Addr::new(a, b, c, d));
+        Ok(())
+    }
+
+    fn set_server_name(&mut self, _: Resource<Terms>, name: String) -> wasmtime::Result<()> {
+        self.draft()?.server_name = Some(header_text("name of the boot server", &name)?);
+        Ok(())
+    }
+
+    fn set_boot_file(&mut self, _: Resource<Terms>, name: String) -> wasmtime::Result<()> {
+        self.draft()?.boot_file = Some(header_text("name of the boot file", &name)?);
+        Ok(())
+    }
+
+    fn set_renewal_time_secs(&mut self, _: Resource<Terms>, secs: u32) -> wasmtime::Result<()> {
+        self.draft()?.renewal = Some(LeasePart::Secs(secs));
+        Ok(())
+    }
+
+    fn set_renewal_fraction(&mut self, _: Resource<Terms>, found: f64) -> wasmtime::Result<()> {
+        self.draft()?.renewal = Some(fraction(found)?);
+        Ok(())
+    }
+
+    fn set_rebinding_time_secs(&mut self, _: Resource<Terms>, secs: u32) -> wasmtime::Result<()> {
+        self.draft()?.rebinding = Some(LeasePart::Secs(secs));
+        Ok(())
+    }
+
+    fn set_rebinding_fraction(&mut self, _: Resource<Terms>, found: f64) -> wasmtime::Result<()> {
+        self.draft()?.rebinding = Some(fraction(found)?);
+        Ok(())
+    }
+
     fn set_final(&mut self, _: Resource<Terms>) -> wasmtime::Result<()> {
         self.draft()?.is_final = true;
         Ok(())
@@ -208,6 +296,39 @@ impl HostTerms for Guest {
         let draft = self.draft()?;
         let limit = draft.subscriber.as_ref().or(draft.earlier.subscriber.as_ref());
         Ok(limit.map(|limit| limit.name.to_string()))
+    }
+
+    fn next_server(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<Ipv4Address>> {
+        let draft = self.draft()?;
+        Ok(draft.next_server.or(draft.earlier.next_server).map(address_octets))
+    }
+
+    fn server_name(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<String>> {
+        let draft = self.draft()?;
+        let name = draft.server_name.as_ref().or(draft.earlier.server_name.as_ref());
+        Ok(name.map(|name| name.to_string()))
+    }
+
+    fn boot_file(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<String>> {
+        let draft = self.draft()?;
+        let name = draft.boot_file.as_ref().or(draft.earlier.boot_file.as_ref());
+        Ok(name.map(|name| name.to_string()))
+    }
+
+    fn renewal_time_secs(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<u32>> {
+        Ok(self.draft()?.renewal().and_then(secs_of))
+    }
+
+    fn renewal_fraction(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<f64>> {
+        Ok(self.draft()?.renewal().and_then(fraction_of))
+    }
+
+    fn rebinding_time_secs(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<u32>> {
+        Ok(self.draft()?.rebinding().and_then(secs_of))
+    }
+
+    fn rebinding_fraction(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<f64>> {
+        Ok(self.draft()?.rebinding().and_then(fraction_of))
     }
 
     fn drop(&mut self, _: Resource<Terms>) -> wasmtime::Result<()> {

@@ -6,7 +6,9 @@
 
 use std::{collections::BTreeMap, mem, sync::Arc};
 
-use lessor_core::{BeyondLimit, OptionValue, Reply, ReplyValue, SubscriberLimit, Terms, Verdict};
+use lessor_core::{
+    BeyondLimit, LeasePart, OptionValue, Reply, ReplyValue, SubscriberLimit, Terms, Verdict,
+};
 
 use super::{Difference, DifferenceKind};
 use crate::{
@@ -49,6 +51,15 @@ pub(super) fn terms(live: &Terms, shadow: &Terms) -> Vec<Difference> {
     found.compare(DifferenceKind::Address, address(live), address(shadow));
     let lease_time = |terms: &Terms| terms.lease_time_secs.map(|secs| format!("{secs} s"));
     found.compare(DifferenceKind::LeaseTime, lease_time(live), lease_time(shadow));
+    let part = |part: Option<LeasePart>| part.map(|part| part.to_string());
+    found.compare(DifferenceKind::RenewalTime, part(live.renewal), part(shadow.renewal));
+    found.compare(DifferenceKind::RebindingTime, part(live.rebinding), part(shadow.rebinding));
+    let next_server = |terms: &Terms| terms.next_server.map(|address| address.to_string());
+    found.compare(DifferenceKind::NextServer, next_server(live), next_server(shadow));
+    let server_name = |terms: &Terms| terms.server_name.as_ref().map(|name| name.to_string());
+    found.compare(DifferenceKind::ServerName, server_name(live), server_name(shadow));
+    let boot_file = |terms: &Terms| terms.boot_file.as_ref().map(|name| name.to_string());
+    found.compare(DifferenceKind::BootFile, boot_file(live), boot_file(shadow));
     let subscriber = |terms: &Terms| terms.subscriber.as_ref().map(written_subscriber);
     found.compare(DifferenceKind::Subscriber, subscriber(live), subscriber(shadow));
     let (live, shadow) = (last_options(live), last_options(shadow));
@@ -167,7 +178,7 @@ fn cut(text: String) -> String {
 mod tests {
     use std::net::Ipv4Addr;
 
-    use lessor_core::{Destination, ReplyKind};
+    use lessor_core::{BootFileName, Destination, ReplyKind};
 
     use super::*;
     use crate::FaultKind;
@@ -201,11 +212,22 @@ mod tests {
                 beyond: BeyondLimit::Refuse,
             }),
             options: vec![(15, Some(octets("a"))), (6, Some(octets("\x01\x01\x01\x01")))],
+            renewal: Some(LeasePart::Secs(30)),
+            boot_file: Some(BootFileName::new("a").unwrap()),
             ..Terms::default()
         };
         let found = terms(&live, &shadow);
-        let all =
-            ["pool", "address", "lease-time", "subscriber", "option-3", "option-6", "option-15"];
+        let all = [
+            "pool",
+            "address",
+            "lease-time",
+            "renewal-time",
+            "boot-file",
+            "subscriber",
+            "option-3",
+            "option-6",
+            "option-15",
+        ];
         assert_eq!(kinds(&found), all);
         let sides = |kind: DifferenceKind| {
             let found = found.iter().find(|difference| difference.kind == kind).unwrap();
@@ -269,6 +291,8 @@ mod tests {
             client_address: Ipv4Addr::UNSPECIFIED,
             your_address: Ipv4Addr::new(192, 0, 2, 7),
             next_server_address: Ipv4Addr::UNSPECIFIED,
+            server_name: Default::default(),
+            boot_file: Default::default(),
             force_broadcast: false,
             options: vec![(224, OptionValue::U32(1).into()), (15, octets("a").into())],
             destination: Destination::Broadcast,

@@ -16,6 +16,16 @@ pub enum DifferenceKind {
     Address,
     /// The lease time.
     LeaseTime,
+    /// When the client extends its lease with this server.
+    RenewalTime,
+    /// When the client extends its lease with any server.
+    RebindingTime,
+    /// The server that the client boots from.
+    NextServer,
+    /// The name of that server.
+    ServerName,
+    /// What the client boots.
+    BootFile,
     /// The subscriber that the lease is counted against, or the limit.
     Subscriber,
     /// The value of this option, or whether it is sent.
@@ -36,11 +46,16 @@ pub struct Difference {
     pub shadow: Option<String>,
 }
 
-const NAMED: [(DifferenceKind, &str); 6] = [
+const NAMED: [(DifferenceKind, &str); 11] = [
     (DifferenceKind::Verdict, "verdict"),
     (DifferenceKind::Pool, "pool"),
     (DifferenceKind::Address, "address"),
     (DifferenceKind::LeaseTime, "lease-time"),
+    (DifferenceKind::RenewalTime, "renewal-time"),
+    (DifferenceKind::RebindingTime, "rebinding-time"),
+    (DifferenceKind::NextServer, "next-server"),
+    (DifferenceKind::ServerName, "server-name"),
+    (DifferenceKind::BootFile, "boot-file"),
     (DifferenceKind::Subscriber, "subscriber"),
     (DifferenceKind::Fault, "fault"),
 ];

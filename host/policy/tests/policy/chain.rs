@@ -86,6 +86,7 @@ fn what_is_set_later_wins_and_the_trace_tells_who_set_what() {
         lease_time_secs: Some(60),
         subscriber: None,
         options: vec![(15, Some(octets("a.example"))), (15, Some(octets("b.example"))), (3, None)],
+        ..Terms::default()
     };
     assert_eq!(outcome.terms, wanted);
     let trace: Vec<_> = outcome.trace.iter().map(written).collect();
@@ -263,6 +264,8 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
         client_address: Ipv4Addr::UNSPECIFIED,
         your_address: CLIENT,
         next_server_address: Ipv4Addr::UNSPECIFIED,
+        server_name: Default::default(),
+        boot_file: Default::default(),
         force_broadcast: false,
         options: vec![
             (1, OptionValue::Address(Ipv4Addr::new(255, 255, 0, 0)).into()),

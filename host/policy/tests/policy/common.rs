@@ -97,7 +97,7 @@ pub(crate) fn network() -> Arc<Network> {
             prefix: "100.64.0.0/16".parse().unwrap(),
             lease_time: LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: 86_400 },
             options: OptionSet::default(),
-            next_server_address: Ipv4Addr::UNSPECIFIED,
+            settings: Default::default(),
             pools: Vec::new(),
             relays: None,
             reservations: Vec::new(),

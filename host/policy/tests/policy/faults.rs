@@ -359,6 +359,8 @@ fn reply() -> Reply {
         client_address: std::net::Ipv4Addr::UNSPECIFIED,
         your_address: crate::common::CLIENT,
         next_server_address: std::net::Ipv4Addr::UNSPECIFIED,
+        server_name: Default::default(),
+        boot_file: Default::default(),
         force_broadcast: false,
         options: vec![(15, OptionValue::Octets(b"old.example".to_vec()).into())],
         destination: lessor_core::Destination::Broadcast,

@@ -1,6 +1,7 @@
 //! Tests of the policy host with real components: the guests under `tests/guests`, and components
 //! generated from descriptions of interfaces.
 
+mod boot_terms;
 mod by_hand;
 mod capabilities;
 mod chain;

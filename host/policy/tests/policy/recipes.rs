@@ -247,6 +247,8 @@ fn reply() -> Reply {
         client_address: std::net::Ipv4Addr::UNSPECIFIED,
         your_address: CLIENT,
         next_server_address: std::net::Ipv4Addr::UNSPECIFIED,
+        server_name: Default::default(),
+        boot_file: Default::default(),
         force_broadcast: false,
         options: Vec::new(),
         destination: lessor_core::Destination::Broadcast,

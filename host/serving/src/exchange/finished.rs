@@ -64,9 +64,9 @@ impl Finished {
         let changes = decided.take_changes();
         let server_address = notes.arrival.server_address;
         let (outgoing, written) = match reply {
-            Some(lessor_stages::WrittenReply { packet, destination, left_out }) => (
+            Some(lessor_stages::WrittenReply { packet, destination, boot_file, left_out }) => (
                 Some(Outgoing { packet, destination, server_address }),
-                Some(WrittenReply { destination, left_out }),
+                Some(WrittenReply { destination, boot_file, left_out }),
             ),
             None => (None, None),
         };

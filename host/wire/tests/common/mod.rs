@@ -90,6 +90,8 @@ pub fn reply(kind: ReplyKind, options: Vec<(u8, OptionValue)>) -> Reply {
         client_address: Ipv4Addr::UNSPECIFIED,
         your_address: Ipv4Addr::new(192, 0, 2, 77),
         next_server_address: Ipv4Addr::UNSPECIFIED,
+        server_name: Default::default(),
+        boot_file: Default::default(),
         force_broadcast: false,
         options: options.into_iter().map(|(code, value)| (code, value.into())).collect(),
         destination: Destination::Broadcast,

@@ -6,12 +6,15 @@ use lessor_vocabulary::{HOOKS, near};
 use crate::{DECIDE, FUNCTIONS, LetterCase, Object};
 
 /// Names from RFCs and other software, with the names of the script API.
-const KNOWN_ELSEWHERE: [(&str, &str); 18] = [
+const KNOWN_ELSEWHERE: [(&str, &str); 25] = [
+    ("bootfile", "boot_file"),
     ("chaddr", "hardware_address"),
     ("ciaddr", "client_address"),
     ("clientid", "client_identifier"),
     ("duration", "lease_time_secs"),
     ("expires", "expires_at_ms"),
+    ("file", "boot_file"),
+    ("filename", "boot_file"),
     ("gateway", "relay_address"),
     ("giaddr", "relay_address"),
     ("ip", "address"),
@@ -20,6 +23,10 @@ const KNOWN_ELSEWHERE: [(&str, &str); 18] = [
     ("network", "network_name"),
     ("option82", "circuit_id"),
     ("secs", "elapsed_secs"),
+    ("siaddr", "next_server"),
+    ("sname", "server_name"),
+    ("t1", "renewal_time_secs"),
+    ("t2", "rebinding_time_secs"),
     ("time", "server_time_ms"),
     ("ttl", "lease_time_secs"),
     ("type", "kind"),

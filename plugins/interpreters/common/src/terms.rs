@@ -8,6 +8,11 @@ use crate::{
     value::wanted,
 };
 
+/// The longest name of a boot server in octets; one more for the final zero fills the field sname.
+const SERVER_NAME_OCTETS_MAX: usize = 63;
+/// The longest name of a boot file in octets; one more for the final zero fills the field file.
+const BOOT_FILE_OCTETS_MAX: usize = 127;
+
 pub(crate) static TERMS: Object = Object {
     name: "terms",
     is_global: false,
@@ -34,6 +39,62 @@ pub(crate) static TERMS: Object = Object {
             |value| {
                 let secs = value.as_number("the lease time", "a number of seconds")?;
                 with(|terms| terms.set_lease_time_secs(secs))
+            },
+        ),
+        Property::both(
+            "renewal_time_secs",
+            |_| with(|terms| Value::or_nothing(terms.renewal_time_secs(), Value::number)),
+            |value| {
+                let secs = value.as_number("the renewal time", "a number of seconds")?;
+                with(|terms| terms.set_renewal_time_secs(secs))
+            },
+        ),
+        Property::both(
+            "renewal_fraction",
+            |_| with(|terms| Value::or_nothing(terms.renewal_fraction(), Value::Fraction)),
+            |value| {
+                let fraction = value.as_fraction("terms.renewal_fraction")?;
+                with(|terms| terms.set_renewal_fraction(fraction))
+            },
+        ),
+        Property::both(
+            "rebinding_time_secs",
+            |_| with(|terms| Value::or_nothing(terms.rebinding_time_secs(), Value::number)),
+            |value| {
+                let secs = value.as_number("the rebinding time", "a number of seconds")?;
+                with(|terms| terms.set_rebinding_time_secs(secs))
+            },
+        ),
+        Property::both(
+            "rebinding_fraction",
+            |_| with(|terms| Value::or_nothing(terms.rebinding_fraction(), Value::Fraction)),
+            |value| {
+                let fraction = value.as_fraction("terms.rebinding_fraction")?;
+                with(|terms| terms.set_rebinding_fraction(fraction))
+            },
+        ),
+        Property::both(
+            "next_server",
+            |_| with(|terms| Value::or_nothing(terms.next_server(), Value::address)),
+            |value| {
+                let address = value.as_address("terms.next_server")?;
+                with(|terms| terms.set_next_server(address))
+            },
+        ),
+        Property::both(
+            "server_name",
+            |_| with(|terms| Value::or_nothing(terms.server_name(), Value::Text)),
+            |value| {
+                let name = value.as_header_text("terms.server_name", SERVER_NAME_OCTETS_MAX)?;
+                with(|terms| terms.set_server_name(name))
+            },
+        ),
+        Property::both(
+            "boot_file",
+            |_| with(|terms| Value::or_nothing(terms.boot_file(), Value::Text)),
+            |value| {
+                let name = value.as_header_text("terms.boot_file", BOOT_FILE_OCTETS_MAX)?;
+                with(|terms| terms.set_boot_file(name))
             },
         ),
         Property::read("option_codes", |_| with(|terms| Value::numbers(&terms.option_codes()))),

@@ -117,6 +117,26 @@ impl Value {
         number.ok_or_else(|| wanted(what, kind, self))
     }
 
+    /// Returns a part of the lease time.
+    pub(crate) fn as_fraction(&self, what: &str) -> Result<f64, String> {
+        match self {
+            Self::Fraction(number) if 0.0 < *number && *number < 1.0 => Ok(*number),
+            other => Err(wanted(what, "a number between 0 and 1, such as 0.5", other)),
+        }
+    }
+
+    /// Returns a text for a field of the header, which ends at a zero octet.
+    pub(crate) fn as_header_text(&self, what: &str, octets_max: usize) -> Result<&str, String> {
+        match self {
+            Self::Text(text) if text.len() <= octets_max && !text.contains('\0') => Ok(text),
+            Self::Text(text) if text.len() > octets_max => {
+                let found = text.len();
+                Err(format!("{what}: wanted at most {octets_max} octets, found {found}"))
+            }
+            other => Err(wanted(what, "a text without a zero octet", other)),
+        }
+    }
+
     /// Returns the name or number of an option as text.
     pub(crate) fn as_option_name(&self) -> Result<String, String> {
         match self {

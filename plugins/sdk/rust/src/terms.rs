@@ -47,10 +47,54 @@ impl Terms<'_> {
         self.0.set_address(to_octets(address));
     }
 
-    /// Sets the lease time in seconds. The subnet's maximum lease time limits it. `u32::MAX` means
-    /// infinite.
+    /// Sets the lease time in seconds. The maximum that is configured for the address limits it.
+    /// `u32::MAX` means infinite.
     pub fn set_lease_time_secs(&self, secs: u32) {
         self.0.set_lease_time_secs(secs);
+    }
+
+    /// Sets the server that the client boots from (siaddr); 0.0.0.0 stands for none.
+    pub fn set_next_server(&self, address: Ipv4Addr) {
+        self.0.set_next_server(to_octets(address));
+    }
+
+    /// Sets the name of the server that the client boots from: the field sname, and option 66 for a
+    /// client that asks for it. An empty name sends none, even if one is configured. The call fails
+    /// if the name has more than 63 octets or a zero octet.
+    pub fn set_server_name(&self, name: &str) {
+        self.0.set_server_name(name);
+    }
+
+    /// Sets what the client boots: the field file, and option 67 for a client that asks for it. An
+    /// empty name sends none, even if one is configured. The call fails if the name has more than
+    /// 127 octets or a zero octet.
+    pub fn set_boot_file(&self, name: &str) {
+        self.0.set_boot_file(name);
+    }
+
+    /// Sets when the client extends its lease with this server (T1, option 58), in seconds. A time
+    /// that is not before T2 is replaced by the default, half of the lease time.
+    pub fn set_renewal_time_secs(&self, secs: u32) {
+        self.0.set_renewal_time_secs(secs);
+    }
+
+    /// Sets the same as a part of the lease time, such as 0.5. The call fails unless the number is
+    /// between 0 and 1, neither included.
+    pub fn set_renewal_fraction(&self, fraction: f64) {
+        self.0.set_renewal_fraction(fraction);
+    }
+
+    /// Sets when the client extends its lease with any server (T2, option 59), in seconds. A time
+    /// that is not before the end of the lease is replaced by the default, seven eighths of the
+    /// lease time.
+    pub fn set_rebinding_time_secs(&self, secs: u32) {
+        self.0.set_rebinding_time_secs(secs);
+    }
+
+    /// Sets the same as a part of the lease time, such as 0.875. The call fails unless the number
+    /// is between 0 and 1, neither included.
+    pub fn set_rebinding_fraction(&self, fraction: f64) {
+        self.0.set_rebinding_fraction(fraction);
     }
 
     /// Counts the lease against this subscriber, which may have `leases_max` leases at a time
@@ -139,6 +183,46 @@ impl Terms<'_> {
     /// The subscriber that earlier policies or this call have set.
     pub fn subscriber(&self) -> Option<String> {
         self.0.subscriber()
+    }
+
+    /// The boot server that earlier policies or this call have set; 0.0.0.0 if they want none.
+    pub fn next_server(&self) -> Option<Ipv4Addr> {
+        self.0.next_server().map(from_octets)
+    }
+
+    /// The name of the boot server that earlier policies or this call have set; empty if they want
+    /// none.
+    pub fn server_name(&self) -> Option<String> {
+        self.0.server_name()
+    }
+
+    /// The boot file that earlier policies or this call have set; empty if they want none.
+    pub fn boot_file(&self) -> Option<String> {
+        self.0.boot_file()
+    }
+
+    /// The time to extend the lease with this server that earlier policies or this call have set,
+    /// in seconds; `None` if the latest of them set a fraction or if none set a time.
+    pub fn renewal_time_secs(&self) -> Option<u32> {
+        self.0.renewal_time_secs()
+    }
+
+    /// The same as a part of the lease time; `None` if the latest of them set seconds or if none
+    /// set a time.
+    pub fn renewal_fraction(&self) -> Option<f64> {
+        self.0.renewal_fraction()
+    }
+
+    /// The time to extend the lease with any server that earlier policies or this call have set, in
+    /// seconds; `None` if the latest of them set a fraction or if none set a time.
+    pub fn rebinding_time_secs(&self) -> Option<u32> {
+        self.0.rebinding_time_secs()
+    }
+
+    /// The same as a part of the lease time; `None` if the latest of them set seconds or if none
+    /// set a time.
+    pub fn rebinding_fraction(&self) -> Option<f64> {
+        self.0.rebinding_fraction()
     }
 }
 

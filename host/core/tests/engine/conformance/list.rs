@@ -63,6 +63,7 @@ fn in_words(name: &str) -> String {
         .map(|(position, word)| match (word, position) {
             ("ack" | "nak" | "decline" | "inform", _) => word.to_uppercase(),
             ("naks", _) => "NAKs".to_owned(),
+            ("ipxe", _) => "iPXE".to_owned(),
             (_, 0) => word[..1].to_uppercase() + &word[1..],
             _ => word.to_owned(),
         })

@@ -2,7 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use lessor_core::{Destination, OptionValue, RelayInformation, Terms};
+use lessor_core::{
+    BootClient, BootFileName, BootFiles, ClientArchitecture, Destination, OptionValue,
+    RelayInformation, ServerName, Terms,
+};
 use lessor_vocabulary::{ForClass, ForEnterprise};
 
 use crate::support::*;
@@ -171,5 +174,100 @@ fn values_of_vendors_are_chosen_for_the_client() {
         let wanted = |octets: Option<&[u8]>| octets.map(|it| OptionValue::Octets(it.to_vec()));
         assert_eq!(option(reply(&decision), 43), wanted(of_43).as_ref(), "{class:?}");
         assert_eq!(option(reply(&decision), 125), wanted(of_125).as_ref(), "{class:?} {named:?}");
+    }
+}
+
+/// A server whose subnet names a boot server, and files for iPXE, for x64 UEFI and for others.
+fn boot_server() -> Server {
+    let name = |text| BootFileName::new(text).unwrap();
+    let mut network = network();
+    network.subnets[0].settings = settings(|scope| {
+        scope.boot.server_name = Some(ServerName::new("boot.example").unwrap());
+        scope.boot.files = BootFiles::from(vec![
+            (BootClient::Ipxe, name("http://boot.example/menu.ipxe")),
+            (BootClient::Architecture(ClientArchitecture(7)), name("ipxe.efi")),
+            (BootClient::Architecture(ClientArchitecture(16)), name("http://boot.example/x.efi")),
+            (BootClient::Other, name("undionly.kpxe")),
+        ]);
+    });
+    Server::new(network)
+}
+
+/// A DISCOVER with these options that asks for options 60, 66 and 67.
+fn booting(client: u8, sent: &[(u8, &[u8])]) -> lessor_core::Request {
+    with(discover(client), |r| {
+        r.parameter_request_list = [60, 66, 67].into_iter().collect();
+        sent.iter().for_each(|(code, octets)| r.options.append(*code, octets));
+    })
+}
+
+/// RFC 2132 sections 9.4 and 9.5.
+#[test]
+fn options_66_and_67_contain_what_the_header_does_for_clients_that_ask() {
+    let mut server = boot_server();
+    let decision = server.ask(&booting(1, &[]));
+    let found = reply(&decision);
+    let text = |text: &str| Some(OptionValue::Text(text.to_owned()));
+    assert_eq!((&*found.server_name, &*found.boot_file), ("boot.example", "undionly.kpxe"));
+    assert_eq!(option(found, 66).cloned(), text("boot.example"));
+    assert_eq!(option(found, 67).cloned(), text("undionly.kpxe"));
+    for list in [&[1, 3][..], &[]] {
+        let decision = server.ask(&with(discover(1), |r| r.parameter_request_list = list.into()));
+        assert_eq!([66, 67].map(|code| option(reply(&decision), code)), [None; 2], "{list:?}");
+        assert_eq!(&*reply(&decision).boot_file, "undionly.kpxe");
+    }
+    // A client that ends its own texts in a zero gets texts that do.
+    let decision = server.ask(&booting(2, &[(60, b"PXEClient:Arch:00000\0")]));
+    assert_eq!(option(reply(&decision), 66).cloned(), text("boot.example\0"));
+    assert_eq!(option(reply(&decision), 67).cloned(), text("undionly.kpxe\0"));
+}
+
+/// RFC 4578 section 2.1.
+#[test]
+fn the_boot_file_follows_the_architecture() {
+    let mut server = boot_server();
+    for (architectures, expected) in [
+        (&b"\x00\x07"[..], "ipxe.efi"),
+        // What RFC 4578 calls x86-64, and IANA EBC.
+        (b"\x00\x09", "ipxe.efi"),
+        (b"\x00\x00", "undionly.kpxe"),
+        // The client's order of preference.
+        (b"\x00\x10\x00\x07", "http://boot.example/x.efi"),
+        (b"\x00\x07\x00\x10", "ipxe.efi"),
+        (b"\x00\x0b\x00\x07", "ipxe.efi"),
+        // Not whole numbers.
+        (b"\x07", "undionly.kpxe"),
+        (b"", "undionly.kpxe"),
+        (b"\x00\x07\x00", "ipxe.efi"),
+    ] {
+        let decision = server.ask(&booting(1, &[(93, architectures)]));
+        assert_eq!(&*reply(&decision).boot_file, expected, "{architectures:?}");
+        let option_67 = OptionValue::Text(expected.to_owned());
+        assert_eq!(option(reply(&decision), 67), Some(&option_67), "{architectures:?}");
+    }
+    // A client that boots by HTTP wants its vendor class back; no other client gets one.
+    let class = |class: &[u8]| {
+        let decision = boot_server().ask(&booting(1, &[(60, class), (93, b"\x00\x10")]));
+        option(reply(&decision), 60).cloned()
+    };
+    let returned = Some(OptionValue::Text("HTTPClient".to_owned()));
+    assert_eq!(class(b"HTTPClient:Arch:00016:UNDI:003001"), returned);
+    assert_eq!(class(b"PXEClient:Arch:00007:UNDI:003001"), None);
+}
+
+/// RFC 3004 section 4.
+#[test]
+fn ipxe_is_known_by_its_user_class_before_its_architecture() {
+    let mut server = boot_server();
+    for (user_class, expected) in [
+        (&b"iPXE"[..], "http://boot.example/menu.ipxe"),
+        (b"\x04iPXE", "http://boot.example/menu.ipxe"),
+        (b"\x03lab\x04iPXE", "http://boot.example/menu.ipxe"),
+        (b"\x05iPXE", "ipxe.efi"),
+        (b"gPXE", "ipxe.efi"),
+        (b"", "ipxe.efi"),
+    ] {
+        let decision = server.ask(&booting(1, &[(77, user_class), (93, b"\x00\x07")]));
+        assert_eq!(&*reply(&decision).boot_file, expected, "{user_class:?}");
     }
 }

@@ -170,3 +170,24 @@ fn who_no_reply_can_reach_is_not_given_an_address() {
         assert!(server.engine.offers().next().is_none() && decision.changes.is_empty());
     }
 }
+
+/// RFC 2131 section 4.1.
+#[test]
+fn a_configured_broadcast_reaches_clients_without_an_address_only() {
+    let mut network = network();
+    network.subnets[0].settings = settings(|scope| scope.sending.always_broadcast = Some(true));
+    let mut server = Server::new(network);
+    let relay = Destination::Relay(SocketAddrV4::new(RELAY, 67));
+    let client = Destination::Client(SocketAddrV4::new(ip(10), 68));
+    for (request, expected) in [
+        (discover(1), (Destination::Broadcast, true)),
+        (selecting(1, ip(10)), (Destination::Broadcast, true)),
+        // The relay sends it to all hosts of the link because of the flag.
+        (relayed(discover(1)), (relay, true)),
+        (renewing(1, ip(10)), (client, false)),
+    ] {
+        let decision = server.ask(&request);
+        let found = (reply(&decision).destination, reply(&decision).force_broadcast);
+        assert_eq!(found, expected, "{request:?}");
+    }
+}

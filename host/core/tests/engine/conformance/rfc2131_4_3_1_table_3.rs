@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{OptionValue, Reply, ReplyKind, Request};
+use lessor_core::{BootFileName, BootFiles, OptionValue, Reply, ReplyKind, Request, ServerName};
 
 use crate::support::*;
 
@@ -11,7 +11,11 @@ const BOOT_SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 69);
 /// One reply of each kind to requests that ask for everything, and the ACK of an INFORM.
 fn replies() -> Vec<(&'static str, Request, Reply)> {
     let mut network = network();
-    network.subnets[0].next_server_address = BOOT_SERVER;
+    network.subnets[0].settings = settings(|scope| {
+        scope.boot.next_server = Some(BOOT_SERVER);
+        scope.boot.server_name = Some(ServerName::new("boot.example").unwrap());
+        scope.boot.files = BootFiles::for_all(BootFileName::new("pxelinux.0").unwrap());
+    });
     let mut server = Server::new(network);
     let everything = |request| {
         with(request, |r: &mut Request| {
@@ -51,6 +55,17 @@ fn fields_of_replies() {
     for ((name, _, reply), expected) in replies().into_iter().zip(expected) {
         let found =
             (reply.kind, reply.client_address, reply.your_address, reply.next_server_address);
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+/// RFC 2131 section 4.3.1, table 3.
+#[test]
+fn a_nak_names_neither_a_boot_server_nor_a_boot_file() {
+    for (name, _, reply) in replies() {
+        let found = (&*reply.server_name, &*reply.boot_file);
+        let is_nak = reply.kind == ReplyKind::Nak;
+        let expected = if is_nak { ("", "") } else { ("boot.example", "pxelinux.0") };
         assert_eq!(found, expected, "{name}");
     }
 }

@@ -162,6 +162,9 @@ impl<W: Write> Sections<W> {
             format!("{}{address}, to {}, {} octets", reply.kind, reply.destination, reply.octets);
         self.line("reply", &text)?;
         let mut table = table(&["option", "", "value", "set by"]);
+        for field in &reply.fields {
+            table.add_row(["", &field.name, &field.value, &field.set_by]);
+        }
         for option in &reply.options {
             let code = option.code.to_string();
             table.add_row([&code, &option.name, &option.value, &option.set_by]);

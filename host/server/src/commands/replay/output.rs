@@ -219,24 +219,10 @@ fn in_short(decided: &Decided) -> String {
     text
 }
 
-/// Lists the options that differ, or their order if nothing else differs.
+/// Lists the fields and options that differ, or the order of the options if nothing else differs.
 fn option_differences(before: &ReplyFacts, after: &ReplyFacts) -> Vec<String> {
-    let find = |reply: &ReplyFacts, name: &str| {
-        let found = reply.options.iter().find(|(found, _)| found == name);
-        found.map_or_else(|| "absent".to_owned(), |(_, value)| value.clone())
-    };
-    let mut names: Vec<&str> = Vec::new();
-    for (name, _) in before.options.iter().chain(&after.options) {
-        if !names.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
-    let mut lines: Vec<String> = names
-        .into_iter()
-        .map(|name| (name, find(before, name), find(after, name)))
-        .filter(|(_, before, after)| before != after)
-        .map(|(name, before, after)| format!("  option {name}: {before} -> {after}"))
-        .collect();
+    let mut lines = value_differences("", &before.fields, &after.fields);
+    lines.extend(value_differences("option ", &before.options, &after.options));
     if before.destination != after.destination {
         let (before, after) = (before.destination, after.destination);
         lines.push(format!("  destination: {before:?} -> {after:?}"));
@@ -245,6 +231,30 @@ fn option_differences(before: &ReplyFacts, after: &ReplyFacts) -> Vec<String> {
         lines.push("  the options are in another order".to_owned());
     }
     lines
+}
+
+/// Lists the values that differ, by name.
+fn value_differences(
+    kind: &str,
+    before: &[(String, String)],
+    after: &[(String, String)],
+) -> Vec<String> {
+    let find = |values: &[(String, String)], name: &str| {
+        let found = values.iter().find(|(found, _)| found == name);
+        found.map_or_else(|| "absent".to_owned(), |(_, value)| value.clone())
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in before.iter().chain(after) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    names
+        .into_iter()
+        .map(|name| (name, find(before, name), find(after, name)))
+        .filter(|(_, before, after)| before != after)
+        .map(|(name, before, after)| format!("  {kind}{name}: {before} -> {after}"))
+        .collect()
 }
 
 fn message(compared: &Compared) -> String {

@@ -1,0 +1,59 @@
+//! Reads `[[network]]`: what all subnets of one shared network have in common.
+//!
+//! Does not combine subnets; `networks` does. Invariant: every network is that of a subnet.
+
+use std::collections::HashMap;
+
+use crate::{
+    mistake::Draft,
+    reader::{Placed, Value},
+    scope::Level,
+    shapes,
+    subnet::PlacedSubnet,
+};
+
+/// The networks with a table, by name.
+#[derive(Default)]
+pub(crate) struct NetworkLevels(HashMap<String, Placed<Level>>);
+
+impl NetworkLevels {
+    /// Reads the tables. Those without a name, or with the name of an earlier one, are left out.
+    pub(crate) fn read(value: &Value) -> Self {
+        let mut networks: HashMap<String, Placed<Level>> = HashMap::new();
+        for table in value.tables(&shapes::NETWORK) {
+            let name = table.require("name", "\"campus\"");
+            let name = name.and_then(|value| Some(value.place(value.name()?)));
+            let level = Level::of(&table);
+            let Some(name) = name else { continue };
+            if let Some(first) = networks.get(name.value) {
+                let draft = Draft::found(format!("two networks are named {:?}", name.value))
+                    .wanted("the second one")
+                    .related(&first.span, "the first one")
+                    .help("write what its subnets have in common below one [[network]]");
+                value.collector().report(&name.span, draft);
+                continue;
+            }
+            networks.insert(name.value.to_owned(), Placed { value: level, span: name.span });
+        }
+        Self(networks)
+    }
+
+    /// The level of the network with this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Level> {
+        self.0.get(name).map(|placed| &placed.value)
+    }
+
+    /// Reports networks that no subnet belongs to.
+    pub(crate) fn report_unused(&self, value: &Value, subnets: &[PlacedSubnet]) {
+        let names = subnets.iter().filter_map(|subnet| subnet.shared.network.as_ref());
+        let used: Vec<&str> = names.map(|name| name.value.as_str()).collect();
+        for (name, placed) in &self.0 {
+            if !used.contains(&name.as_str()) {
+                let draft = Draft::found(format!("no subnet belongs to the network {name:?}"))
+                    .wanted("wanted a subnet with this name as its `shared-network`")
+                    .help(format!("write shared-network = {name:?} below each of its [[subnet]]s"));
+                value.collector().report(&placed.span, draft);
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What one reply is made from: the terms of its policies and the scopes of its address.
+//!
+//! Does not choose options; `options` does. The terms take precedence over the scopes, and the
+//! reservation over the pool, the pool over the subnet. Another scope is one more entry of
+//! [`Parameters::scopes`]. Invariant: an OFFER and its ACK are made from the same parameters.
+
+use std::net::Ipv4Addr;
+
+use smallvec::SmallVec;
+
+use crate::{
+    BootFileName, BootFiles, LeaseTime, OptionSet, OptionValue, Pool, ReplyValue, Request,
+    Reservation, ScopeSettings, SendRule, ServerName, Subnet, Terms, option::code,
+    times::RenewalTimes,
+};
+
+use super::OptionOrigin;
+
+/// The sources of one reply.
+pub(super) struct Parameters<'c> {
+    pub(super) request: &'c Request,
+    pub(super) terms: &'c Terms,
+    pub(super) subnet: Option<&'c Subnet>,
+    pub(super) pool: Option<&'c Pool>,
+    pub(super) reservation: Option<&'c Reservation>,
+}
+
+/// What one level of the configuration sets.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'c> {
+    pub(super) origin: OptionOrigin,
+    pub(super) options: &'c OptionSet,
+    pub(super) settings: &'c ScopeSettings,
+}
+
+/// The start of the vendor class of a client that boots by HTTP (UEFI specification, "HTTP Boot").
+/// It ignores offers that do not return it.
+const HTTP_CLIENT: &str = "HTTPClient";
+
+/// The options in which a client states its own texts, which show whether it ends texts in a zero.
+const TEXTS_OF_CLIENTS: [u8; 2] = [code::VENDOR_CLASS, code::HOST_NAME];
+
+impl<'c> Parameters<'c> {
+    /// The scopes, in descending precedence.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = Scope<'c>> + use<'c> {
+        let of_reservation = self.reservation.map(|of| Scope {
+            origin: OptionOrigin::Reservation,
+            options: &of.options,
+            settings: &of.settings,
+        });
+        let of_pool = self.pool.map(|of| Scope {
+            origin: OptionOrigin::Pool,
+            options: &of.options,
+            settings: &of.settings,
+        });
+        let of_subnet = self.subnet.map(|of| Scope {
+            origin: OptionOrigin::Subnet,
+            options: &of.options,
+            settings: &of.settings,
+        });
+        [of_reservation, of_pool, of_subnet].into_iter().flatten()
+    }
+
+    /// The value of the most specific scope that sets one, and that scope.
+    fn first<T>(&self, of: impl Fn(&'c ScopeSettings) -> Option<T>) -> Option<(T, OptionOrigin)> {
+        self.scopes().find_map(|scope| Some((of(scope.settings)?, scope.origin)))
+    }
+
+    /// siaddr.
+    pub(super) fn next_server(&self) -> Option<(Ipv4Addr, OptionOrigin)> {
+        let by_policy = self.terms.next_server.map(|address| (address, OptionOrigin::Policy));
+        by_policy.or_else(|| self.first(|settings| settings.boot.next_server))
+    }
+
+    /// sname.
+    pub(super) fn server_name(&self) -> Option<(&ServerName, OptionOrigin)> {
+        let by_policy = self.terms.server_name.as_ref().map(|name| (name, OptionOrigin::Policy));
+        by_policy.or_else(|| self.first(|settings| settings.boot.server_name.as_ref()))
+    }
+
+    /// file, according to the kind of client.
+    pub(super) fn boot_file(&self) -> Option<(&BootFileName, OptionOrigin)> {
+        if let Some(name) = &self.terms.boot_file {
+            return Some((name, OptionOrigin::Policy));
+        }
+        let files = |scope: Scope<'c>| (&scope.settings.boot.files, scope.origin);
+        let scopes: SmallVec<[(&BootFiles, OptionOrigin); 4]> = self.scopes().map(files).collect();
+        BootFiles::find(&scopes, self.request)
+    }
+
+    /// siaddr as it is written.
+    pub(super) fn next_server_address(&self) -> Ipv4Addr {
+        self.next_server().map_or(Ipv4Addr::UNSPECIFIED, |(address, _)| address)
+    }
+
+    /// sname as it is written.
+    pub(super) fn server_name_field(&self) -> ServerName {
+        self.server_name().map(|(name, _)| name.clone()).unwrap_or_default()
+    }
+
+    /// file as it is written.
+    pub(super) fn boot_file_field(&self) -> BootFileName {
+        self.boot_file().map(|(name, _)| name.clone()).unwrap_or_default()
+    }
+
+    /// Adds the final zero to the text of option 66 or 67 if a scope says so or, if none says
+    /// anything, for a client that ends its own texts in a zero. Old boot ROMs read on without it.
+    pub(super) fn with_final_zero(&self, option: u8, value: ReplyValue) -> ReplyValue {
+        let OptionValue::Text(text) = &*value else { return value };
+        let is_of_boot = matches!(option, code::TFTP_SERVER_NAME | code::BOOT_FILE_NAME);
+        match is_of_boot && !text.ends_with('\0') && self.wants_final_zero() {
+            true => OptionValue::Text(format!("{text}\0")).into(),
+            false => value,
+        }
+    }
+
+    fn wants_final_zero(&self) -> bool {
+        let configured = self.first(|settings| settings.boot.final_zero);
+        configured.map(|(wanted, _)| wanted).unwrap_or_else(|| {
+            let texts = TEXTS_OF_CLIENTS.iter().filter_map(|code| self.request.options.get(*code));
+            texts.into_iter().any(|text| text.ends_with(&[0]))
+        })
+    }
+
+    /// The vendor class that a client which boots by HTTP wants to see in an offer of a boot file.
+    pub(super) fn vendor_class_of_http_boot(&self) -> Option<&'static str> {
+        let class = self.request.options.get(code::VENDOR_CLASS)?;
+        let (file, _) = self.boot_file()?;
+        (class.starts_with(HTTP_CLIENT.as_bytes()) && !file.is_empty()).then_some(HTTP_CLIENT)
+    }
+
+    /// When option `code` is sent, if a scope says so.
+    pub(super) fn send_rule(&self, code: u8) -> Option<SendRule> {
+        self.first(|settings| settings.sending.rules.get(code)).map(|(rule, _)| rule)
+    }
+
+    /// Whether a client without an address gets its reply by broadcast regardless of what it wants.
+    pub(super) fn always_broadcast(&self) -> bool {
+        self.first(|settings| settings.sending.always_broadcast).is_some_and(|(always, _)| always)
+    }
+
+    /// The lease time in seconds: that of the terms, otherwise what the client asks for, otherwise
+    /// the default, within the limits of the scopes.
+    pub(super) fn lease_time_secs(&self) -> u32 {
+        let Some(limits) = self.lease_time() else { return 1 };
+        let secs = match self.terms.lease_time_secs {
+            Some(secs) => secs,
+            None => {
+                let wanted = self.request.lease_time_secs.unwrap_or(limits.default_secs);
+                wanted.max(limits.min_secs)
+            }
+        };
+        secs.min(limits.max_secs).max(1)
+    }
+
+    /// What [`Self::lease_time_secs`] comes from.
+    pub(super) fn lease_time_origin(&self) -> OptionOrigin {
+        let of_scope = || self.first(|settings| settings.times.default_secs).map(|(_, by)| by);
+        match (self.terms.lease_time_secs, self.request.lease_time_secs) {
+            (Some(_), _) => OptionOrigin::Policy,
+            (None, Some(_)) => OptionOrigin::Client,
+            (None, None) => of_scope().unwrap_or(OptionOrigin::Subnet),
+        }
+    }
+
+    fn lease_time(&self) -> Option<LeaseTime> {
+        let scopes: SmallVec<[Scope<'_>; 4]> = self.scopes().collect();
+        let subnet = self.subnet?.lease_time;
+        let narrow = |limits: LeaseTime, scope: &Scope<'_>| limits.within(&scope.settings.times);
+        Some(scopes.iter().rev().fold(subnet, narrow))
+    }
+
+    /// T1 and T2 of a lease of `lease_time_secs`.
+    pub(super) fn renewal_times(&self, lease_time_secs: u32) -> Option<RenewalTimes> {
+        let renewal = self.first(|settings| settings.times.renewal).map(|(part, _)| part);
+        let rebinding = self.first(|settings| settings.times.rebinding).map(|(part, _)| part);
+        let renewal = self.terms.renewal.or(renewal);
+        let rebinding = self.terms.rebinding.or(rebinding);
+        RenewalTimes::of(lease_time_secs, renewal, rebinding)
+    }
+
+    /// What T1 (option 58) or T2 (option 59) comes from; `None` for the lease time alone.
+    pub(super) fn renewal_origin(&self, option: u8) -> Option<OptionOrigin> {
+        let is_renewal = option == code::RENEWAL_TIME;
+        let by_policy = if is_renewal { self.terms.renewal } else { self.terms.rebinding };
+        let of_scope = |settings: &ScopeSettings| {
+            if is_renewal { settings.times.renewal } else { settings.times.rebinding }
+        };
+        let by_policy = by_policy.map(|_| OptionOrigin::Policy);
+        by_policy.or_else(|| self.first(of_scope).map(|(_, origin)| origin))
+    }
+}

@@ -1,0 +1,102 @@
+//! Describes what each field and option of a reply is from.
+//!
+//! Does not find it out; the preview of the engine does.
+
+use lessor_core::{HeaderField, OptionOrigin, Preview, Reply, option::code};
+use lessor_policy_host::{Setting, TraceEntry};
+use lessor_vocabulary::Catalogue;
+
+use super::{FieldStep, OptionStep};
+
+/// What the parts of one reply are from.
+pub(super) struct Origins<'o> {
+    pub(super) preview: &'o Preview,
+    /// What the plugins did that set the terms.
+    pub(super) set: &'o [TraceEntry],
+    /// What the plugins did that edited the reply.
+    pub(super) edits: &'o [TraceEntry],
+    /// The options that are known by name.
+    pub(super) catalogue: &'o Catalogue,
+    /// The vendor class of the client, if it sent one.
+    pub(super) vendor_class: Option<&'o [u8]>,
+}
+
+impl Origins<'_> {
+    /// Returns the fields of the header that say what to boot.
+    pub(super) fn fields(&self, reply: &Reply) -> Vec<FieldStep> {
+        let steps = self.preview.field_origins.iter().map(|(field, origin)| {
+            let (name, value) = match field {
+                HeaderField::NextServer => ("next-server", reply.next_server_address.to_string()),
+                HeaderField::ServerName => ("server-name", reply.server_name.to_string()),
+                HeaderField::BootFile => ("boot-file", reply.boot_file.to_string()),
+            };
+            let is_it = |setting: &Setting| match field {
+                HeaderField::NextServer => matches!(setting, Setting::NextServer(_)),
+                HeaderField::ServerName => matches!(setting, Setting::ServerName(_)),
+                HeaderField::BootFile => matches!(setting, Setting::BootFile(_)),
+            };
+            let value = value.escape_debug().to_string();
+            FieldStep { name: name.to_owned(), value, set_by: self.described(*origin, is_it) }
+        });
+        steps.collect()
+    }
+
+    /// Returns the options of a reply.
+    pub(super) fn options(&self, reply: &Reply) -> Vec<OptionStep> {
+        let steps = reply.options.iter().map(|(option, value)| OptionStep {
+            code: *option,
+            name: self.catalogue.shown_name(*option).to_string(),
+            value: self.catalogue.shown(*option, value, self.vendor_class),
+            set_by: self.of_option(*option),
+        });
+        steps.collect()
+    }
+
+    fn of_option(&self, option: u8) -> String {
+        let is_it = |setting: &Setting| match setting {
+            Setting::Option(code, _) => *code == option,
+            Setting::LeaseTimeSecs(_) => option == code::LEASE_TIME,
+            Setting::Renewal(_) => option == code::RENEWAL_TIME,
+            Setting::Rebinding(_) => option == code::REBINDING_TIME,
+            Setting::ServerName(_) => option == code::TFTP_SERVER_NAME,
+            Setting::BootFile(_) => option == code::BOOT_FILE_NAME,
+            _ => false,
+        };
+        if let Some(plugin) = last(self.edits, is_it) {
+            return plugin;
+        }
+        let found = self.preview.option_origins.iter().find(|(code, _)| *code == option);
+        match found.map_or(OptionOrigin::Server, |(_, origin)| *origin) {
+            OptionOrigin::Client if option == code::LEASE_TIME => {
+                "the client, within the configured limits".to_owned()
+            }
+            OptionOrigin::Server if matches!(option, code::RENEWAL_TIME | code::REBINDING_TIME) => {
+                "the lease time".to_owned()
+            }
+            origin => self.described(origin, is_it),
+        }
+    }
+
+    /// Describes an origin; `is_it` returns whether a plugin's setting is what it is from.
+    fn described(&self, origin: OptionOrigin, is_it: impl Fn(&Setting) -> bool) -> String {
+        let text = match origin {
+            OptionOrigin::Policy => {
+                return last(self.set, is_it).unwrap_or_else(|| "a policy".to_owned());
+            }
+            OptionOrigin::Reservation => "the reservation",
+            OptionOrigin::Pool => "the pool",
+            OptionOrigin::Subnet => "the subnet",
+            OptionOrigin::Prefix => "the subnet's prefix",
+            OptionOrigin::HostRequirements => "RFC 1122",
+            OptionOrigin::Client => "the client",
+            OptionOrigin::Server => "the server",
+        };
+        text.to_owned()
+    }
+}
+
+/// The last plugin with a setting for which `is_it` returns true.
+fn last(entries: &[TraceEntry], is_it: impl Fn(&Setting) -> bool) -> Option<String> {
+    let sets = |entry: &&TraceEntry| entry.set.iter().any(&is_it);
+    entries.iter().rev().find(sets).map(|entry| format!("plugin {}", entry.plugin))
+}
