@@ -10,6 +10,9 @@ use lessor_core::{
     Binding, ClientKey, Decision, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms,
     Verdict, option::code,
 };
+use lessor_policy_host::{
+    AnsweredLookup, Chain, EditOutcome, Hook, Plan, PolicyOutcome, TraceEntry, View,
+};
 use lessor_serving::{clock, leases::LeaseRow};
 use lessor_stages::{Found, Witness};
 use lessor_vocabulary::Catalogue;
