@@ -1,5 +1,5 @@
-//! The options that a configuration knows by name: those that are registered, those that it declares
-//! itself, and the sub-options of vendors.
+//! The options that a configuration knows by name: those that are registered, those that it
+//! declares itself, and the sub-options of vendors.
 //!
 //! Does not read declarations; the crate of the configuration does. Everything that resolves the
 //! name of an option asks a catalogue, so that a declared option can be used wherever a registered
@@ -198,12 +198,12 @@ impl Catalogue {
         read::fitting(source, value)
     }
 
-    /// Returns the code of the option with this name or number, and the value as octets, as a policy
-    /// sets them.
+    /// Returns the code of the option with this name or number, and the value as octets, as a
+    /// policy sets them.
     ///
     /// # Errors
-    /// Returns a sentence if no option has this name, if only the server sets it, or if the value is
-    /// of another kind.
+    /// Returns a sentence if no option has this name, if only the server sets it, or if the value
+    /// is of another kind.
     pub fn encode(&self, name: &str, value: &Written) -> Result<(u8, Vec<u8>), String> {
         let code = self.recognise(name).map_err(|unrecognised| unrecognised.to_string())?;
         if is_reserved_for_engine(code) {

@@ -36,7 +36,8 @@ pub trait Source: Sized {
     /// mistake if the value is not such a table, or if a key is missing.
     fn route(&self) -> (Option<Self>, Option<Self>);
 
-    /// The members of a table in their order, each with its key; `None` if the value is not a table.
+    /// The members of a table in their order, each with its key; `None` if the value is not a
+    /// table.
     fn members(&self) -> Option<Vec<(String, Self)>>;
 
     /// Reports that the value is not what was wanted.

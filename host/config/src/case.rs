@@ -39,8 +39,8 @@ pub struct Case {
 }
 
 /// Reads a case: a file with `[request]`, `[expect]` and `[settings]`, and with `[[option]]` and
-/// `[[vendor]]` as the configuration has them if the policy uses such options; or one that contains only a
-/// request.
+/// `[[vendor]]` as the configuration has them if the policy uses such options; or one that contains
+/// only a request.
 ///
 /// # Errors
 /// All mistakes in the file, or the reason why it cannot be read.

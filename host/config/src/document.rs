@@ -99,7 +99,8 @@ fn read_root(
     };
     let mut subnets = subnets(&root, &around)?;
     if let Some(value) = &network {
-        around.networks.report_unused(value, &subnets);
+        let used = subnets.iter().filter_map(|subnet| subnet.shared.network.as_ref());
+        around.networks.report_unused(value, used.map(|name| name.value.as_str()));
     }
     let mut reserved = Reserved::of_document(&mut subnets, collector);
     let reservations = root.get("reservations");

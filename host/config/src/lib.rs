@@ -138,8 +138,8 @@ pub fn plugin_settings(path: &Path) -> Option<PluginSettings> {
     Some(PluginSettings { directory, interpreters, cache: None, rollback: None })
 }
 
-/// Reads the options and vendors that a configuration file declares, ignoring all mistakes in it, so
-/// that plugins can be checked in the same run.
+/// Reads the options and vendors that a configuration file declares, ignoring all mistakes in it,
+/// so that plugins can be checked in the same run.
 pub fn declared(path: &Path) -> Arc<Catalogue> {
     let Ok(text) = file::read(path) else { return Arc::default() };
     let collector = Collector::new(Source::new(&path.display().to_string(), text));

@@ -9,7 +9,6 @@ use crate::{
     reader::{Placed, Value},
     scope::Level,
     shapes,
-    subnet::PlacedSubnet,
 };
 
 /// The networks with a table, by name.
@@ -43,10 +42,9 @@ impl NetworkLevels {
         self.0.get(name).map(|placed| &placed.value)
     }
 
-    /// Reports networks that no subnet belongs to.
-    pub(crate) fn report_unused(&self, value: &Value, subnets: &[PlacedSubnet]) {
-        let names = subnets.iter().filter_map(|subnet| subnet.shared.network.as_ref());
-        let used: Vec<&str> = names.map(|name| name.value.as_str()).collect();
+    /// Reports networks that no subnet belongs to; `used` are those of the subnets.
+    pub(crate) fn report_unused<'n>(&self, value: &Value, used: impl Iterator<Item = &'n str>) {
+        let used: Vec<&str> = used.collect();
         for (name, placed) in &self.0 {
             if !used.contains(&name.as_str()) {
                 let draft = Draft::found(format!("no subnet belongs to the network {name:?}"))

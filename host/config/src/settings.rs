@@ -36,8 +36,8 @@ pub struct Configuration {
     pub log: LogSettings,
     /// The files of reservations, in the order in which the configuration names them.
     pub reservation_files: Vec<ReservationFile>,
-    /// `[[subnet]]`, `[options]`, `[[option]]` and `[[vendor]]`, with the reservations of all files. There is at least one
-    /// subnet, and no two overlap.
+    /// `[[subnet]]`, `[options]`, `[[option]]` and `[[vendor]]`, with the reservations of all
+    /// files. There is at least one subnet, and no two overlap.
     pub topology: Topology,
 }
 

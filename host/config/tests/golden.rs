@@ -1,7 +1,8 @@
-//! The explanation of every misconfiguration in tests/golden/config and tests/golden/sidecar, and the
-//! octets of every option in tests/golden/options, are those that were reviewed.
-//! `UPDATE_GOLDEN=1 cargo test -p lessor-config` rewrites them: review the changes before you commit
-//! them.
+//! The explanation of every misconfiguration in tests/golden/config and tests/golden/sidecar, and
+//! the octets of every option in tests/golden/options, are those that were reviewed.
+//! `UPDATE_GOLDEN=1 cargo test -p lessor-config` rewrites them: review the changes before you
+//! commit them.
+
 use std::{
     fmt::Write as _,
     fs,
@@ -20,7 +21,8 @@ fn mistakes_are_explained_as_agreed() {
     });
 }
 
-/// Every configured option with its octets, as a client of each vendor class gets it, and read back.
+/// Every configured option with its octets, as a client of each vendor class gets it, and read
+/// back.
 #[test]
 fn options_have_the_octets_that_were_reviewed() {
     are_explained_as_agreed(cases("options"), |name, text| {

@@ -4,8 +4,8 @@
 //! ([`Shadows::offer`]). A low-priority thread calls the shadows with the same inputs and compares
 //! what would have been decided with the shadow in its place of the chain with what was decided.
 //!
-//! **A shadow affects no packet.** It has its own queue, thread, instances and results. If it is too
-//! slow, samples are dropped and counted.
+//! **A shadow affects no packet.** It has its own queue, thread, instances and results. If it is
+//! too slow, samples are dropped and counted.
 
 mod compare;
 mod difference;

@@ -1,5 +1,6 @@
 //! Everything that serves: workers between sockets and storage, the engines of all networks, how
-//! one generation of configuration and policies follows another, and what is reported of each input.
+//! one generation of configuration and policies follows another, and what is reported of each
+//! input.
 //!
 //! Does not parse a command line, print for people or know the questions on the control socket:
 //! [`serve`] passes each question to its caller's function, with the [`Reloader`] as the handle to

@@ -45,8 +45,8 @@ pub(crate) fn lessor_with_tests() -> anyhow::Result<PathBuf> {
     server_in("debug")
 }
 
-/// Builds a server without features, runs its unit tests and those of its crates, and returns a copy
-/// of it: the next build of a server takes its place.
+/// Builds a server without features, runs its unit tests and those of its crates, and returns a
+/// copy of it: the next build of a server takes its place.
 ///
 /// # Errors
 /// Returns an error if it does not build without warnings, or a test fails.

@@ -80,7 +80,7 @@ pub struct JournalLine {
     pub lease_time_secs: Option<u32>,
     /// The destination of the reply.
     pub destination: Option<Destination>,
-    /// What the client was told to boot.
+    /// What the client boots.
     pub boot_file: Option<String>,
     /// The names of options for which there was no room.
     #[serde(default)]

@@ -1,5 +1,5 @@
-//! What clients boot, when they extend their leases and what is sent unasked: from the configuration
-//! and from a policy, read off the datagrams.
+//! What clients boot, when they extend their leases and what is sent unasked: from the
+//! configuration and from a policy, read off the datagrams.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},

@@ -22,8 +22,8 @@ use super::{
 };
 
 options! {
-    // RFC 2132 and later RFCs: a constant, the code, the name, the kind of value, and names in other
-    // software.
+    // RFC 2132 and later RFCs: a constant, the code, the name, the kind of value, and names in
+    // other software.
     anyone {
         SUBNET_MASK = 1, "subnet-mask": Address, also "netmask";
         TIME_OFFSET = 2, "time-offset": I32;
@@ -237,8 +237,8 @@ options! {
             "the server does not select virtual private networks by it (RFC 6607)";
     }
 
-    // Options that only the engine sets: a constant, the code, the name, the kind of value, and what
-    // to do instead.
+    // Options that only the engine sets: a constant, the code, the name, the kind of value, and
+    // what to do instead.
     engine {
         PAD = 0, "pad": Octets: "it is only padding";
         REQUESTED_ADDRESS = 50, "requested-address": Address:

@@ -1,8 +1,8 @@
 //! Makes of octets what a person would write, for values that consist of parts.
 //!
 //! Never guesses: octets that are not exactly one value of the kind have no reading, and are shown
-//! as octets. Every step takes octets or ends, and kinds are nested to a fixed depth, so the time is
-//! bounded by the length.
+//! as octets. Every step takes octets or ends, and kinds are nested to a fixed depth, so the time
+//! is bounded by the length.
 
 use alloc::{
     format,

@@ -109,7 +109,8 @@ mod classes {
     }
 }
 
-/// Parts by enterprise, each with its number, the class if it has one, and the digits of the octets.
+/// Parts by enterprise, each with its number, the class if it has one, and the digits of the
+/// octets.
 mod enterprises {
     use super::{Deserialize, Deserializer, Error, ForEnterprise, Serializer};
 

@@ -53,6 +53,8 @@ mod capability;
 mod export;
 #[cfg(feature = "interpreter")]
 mod interpreter;
+#[cfg(feature = "settings")]
+mod json_value;
 mod lease_event;
 pub mod log;
 mod lookup;

@@ -60,7 +60,7 @@ pub fn decode(code: u8, octets: &[u8]) -> OptionSetting {
     if is_declared(&code.to_string()) {
         let json = options::decode(code, octets);
         if let Ok(value) = serde_json::from_str(&json) {
-            return crate::option_table::setting(value);
+            return crate::json_value::setting(value);
         }
     }
     OptionSetting::decode(code, octets)

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use crate::{OptionError, OptionSetting, Terms, option};
+use crate::{OptionError, Terms, json_value::setting, option};
 
 /// Options by name or number, with their values converted to octets. Names and values are those of
 /// the server's configuration. An unknown name, or a value of the wrong type for the option, is
@@ -46,22 +46,6 @@ impl<'de> Deserialize<'de> for OptionTable {
         let encoded =
             written.into_iter().map(|(name, value)| option::encode(&name, setting(value)));
         encoded.collect::<Result<_, _>>().map(Self).map_err(de::Error::custom)
-    }
-}
-
-/// The value that JSON has.
-pub(crate) fn setting(value: Value) -> OptionSetting {
-    match value {
-        Value::Bool(flag) => OptionSetting::Flag(flag),
-        Value::Number(number) => number
-            .as_i64()
-            .map_or_else(|| OptionSetting::Other(number.to_string()), OptionSetting::Number),
-        Value::String(text) => OptionSetting::Text(text),
-        Value::Array(items) => OptionSetting::List(items.into_iter().map(setting).collect()),
-        Value::Object(members) => OptionSetting::Table(
-            members.into_iter().map(|(key, value)| (key, setting(value))).collect(),
-        ),
-        Value::Null => OptionSetting::Other("nothing".to_owned()),
     }
 }
 
