@@ -10,8 +10,9 @@ use std::{
 use lessor_house::sources::{files, root};
 use lessor_vocabulary::{HOOKS, OptionDefinition, Shape};
 
-/// Names of options that are keys of their own in the configuration or in cases.
-const ALSO_KEYS: [&str; 2] = ["host-name", "vendor-class-identifier"];
+/// Names of options that are also keys or types in the configuration or in cases.
+const ALSO_KEYS: [&str; 4] =
+    ["boot-file-name", "domain-name", "host-name", "vendor-class-identifier"];
 
 /// A hook that no code treats differently from others of its shape.
 const ORDINARY: &str = "on-decline";
