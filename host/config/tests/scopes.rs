@@ -44,12 +44,12 @@ fn a_subnet_inherits_from_its_network_and_from_the_server() {
         [options]
         boot-file-name = "option-of-server"
         tftp-server-name = "option-of-server"
+        domain-name = "campus.example"
         [[network]]
         name = "campus"
         server-name = "of-network"
         max-lease-time = "20m"
         never-send = ["domain-name"]
-        options = { domain-name = "campus.example" }
         [[subnet]]
         prefix = "100.64.0.0/16"
         shared-network = "campus"

@@ -49,7 +49,7 @@ impl Default for Callers {
 }
 
 impl Callers {
-    /// Creates a limit of [`CALLERS_MAX`] connections.
+    /// Creates the limit of a socket: 128 connections at a time.
     pub fn new() -> Self {
         Self::with_places(CALLERS_MAX)
     }

@@ -98,12 +98,11 @@ fn client(entry: &Entry, table: &Value) -> Option<BootClient> {
     let draft = Draft::found(format!("no kind of client is named `{key}`"));
     let draft = match synonym(key).or_else(|| closest(key, names())) {
         Some(name) => draft.wanted(format!("did you mean `{name}`?")),
-        None => draft.wanted("unknown"),
+        None => draft.wanted("unknown").help(format!(
+            "the kinds are {}; write another architecture by its number in option 93",
+            joined(names())
+        )),
     };
-    let draft = draft.help(format!(
-        "the kinds are {}; write another architecture by its number in option 93",
-        joined(names())
-    ));
     table.collector().report(&entry.key.span, draft);
     None
 }
