@@ -3,20 +3,20 @@
 
 use std::path::Path;
 
-use lessor_core::Topology;
+use lessor_config::Configuration;
 
 use crate::{files, place::Refusal};
 
-/// Returns the networks of a configuration, which has `count` reservations.
+/// Reads a configuration that is not written yet and has `count` reservations.
 ///
 /// # Errors
 /// Refuses with all mistakes that the server would report.
-pub(crate) fn topology(
+pub(crate) fn read(
     configuration: &str,
     reservations: Option<&(String, String)>,
     target: &Path,
     count: usize,
-) -> Result<Topology, Refusal> {
+) -> Result<Configuration, Refusal> {
     let base = target.parent().unwrap_or(Path::new(""));
     let name = target.display().to_string();
     let copy = reservations.map(|(name, text)| files::temporary(name, text)).transpose();
@@ -44,5 +44,5 @@ pub(crate) fn topology(
             "please report this, with the configuration",
         ));
     }
-    Ok(read.topology)
+    Ok(read)
 }

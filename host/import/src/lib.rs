@@ -38,6 +38,7 @@ use std::{
 };
 
 use lessor_core::{Lease, Topology};
+use lessor_settings::StoreBackend;
 use serde::Serialize;
 
 pub use carry::{CarryError, Existing, carry};
@@ -107,6 +108,8 @@ pub struct Imported {
     pub report: Report,
     /// The subnets, for [`read_leases`].
     pub topology: Topology,
+    /// The store of the new configuration.
+    pub store: StoreBackend,
 }
 
 /// Imports a configuration for the file `target`, which is not written yet.
@@ -154,8 +157,9 @@ pub fn read_configuration(
     };
     let configuration = toml::text(&site, &frame);
     let reservations = name.map(|name| (name, reservations::csv(&site)));
-    let topology = check::topology(&configuration, reservations.as_ref(), target, count)?;
-    Ok(Imported { configuration, reservations, report, topology })
+    let read = check::read(&configuration, reservations.as_ref(), target, count)?;
+    let (topology, store) = (read.topology, read.store.backend);
+    Ok(Imported { configuration, reservations, report, topology, store })
 }
 
 /// Reads files of leases, from the oldest to the newest, as records of the networks of a
