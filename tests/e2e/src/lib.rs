@@ -25,6 +25,7 @@ pub mod compare;
 pub mod compiling;
 mod disk;
 mod floods;
+pub mod guide;
 mod heavy;
 mod link;
 mod loopback;
