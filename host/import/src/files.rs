@@ -70,11 +70,15 @@ impl Written {
     /// If that fails.
     pub fn commit(mut self) -> Result<Vec<PathBuf>, WriteError> {
         let mut places = Vec::new();
-        for (aside, place) in std::mem::take(&mut self.files) {
+        while !self.files.is_empty() {
+            let (aside, place) = self.files.remove(0);
             let folder = place.parent().filter(|folder| *folder != Path::new(""));
             let renamed = fs::rename(&aside, &place)
                 .and_then(|()| lessor_files::sync_folder(folder.unwrap_or(Path::new("."))));
-            renamed.map_err(|error| WriteError { path: place.clone(), error })?;
+            if let Err(error) = renamed {
+                let _ = fs::remove_file(&aside);
+                return Err(WriteError { path: place, error });
+            }
             places.push(place);
         }
         Ok(places)

@@ -165,10 +165,10 @@ impl fmt::Display for Report {
         let mut rows = table(&["line", "statement", "outcome", "why, or how"]);
         for entry in &self.entries {
             rows.add_row([
-                &entry.place.short(),
-                &entry.statement,
+                entry.place.short().as_str(),
+                entry.statement.as_str(),
                 entry.outcome.name(),
-                &entry.note,
+                entry.note.as_str(),
             ]);
         }
         writeln!(f, "{rows}")?;

@@ -41,7 +41,10 @@ fn is_imported_as_agreed(origin: Origin, file: &str, name: &str) -> Imported {
     };
     let imported = import(origin, file, &wishes);
     assert_as_agreed(&format!("{name}.toml"), &kept(&imported.configuration));
-    assert_as_agreed(&format!("{name}.report"), &format!("{}\n", kept(&imported.report.to_string())));
+    assert_as_agreed(
+        &format!("{name}.report"),
+        &format!("{}\n", kept(&imported.report.to_string())),
+    );
     let totals = imported.report.totals();
     let all = totals.carried + totals.changed + totals.not_needed + totals.not_carried;
     assert!(all >= 50, "{file} has only {all} statements");

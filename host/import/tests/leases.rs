@@ -102,10 +102,10 @@ fn leases_of_kea_become_records() {
     let identifier = ClientKey::Identifier([1, 2, 0, 0x5e, 0, 0, 1].into());
     assert_eq!(leases[0], lease([10, 64, 1, 1], identifier, mac(1)));
     let relay = leases[1].relay_information.as_ref().unwrap();
-    assert_eq!((relay.octets(), leases[1].client.clone()), (
-        &[1, 2, 0xaa, 0xbb][..],
-        ClientKey::Hardware(mac(2))
-    ));
+    assert_eq!(
+        (relay.octets(), leases[1].client.clone()),
+        (&[1, 2, 0xaa, 0xbb][..], ClientKey::Hardware(mac(2)))
+    );
     assert_eq!(leases[2].state, LeaseState::Quarantined);
     assert_eq!((leases[3].state, leases[3].expires_at), (LeaseState::Released, at(NOW - 50)));
     assert_eq!(leases[4].address, Ipv4Addr::new(10, 66, 0, 10));
@@ -138,7 +138,9 @@ fn answers_of_kea_are_read_like_its_files() {
     }
     let refused = |text: &str| read(Origin::Kea, text).unwrap_err().to_string();
     assert!(refused("{ \"result\": 2, \"text\": \"unknown\" }").contains("unknown"));
-    assert!(refused("[ { \"ip-address\": \"10.64.1.2\" } ]").contains(":1: the lease has no number"));
+    assert!(
+        refused("[ { \"ip-address\": \"10.64.1.2\" } ]").contains(":1: the lease has no number")
+    );
     assert!(refused(list.get(..40).unwrap()).contains(":1: "));
     assert!(read_well(Origin::Kea, "[ { \"result\": 3, \"text\": \"0 found\" } ]").0.is_empty());
 }
@@ -209,10 +211,10 @@ failover peer "x" state { my state normal at 2 2026/11/24 10:00:00; }
     let times = (leases[0].began_at, leases[0].changed_at, leases[0].expires_at);
     assert_eq!(times, (at(NOW - 100), at(NOW - 100), at(NOW + 3500)));
     assert_eq!((leases[1].state, leases[1].changed_at), (LeaseState::Released, at(1_795_514_400)));
-    assert_eq!((leases[2].state, leases[2].expires_at), (
-        LeaseState::Quarantined,
-        at(1_796_080_000)
-    ));
+    assert_eq!(
+        (leases[2].state, leases[2].expires_at),
+        (LeaseState::Quarantined, at(1_796_080_000))
+    );
     assert_eq!(leases[3].hardware_address, mac(5), "the later line counts");
     assert_eq!((totals.read, totals.addresses, totals.active), (5, 4, 2));
     let not_carried: Vec<&str> = report
@@ -250,7 +252,8 @@ fn leases_of_dnsmasq_become_records() {
 #[test]
 fn leases_that_are_cut_off_or_damaged_are_refused_with_their_line() {
     let kea = format!("{KEA_HEADER}10.64.1.1,02:00:5e:00:00:01,,3600,{NOW},64,0,0,,0,\n");
-    let dhcpd = "lease 10.64.1.1 {\n  ends epoch 1796003500;\n  hardware ethernet 2:0:0:0:0:1;\n}\n";
+    let dhcpd =
+        "lease 10.64.1.1 {\n  ends epoch 1796003500;\n  hardware ethernet 2:0:0:0:0:1;\n}\n";
     let dnsmasq = format!("{NOW} 02:00:5e:00:00:01 10.64.1.1 * *\n");
     for (origin, whole, from) in [
         (Origin::Kea, kea.as_str(), KEA_HEADER.len() + 1),

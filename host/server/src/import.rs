@@ -95,12 +95,9 @@ pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
     let target = &arguments.file.config;
     let imported = match &arguments.from {
         None => None,
-        Some(from) => Some(lessor_import::read_configuration(
-            origin,
-            from,
-            target,
-            &arguments.wishes(),
-        )?),
+        Some(from) => {
+            Some(lessor_import::read_configuration(origin, from, target, &arguments.wishes())?)
+        }
     };
     // Written aside first: if there is no room for it, no lease is imported either.
     let written = match imported.as_ref().filter(|_| !arguments.dry_run) {
@@ -157,7 +154,9 @@ impl ImportArguments {
         backend: &StoreBackend,
     ) -> anyhow::Result<(Report, LeaseTotals)> {
         let Some(folder) = backend.folder() else {
-            bail!("this configuration keeps leases in memory (store.backend), where none can be put")
+            bail!(
+                "this configuration keeps leases in memory (store.backend), where none can be put"
+            )
         };
         let now = stored::at_rest(backend, |_, _| {})?;
         let times = Times { clock: clock::shown(now), ahead_ms: clock::offset_ms() };

@@ -104,7 +104,6 @@ impl Former {
         self.process.signal(Signal::SIGTERM);
         self.process.ended(wait::SOON);
     }
-
 }
 
 impl Files {

@@ -51,12 +51,8 @@ fn a_cut_off_file_changes_nothing() {
     let golden = built::checkout().join("tests/golden/import/dhcpd-office.conf");
     fs::copy(golden, place("dhcpd.conf")).unwrap();
     fs::write(place("leases"), "lease 10.66.0.9 {\n  ends never;\n").unwrap();
-    let output = import(
-        FormerKind::Dhcpd,
-        Some(&place("dhcpd.conf")),
-        &place("leases"),
-        folder.path(),
-    );
+    let output =
+        import(FormerKind::Dhcpd, Some(&place("dhcpd.conf")), &place("leases"), folder.path());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("leases:1: the file ends within this block"), "{said}");

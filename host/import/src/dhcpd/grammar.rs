@@ -106,7 +106,7 @@ impl<'t> Parser<'t> {
     ///
     /// # Errors
     /// Refuses what is not a statement.
-    pub(super) fn next(&mut self) -> Result<Option<Statement>, Refusal> {
+    pub(super) fn next_statement(&mut self) -> Result<Option<Statement>, Refusal> {
         loop {
             match self.peek() {
                 None => return Ok(None),
@@ -126,7 +126,7 @@ impl<'t> Parser<'t> {
     /// Refuses what is not a statement.
     pub(super) fn all(mut self) -> Result<Vec<Statement>, Refusal> {
         let mut statements = Vec::new();
-        while let Some(statement) = self.next()? {
+        while let Some(statement) = self.next_statement()? {
             statements.push(statement);
         }
         Ok(statements)

@@ -29,7 +29,7 @@ struct Said {
 /// Reads a file.
 pub(super) fn read(text: &Text, times: &Times, into: &mut Gathered) -> Result<(), Refusal> {
     let mut parser = Parser::new(text);
-    while let Some(statement) = parser.next()? {
+    while let Some(statement) = parser.next_statement()? {
         let shown = || statement.shown();
         match statement.word(0).unwrap_or_default() {
             "lease" => lease(&statement, times, into)?,
