@@ -11,7 +11,7 @@ mod range;
 use crate::{
     Found,
     input::{Reader, Text},
-    leases::{Gathered, Times},
+    leases::Gathered,
     place::Refusal,
 };
 
@@ -21,6 +21,6 @@ pub(crate) fn configuration(text: &Text, reader: &mut Reader) -> Result<Found, R
 }
 
 /// Reads a file of leases.
-pub(crate) fn leases(text: &Text, times: &Times, into: &mut Gathered) -> Result<(), Refusal> {
-    leases::read(text, times, into)
+pub(crate) fn leases(text: &Text, into: &mut Gathered) -> Result<(), Refusal> {
+    leases::read(text, into)
 }

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use lessor_core::{
-    ClientKey, ClientKeyKind, HardwareAddress, Lease, LeaseState, Line, RelayInformation,
+    ClientKey, ClientKeyKind, HardwareAddress, Lease, LeaseState, Line, RelayInformation, Subnet,
     Timestamp, Topology, UnknownFields,
 };
 use serde::Serialize;
@@ -17,6 +17,11 @@ use crate::{
     place::Place,
     report::{Outcome, Report},
 };
+
+const NO_POOL: &str =
+    "the address is in no pool, so the client gets another one at its next renewal";
+const FOR_POLICIES: &str =
+    "the pool is for policies only, so the client keeps the address only if a policy says so";
 
 /// The present.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +42,9 @@ pub(crate) struct FoundLease {
     pub(crate) identifier: Option<Box<[u8]>>,
     pub(crate) relay_information: Option<RelayInformation>,
     pub(crate) state: LeaseState,
-    pub(crate) began_at: Timestamp,
-    pub(crate) changed_at: Timestamp,
+    /// The beginning, or the last change; `None` if the file does not say it.
+    pub(crate) began_at: Option<Timestamp>,
+    pub(crate) changed_at: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
 }
 
@@ -141,7 +147,9 @@ impl FoundLease {
             (Some(one), Some(other)) => one == other,
             _ => self.hardware_address == later.hardware_address,
         };
-        later.state == LeaseState::Leased && !is_same && self.is_active(later.changed_at)
+        let is_taken = later.state == LeaseState::Leased && !is_same;
+        // A file that does not say when has each address once.
+        is_taken && later.changed_at.is_none_or(|changed_at| self.is_active(changed_at))
     }
 
     /// The client, for the report.
@@ -166,22 +174,25 @@ impl FoundLease {
             return Err(format!("{} is in no subnet of the configuration", self.address));
         };
         let client = self.client_key(network.client_key)?;
-        let is_in_pool = subnet.pools.iter().any(|pool| pool.contains(self.address));
+        let pool = subnet.pools.iter().find(|pool| pool.contains(self.address));
         let is_reserved =
             || subnet.reservations.iter().any(|reserved| reserved.address == self.address);
-        let is_given = is_in_pool || is_reserved();
-        let note = (!is_given && self.is_active(times.clock)).then_some(
-            "the address is in no pool, so the client gets another one at its next renewal",
-        );
+        let note = match pool {
+            Some(pool) if pool.by_policy_only => Some(FOR_POLICIES),
+            None if !is_reserved() => Some(NO_POOL),
+            _ => None,
+        };
+        let note = note.filter(|_| self.is_active(times.clock));
         let hardware_address = self.hardware_address.or(HardwareAddress::new(1, &[]));
-        let changed_at = self.changed_at.min(times.clock);
+        let changed_at = self.changed_at.unwrap_or_else(|| self.earliest_change(subnet));
+        let changed_at = changed_at.min(times.clock);
         let moved = |time: Timestamp| time.moved_by_ms(times.ahead_ms.saturating_neg());
         let lease = Lease {
             address: self.address,
             client,
             hardware_address: hardware_address.ok_or("it has no hardware address")?,
             state: self.state,
-            began_at: moved(self.began_at.min(changed_at)),
+            began_at: moved(self.began_at.unwrap_or(changed_at).min(changed_at)),
             changed_at: moved(changed_at),
             expires_at: moved(self.expires_at),
             subscriber: None,
@@ -190,6 +201,16 @@ impl FoundLease {
             unknown_fields: UnknownFields::default(),
         };
         Ok((lease, note))
+    }
+
+    /// The earliest time at which the lease can have been granted. With it, no lease of a file that
+    /// does not say when takes the place of a record that the server wrote since.
+    fn earliest_change(&self, subnet: &Subnet) -> Timestamp {
+        if self.expires_at == Timestamp::NEVER {
+            return Timestamp::default();
+        }
+        let longest_ms = i64::from(subnet.lease_time.max_secs) * 1000;
+        self.expires_at.moved_by_ms(-longest_ms)
     }
 
     fn client_key(&self, kind: ClientKeyKind) -> Result<ClientKey, String> {

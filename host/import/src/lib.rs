@@ -185,7 +185,7 @@ pub fn read_leases(
             match origin {
                 Origin::Kea => kea::leases(&text, times, &mut gathered)?,
                 Origin::Dhcpd => dhcpd::leases(&text, times, &mut gathered)?,
-                Origin::Dnsmasq => dnsmasq::leases(&text, times, &mut gathered)?,
+                Origin::Dnsmasq => dnsmasq::leases(&text, &mut gathered)?,
             }
         }
     }

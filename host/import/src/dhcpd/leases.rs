@@ -88,8 +88,8 @@ fn lease(statement: &Statement, times: &Times, into: &mut Gathered) -> Result<()
         hardware_address: said.hardware_address,
         identifier: said.identifier,
         state,
-        began_at: starts.unwrap_or(last_heard),
-        changed_at: last_heard,
+        began_at: Some(starts.unwrap_or(last_heard)),
+        changed_at: Some(last_heard),
         expires_at: if is_over { ends.min(times.clock) } else { ends },
     });
     Ok(())

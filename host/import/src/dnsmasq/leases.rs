@@ -7,7 +7,7 @@ use lessor_core::{HardwareAddress, LeaseState, Timestamp};
 
 use crate::{
     input::Text,
-    leases::{FoundLease, Gathered, Times},
+    leases::{FoundLease, Gathered},
     option_value,
     place::{Place, Refusal},
 };
@@ -15,7 +15,7 @@ use crate::{
 const HELP: &str = "the file is damaged or cut off; copy it again while dnsmasq is stopped";
 
 /// Reads a file.
-pub(super) fn read(text: &Text, times: &Times, into: &mut Gathered) -> Result<(), Refusal> {
+pub(super) fn read(text: &Text, into: &mut Gathered) -> Result<(), Refusal> {
     for (number, line) in (1..).zip(text.contents.split_inclusive('\n')) {
         let place = text.place(number);
         if !line.ends_with('\n') {
@@ -31,7 +31,7 @@ pub(super) fn read(text: &Text, times: &Times, into: &mut Gathered) -> Result<()
                 return Ok(());
             }
             [ends, hardware, address, _, identifier] => {
-                into.put(lease(&place, times, [ends, hardware, address, identifier])?);
+                into.put(lease(&place, [ends, hardware, address, identifier])?);
             }
             words => {
                 let found = format!("the line has {} words, not 5", words.len());
@@ -44,7 +44,6 @@ pub(super) fn read(text: &Text, times: &Times, into: &mut Gathered) -> Result<()
 
 fn lease(
     place: &Place,
-    times: &Times,
     [ends, hardware, address, identifier]: [&str; 4],
 ) -> Result<FoundLease, Refusal> {
     let refuse = |text: &str, what: &str| place.refuse(format!("{text:?} is not {what}"), HELP);
@@ -73,7 +72,6 @@ fn lease(
             Some(octets.ok_or_else(|| refuse(text, "a client identifier"))?.into())
         }
     };
-    let changed_at = expires_at.min(times.clock);
     Ok(FoundLease {
         place: place.clone(),
         address,
@@ -81,8 +79,8 @@ fn lease(
         identifier,
         relay_information: None,
         state: LeaseState::Leased,
-        began_at: changed_at,
-        changed_at,
+        began_at: None,
+        changed_at: None,
         expires_at,
     })
 }

@@ -169,8 +169,8 @@ impl Fields<'_> {
             identifier: Some(identifier.into()).filter(|octets: &Box<[u8]>| !octets.is_empty()),
             relay_information: self.relay_information,
             state,
-            began_at: changed_at,
-            changed_at,
+            began_at: Some(changed_at),
+            changed_at: Some(changed_at),
             expires_at: if is_over { expires_at.min(times.clock) } else { expires_at },
         });
         Ok(())
