@@ -77,8 +77,8 @@ pub fn carry(
             continue;
         }
         let revision = previous.as_ref().map_or(0, |known| known.revision).saturating_add(1);
-        let lease = Arc::new(Binding { revision, ..lease });
-        batch.push(Changes::from_iter([Change { lease, previous }]));
+        let binding = Arc::new(Binding { revision, ..lease });
+        batch.push(Changes::from_iter([Change { binding, previous }]));
     }
     if batch.is_empty() {
         return Ok(());

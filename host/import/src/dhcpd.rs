@@ -1,11 +1,14 @@
 //! ISC dhcpd: `dhcpd.conf` and `dhcpd.leases`.
 
 mod config;
+mod definitions;
+mod form;
 mod grammar;
 mod leases;
 mod options;
 mod pools;
 mod statements;
+mod vendor_classes;
 
 use crate::{
     Found,

@@ -2,6 +2,7 @@
 //! answer to `lease4-get-all`).
 
 mod config;
+mod definitions;
 mod json;
 mod keys;
 mod lease_csv;

@@ -17,8 +17,10 @@
 
 mod carry;
 mod check;
+mod declaring;
 mod dhcpd;
 mod dnsmasq;
+mod expressing;
 mod files;
 mod input;
 mod kea;

@@ -3,19 +3,40 @@
 //! Knows no syntax. Reservations and subnets keep the entry of the report that they came from, so
 //! that [`crate::settle`] can say what it changed.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::Ipv4Addr,
+};
 
 use ipnet::Ipv4Net;
 use lessor_core::{ClientKeyKind, ReservationOwner};
+use lessor_vocabulary::Catalogue;
 
 use crate::{place::Place, report::EntryId};
 
-/// Options by code, as octets.
-pub(crate) type Options = BTreeMap<u8, Vec<u8>>;
+/// Options by code.
+pub(crate) type Options = BTreeMap<u8, Value>;
+
+/// The value of an option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// Octets that every client gets.
+    Octets(Vec<u8>),
+    /// Sub-options that every client gets. Those of inner scopes are added to those of outer ones.
+    SubOptions(SubOptions),
+    /// Sub-options by vendor: by its name in the catalogue, or by its enterprise number. A client
+    /// gets those of its vendor. Those of inner scopes are added to those of outer ones.
+    OfVendors(BTreeMap<String, SubOptions>),
+}
+
+/// Sub-options by code, as octets.
+pub(crate) type SubOptions = BTreeMap<u8, Vec<u8>>;
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Site {
+    /// The options and vendors that the configuration declares.
+    pub(crate) catalogue: Catalogue,
     /// Interfaces whose links have clients.
     pub(crate) interfaces: Vec<String>,
     /// Addresses that relays send to.
@@ -102,10 +123,50 @@ impl Scope {
     }
 }
 
-/// Adds those options of `outer` that are not there.
+/// Adds those options of `outer` that are not there, and sub-options to those that are.
 pub(crate) fn inherit(options: &mut Options, outer: &Options) {
+    for (code, value) in outer {
+        match options.entry(*code) {
+            Entry::Vacant(missing) => {
+                missing.insert(value.clone());
+            }
+            Entry::Occupied(mut own) => own.get_mut().inherit(value),
+        }
+    }
+}
+
+impl Value {
+    /// Adds those sub-options of `outer` that are not there.
+    pub(crate) fn inherit(&mut self, outer: &Self) {
+        match (self, outer) {
+            (Self::SubOptions(own), Self::SubOptions(outer)) => inherit_sub_options(own, outer),
+            (Self::OfVendors(own), Self::OfVendors(outer)) => {
+                for (vendor, outer) in outer {
+                    inherit_sub_options(own.entry(vendor.clone()).or_default(), outer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The octets, if every client gets the same.
+    pub(crate) fn octets(&self) -> Option<&[u8]> {
+        match self {
+            Self::Octets(octets) => Some(octets),
+            Self::SubOptions(_) | Self::OfVendors(_) => None,
+        }
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::Octets(octets)
+    }
+}
+
+fn inherit_sub_options(own: &mut SubOptions, outer: &SubOptions) {
     for (code, octets) in outer {
-        options.entry(*code).or_insert_with(|| octets.clone());
+        own.entry(*code).or_insert_with(|| octets.clone());
     }
 }
 

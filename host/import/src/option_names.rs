@@ -1,179 +1,236 @@
 //! The names of options in other servers, where they differ from the names here.
 //!
 //! An option that has the same name there and here is found in the catalogue, so that each option
-//! stands once. An option without a name here is written by its number.
+//! stands once. dnsmasq is different: it guesses the form of every value whose option it does not
+//! know, so its list is complete.
 
-use lessor_core::{
-    OptionDefinition, OptionKind,
-    option::{ReservedOption, code},
-};
+use lessor_core::{OptionDefinition, OptionKind, option::code};
+use lessor_vocabulary::option::{Field, Shared};
 
-use OptionKind::{Address, Addresses, Flag, Octets, Text, U8, U16, U16s, U32};
+use OptionKind::{Address, Addresses, DomainNames, Flag, I32, Octets, Servers, Text, U8, U16, U32};
 
-/// A name of an option, its code and the kind of its value.
-type Row = (&'static str, u8, OptionKind);
+/// A name of an option and its code.
+type Row = (&'static str, u8);
 
 /// The names in Kea and ISC dhcpd, which share most of them.
 static ISC: &[Row] = &[
-    ("ien116-name-servers", code::NAME_SERVERS, Addresses),
-    ("impress-servers", 10, Addresses),
-    ("resource-location-servers", 11, Addresses),
-    ("boot-size", code::BOOT_FILE_SIZE, U16),
-    ("merit-dump", 14, Text),
-    ("swap-server", 16, Address),
-    ("extensions-path", 18, Text),
-    ("non-local-source-routing", 20, Flag),
-    ("policy-filter", 21, Addresses),
-    ("max-dgram-reassembly", code::MAX_DATAGRAM_REASSEMBLY, U16),
-    ("path-mtu-aging-timeout", 24, U32),
-    ("path-mtu-plateau-table", 25, U16s),
-    ("all-subnets-local", 27, Flag),
-    ("perform-mask-discovery", 29, Flag),
-    ("mask-supplier", 30, Flag),
-    ("router-solicitation-address", 32, Address),
-    ("trailer-encapsulation", 34, Flag),
-    ("arp-cache-timeout", 35, U32),
-    ("ieee802-3-encapsulation", 36, Flag),
-    ("default-tcp-ttl", 37, U8),
-    ("tcp-keepalive-interval", 38, U32),
-    ("tcp-keepalive-garbage", 39, Flag),
-    ("vendor-encapsulated-options", code::VENDOR_SPECIFIC_INFORMATION, Octets),
-    ("netbios-dd-server", 45, Addresses),
-    ("x-display-manager", code::X_DISPLAY_MANAGERS, Addresses),
-    ("dhcp-requested-address", code::REQUESTED_ADDRESS, Address),
-    ("dhcp-lease-time", code::LEASE_TIME, U32),
-    ("dhcp-option-overload", code::OVERLOAD, U8),
-    ("dhcp-message-type", code::MESSAGE_TYPE, U8),
-    ("dhcp-server-identifier", code::SERVER_IDENTIFIER, Address),
-    ("dhcp-parameter-request-list", code::PARAMETER_REQUEST_LIST, Octets),
-    ("dhcp-message", code::MESSAGE, Text),
-    ("dhcp-max-message-size", code::MAX_MESSAGE_SIZE, U16),
-    ("dhcp-renewal-time", code::RENEWAL_TIME, U32),
-    ("dhcp-rebinding-time", code::REBINDING_TIME, U32),
-    ("dhcp-client-identifier", code::CLIENT_IDENTIFIER, Octets),
-    ("nwip-domain", 62, Text),
-    ("nwip-domain-name", 62, Text),
-    ("nwip-suboptions", 63, Octets),
-    ("nisplus-domain-name", code::NISPLUS_DOMAIN, Text),
-    ("bootfile-name", code::BOOT_FILE_NAME, Text),
-    ("mobile-ip-home-agent", 68, Addresses),
-    ("smtp-server", code::SMTP_SERVERS, Addresses),
-    ("pop-server", code::POP3_SERVERS, Addresses),
-    ("nntp-server", 71, Addresses),
-    ("www-server", 72, Addresses),
-    ("finger-server", 73, Addresses),
-    ("irc-server", 74, Addresses),
-    ("streettalk-server", 75, Addresses),
-    ("streettalk-directory-assistance-server", 76, Addresses),
-    ("user-class", code::USER_CLASS, Octets),
-    ("fqdn", 81, Octets),
-    ("nds-servers", 85, Addresses),
-    ("nds-tree-name", 86, Text),
-    ("nds-context", 87, Text),
-    ("bcms-controller-address", 89, Addresses),
-    ("uap-servers", 98, Text),
-    ("pcode", code::POSIX_TIMEZONE, Text),
-    ("tcode", code::TZDB_TIMEZONE, Text),
-    ("v6-only-preferred", code::IPV6_ONLY_PREFERRED, U32),
-    ("netinfo-server-address", 112, Addresses),
-    ("netinfo-server-tag", 113, Text),
-    ("default-url", code::CAPTIVE_PORTAL, Text),
-    ("v4-captive-portal", code::CAPTIVE_PORTAL, Text),
-    ("classless-static-route", code::CLASSLESS_STATIC_ROUTES, OptionKind::Routes),
-    ("vivso", code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC, Octets),
-    ("vivso-suboptions", code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC, Octets),
-    ("pana-agent", 136, Addresses),
-    ("capwap-ac-v4", code::CAPWAP_CONTROLLERS, Addresses),
-    ("tftp-server-address", code::TFTP_SERVERS, Addresses),
-    ("option-6rd", code::SIX_RD, Octets),
+    ("boot-size", code::BOOT_FILE_SIZE),
+    ("merit-dump", code::MERIT_DUMP_FILE),
+    ("policy-filter", code::POLICY_FILTERS),
+    ("max-dgram-reassembly", code::MAX_DATAGRAM_REASSEMBLY),
+    ("path-mtu-plateau-table", code::PATH_MTU_PLATEAUS),
+    ("perform-mask-discovery", code::MASK_DISCOVERY),
+    ("vendor-encapsulated-options", code::VENDOR_SPECIFIC_INFORMATION),
+    ("netbios-dd-server", code::NETBIOS_DISTRIBUTION_SERVERS),
+    ("x-display-manager", code::X_DISPLAY_MANAGERS),
+    ("dhcp-requested-address", code::REQUESTED_ADDRESS),
+    ("dhcp-lease-time", code::LEASE_TIME),
+    ("dhcp-option-overload", code::OVERLOAD),
+    ("dhcp-message-type", code::MESSAGE_TYPE),
+    ("dhcp-server-identifier", code::SERVER_IDENTIFIER),
+    ("dhcp-parameter-request-list", code::PARAMETER_REQUEST_LIST),
+    ("dhcp-message", code::MESSAGE),
+    ("dhcp-max-message-size", code::MAX_MESSAGE_SIZE),
+    ("dhcp-renewal-time", code::RENEWAL_TIME),
+    ("dhcp-rebinding-time", code::REBINDING_TIME),
+    ("dhcp-client-identifier", code::CLIENT_IDENTIFIER),
+    ("nwip-suboptions", code::NETWARE_INFORMATION),
+    ("mobile-ip-home-agent", code::HOME_AGENTS),
+    ("smtp-server", code::SMTP_SERVERS),
+    ("pop-server", code::POP3_SERVERS),
+    ("nntp-server", code::NNTP_SERVERS),
+    ("www-server", code::WWW_SERVERS),
+    ("finger-server", code::FINGER_SERVERS),
+    ("irc-server", code::IRC_SERVERS),
+    ("streettalk-server", code::STREETTALK_SERVERS),
+    ("streettalk-directory-assistance-server", code::STREETTALK_DIRECTORY_SERVERS),
+    ("fqdn", code::CLIENT_FQDN),
+    ("bcms-controller-names", code::BCMCS_DOMAINS),
+    ("bcms-controller-address", code::BCMCS_SERVERS),
+    ("associated-ip", code::ASSOCIATED_ADDRESSES),
+    ("uap-servers", code::USER_AUTHENTICATION_SERVERS),
+    ("geoconf-civic", code::CIVIC_LOCATION),
+    ("pcode", code::POSIX_TIMEZONE),
+    ("tcode", code::TZDB_TIMEZONE),
+    ("v6-only-preferred", code::IPV6_ONLY_PREFERRED),
+    ("netinfo-server-address", code::NETINFO_SERVERS),
+    ("netinfo-server-tag", code::NETINFO_TAG),
+    ("default-url", code::CAPTIVE_PORTAL),
+    ("auto-config", code::AUTO_CONFIGURATION),
+    ("pana-agent", code::PANA_AGENTS),
+    ("v4-lost", code::LOST_SERVER),
+    ("capwap-ac-v4", code::CAPWAP_CONTROLLERS),
+    ("sip-ua-cs-domains", code::SIP_CONFIGURATION_DOMAINS),
+    ("rdnss-selection", code::DNS_SERVER_SELECTION),
+    ("v4-portparams", code::PORT_PARAMETERS),
+    ("option-6rd", code::SIX_RD),
+    ("v4-access-domain", code::ACCESS_NETWORK_DOMAIN),
 ];
 
-/// The names in dnsmasq (`dnsmasq --help dhcp`).
-static DNSMASQ: &[Row] = &[
+/// The names that only Kea has.
+static KEA: &[Row] = &[
+    ("nwip-domain-name", code::NETWARE_DOMAIN),
+    ("nisplus-domain-name", code::NISPLUS_DOMAIN),
+    ("dhcp-agent-options", code::RELAY_AGENT_INFORMATION),
+    ("authenticate", code::AUTHENTICATION),
+    ("client-system", code::CLIENT_ARCHITECTURE),
+    ("client-ndi", code::CLIENT_NETWORK_INTERFACE),
+    ("uuid-guid", code::CLIENT_MACHINE_IDENTIFIER),
+    ("v4-captive-portal", code::CAPTIVE_PORTAL),
+    ("vivco-suboptions", code::VENDOR_IDENTIFYING_VENDOR_CLASS),
+    ("vivso-suboptions", code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC),
+    ("v4-sztp-redirect", code::SZTP_BOOTSTRAP_SERVERS),
+    ("status-code", code::STATUS_CODE),
+    ("dhcp-state", code::LEASEQUERY_STATE),
+    ("v4-dnr", code::ENCRYPTED_RESOLVERS),
+];
+
+/// The names that only ISC dhcpd has.
+static DHCPD: &[Row] = &[
+    ("ien116-name-servers", code::NAME_SERVERS),
+    ("nwip-domain", code::NETWARE_DOMAIN),
+    ("bootfile-name", code::BOOT_FILE_NAME),
+    ("pxe-system-type", code::CLIENT_ARCHITECTURE),
+    ("pxe-interface-id", code::CLIENT_NETWORK_INTERFACE),
+    ("pxe-client-id", code::CLIENT_MACHINE_IDENTIFIER),
+    ("vivco", code::VENDOR_IDENTIFYING_VENDOR_CLASS),
+    ("vivso", code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC),
+    ("ipv4-address-andsf", code::ANDSF_SERVERS),
+    ("tftp-server-address", code::TFTP_SERVERS),
+    // The number of RFC 7710, which RFC 8910 replaced by 114.
+    ("v4-captive-portal", 160),
+    ("loader-configfile", code::PXELINUX_CONFIGURATION_FILE),
+    ("loader-pathprefix", code::PXELINUX_PATH_PREFIX),
+    ("loader-reboottime", code::PXELINUX_REBOOT_TIME),
+];
+
+/// Options whose values Kea and ISC dhcpd write in another form than Lessor does.
+static ISC_FORMS: &[(u8, OptionKind)] = &[
+    (code::NETWARE_INFORMATION, Octets),
+    (code::CIVIC_LOCATION, Octets),
+    (code::VENDOR_IDENTIFYING_VENDOR_CLASS, NUMBER_AND_OCTETS),
+    (160, Text),
+];
+
+const NUMBER_AND_OCTETS: OptionKind = OptionKind::Record(Shared::Registered(&[
+    Field { name: Shared::Registered("enterprise"), kind: U32, is_optional: false },
+    Field { name: Shared::Registered("classes"), kind: Octets, is_optional: false },
+]));
+
+/// All names in dnsmasq (`dnsmasq --help dhcp`), with the forms of their values.
+static DNSMASQ: &[(&str, u8, OptionKind)] = &[
     ("netmask", code::SUBNET_MASK, Address),
+    ("time-offset", code::TIME_OFFSET, I32),
     ("router", code::ROUTERS, Addresses),
     ("dns-server", code::DOMAIN_NAME_SERVERS, Addresses),
     ("log-server", code::LOG_SERVERS, Addresses),
     ("lpr-server", code::LPR_SERVERS, Addresses),
     ("hostname", code::HOST_NAME, Text),
-    ("swap-server", 16, Address),
-    ("extension-path", 18, Text),
+    ("boot-file-size", code::BOOT_FILE_SIZE, U16),
+    ("domain-name", code::DOMAIN_NAME, Text),
+    ("swap-server", code::SWAP_SERVER, Address),
+    ("root-path", code::ROOT_PATH, Text),
+    ("extension-path", code::EXTENSIONS_PATH, Text),
     ("ip-forward-enable", code::IP_FORWARDING, Flag),
-    ("non-local-source-routing", 20, Flag),
-    ("policy-filter", 21, Addresses),
+    ("non-local-source-routing", code::NON_LOCAL_SOURCE_ROUTING, Flag),
+    ("policy-filter", code::POLICY_FILTERS, Addresses),
+    ("max-datagram-reassembly", code::MAX_DATAGRAM_REASSEMBLY, U16),
     ("default-ttl", code::DEFAULT_IP_TTL, U8),
     ("mtu", code::INTERFACE_MTU, U16),
-    ("all-subnets-local", 27, Flag),
+    ("all-subnets-local", code::ALL_SUBNETS_LOCAL, Flag),
     ("broadcast", code::BROADCAST_ADDRESS, Address),
-    ("router-solicitation", 32, Address),
+    ("router-discovery", code::ROUTER_DISCOVERY, Flag),
+    ("router-solicitation", code::ROUTER_SOLICITATION_ADDRESS, Address),
     ("static-route", code::STATIC_ROUTES, Addresses),
-    ("trailer-encapsulation", 34, Flag),
-    ("arp-timeout", 35, U32),
-    ("ethernet-encap", 36, Flag),
-    ("tcp-ttl", 37, U8),
-    ("tcp-keepalive", 38, U32),
+    ("trailer-encapsulation", code::TRAILER_ENCAPSULATION, Flag),
+    ("arp-timeout", code::ARP_CACHE_TIMEOUT, U32),
+    ("ethernet-encap", code::IEEE802_3_ENCAPSULATION, Flag),
+    ("tcp-ttl", code::DEFAULT_TCP_TTL, U8),
+    ("tcp-keepalive", code::TCP_KEEPALIVE_INTERVAL, U32),
+    ("nis-domain", code::NIS_DOMAIN, Text),
     ("nis-server", code::NIS_SERVERS, Addresses),
     ("ntp-server", code::NTP_SERVERS, Addresses),
     ("vendor-encap", code::VENDOR_SPECIFIC_INFORMATION, Octets),
     ("netbios-ns", code::NETBIOS_NAME_SERVERS, Addresses),
-    ("netbios-dd", 45, Addresses),
+    ("netbios-dd", code::NETBIOS_DISTRIBUTION_SERVERS, Addresses),
     ("netbios-nodetype", code::NETBIOS_NODE_TYPE, U8),
+    ("netbios-scope", code::NETBIOS_SCOPE, Octets),
     ("x-windows-fs", code::FONT_SERVERS, Addresses),
     ("x-windows-dm", code::X_DISPLAY_MANAGERS, Addresses),
     ("requested-address", code::REQUESTED_ADDRESS, Address),
+    ("lease-time", code::LEASE_TIME, Octets),
     ("option-overload", code::OVERLOAD, U8),
+    ("message-type", code::MESSAGE_TYPE, U8),
     ("server-identifier", code::SERVER_IDENTIFIER, Address),
     ("parameter-request", code::PARAMETER_REQUEST_LIST, Octets),
-    ("T1", code::RENEWAL_TIME, U32),
-    ("T2", code::REBINDING_TIME, U32),
-    ("vendor-class", code::VENDOR_CLASS, Text),
+    ("message", code::MESSAGE, Octets),
+    ("max-message-size", code::MAX_MESSAGE_SIZE, Octets),
+    ("T1", code::RENEWAL_TIME, Octets),
+    ("T2", code::REBINDING_TIME, Octets),
+    ("vendor-class", code::VENDOR_CLASS, Octets),
     ("client-id", code::CLIENT_IDENTIFIER, Octets),
     ("nis+-domain", code::NISPLUS_DOMAIN, Text),
     ("nis+-server", code::NISPLUS_SERVERS, Addresses),
     ("tftp-server", code::TFTP_SERVER_NAME, Text),
     ("bootfile-name", code::BOOT_FILE_NAME, Text),
-    ("mobile-ip-home", 68, Addresses),
+    ("mobile-ip-home", code::HOME_AGENTS, Addresses),
     ("smtp-server", code::SMTP_SERVERS, Addresses),
     ("pop3-server", code::POP3_SERVERS, Addresses),
-    ("nntp-server", 71, Addresses),
-    ("irc-server", 74, Addresses),
+    ("nntp-server", code::NNTP_SERVERS, Addresses),
+    ("irc-server", code::IRC_SERVERS, Addresses),
     ("user-class", code::USER_CLASS, Octets),
-    ("FQDN", 81, Octets),
-    ("client-arch", 93, U16),
-    ("client-interface-id", 94, Octets),
-    ("client-machine-id", 97, Octets),
+    ("rapid-commit", code::RAPID_COMMIT, Octets),
+    ("FQDN", code::CLIENT_FQDN, Octets),
+    ("agent-id", code::RELAY_AGENT_INFORMATION, Octets),
+    ("client-arch", code::CLIENT_ARCHITECTURE, U16),
+    ("client-interface-id", code::CLIENT_NETWORK_INTERFACE, Octets),
+    ("client-machine-id", code::CLIENT_MACHINE_IDENTIFIER, Octets),
+    ("posix-timezone", code::POSIX_TIMEZONE, Text),
+    ("tzdb-timezone", code::TZDB_TIMEZONE, Text),
     ("ipv6-only", code::IPV6_ONLY_PREFERRED, U32),
-    ("sip-server", code::SIP_SERVERS, Octets),
+    ("subnet-select", code::SUBNET_SELECTION, Octets),
+    ("domain-search", code::DOMAIN_SEARCH, DomainNames),
+    ("sip-server", code::SIP_SERVERS, Servers),
     ("classless-static-route", code::CLASSLESS_STATIC_ROUTES, OptionKind::Routes),
     ("vendor-id-encap", code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC, Octets),
     ("tftp-server-address", code::TFTP_SERVERS, Addresses),
 ];
 
-/// The option with this name in Kea or ISC dhcpd.
-pub(crate) fn isc(name: &str) -> Option<(u8, OptionKind)> {
-    find(ISC, name)
+/// The option with this name in Kea, and the form of its values if it is known.
+pub(crate) fn kea(name: &str) -> Option<(u8, Option<OptionKind>)> {
+    found(name, KEA)
+}
+
+/// The option with this name in ISC dhcpd, and the form of its values if it is known.
+pub(crate) fn dhcpd(name: &str) -> Option<(u8, Option<OptionKind>)> {
+    found(name, DHCPD)
+}
+
+/// The form in which Kea and ISC dhcpd write the values of option `code`; `None` if it has no name.
+pub(crate) fn form(code: u8) -> Option<OptionKind> {
+    let other = ISC_FORMS.iter().find(|row| row.0 == code).map(|row| &row.1);
+    let same = || OptionDefinition::by_code(code).map(|definition| &definition.kind);
+    other.or_else(same).cloned()
 }
 
 /// The option with this name in dnsmasq, which ignores case.
 pub(crate) fn dnsmasq(name: &str) -> Option<(u8, OptionKind)> {
-    find(DNSMASQ, name).or_else(|| find(DNSMASQ, &name.to_ascii_lowercase()))
+    let row = DNSMASQ.iter().find(|row| row.0.eq_ignore_ascii_case(name))?;
+    Some((row.1, row.2.clone()))
 }
 
-/// The kind of the values of option `code`; `None` if other servers know no more than the number.
-pub(crate) fn kind(code: u8) -> Option<OptionKind> {
-    let ours = OptionDefinition::by_code(code).map(|definition| definition.kind);
-    let theirs = || ISC.iter().find(|row| row.1 == code).map(|row| row.2);
-    ours.or_else(theirs)
+/// The form of the values of option `code` in dnsmasq; `None` if it guesses the form.
+pub(crate) fn dnsmasq_form(code: u8) -> Option<OptionKind> {
+    let row = DNSMASQ.iter().find(|row| row.1 == code).map(|row| row.2.clone());
+    row.or_else(|| (code == code::MICROSOFT_ROUTES).then_some(OptionKind::Routes))
 }
 
-fn find(rows: &[Row], name: &str) -> Option<(u8, OptionKind)> {
-    let theirs = rows.iter().find(|row| row.0.eq_ignore_ascii_case(name));
-    let ours = || OptionDefinition::by_name(name).map(|ours| (ours.code, ours.kind));
-    let of_engine = || {
-        let found = ReservedOption::all().iter().find(|reserved| reserved.name == name);
-        found.map(|reserved| (reserved.code, Octets))
-    };
-    theirs.map(|row| (row.1, row.2)).or_else(ours).or_else(of_engine)
+fn found(name: &str, own: &[Row]) -> Option<(u8, Option<OptionKind>)> {
+    let rows = own.iter().chain(ISC);
+    let theirs = rows.into_iter().find(|row| row.0.eq_ignore_ascii_case(name)).map(|row| row.1);
+    let same = || OptionDefinition::by_name(name).map(|definition| definition.code);
+    let code = theirs.or_else(same)?;
+    Some((code, form(code)))
 }
 
 #[cfg(test)]
@@ -182,20 +239,26 @@ mod tests {
 
     #[test]
     fn names_that_are_known_here_do_not_stand_here_again() {
-        for (name, code, kind) in ISC.iter().chain(DNSMASQ) {
+        for (name, code) in ISC.iter().chain(KEA).chain(DHCPD) {
             assert_eq!(OptionDefinition::by_name(name), None, "{name}");
-            let ours = OptionDefinition::by_code(*code);
-            assert!(ours.is_none_or(|ours| ours.kind == *kind), "{name}");
+            assert!(form(*code).is_some(), "{name}");
+        }
+        for (code, form) in ISC_FORMS {
+            let same = OptionDefinition::by_code(*code).map(|definition| &definition.kind);
+            assert_ne!(same, Some(form), "{code}");
         }
     }
 
     #[test]
-    fn names_of_both_are_found() {
-        assert_eq!(isc("routers"), Some((3, Addresses)));
-        assert_eq!(isc("x-display-manager"), Some((49, Addresses)));
+    fn names_of_all_are_found() {
+        assert_eq!(kea("routers"), Some((3, Some(Addresses))));
+        assert_eq!(dhcpd("x-display-manager"), Some((49, Some(Addresses))));
+        assert_eq!(kea("v4-captive-portal"), Some((114, Some(Text))));
+        assert_eq!(dhcpd("v4-captive-portal"), Some((160, Some(Text))));
         assert_eq!(dnsmasq("Router"), Some((3, Addresses)));
-        assert_eq!(dnsmasq("domain-search"), Some((119, OptionKind::DomainNames)));
-        assert_eq!(isc("zebra"), None);
-        assert_eq!((kind(25), kind(224)), (Some(U16s), None));
+        assert_eq!(dnsmasq("domain-search"), Some((119, DomainNames)));
+        assert_eq!((kea("zebra"), dnsmasq("captive-portal")), (None, None));
+        assert_eq!((form(25), form(224)), (Some(OptionKind::U16s), None));
+        assert_eq!((dnsmasq_form(249), dnsmasq_form(114)), (Some(OptionKind::Routes), None));
     }
 }

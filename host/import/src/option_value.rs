@@ -3,12 +3,18 @@
 //! Knows no names (see [`crate::option_names`]) and no files. Invariant: a value that is returned
 //! can be written in `lessor.toml`.
 
-use std::net::Ipv4Addr;
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
-use lessor_core::{OptionKind, OptionValue, option::ReservedOption};
-use lessor_vocabulary::{Ipv4Prefix, hexadecimal, option::OPTION_OCTETS_MAX};
+use lessor_core::{OptionDefinition, OptionKind, OptionValue};
+use lessor_vocabulary::{
+    Ipv4Prefix, hexadecimal,
+    option::{Field, OPTION_OCTETS_MAX, Width},
+};
 
-use crate::model::Options;
+use crate::model::{Options, SubOptions, Value};
 
 /// One item of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,24 +39,90 @@ impl Item {
 /// # Errors
 /// Returns the reason.
 pub(crate) fn set(options: &mut Options, code: u8, octets: Vec<u8>) -> Result<(), String> {
-    if let Some(reserved) = ReservedOption::by_code(code) {
-        return Err(format!("the configuration cannot set option {code}: {}", reserved.why));
-    }
+    check_settable(code)?;
     if octets.is_empty() {
         return Err("an option without a value is not sent".to_owned());
     }
     if octets.len() > OPTION_OCTETS_MAX {
         return Err(format!("the value has more than {OPTION_OCTETS_MAX} octets"));
     }
-    options.insert(code, octets);
+    if options.get(&code).is_some_and(|value| value.octets().is_none()) {
+        return Err(format!("option {code} has sub-options already"));
+    }
+    options.insert(code, octets.into());
     Ok(())
 }
 
-/// The octets of a value of this kind.
+/// Checks that the server lets the configuration set an option.
+///
+/// # Errors
+/// Returns the reason.
+pub(crate) fn check_settable(code: u8) -> Result<(), String> {
+    match OptionDefinition::by_code(code).and_then(|definition| definition.refused) {
+        Some(why) => Err(format!("the configuration cannot set option {code}: {why}")),
+        None => Ok(()),
+    }
+}
+
+/// Adds a sub-option of an option that every client gets.
+///
+/// # Errors
+/// Returns the reason if the option cannot have it.
+pub(crate) fn set_sub_option(
+    options: &mut Options,
+    containing: u8,
+    code: u8,
+    octets: Vec<u8>,
+) -> Result<(), String> {
+    check_settable(containing)?;
+    check_sub_option(&octets)?;
+    let empty = || Value::SubOptions(SubOptions::new());
+    match options.entry(containing).or_insert_with(empty) {
+        Value::SubOptions(all) => {
+            all.insert(code, octets);
+            Ok(())
+        }
+        _ => Err(format!("option {containing} has another value already")),
+    }
+}
+
+/// Adds a sub-option of an option that depends on the vendor of the client.
+///
+/// # Errors
+/// Returns the reason if the option cannot have it.
+pub(crate) fn set_of_vendor(
+    options: &mut Options,
+    containing: u8,
+    vendor: &str,
+    (code, octets): (u8, Vec<u8>),
+) -> Result<(), String> {
+    check_sub_option(&octets)?;
+    let empty = || Value::OfVendors(BTreeMap::new());
+    match options.entry(containing).or_insert_with(empty) {
+        Value::OfVendors(all) => {
+            all.entry(vendor.to_owned()).or_default().insert(code, octets);
+            Ok(())
+        }
+        _ => Err(format!("option {containing} has another value already")),
+    }
+}
+
+/// Checks that a sub-option is not too long.
 ///
 /// # Errors
 /// Returns what was wanted.
-pub(crate) fn encode(kind: OptionKind, items: &[Item]) -> Result<Vec<u8>, String> {
+pub(crate) fn check_sub_option(octets: &[u8]) -> Result<(), String> {
+    match octets.len() <= usize::from(u8::MAX) {
+        true => Ok(()),
+        false => Err("a sub-option has at most 255 octets".to_owned()),
+    }
+}
+
+/// The octets of a value of this kind. The parts of a value are items in their order.
+///
+/// # Errors
+/// Returns what was wanted.
+pub(crate) fn encode(kind: &OptionKind, items: &[Item]) -> Result<Vec<u8>, String> {
     let value = match kind {
         OptionKind::Address => OptionValue::Address(address(single(items)?)?),
         OptionKind::Addresses => OptionValue::Addresses(
@@ -63,13 +135,90 @@ pub(crate) fn encode(kind: OptionKind, items: &[Item]) -> Result<Vec<u8>, String
             OptionValue::U16s(words(items).map(number).collect::<Result<Vec<u16>, String>>()?)
         }
         OptionKind::U32 => OptionValue::U32(number(single(items)?)?),
-        OptionKind::I32 => OptionValue::I32(signed(single(items)?)?),
+        OptionKind::I8 => return integer(single(items)?, 1),
+        OptionKind::I16 => return integer(single(items)?, 2),
+        OptionKind::I32 => return integer(single(items)?, 4),
         OptionKind::Text => return text(items),
+        OptionKind::DomainName => return domain_name(single(items)?),
         OptionKind::DomainNames => return domain_names(items),
+        OptionKind::Ipv6Address => return ipv6_address(single(items)?),
         OptionKind::Routes => routes(items)?,
         OptionKind::Octets => return octets(items),
+        OptionKind::Fixed(length) => return fixed(items, usize::from(*length)),
+        OptionKind::Servers => return servers(items),
+        OptionKind::Empty if items.is_empty() => return Ok(Vec::new()),
+        OptionKind::Empty => return Err("the option takes no value".to_owned()),
+        OptionKind::List(_) | OptionKind::Record(_) | OptionKind::Counted(..) => {
+            return parts(kind, items);
+        }
+        OptionKind::Server | OptionKind::SubOptions(_) => return Err(as_octets()),
     };
     Ok(value.to_octets())
+}
+
+/// The octets of a value that consists of parts, each of which takes as many items as it needs.
+fn parts(kind: &OptionKind, items: &[Item]) -> Result<Vec<u8>, String> {
+    let mut rest = items;
+    let octets = take(kind, &mut rest)?;
+    match rest {
+        [] => Ok(octets),
+        rest => Err(format!("{} of the values belong to nothing", rest.len())),
+    }
+}
+
+fn take(kind: &OptionKind, items: &mut &[Item]) -> Result<Vec<u8>, String> {
+    match kind {
+        OptionKind::List(item) => {
+            let mut octets = take(item, items)?;
+            while !items.is_empty() {
+                octets.extend(take(item, items)?);
+            }
+            Ok(octets)
+        }
+        OptionKind::Record(fields) => take_fields(fields, items),
+        OptionKind::Counted(width, kind) => counted(*width, &take_leaf(kind, items)?),
+        OptionKind::Addresses | OptionKind::U16s => encode(kind, std::mem::take(items)),
+        leaf => take_leaf(leaf, items),
+    }
+}
+
+fn take_fields(fields: &[Field], items: &mut &[Item]) -> Result<Vec<u8>, String> {
+    let mut octets = Vec::new();
+    for field in fields {
+        if field.is_optional && items.is_empty() {
+            break;
+        }
+        octets.extend(take(&field.kind, items)?);
+    }
+    Ok(octets)
+}
+
+/// Takes one item. Other servers write the parts of a part as octets, if at all.
+fn take_leaf(kind: &OptionKind, items: &mut &[Item]) -> Result<Vec<u8>, String> {
+    if matches!(kind, OptionKind::List(_) | OptionKind::Record(_) | OptionKind::Addresses) {
+        return Err(as_octets());
+    }
+    let Some((first, rest)) = items.split_first() else {
+        return Err("the option takes more values".to_owned());
+    };
+    *items = rest;
+    encode(kind, std::slice::from_ref(first))
+}
+
+fn counted(width: Width, octets: &[u8]) -> Result<Vec<u8>, String> {
+    if octets.len() > width.octets_max() {
+        return Err(format!("a part has more than {} octets", width.octets_max()));
+    }
+    let length = u16::try_from(octets.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let skipped = match width {
+        Width::One => 1,
+        Width::Two => 0,
+    };
+    Ok(length.into_iter().skip(skipped).chain(octets.iter().copied()).collect())
+}
+
+fn as_octets() -> String {
+    "values of this type are carried only if they are written as octets".to_owned()
 }
 
 /// The octets of an integer of `length` octets, which may be negative.
@@ -107,6 +256,14 @@ pub(crate) fn domain_names(items: &[Item]) -> Result<Vec<u8>, String> {
     }
 }
 
+/// The octets of one domain name, which is not compressed.
+fn domain_name(name: &str) -> Result<Vec<u8>, String> {
+    if name.contains([',', ' ', '\t']) {
+        return Err(format!("{name:?} is not one domain name"));
+    }
+    domain_names(&[Item::bare(name)])
+}
+
 /// The octets of hexadecimal digits, which may be grouped by colons, with or without `0x`. A group
 /// may lack its leading zero.
 pub(crate) fn hexadecimal_octets(text: &str) -> Option<Vec<u8>> {
@@ -140,6 +297,36 @@ fn octets(items: &[Item]) -> Result<Vec<u8>, String> {
         }
     }
     Ok(all)
+}
+
+fn fixed(items: &[Item], length: usize) -> Result<Vec<u8>, String> {
+    let octets = octets(items)?;
+    match octets.len() == length {
+        true => Ok(octets),
+        false => Err(format!("the option takes {length} octets; found {}", octets.len())),
+    }
+}
+
+fn ipv6_address(text: &str) -> Result<Vec<u8>, String> {
+    let address = text.trim().parse::<Ipv6Addr>();
+    address.map(|address| address.octets().to_vec()).map_err(|_| {
+        format!("{text:?} is not an IPv6 address, and names are not looked up; write the address")
+    })
+}
+
+/// Servers by their addresses or their names (RFC 3361).
+fn servers(items: &[Item]) -> Result<Vec<u8>, String> {
+    let addresses: Result<Vec<Ipv4Addr>, String> = words(items).map(address).collect();
+    match addresses {
+        Ok(addresses) => {
+            let octets = addresses.iter().flat_map(Ipv4Addr::octets);
+            Ok([1].into_iter().chain(octets).collect())
+        }
+        Err(_) => {
+            let names = words(items).map(domain_name).collect::<Result<Vec<_>, _>>()?;
+            Ok([0].into_iter().chain(names.concat()).collect())
+        }
+    }
 }
 
 fn routes(items: &[Item]) -> Result<OptionValue, String> {
@@ -192,10 +379,6 @@ fn number<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
     number.ok_or_else(|| format!("{text:?} is not a number that the option takes"))
 }
 
-fn signed(text: &str) -> Result<i32, String> {
-    text.parse().map_err(|_| format!("{text:?} is not a number that the option takes"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,7 +405,7 @@ mod tests {
             (OptionKind::Routes, bare(&["10.0.0.0/8 - 192.0.2.1"]), &[8, 10, 192, 0, 2, 1]),
             (OptionKind::Routes, bare(&["192.0.2.9,192.0.2.1"]), &[32, 192, 0, 2, 9, 192, 0, 2, 1]),
         ] {
-            assert_eq!(encode(kind, &items).unwrap(), octets, "{kind:?} {items:?}");
+            assert_eq!(encode(&kind, &items).unwrap(), octets, "{kind:?} {items:?}");
         }
     }
 
@@ -236,7 +419,7 @@ mod tests {
             (OptionKind::DomainNames, bare(&["a..b"])),
             (OptionKind::Routes, bare(&["10.0.0.0/8"])),
         ] {
-            assert!(encode(kind, &items).is_err(), "{kind:?} {items:?}");
+            assert!(encode(&kind, &items).is_err(), "{kind:?} {items:?}");
         }
     }
 

@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 
 use csv_core::{WriteResult, Writer, WriterBuilder};
-use lessor_vocabulary::Written;
+use lessor_vocabulary::{Catalogue, Written, hexadecimal};
 
 use crate::{
-    model::{Reservation, Site},
+    expressing,
+    model::{Reservation, Site, Value},
     toml,
 };
 
@@ -21,7 +22,9 @@ pub(crate) fn csv(site: &Site) -> String {
     let codes: BTreeSet<u8> =
         all.iter().flat_map(|reservation| reservation.options.keys().copied()).collect();
     let mut rows = Rows::new();
-    let names = codes.iter().map(|code| format!("options.{}", toml::option_name(*code)));
+    let names = codes
+        .iter()
+        .map(|code| format!("options.{}", expressing::option_name(&site.catalogue, *code)));
     let header = owners.iter().map(|owner| (*owner).to_owned()).chain(["address".to_owned()]);
     rows.push(header.chain(names));
     for reservation in all {
@@ -30,8 +33,8 @@ pub(crate) fn csv(site: &Site) -> String {
             owners.iter().map(|name| if *name == key { owner.clone() } else { String::new() });
         let address = reservation.address.to_string();
         let options = codes.iter().map(|code| {
-            let octets = reservation.options.get(code);
-            octets.map(|octets| cell(*code, octets)).unwrap_or_default()
+            let value = reservation.options.get(code);
+            value.map(|value| cell(&site.catalogue, *code, value)).unwrap_or_default()
         });
         rows.push(owned.chain([address]).chain(options));
     }
@@ -39,12 +42,13 @@ pub(crate) fn csv(site: &Site) -> String {
 }
 
 /// A value as a cell. What has no plain form there is written as octets.
-fn cell(code: u8, octets: &[u8]) -> String {
-    match Written::decode(code, octets) {
+fn cell(catalogue: &Catalogue, code: u8, value: &Value) -> String {
+    match expressing::value(catalogue, code, value) {
         Written::Text(text) => text,
         Written::Number(number) => number.to_string(),
         Written::Flag(flag) => flag.to_string(),
-        _ => lessor_vocabulary::hexadecimal::text(octets),
+        // A reservation has no sub-options for several vendors once it is settled.
+        _ => hexadecimal::text(value.octets().unwrap_or_default()),
     }
 }
 

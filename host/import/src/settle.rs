@@ -6,6 +6,7 @@
 mod networks;
 mod pools;
 mod reservations;
+mod sub_options;
 
 use lessor_config::PREFIX_LENGTH_MIN;
 
@@ -29,6 +30,7 @@ pub(crate) fn settle(site: &mut Site, report: &mut Report) {
     networks::agree(site, report);
     pools::cut(site, report);
     reservations::assign(site, report);
+    sub_options::complete(site, report);
     for subnet in &mut site.subnets {
         order_lease_times(subnet, &site.everywhere);
     }

@@ -3,13 +3,18 @@
 //! Decides nothing. Invariant: values are written by `toml_edit`, so that no text of another
 //! server's file can become a key or a table.
 
+mod declarations;
+
 use std::net::Ipv4Addr;
 
-use lessor_core::{ClientKeyKind, INFINITE_SECS, OptionDefinition, ReservationOwner};
-use lessor_vocabulary::{Written, hexadecimal};
+use lessor_core::{ClientKeyKind, INFINITE_SECS, ReservationOwner};
+use lessor_vocabulary::{Catalogue, Written, hexadecimal};
 use toml_edit::{Array, InlineTable, Key, Value};
 
-use crate::model::{Options, Pool, Reservation, Scope, Site, Subnet, Unknown};
+use crate::{
+    expressing,
+    model::{Options, Pool, Reservation, Scope, Site, Subnet, Unknown},
+};
 
 /// What the file says beside the configuration of the other server.
 #[derive(Clone, Debug)]
@@ -36,12 +41,21 @@ pub(crate) fn text(site: &Site, frame: &Frame) -> String {
         out.header("[store]");
         out.key("path", path);
     }
+    let catalogue = &site.catalogue;
+    for option in catalogue.declared() {
+        out.header("[[option]]");
+        out.keys(declarations::option(option));
+    }
+    for vendor in catalogue.vendors() {
+        out.header("[[vendor]]");
+        out.keys(declarations::vendor(vendor));
+    }
     if !site.everywhere.options.is_empty() {
         out.header("[options]");
-        options(&mut out, &site.everywhere.options);
+        options(&mut out, &site.everywhere.options, catalogue);
     }
     for subnet in &site.subnets {
-        write_subnet(&mut out, subnet, frame.reservations.is_none());
+        write_subnet(&mut out, subnet, frame.reservations.is_none(), catalogue);
     }
     out.0
 }
@@ -78,7 +92,7 @@ fn of_network(out: &mut Text, scope: &Scope) {
     }
 }
 
-fn write_subnet(out: &mut Text, subnet: &Subnet, with_reservations: bool) {
+fn write_subnet(out: &mut Text, subnet: &Subnet, with_reservations: bool, catalogue: &Catalogue) {
     out.blank();
     out.comment(&subnet.place.short());
     out.line("[[subnet]]");
@@ -103,15 +117,17 @@ fn write_subnet(out: &mut Text, subnet: &Subnet, with_reservations: bool) {
     }
     if !scope.options.is_empty() {
         out.header("[subnet.options]");
-        options(out, &scope.options);
+        options(out, &scope.options, catalogue);
     }
-    subnet.pools.iter().for_each(|pool| write_pool(out, pool));
+    subnet.pools.iter().for_each(|pool| write_pool(out, pool, catalogue));
     if with_reservations {
-        subnet.reservations.iter().for_each(|reservation| write_reservation(out, reservation));
+        for reservation in &subnet.reservations {
+            write_reservation(out, reservation, catalogue);
+        }
     }
 }
 
-fn write_pool(out: &mut Text, pool: &Pool) {
+fn write_pool(out: &mut Text, pool: &Pool, catalogue: &Catalogue) {
     out.blank();
     out.comment(&pool.place.short());
     out.line("[[subnet.pool]]");
@@ -120,11 +136,11 @@ fn write_pool(out: &mut Text, pool: &Pool) {
         out.key("by-policy-only", true);
     }
     if !pool.options.is_empty() {
-        out.key("options", inline_options(&pool.options));
+        out.key("options", inline_options(&pool.options, catalogue));
     }
 }
 
-fn write_reservation(out: &mut Text, reservation: &Reservation) {
+fn write_reservation(out: &mut Text, reservation: &Reservation, catalogue: &Catalogue) {
     out.blank();
     out.comment(&match reservation.name.as_str() {
         "" => reservation.place.short(),
@@ -135,7 +151,7 @@ fn write_reservation(out: &mut Text, reservation: &Reservation) {
     out.key(key, owner);
     out.key("address", reservation.address.to_string());
     if !reservation.options.is_empty() {
-        out.key("options", inline_options(&reservation.options));
+        out.key("options", inline_options(&reservation.options, catalogue));
     }
 }
 
@@ -151,25 +167,27 @@ pub(crate) fn owner(owner: &ReservationOwner) -> (&'static str, String) {
     }
 }
 
-/// The name of an option in `lessor.toml`: its number if it has no name.
-pub(crate) fn option_name(code: u8) -> String {
-    let name = OptionDefinition::by_code(code).map(|definition| definition.name.to_owned());
-    name.unwrap_or_else(|| code.to_string())
-}
-
-fn options(out: &mut Text, options: &Options) {
-    for (code, octets) in options {
-        out.key(&option_name(*code), written(&Written::decode(*code, octets)));
+fn options(out: &mut Text, options: &Options, catalogue: &Catalogue) {
+    for (name, value) in named(options, catalogue) {
+        out.key(&name, value);
     }
 }
 
-fn inline_options(options: &Options) -> InlineTable {
-    let pairs = options.iter().map(|(code, octets)| {
-        (Key::new(option_name(*code)), written(&Written::decode(*code, octets)))
-    });
+fn inline_options(options: &Options, catalogue: &Catalogue) -> InlineTable {
+    let pairs = named(options, catalogue).map(|(name, value)| (Key::new(name), value));
     let mut table: InlineTable = pairs.collect();
     table.fmt();
     table
+}
+
+fn named<'o>(
+    options: &'o Options,
+    catalogue: &'o Catalogue,
+) -> impl Iterator<Item = (String, Value)> + 'o {
+    options.iter().map(|(code, value)| {
+        let value = written(&expressing::value(catalogue, *code, value));
+        (expressing::option_name(catalogue, *code), value)
+    })
 }
 
 fn written(value: &Written) -> Value {
@@ -225,6 +243,12 @@ impl Text {
     /// A comment; characters that would end it or that a terminal obeys are replaced.
     fn comment(&mut self, text: &str) {
         self.line(&format!("# {}", crate::place::shown(text, 120)));
+    }
+
+    fn keys(&mut self, keys: Vec<(&'static str, Value)>) {
+        for (key, value) in keys {
+            self.key(key, value);
+        }
     }
 
     fn key(&mut self, key: &str, value: impl Into<Value>) {

@@ -6,7 +6,7 @@ mod common;
 use std::{net::Ipv4Addr, path::PathBuf};
 
 use common::Folder;
-use lessor_core::{BindingState, ClientKey, HardwareAddress, Lease, Timestamp, Topology};
+use lessor_core::{Binding, BindingState, ClientKey, HardwareAddress, Timestamp, Topology};
 use lessor_import::{
     CarryError, Existing, LeaseTotals, Origin, Outcome, Refusal, Report, Times, carry, read_leases,
 };
@@ -54,18 +54,18 @@ fn mac(last: u8) -> HardwareAddress {
     HardwareAddress::ethernet([2, 0, 0x5e, 0, 0, last])
 }
 
-fn read(origin: Origin, text: &str) -> Result<(Vec<Lease>, Report, LeaseTotals), Refusal> {
+fn read(origin: Origin, text: &str) -> Result<(Vec<Binding>, Report, LeaseTotals), Refusal> {
     let folder = Folder::new();
     let path = folder.write("leases", text);
     read_leases(origin, &[path], &topology(), &times())
 }
 
-fn read_well(origin: Origin, text: &str) -> (Vec<Lease>, Report, LeaseTotals) {
+fn read_well(origin: Origin, text: &str) -> (Vec<Binding>, Report, LeaseTotals) {
     read(origin, text).unwrap_or_else(|refusal| panic!("{refusal}"))
 }
 
-fn lease(address: [u8; 4], client: ClientKey, mac: HardwareAddress) -> Lease {
-    Lease {
+fn lease(address: [u8; 4], client: ClientKey, mac: HardwareAddress) -> Binding {
+    Binding {
         address: address.into(),
         client,
         hardware_address: mac,
@@ -296,8 +296,8 @@ fn leases_reach_an_empty_store_and_others_only_if_they_may_be_merged() {
     carry(all.clone(), &mut store, Existing::Refuse, &mut totals).unwrap();
     let again = carry(all, &mut store, Existing::Refuse, &mut totals).unwrap_err();
     assert!(matches!(again, CarryError::NotEmpty(2)), "{again}");
-    let newer = Lease { changed_at: at(NOW), client: hardware(3), ..two.clone() };
-    let older = Lease { changed_at: at(NOW - 500), client: hardware(4), ..one.clone() };
+    let newer = Binding { changed_at: at(NOW), client: hardware(3), ..two.clone() };
+    let older = Binding { changed_at: at(NOW - 500), client: hardware(4), ..one.clone() };
     let third = lease([10, 64, 1, 3], hardware(5), mac(5));
     let merged = vec![newer.clone(), older, third.clone()];
     carry(merged, &mut store, Existing::Merge, &mut totals).unwrap();
@@ -306,14 +306,14 @@ fn leases_reach_an_empty_store_and_others_only_if_they_may_be_merged() {
     let mut found = Vec::new();
     DiskStore::read(folder.path(), &mut |lease| found.push(lease)).unwrap();
     found.sort_by_key(|lease| lease.address);
-    assert_eq!(found, [one, Lease { revision: 2, ..newer }, third]);
+    assert_eq!(found, [one, Binding { revision: 2, ..newer }, third]);
 }
 
 #[test]
 fn a_store_that_another_process_uses_or_that_cannot_write_is_left_alone() {
     struct Failing;
     impl Store for Failing {
-        fn load(&mut self, _: &mut dyn FnMut(Lease)) -> Result<u64, lessor_store::StoreError> {
+        fn load(&mut self, _: &mut dyn FnMut(Binding)) -> Result<u64, lessor_store::StoreError> {
             Ok(0)
         }
 

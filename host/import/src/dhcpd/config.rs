@@ -18,10 +18,11 @@ use crate::{
 };
 
 use super::{
+    definitions::{Definitions, SPACE, is_definition, split},
     grammar::{Parser, Statement, Token},
-    options::{Definitions, is_definition},
-    pools,
+    options, pools,
     statements::{self, Fate},
+    vendor_classes,
 };
 
 /// dhcpd's lease times if the configuration has none, in seconds.
@@ -29,17 +30,20 @@ const LEASE_TIME_SECS: u32 = 43_200;
 const MIN_LEASE_TIME_SECS: u32 = 300;
 const MAX_LEASE_TIME_SECS: u32 = 86_400;
 const QUARANTINE_SECS: u32 = 86_400;
+const OF_CLASS: &str = "classes are for policies: see docs/policies.md";
 
 /// Reads a configuration.
 pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut report = Report::default();
     let statements = included(text, reader, 0, &mut report)?;
     let mut reading = Reading { report, ..Reading::default() };
-    reading.define(&statements);
+    let catalogue = &mut reading.site.catalogue;
+    reading.definitions = Definitions::read(&statements, catalogue, &mut reading.report);
     let mut everywhere = Scope::default();
     let mut around = Around::default();
     reading.settings(&statements, &mut everywhere, &mut around);
     reading.parts(&statements, &around)?;
+    inherit(&mut everywhere.options, &reading.of_classes);
     for subnet in &mut reading.site.subnets {
         effective(&mut subnet.scope, &everywhere);
     }
@@ -97,6 +101,8 @@ struct Around {
     group_options: Options,
     /// Whether hosts get the names of their declarations.
     names_hosts: bool,
+    /// The option space that option 43 contains.
+    vendor_space: Option<String>,
     /// The subnet that the block is in, as its position.
     subnet: Option<usize>,
 }
@@ -106,26 +112,11 @@ struct Reading {
     site: Site,
     report: Report,
     definitions: Definitions,
+    /// The options of classes of vendors.
+    of_classes: Options,
 }
 
 impl Reading {
-    /// Reads the definitions of options, which apply wherever they stand.
-    fn define(&mut self, statements: &[Statement]) {
-        for statement in statements {
-            if is_definition(statement) {
-                match self.definitions.define(statement) {
-                    Ok(()) => {
-                        self.report.carried(&statement.place, &statement.shown());
-                    }
-                    Err(why) => {
-                        self.report.not_carried(&statement.place, &statement.shown(), why);
-                    }
-                }
-            }
-            self.define(statement.block.as_deref().unwrap_or_default());
-        }
-    }
-
     /// Reads a block within another one: first its settings, which apply to all of it, then the
     /// blocks in it.
     fn nested(
@@ -140,6 +131,7 @@ impl Reading {
     }
 
     fn settings(&mut self, block: &[Statement], scope: &mut Scope, around: &mut Around) {
+        around.vendor_space = vendor_space(block).or(around.vendor_space.take());
         for statement in block.iter().filter(|statement| statement.block.is_none()) {
             match statement.word(0) {
                 // Read with the subnet.
@@ -148,7 +140,7 @@ impl Reading {
                     around.names_hosts = statements::flag(statement.tokens.get(1)) == Ok(true);
                     self.report.carried(&statement.place, &statement.shown());
                 }
-                _ => self.setting(statement, scope),
+                _ => self.setting(statement, scope, around.vendor_space.as_deref()),
             }
         }
     }
@@ -158,24 +150,25 @@ impl Reading {
         parts.try_for_each(|statement| self.part(statement, around))
     }
 
-    fn setting(&mut self, statement: &Statement, scope: &mut Scope) {
+    /// Reads a setting, where `selected` is the vendor option space.
+    fn setting(&mut self, statement: &Statement, scope: &mut Scope, selected: Option<&str>) {
         if is_definition(statement) {
             return;
         }
         let first = statement.word(0).unwrap_or_default();
         let done = match first {
-            "option" => match self.definitions.set(statement, &mut scope.options) {
-                Ok(()) => (Outcome::Carried, String::new()),
-                Err(why) => (Outcome::NotCarried, why),
-            },
+            "option" => {
+                let options = &mut scope.options;
+                outcome(options::set(statement, &self.definitions, selected, options))
+            }
+            "vendor-option-space" => {
+                let space = statement.word(1).unwrap_or_default();
+                outcome(self.definitions.destination(space, Some(space)).map(|_| None))
+            }
             "server-identifier" => self.identifier(statement),
             "local-address" => self.local_address(statement),
             _ => match statements::fate(statement) {
-                Some(Fate::Set(set)) => match set(scope, statement) {
-                    Ok(None) => (Outcome::Carried, String::new()),
-                    Ok(Some(how)) => (Outcome::Changed, how.to_owned()),
-                    Err(why) => (Outcome::NotCarried, why),
-                },
+                Some(Fate::Set(set)) => outcome(set(scope, statement)),
                 Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why.to_owned()),
                 Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why.to_owned()),
                 None => (Outcome::NotCarried, "the statement is not known".to_owned()),
@@ -230,6 +223,10 @@ impl Reading {
             "pool" => self.pool(statement, block, around),
             "host" => {
                 self.host(statement, block, around);
+                Ok(())
+            }
+            "class" if self.is_of_vendor(statement) => {
+                self.class_of_vendor(statement, block);
                 Ok(())
             }
             _ => {
@@ -296,6 +293,7 @@ impl Reading {
         let id = self.report.carried(&statement.place, &statement.shown());
         let mut scope = Scope::default();
         let mut by_policy_only = false;
+        let space = vendor_space(block).or(around.vendor_space.clone());
         for inner in block {
             match inner.word(0).unwrap_or_default() {
                 "range" => {}
@@ -304,7 +302,7 @@ impl Reading {
                     pools::report_permit(inner, &mut self.report);
                 }
                 _ if inner.block.is_some() => self.part(inner, around)?,
-                _ => self.setting(inner, &mut scope),
+                _ => self.setting(inner, &mut scope, space.as_deref()),
             }
         }
         let only_options = Scope { options: scope.options.clone(), ..Scope::default() };
@@ -329,11 +327,40 @@ impl Reading {
         Ok(())
     }
 
+    fn is_of_vendor(&self, statement: &Statement) -> bool {
+        let class = vendor_classes::read(statement);
+        class.is_some_and(|class| self.definitions.is_of_class(&class.space))
+    }
+
+    /// Reads a class of the clients of a vendor.
+    fn class_of_vendor(&mut self, statement: &Statement, block: &[Statement]) {
+        self.report.carried(&statement.place, &statement.shown());
+        for inner in block {
+            let name = inner.word(1).unwrap_or_default();
+            let (outcome, note) = match inner.word(0) {
+                Some("match" | "vendor-option-space") => (Outcome::Carried, String::new()),
+                Some("option") if split(name).0 == SPACE => {
+                    (Outcome::NotCarried, OF_CLASS.to_owned())
+                }
+                Some("option") if self.definitions.is_set_outside(name) => {
+                    let why = "it is set outside of the class as well, and the class comes first";
+                    (Outcome::NotCarried, why.to_owned())
+                }
+                Some("option") => {
+                    outcome(options::set(inner, &self.definitions, None, &mut self.of_classes))
+                }
+                _ => (Outcome::NotCarried, OF_CLASS.to_owned()),
+            };
+            self.report.add(&inner.place, &inner.shown(), outcome, note);
+        }
+    }
+
     fn host(&mut self, statement: &Statement, block: &[Statement], around: &Around) {
         let name = statement.tokens.get(1).and_then(Token::text).unwrap_or_default();
         let mut scope = Scope::default();
         let mut owners = Vec::new();
         let mut addresses = Vec::new();
+        let space = vendor_space(block).or(around.vendor_space.clone());
         for inner in block {
             match inner.word(0).unwrap_or_default() {
                 "hardware" => owners.push((inner, hardware(inner))),
@@ -348,11 +375,11 @@ impl Reading {
                     let why = "expressions are for policies: see docs/policies.md";
                     self.report.not_carried(&inner.place, &inner.shown(), why);
                 }
-                _ => self.setting(inner, &mut scope),
+                _ => self.setting(inner, &mut scope, space.as_deref()),
             }
         }
         if around.names_hosts {
-            let named = || name.as_bytes().to_vec();
+            let named = || name.as_bytes().to_vec().into();
             scope.options.entry(code::HOST_NAME).or_insert_with(named);
         }
         let mut options = scope.options;
@@ -439,6 +466,21 @@ fn prefix(statement: &Statement) -> Result<Ipv4Net, Refusal> {
         let found = format!("{:?} names no subnet", statement.shown());
         statement.place.refuse(found, "write subnet 192.0.2.0 netmask 255.255.255.0 { … }")
     })
+}
+
+/// The option space that option 43 contains in a block.
+fn vendor_space(block: &[Statement]) -> Option<String> {
+    let mut selects = block.iter().filter(|inner| inner.word(0) == Some("vendor-option-space"));
+    selects.next()?.word(1).map(str::to_owned)
+}
+
+/// What becomes of a statement that is changed or not carried as was found.
+fn outcome(found: Result<Option<&'static str>, String>) -> (Outcome, String) {
+    match found {
+        Ok(None) => (Outcome::Carried, String::new()),
+        Ok(Some(how)) => (Outcome::Changed, how.to_owned()),
+        Err(why) => (Outcome::NotCarried, why),
+    }
 }
 
 /// The settings of a subnet, with dhcpd's defaults.

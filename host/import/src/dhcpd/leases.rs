@@ -60,14 +60,13 @@ fn lease(statement: &Statement, times: &Times, into: &mut Gathered) -> Result<()
     };
     let mut said = Said::default();
     block.iter().try_for_each(|inner| said.take(inner))?;
-    let Said { starts, ends, last_heard, state, .. } = &said;
-    let Some(ends) = *ends else {
+    let Some(ends) = said.ends else {
         // An address that was never given to anybody.
         into.remove(address);
         return Ok(());
     };
-    let last_heard = last_heard.or(*starts).unwrap_or(ends.min(times.clock));
-    let state = match state.as_deref() {
+    let last_heard = said.last_heard.or(said.starts).unwrap_or(ends.min(times.clock));
+    let state = match said.state.as_deref() {
         Some("active") | None => BindingState::Leased,
         Some("abandoned") => BindingState::Quarantined,
         Some("expired") => BindingState::Leased,
@@ -88,7 +87,7 @@ fn lease(statement: &Statement, times: &Times, into: &mut Gathered) -> Result<()
         hardware_address: said.hardware_address,
         identifier: said.identifier,
         state,
-        began_at: Some(starts.unwrap_or(last_heard)),
+        began_at: Some(said.starts.unwrap_or(last_heard)),
         changed_at: Some(last_heard),
         expires_at: if is_over { ends.min(times.clock) } else { ends },
     });

@@ -155,7 +155,7 @@ impl Reading {
         }
         let mut scope = Scope::default();
         if let Some(broadcast) = range.broadcast {
-            scope.options.insert(code::BROADCAST_ADDRESS, broadcast.octets().to_vec());
+            scope.options.insert(code::BROADCAST_ADDRESS, broadcast.octets().to_vec().into());
         }
         self.site.subnets.push(Subnet {
             place: line.place.clone(),
@@ -198,7 +198,7 @@ impl Reading {
         }
         let mut options = Options::new();
         if let Some(name) = &host.name {
-            options.insert(code::HOST_NAME, name.as_bytes().to_vec());
+            options.insert(code::HOST_NAME, name.as_bytes().to_vec().into());
         }
         self.site.reservations.push(Reservation {
             place: line.place.clone(),
@@ -214,10 +214,8 @@ impl Reading {
     fn option(&mut self, line: &Line) {
         match options::read(line) {
             Ok(tagged) => {
-                let is_forced = tagged.is_forced;
                 let entry = self.report.carried(&line.place, &line.shown());
-                if is_forced {
-                    let note = "sent to clients that ask for it";
+                for note in tagged.changes() {
                     self.report.correct(entry, Outcome::Changed, note);
                 }
                 self.options.push((tagged, entry));
@@ -268,7 +266,7 @@ impl Reading {
         let subnets = self.site.subnets.iter_mut();
         match subnets.into_iter().find(|subnet| Some(subnet.prefix) == prefix) {
             Some(subnet) => {
-                subnet.scope.options.insert(code::DOMAIN_NAME, value);
+                subnet.scope.options.insert(code::DOMAIN_NAME, value.into());
                 self.report.carried(&line.place, &line.shown());
             }
             None => {
@@ -285,11 +283,7 @@ impl Reading {
         }
         for (tagged, entry) in std::mem::take(&mut self.options) {
             let placed = match tagged.tags.as_slice() {
-                [] => option_value::set(
-                    &mut self.site.everywhere.options,
-                    tagged.code,
-                    tagged.octets.clone(),
-                ),
+                [] => tagged.set(&mut self.site.everywhere.options),
                 [tag] => self.place_for(tag, &tagged),
                 _ => Err("a client needs several tags, which is for policies".to_owned()),
             };
@@ -313,12 +307,12 @@ impl Reading {
                 Some(pool) if !is_for_all => &mut pool.options,
                 _ => &mut subnet.scope.options,
             };
-            option_value::set(options, tagged.code, tagged.octets.clone())?;
+            tagged.set(options)?;
             is_placed = true;
         }
         for (reservation, sets) in self.site.reservations.iter_mut().zip(&self.tags_of_hosts) {
             if sets.iter().any(|set| set == tag) {
-                option_value::set(&mut reservation.options, tagged.code, tagged.octets.clone())?;
+                tagged.set(&mut reservation.options)?;
                 is_placed = true;
             }
         }

@@ -5,20 +5,35 @@ use std::net::Ipv4Addr;
 use lessor_core::{OptionKind, option::code};
 
 use crate::{
+    model::Options,
     option_names,
     option_value::{self, Item},
 };
 
 use super::lines::Line;
 
+const ASKED_FOR: &str = "sent to clients that ask for it";
+const OF_VENDOR: &str = "clients that name another vendor do not get it";
+const BY_PART: &str = "dnsmasq finds the text anywhere in a vendor class, Lessor at its beginning: write a [[vendor]]";
+
 /// An option that is sent to some clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tagged {
     /// Tags that a client needs; none for all clients.
     pub(super) tags: Vec<String>,
+    pub(super) within: Option<Within>,
     pub(super) code: u8,
     pub(super) octets: Vec<u8>,
     pub(super) is_forced: bool,
+}
+
+/// What contains an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Within {
+    /// An option.
+    Option(u8),
+    /// The part of a vendor in option 125, by its enterprise number.
+    Vendor(u32),
 }
 
 /// What a client boots from.
@@ -30,30 +45,65 @@ pub(super) struct Boot {
     pub(super) server: Option<Ipv4Addr>,
 }
 
+impl Tagged {
+    /// Adds the option.
+    ///
+    /// # Errors
+    /// Returns why it is not carried.
+    pub(super) fn set(&self, options: &mut Options) -> Result<(), String> {
+        let octets = self.octets.clone();
+        match self.within {
+            None => option_value::set(options, self.code, octets),
+            Some(Within::Option(containing)) => {
+                option_value::set_sub_option(options, containing, self.code, octets)
+            }
+            Some(Within::Vendor(number)) => {
+                let containing = code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC;
+                let sub_option = (self.code, octets);
+                option_value::set_of_vendor(options, containing, &number.to_string(), sub_option)
+            }
+        }
+    }
+
+    /// How the option is changed.
+    pub(super) fn changes(&self) -> Vec<&'static str> {
+        let of_vendor = matches!(self.within, Some(Within::Vendor(_))).then_some(OF_VENDOR);
+        self.is_forced.then_some(ASKED_FOR).into_iter().chain(of_vendor).collect()
+    }
+}
+
 /// Reads `dhcp-option` or `dhcp-option-force`.
 ///
 /// # Errors
 /// Returns why it is not carried.
 pub(super) fn read(line: &Line) -> Result<Tagged, String> {
     let mut tags = Vec::new();
+    let mut within = None;
     let parts = line.parts();
     let mut rest = parts.iter();
     let name = loop {
         let part = rest.next().ok_or("it names no option")?;
         match part.split_once(':') {
             Some(("tag" | "net" | "set", tag)) => tags.push(tag.to_owned()),
-            Some(("encap" | "vi-encap" | "vendor" | "pxe", _)) => {
-                return Err("options within vendor options are not carried".to_owned());
+            Some(("encap", number)) => {
+                let number = number.parse().map_err(|_| format!("{number:?} is no option"))?;
+                within = Some(Within::Option(number));
             }
+            Some(("vi-encap", number)) => {
+                let number = number.parse().map_err(|_| format!("{number:?} is no enterprise"))?;
+                within = Some(Within::Vendor(number));
+            }
+            Some(("vendor" | "pxe", _)) => return Err(BY_PART.to_owned()),
             Some(("option", name)) => break name,
             Some(("option6", _)) => return Err("the server speaks DHCPv4 only".to_owned()),
             _ => break part.as_str(),
         }
     };
     let items: Vec<Item> = rest.map(|part| Item::bare(part.trim_matches('"'))).collect();
-    let (code, kind) = match name.parse::<u8>() {
-        Ok(code) => (code, option_names::kind(code)),
-        Err(_) => {
+    let (code, kind) = match (name.parse::<u8>(), within) {
+        (Ok(code), None) => (code, option_names::dnsmasq_form(code)),
+        (Ok(code), Some(_)) => (code, None),
+        (Err(_), _) => {
             let found = option_names::dnsmasq(name);
             let (code, kind) = found.ok_or_else(|| format!("no option is named {name:?}"))?;
             (code, Some(kind))
@@ -66,9 +116,9 @@ pub(super) fn read(line: &Line) -> Result<Tagged, String> {
     let octets = match kind {
         Some(OptionKind::Text) => joined(&items).into_bytes(),
         Some(OptionKind::Octets) | None => guessed(&items)?,
-        Some(kind) => option_value::encode(kind, &items)?,
+        Some(kind) => option_value::encode(&kind, &items)?,
     };
-    Ok(Tagged { tags, code, octets, is_forced: line.key == "dhcp-option-force" })
+    Ok(Tagged { tags, within, code, octets, is_forced: line.key == "dhcp-option-force" })
 }
 
 /// Reads `dhcp-boot`.
@@ -96,6 +146,7 @@ pub(super) fn read_boot(line: &Line) -> Result<Boot, String> {
 pub(super) fn of_boot(boot: &Boot) -> Vec<Tagged> {
     let option = |code, text: &str| Tagged {
         tags: boot.tags.clone(),
+        within: None,
         code,
         octets: text.as_bytes().to_vec(),
         is_forced: false,
@@ -113,7 +164,7 @@ fn joined(items: &[Item]) -> String {
 fn guessed(items: &[Item]) -> Result<Vec<u8>, String> {
     let all = |is: fn(&str) -> bool| !items.is_empty() && items.iter().all(|item| is(&item.text));
     if all(|text| text.parse::<Ipv4Addr>().is_ok()) {
-        return option_value::encode(OptionKind::Addresses, items);
+        return option_value::encode(&OptionKind::Addresses, items);
     }
     if all(|text| text.contains(':')) {
         let octets = items.iter().map(|item| option_value::hexadecimal_octets(&item.text));
@@ -166,6 +217,16 @@ mod tests {
         ] {
             let read = read_value(value).unwrap();
             assert_eq!((read.code, read.octets.as_slice()), (code, octets), "{value}");
+        }
+        for (value, within, code, octets) in [
+            ("encap:175,190,user", Within::Option(175), 190, &b"user"[..]),
+            ("tag:red,vi-encap:9,3,192.0.2.1", Within::Vendor(9), 3, &[192, 0, 2, 1]),
+        ] {
+            let read = read_value(value).unwrap();
+            assert_eq!(
+                (read.within, read.code, read.octets.as_slice()),
+                (Some(within), code, octets)
+            );
         }
         for value in ["", "option:zebra,1", "vendor:PXE,1,0.0.0.0", "option6:dns-server,[::]"] {
             assert!(read_value(value).is_err(), "{value}");

@@ -17,9 +17,10 @@ use crate::{
 };
 
 use super::{
+    definitions::Definitions,
     json::{Member, Node},
     keys::{self, Fate},
-    options::Definitions,
+    options,
 };
 
 /// Kea's lease time if the configuration has none, in seconds.
@@ -40,7 +41,8 @@ pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
     }
     // Definitions apply wherever they stand.
     if let Some(definitions) = dhcp.get("option-def") {
-        reading.definitions.read(definitions, &mut reading.report)?;
+        let catalogue = &mut reading.site.catalogue;
+        reading.definitions = Definitions::read(definitions, catalogue, &mut reading.report)?;
     }
     let mut everywhere = Scope::default();
     reading.scope(dhcp, &mut everywhere)?;
@@ -92,8 +94,8 @@ impl Reading {
                     "the addresses of an interface select the subnet of its clients",
                 ),
                 "option-data" => {
-                    let report = &mut self.report;
-                    self.definitions.options(&member.node, &mut scope.options, report)?;
+                    let options = &mut scope.options;
+                    options::read(&member.node, &self.definitions, options, &mut self.report)?;
                 }
                 key => self.key(key, member, scope),
             }
@@ -246,8 +248,8 @@ impl Reading {
             match member.key.as_str() {
                 "pool" => {}
                 "option-data" => {
-                    let report = &mut self.report;
-                    self.definitions.options(&member.node, &mut scope.options, report)?;
+                    let options = &mut scope.options;
+                    options::read(&member.node, &self.definitions, options, &mut self.report)?;
                 }
                 key => self.key(key, member, &mut Scope::default()),
             }
@@ -278,7 +280,7 @@ impl Reading {
         let mut options = Options::new();
         let mut of_options = Report::default();
         if let Some(data) = node.get("option-data") {
-            self.definitions.options(data, &mut options, &mut of_options)?;
+            options::read(data, &self.definitions, &mut options, &mut of_options)?;
         }
         let hostname = node.get("hostname").and_then(Node::text).unwrap_or_default();
         let owner = match owner(node) {
@@ -292,7 +294,7 @@ impl Reading {
             return Ok(Err(format!("{text:?} is not an IPv4 address")));
         };
         if !hostname.is_empty() {
-            options.entry(code::HOST_NAME).or_insert_with(|| hostname.as_bytes().to_vec());
+            options.entry(code::HOST_NAME).or_insert_with(|| hostname.as_bytes().to_vec().into());
         }
         if let Some(file) = node.get("boot-file-name").and_then(Node::text) {
             let set = option_value::set(&mut options, code::BOOT_FILE_NAME, file.into());

@@ -1,200 +1,202 @@
-//! Options of Kea: definitions and data.
+//! Options of Kea: their values.
+//!
+//! An option that contains a space gets the options of that space beside it, as Kea does. Those of a
+//! vendor go into option 125.
 
-use lessor_core::OptionKind;
+use lessor_core::{OptionKind, option::code};
+use lessor_vocabulary::option::DEPTH_MAX;
 
 use crate::{
-    model::Options,
-    option_names,
+    expressing,
+    model::{Options, SubOptions},
     option_value::{self, Item},
     place::Refusal,
-    report::Report,
+    report::{Outcome, Report},
 };
 
-use super::json::Node;
+use super::{
+    definitions::{Definitions, Known, SPACE, enterprise},
+    json::Node,
+};
 
-/// The option spaces of DHCPv4 itself.
-const SPACE: &str = "dhcp4";
+const ASKED_FOR: &str = "sent to clients that ask for it";
+const OF_VENDOR: &str =
+    "sent to clients that name the vendor, or no vendor, whichever sub-options they ask for";
+const BY_SUB_OPTIONS: &str = "option 125 has the vendors whose sub-options are set";
 
-/// An option that the configuration defines.
-#[derive(Clone, Debug)]
-struct Definition {
-    name: String,
-    code: u8,
-    form: Form,
+/// One option of a list.
+struct Setting<'n> {
+    node: &'n Node,
+    space: &'n str,
+    known: Known,
+    octets: Vec<u8>,
+    is_always_sent: bool,
+    /// Whether an option of this list contains it.
+    is_contained: bool,
 }
 
-/// What a value consists of.
-#[derive(Clone, Debug)]
-enum Form {
-    /// One of these, or a list of them.
-    Kind(OptionKind),
-    /// A number of so many octets.
-    Integer(usize),
-    /// Numbers of so many octets.
-    Integers(usize),
-    /// One field after the other.
-    Record(Vec<Form>),
+/// Reads `option-data`.
+pub(super) fn read(
+    node: &Node,
+    definitions: &Definitions,
+    options: &mut Options,
+    report: &mut Report,
+) -> Result<(), Refusal> {
+    let list = node.list().ok_or_else(|| {
+        node.place.refuse("`option-data` is not a list", "write a list of options")
+    })?;
+    let mut settings = Vec::new();
+    for item in list {
+        match setting(item, definitions) {
+            Ok(setting) => settings.push(setting),
+            Err((outcome, why)) => {
+                report.add(&item.place, &item.shown(), outcome, why);
+            }
+        }
+    }
+    contain(&mut settings);
+    for setting in &settings {
+        let (outcome, note) = set(setting, definitions, options);
+        report.add(&setting.node.place, &setting.node.shown(), outcome, note);
+    }
+    Ok(())
 }
 
-/// All options that the configuration defines.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Definitions(Vec<Definition>);
-
-impl Definitions {
-    /// Reads `option-def`.
-    pub(super) fn read(&mut self, node: &Node, report: &mut Report) -> Result<(), Refusal> {
-        let list = node.list().ok_or_else(|| {
-            node.place.refuse("`option-def` is not a list", "write a list of definitions")
-        })?;
-        for item in list {
-            match Definition::read(item) {
-                Ok(definition) => {
-                    self.0.push(definition);
-                    report.carried(&item.place, &item.shown());
-                }
-                Err(why) => report.not_carried(&item.place, &item.shown(), why),
-            }
+fn set(setting: &Setting, definitions: &Definitions, options: &mut Options) -> (Outcome, String) {
+    let done = match (setting.space, enterprise(setting.space)) {
+        (SPACE, _) => set_octets(setting, options).map(|()| match setting.is_always_sent {
+            true => (Outcome::Changed, ASKED_FOR.to_owned()),
+            false => (Outcome::Carried, String::new()),
+        }),
+        (_, Some(number)) => {
+            let vendor = definitions.vendor_key(number);
+            let code = code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC;
+            let sub_option = (setting.known.code, setting.octets.clone());
+            option_value::set_of_vendor(options, code, &vendor, sub_option)
+                .map(|()| (Outcome::Changed, OF_VENDOR.to_owned()))
         }
-        Ok(())
+        (_, None) if setting.is_contained => Ok((Outcome::Carried, String::new())),
+        (space, None) => Err(format!("no option beside it contains the space {space:?}")),
+    };
+    done.unwrap_or_else(|why| (Outcome::NotCarried, why))
+}
+
+fn set_octets(setting: &Setting, options: &mut Options) -> Result<(), String> {
+    let code = setting.known.code;
+    let is_empty = setting.known.form == Ok(OptionKind::Empty) && setting.octets.is_empty();
+    if is_empty && setting.known.contains.is_none() {
+        options.insert(code, Vec::new().into());
+        return Ok(());
     }
+    option_value::set(options, code, setting.octets.clone())
+}
 
-    /// Reads `option-data`.
-    pub(super) fn options(
-        &self,
-        node: &Node,
-        options: &mut Options,
-        report: &mut Report,
-    ) -> Result<(), Refusal> {
-        let list = node.list().ok_or_else(|| {
-            node.place.refuse("`option-data` is not a list", "write a list of options")
-        })?;
-        for item in list {
-            let statement = item.shown();
-            let set = self
-                .encoded(item)
-                .and_then(|(code, octets)| option_value::set(options, code, octets));
-            let is_always_sent = item.get("always-send").and_then(Node::flag) == Some(true);
-            match set {
-                Err(why) => report.not_carried(&item.place, &statement, why),
-                Ok(()) if is_always_sent => {
-                    report.changed(&item.place, &statement, "sent to clients that ask for it");
-                }
-                Ok(()) => {
-                    report.carried(&item.place, &statement);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn encoded(&self, item: &Node) -> Result<(u8, Vec<u8>), String> {
-        if let Some(space) = item.get("space").and_then(Node::text).filter(|name| *name != SPACE) {
-            return Err(format!("options of the space {space:?} are not carried"));
-        }
-        if item.get("client-classes").is_some() {
-            return Err("options for classes are for policies: see docs/policies.md".to_owned());
-        }
-        if item.get("never-send").and_then(Node::flag) == Some(true) {
-            return Err("an option is left out by not writing it".to_owned());
-        }
-        let name = item.get("name").and_then(Node::text);
-        let number = item.get("code").and_then(Node::number::<u8>);
-        let (code, form) = self.find(name, number)?;
-        let data = item.get("data").and_then(Node::text).unwrap_or_default();
-        let is_csv = item.get("csv-format").and_then(Node::flag);
-        let is_hexadecimal = data.starts_with("0x") || data.starts_with("0X");
-        let octets = match form.filter(|_| is_csv.unwrap_or(!is_hexadecimal)) {
-            Some(form) => form.encode(&values(data))?,
-            None => hexadecimal(data)?,
+/// Puts options into those that contain their space.
+fn contain(settings: &mut [Setting]) {
+    let mut used = Vec::new();
+    for position in 0..settings.len() {
+        let Some(setting) = settings.get(position).filter(|setting| setting.space == SPACE) else {
+            continue;
         };
-        Ok((code, octets))
+        if let Some(octets) = with_contained(settings, setting, 0, &mut used)
+            && let Some(setting) = settings.get_mut(position)
+        {
+            setting.octets = octets;
+        }
     }
-
-    fn find(&self, name: Option<&str>, number: Option<u8>) -> Result<(u8, Option<Form>), String> {
-        let defined = self.0.iter().find(|definition| {
-            name.map_or(Some(definition.code) == number, |name| definition.name == name)
-        });
-        if let Some(defined) = defined {
-            return Ok((defined.code, Some(defined.form.clone())));
-        }
-        match (name, number) {
-            (Some(name), number) => match option_names::isc(name) {
-                Some((code, kind)) => Ok((code, Some(Form::Kind(kind)))),
-                None => match number {
-                    Some(code) => Ok((code, option_names::kind(code).map(Form::Kind))),
-                    None => Err(format!("no option is named {name:?}")),
-                },
-            },
-            (None, Some(code)) => Ok((code, option_names::kind(code).map(Form::Kind))),
-            (None, None) => Err("it has neither a name nor a code".to_owned()),
-        }
+    for (position, setting) in settings.iter_mut().enumerate() {
+        setting.is_contained = used.contains(&position);
     }
 }
 
-impl Definition {
-    fn read(item: &Node) -> Result<Self, String> {
-        let text = |key| item.get(key).and_then(Node::text);
-        if let Some(space) = text("space").filter(|space| *space != SPACE) {
-            return Err(format!("options of the space {space:?} are not carried"));
+/// The octets of an option with those that it contains; `None` if it contains none.
+fn with_contained(
+    settings: &[Setting],
+    setting: &Setting,
+    depth: usize,
+    used: &mut Vec<usize>,
+) -> Option<Vec<u8>> {
+    let space = setting.known.contains.as_deref().filter(|_| depth < DEPTH_MAX)?;
+    // Kea reads the octets of an option without a value of its own as options of the space.
+    let own = match (&setting.known.form, sub_options(&setting.octets)) {
+        (Ok(OptionKind::Empty), Some(own)) => own,
+        (Ok(OptionKind::Empty), None) => return None,
+        _ => SubOptions::new(),
+    };
+    let mut contained = own.clone();
+    let mut taken = Vec::new();
+    for (position, other) in settings.iter().enumerate().filter(|(_, other)| other.space == space) {
+        let inner = with_contained(settings, other, depth + 1, used);
+        let octets = inner.unwrap_or_else(|| other.octets.clone());
+        if !own.contains_key(&other.known.code) && option_value::check_sub_option(&octets).is_ok() {
+            contained.insert(other.known.code, octets);
+            taken.push(position);
         }
-        if let Some(space) = text("encapsulate").filter(|space| !space.is_empty()) {
-            return Err(format!("options that contain the space {space:?} are not carried"));
-        }
-        let name = text("name").ok_or("it has no name")?.to_owned();
-        let code = item.get("code").and_then(Node::number::<u8>).ok_or("it has no code")?;
-        let is_array = item.get("array").and_then(Node::flag) == Some(true);
-        let form = match text("type").unwrap_or_default() {
-            "record" => {
-                let types = text("record-types").ok_or("it has no record-types")?;
-                let forms = types.split(',').map(|kind| Form::read(kind.trim(), false));
-                Form::Record(forms.collect::<Result<_, _>>()?)
-            }
-            kind => Form::read(kind, is_array)?,
-        };
-        Ok(Self { name, code, form })
     }
+    used.extend(&taken);
+    let before = match own.is_empty() {
+        true => setting.octets.as_slice(),
+        false => &[],
+    };
+    (!taken.is_empty()).then(|| [before, &expressing::packed(&contained)].concat())
 }
 
-impl Form {
-    fn read(kind: &str, is_array: bool) -> Result<Self, String> {
-        let integer =
-            |length| if is_array { Self::Integers(length) } else { Self::Integer(length) };
-        Ok(match kind {
-            "uint8" | "int8" => integer(1),
-            "uint16" | "int16" => integer(2),
-            "uint32" | "int32" => integer(4),
-            "ipv4-address" => Self::Kind(OptionKind::Addresses),
-            "boolean" => Self::Kind(OptionKind::Flag),
-            "string" => Self::Kind(OptionKind::Text),
-            "binary" | "empty" => Self::Kind(OptionKind::Octets),
-            "fqdn" => Self::Kind(OptionKind::DomainNames),
-            kind => return Err(format!("values of the type {kind:?} are not carried")),
-        })
+/// Octets as sub-options, each with its code and its length.
+fn sub_options(octets: &[u8]) -> Option<SubOptions> {
+    let mut options = SubOptions::new();
+    let mut rest = octets;
+    while let Some(([code, length], after)) = rest.split_first_chunk::<2>() {
+        let (value, after) = after.split_at_checked(usize::from(*length))?;
+        options.insert(*code, value.to_vec());
+        rest = after;
     }
+    rest.is_empty().then_some(options)
+}
 
-    fn encode(&self, values: &[String]) -> Result<Vec<u8>, String> {
-        let items = || values.iter().map(Item::bare).collect::<Vec<Item>>();
-        match self {
-            Self::Kind(OptionKind::Text) => Ok(values.join(",").into_bytes()),
-            Self::Kind(OptionKind::Octets) => hexadecimal(&values.concat()),
-            Self::Kind(kind) => option_value::encode(*kind, &items()),
-            Self::Integer(length) => match values {
-                [value] => option_value::integer(value, *length),
-                values => Err(format!("the option takes one number; found {}", values.len())),
-            },
-            Self::Integers(length) => {
-                let octets = values.iter().map(|value| option_value::integer(value, *length));
-                Ok(octets.collect::<Result<Vec<_>, _>>()?.concat())
-            }
-            Self::Record(forms) if forms.len() == values.len() => {
-                let fields = forms.iter().zip(values.chunks(1));
-                let octets = fields.map(|(form, value)| form.encode(value));
-                Ok(octets.collect::<Result<Vec<_>, _>>()?.concat())
-            }
-            Self::Record(forms) => {
-                Err(format!("the option takes {} values; found {}", forms.len(), values.len()))
-            }
-        }
+/// One option, or what becomes of it.
+fn setting<'n>(
+    item: &'n Node,
+    definitions: &Definitions,
+) -> Result<Setting<'n>, (Outcome, String)> {
+    let not_carried = |why: &str| (Outcome::NotCarried, why.to_owned());
+    if item.get("client-classes").is_some() {
+        return Err(not_carried("options for classes are for policies: see docs/policies.md"));
+    }
+    if item.get("never-send").and_then(Node::flag) == Some(true) {
+        return Err(not_carried("an option is left out by not writing it"));
+    }
+    let text = |key| item.get(key).and_then(Node::text);
+    let space = text("space").unwrap_or(SPACE);
+    let number = item.get("code").and_then(Node::number::<u8>);
+    let known = definitions.find(space, text("name"), number);
+    let known = known.map_err(|why| (Outcome::NotCarried, why))?;
+    let data = text("data").unwrap_or_default();
+    let is_hexadecimal = data.starts_with("0x") || data.starts_with("0X");
+    let is_csv = item.get("csv-format").and_then(Node::flag).unwrap_or(!is_hexadecimal);
+    let is_125 = known.code == code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC && space == SPACE;
+    if is_125 && is_csv {
+        return Err((Outcome::NotNeeded, BY_SUB_OPTIONS.to_owned()));
+    }
+    let octets = match (is_csv, &known.form) {
+        (true, Ok(form)) => encode(form, data),
+        (true, Err(why)) => Err(why.clone()),
+        (false, _) => hexadecimal(data),
+    };
+    let octets = octets.map_err(|why| (Outcome::NotCarried, why))?;
+    let is_always_sent = item.get("always-send").and_then(Node::flag) == Some(true);
+    Ok(Setting { node: item, space, known, octets, is_always_sent, is_contained: false })
+}
+
+/// The octets of comma-separated values. Of an option that has one value, Kea takes the first.
+fn encode(form: &OptionKind, data: &str) -> Result<Vec<u8>, String> {
+    let values = values(data);
+    let first = || values.first().map(String::as_str).unwrap_or_default();
+    let items = || values.iter().map(Item::bare).collect::<Vec<Item>>();
+    match form {
+        OptionKind::Empty => hexadecimal(data),
+        OptionKind::Text => Ok(first().as_bytes().to_vec()),
+        OptionKind::Octets => hexadecimal(first()),
+        form => option_value::encode(form, &items()),
     }
 }
 
@@ -221,6 +223,9 @@ fn hexadecimal(data: &str) -> Result<Vec<u8>, String> {
         return Ok(text.as_bytes().to_vec());
     }
     let digits: String = data.chars().filter(|letter| *letter != ' ').collect();
+    if digits.is_empty() {
+        return Ok(Vec::new());
+    }
     let octets = option_value::hexadecimal_octets(&digits);
     octets.ok_or_else(|| format!("{data:?} are not hexadecimal digits"))
 }

@@ -54,7 +54,7 @@ fn unusable(subnet: &Subnet, pool: &Pool, everywhere: &Options, own: &[Ipv4Addr]
     }
     let scopes = [&pool.options, &subnet.scope.options, everywhere];
     let routers = scopes.into_iter().find_map(|options| options.get(&code::ROUTERS));
-    let routers = routers.and_then(|octets| OptionKind::Addresses.decode(octets));
+    let routers = routers.and_then(|value| OptionKind::Addresses.decode(value.octets()?));
     if let Some(OptionValue::Addresses(routers)) = routers {
         taken.extend(routers.into_iter().map(|router| one("the router", router)));
     }
