@@ -3,6 +3,7 @@
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod import;
 pub(crate) mod leases;
 #[cfg(feature = "author")]
 pub(crate) mod plugin;

@@ -27,7 +27,7 @@ use lessor_generation::Refusal;
 use mimalloc::MiMalloc;
 
 use self::commands::{
-    check, explain, leases, record, reload, replay, serve, shadow, state, status, store,
+    check, explain, import, leases, record, reload, replay, serve, shadow, state, status, store,
 };
 
 /// Makes an exchange a tenth cheaper than the allocator of the C library does; see
@@ -83,6 +83,12 @@ enum Command {
     /// configuration. Exits with 0 if there are no differences, with 1 if there are some, and with
     /// 2 if the replay cannot run.
     Replay(replay::ReplayArguments),
+    /// Import the configuration, reservations and leases of Kea, ISC dhcpd or dnsmasq.
+    ///
+    /// Prints what became of each line. Exits with 0 if all of it was carried, with 3 if some of it
+    /// was not, and with 1 if the import was refused and nothing was changed.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Verify the lease store, or salvage the readable part of a damaged one.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -151,6 +157,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Record(arguments) => record::run(&arguments),
         Command::Replay(arguments) => Ok(replay::run(&arguments)),
+        Command::Import(command) => import::run(&command),
         Command::Store(command) => store::run(&command),
         #[cfg(feature = "author")]
         Command::Plugin(arguments) => commands::plugin::run(&arguments),

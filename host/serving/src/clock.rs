@@ -23,6 +23,8 @@ mod resume;
 mod status;
 
 use std::{
+    io,
+    path::Path,
     sync::{
         OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -68,6 +70,15 @@ struct Clock {
 pub(crate) struct Step {
     /// How far it was set forward; negative if it was set back.
     pub(crate) by_ms: i64,
+}
+
+/// Writes the note about the clock into the folder of a store, as a server does that has used the
+/// store until now.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_note(folder: &Path) -> io::Result<()> {
+    Note::now().write(folder)
 }
 
 /// Returns server time. In a process that resumed no store, it starts from the clock at the first

@@ -8,6 +8,7 @@
 //! - `LESSOR_BIN` names the binary to test; without it, cargo builds it.
 //! - `LESSOR_SMALL_BIN` names a binary without features.
 //! - `LESSOR_REQUIRE_E2E=1` makes tests fail that cannot run on this machine.
+//! - `LESSOR_MOVED_LEASES` sets the number of leases that are moved from each other server.
 //! - `LESSOR_FLOOD` sets the number of messages of a flood.
 //! - `LESSOR_SEED` repeats a random run; tests with random values print their seed.
 //!
@@ -25,6 +26,8 @@ pub mod compare;
 pub mod compiling;
 mod disk;
 mod floods;
+mod former;
+pub mod guide;
 mod heavy;
 mod link;
 mod loopback;
@@ -46,6 +49,7 @@ pub use client_message::ClientMessage;
 pub use clock::WrongClock;
 pub use disk::LoopDisk;
 pub use floods::{decline_flood, flood_size, made_up, offer_flood};
+pub use former::{Former, FormerKind};
 pub use heavy::{HeavyTest, heavy};
 pub use link::{Host, Link};
 pub use loopback::{loopback_address, relay};

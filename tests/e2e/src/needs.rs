@@ -58,6 +58,7 @@ fn what_is_missing(need: &str) -> Option<String> {
     }
     let is_there = match need {
         "faketime" => crate::clock::library().is_some(),
+        "kea_dhcp4" => is_in_path("kea-dhcp4"),
         "loop_disk" => return no_loop_disk(),
         "wasi_libc" => Path::new("/usr/include/wasm32-wasi/stdlib.h").exists(),
         program => is_in_path(program),
@@ -105,10 +106,13 @@ fn package_of(program: &str) -> Option<&'static str> {
         "clang" => "clang",
         "dhclient" => "isc-dhcp-client",
         "dhcpcd" => "dhcpcd-base",
+        "dhcpd" => "isc-dhcp-server",
         "dhcrelay" => "isc-dhcp-relay",
+        "dnsmasq" => "dnsmasq-base",
         "faketime" => "faketime",
         "freeradius" => "freeradius",
         "ip" => "iproute2",
+        "kea_dhcp4" => "kea-dhcp4-server",
         "make" => "make",
         "npm" => "npm",
         "perfdhcp" => "kea-admin",

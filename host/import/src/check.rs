@@ -1,0 +1,48 @@
+//! Reads what is about to be written as the server will, so that an import never ends in a
+//! configuration that `lessor check` refuses.
+
+use std::path::Path;
+
+use lessor_config::Configuration;
+
+use crate::{files, place::Refusal};
+
+/// Reads a configuration that is not written yet and has `count` reservations.
+///
+/// # Errors
+/// Refuses with all mistakes that the server would report.
+pub(crate) fn read(
+    configuration: &str,
+    reservations: Option<&(String, String)>,
+    target: &Path,
+    count: usize,
+) -> Result<Configuration, Refusal> {
+    let base = target.parent().unwrap_or(Path::new(""));
+    let name = target.display().to_string();
+    let copy = reservations.map(|(name, text)| files::temporary(name, text)).transpose();
+    let copy = copy.map_err(|error| {
+        Refusal::new(
+            format!("the reservations cannot be written to a temporary file: {error}"),
+            "check TMPDIR and its free space",
+        )
+    })?;
+    let stand_in =
+        |path: &Path| copy.as_ref().map_or_else(|| path.to_owned(), |copy| copy.path().to_owned());
+    let read = lessor_config::parse_with_copies(&name, configuration, base, &stand_in);
+    let read = read.map_err(|mistakes| {
+        Refusal::new(
+            format!("the result would not be accepted:\n{mistakes}\n"),
+            "change the lines of the other server that the comments name, and import again",
+        )
+    })?;
+    let networks = read.topology.networks().iter();
+    let subnets = networks.flat_map(|network| network.subnets.iter());
+    let found: usize = subnets.map(|subnet| subnet.reservations.len()).sum();
+    if found != count {
+        return Err(Refusal::new(
+            format!("the result would have {found} reservations instead of {count}"),
+            "please report this, with the configuration",
+        ));
+    }
+    Ok(read)
+}

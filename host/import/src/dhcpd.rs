@@ -1,0 +1,28 @@
+//! ISC dhcpd: `dhcpd.conf` and `dhcpd.leases`.
+
+mod config;
+mod definitions;
+mod form;
+mod grammar;
+mod leases;
+mod options;
+mod pools;
+mod statements;
+mod vendor_classes;
+
+use crate::{
+    Found,
+    input::{Reader, Text},
+    leases::{Gathered, Times},
+    place::Refusal,
+};
+
+/// Reads a configuration.
+pub(crate) fn configuration(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
+    config::read(text, reader)
+}
+
+/// Reads a file of leases.
+pub(crate) fn leases(text: &Text, times: &Times, into: &mut Gathered) -> Result<(), Refusal> {
+    leases::read(text, times, into)
+}

@@ -1,0 +1,535 @@
+//! `dhcpd.conf` as a [`Site`].
+//!
+//! Invariant: each statement has one entry in the report. A block that is not carried has one entry
+//! for all of it.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use lessor_core::{HardwareAddress, ReservationOwner, option::code};
+
+use crate::{
+    Found,
+    input::{Reader, Text, beside},
+    model::{Options, Pool, Reservation, Scope, Site, Subnet, inherit},
+    option_value,
+    place::Refusal,
+    report::{Outcome, Report},
+};
+
+use super::{
+    definitions::{Definitions, SPACE, is_definition, split},
+    grammar::{Parser, Statement, Token},
+    options, pools,
+    statements::{self, Fate},
+    vendor_classes,
+};
+
+/// dhcpd's lease times if the configuration has none, in seconds.
+const LEASE_TIME_SECS: u32 = 43_200;
+const MIN_LEASE_TIME_SECS: u32 = 300;
+const MAX_LEASE_TIME_SECS: u32 = 86_400;
+const QUARANTINE_SECS: u32 = 86_400;
+const OF_CLASS: &str = "classes are for policies: see docs/policies.md";
+
+/// Reads a configuration.
+pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
+    let mut report = Report::default();
+    let statements = included(text, reader, 0, &mut report)?;
+    let mut reading = Reading { report, ..Reading::default() };
+    let catalogue = &mut reading.site.catalogue;
+    reading.definitions = Definitions::read(&statements, catalogue, &mut reading.report);
+    let mut everywhere = Scope::default();
+    let mut around = Around::default();
+    reading.settings(&statements, &mut everywhere, &mut around);
+    reading.parts(&statements, &around)?;
+    inherit(&mut everywhere.options, &reading.of_classes);
+    for subnet in &mut reading.site.subnets {
+        effective(&mut subnet.scope, &everywhere);
+    }
+    everywhere.quarantine = None;
+    reading.site.everywhere = everywhere;
+    Ok(Found { site: reading.site, report: reading.report })
+}
+
+/// The statements of a file, with those of the files that it includes in their places.
+fn included(
+    text: &Text,
+    reader: &mut Reader,
+    depth: usize,
+    report: &mut Report,
+) -> Result<Vec<Statement>, Refusal> {
+    let statements = Parser::new(text).all()?;
+    insert_included(statements, text, reader, depth, report)
+}
+
+fn insert_included(
+    statements: Vec<Statement>,
+    text: &Text,
+    reader: &mut Reader,
+    depth: usize,
+    report: &mut Report,
+) -> Result<Vec<Statement>, Refusal> {
+    let mut all = Vec::with_capacity(statements.len());
+    for mut statement in statements {
+        if let Some(block) = statement.block.take() {
+            statement.block = Some(insert_included(block, text, reader, depth, report)?);
+        }
+        if statement.word(0) != Some("include") {
+            all.push(statement);
+            continue;
+        }
+        let [_, name] = statement.tokens.as_slice() else {
+            let help = "write include \"file\";";
+            return Err(statement.place.refuse("the include names no file", help));
+        };
+        let path = beside(text, &name.text().unwrap_or_default());
+        let file = reader.include(&path, &statement.place, depth + 1)?;
+        report.carried(&statement.place, &statement.shown());
+        all.extend(included(&file, reader, depth + 1, report)?);
+    }
+    Ok(all)
+}
+
+/// What surrounds a block.
+#[derive(Clone, Default)]
+struct Around {
+    shared_network: Option<String>,
+    /// The settings of groups and shared networks around it.
+    scope: Scope,
+    /// The options of groups around it, which hosts have.
+    group_options: Options,
+    /// Whether hosts get the names of their declarations.
+    names_hosts: bool,
+    /// The option space that option 43 contains.
+    vendor_space: Option<String>,
+    /// The subnet that the block is in, as its position.
+    subnet: Option<usize>,
+}
+
+#[derive(Default)]
+struct Reading {
+    site: Site,
+    report: Report,
+    definitions: Definitions,
+    /// The options of classes of vendors.
+    of_classes: Options,
+}
+
+impl Reading {
+    /// Reads a block within another one: first its settings, which apply to all of it, then the
+    /// blocks in it.
+    fn nested(
+        &mut self,
+        block: &[Statement],
+        scope: &mut Scope,
+        mut around: Around,
+    ) -> Result<(), Refusal> {
+        self.settings(block, scope, &mut around);
+        around.scope = scope.clone().within(&around.scope);
+        self.parts(block, &around)
+    }
+
+    fn settings(&mut self, block: &[Statement], scope: &mut Scope, around: &mut Around) {
+        around.vendor_space = vendor_space(block).or(around.vendor_space.take());
+        for statement in block.iter().filter(|statement| statement.block.is_none()) {
+            match statement.word(0) {
+                // Read with the subnet.
+                Some("range") => {}
+                Some("use-host-decl-names") => {
+                    around.names_hosts = statements::flag(statement.tokens.get(1)) == Ok(true);
+                    self.report.carried(&statement.place, &statement.shown());
+                }
+                _ => self.setting(statement, scope, around.vendor_space.as_deref()),
+            }
+        }
+    }
+
+    fn parts(&mut self, block: &[Statement], around: &Around) -> Result<(), Refusal> {
+        let mut parts = block.iter().filter(|statement| statement.block.is_some());
+        parts.try_for_each(|statement| self.part(statement, around))
+    }
+
+    /// Reads a setting, where `selected` is the vendor option space.
+    fn setting(&mut self, statement: &Statement, scope: &mut Scope, selected: Option<&str>) {
+        if is_definition(statement) {
+            return;
+        }
+        let first = statement.word(0).unwrap_or_default();
+        let done = match first {
+            "option" => {
+                let options = &mut scope.options;
+                outcome(options::set(statement, &self.definitions, selected, options))
+            }
+            "vendor-option-space" => {
+                let space = statement.word(1).unwrap_or_default();
+                outcome(self.definitions.destination(space, Some(space)).map(|_| None))
+            }
+            "server-identifier" => self.identifier(statement),
+            "local-address" => self.local_address(statement),
+            _ => match statements::fate(statement) {
+                Some(Fate::Set(set)) => outcome(set(scope, statement)),
+                Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why.to_owned()),
+                Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why.to_owned()),
+                None => (Outcome::NotCarried, "the statement is not known".to_owned()),
+            },
+        };
+        self.report.add(&statement.place, &statement.shown(), done.0, done.1);
+    }
+
+    fn identifier(&mut self, statement: &Statement) -> (Outcome, String) {
+        match statement.word(1).and_then(|text| text.parse().ok()) {
+            Some(address) if self.site.server_identifier.is_none_or(|known| known == address) => {
+                self.site.server_identifier = Some(address);
+                (Outcome::Carried, String::new())
+            }
+            Some(_) => (Outcome::NotCarried, "the server has one server identifier".to_owned()),
+            None => (Outcome::NotCarried, "it is not an IPv4 address".to_owned()),
+        }
+    }
+
+    fn local_address(&mut self, statement: &Statement) -> (Outcome, String) {
+        match statement.word(1).and_then(|text| text.parse().ok()) {
+            Some(address) => {
+                self.site.listen.push(address);
+                (Outcome::Carried, String::new())
+            }
+            None => (Outcome::NotCarried, "it is not an IPv4 address".to_owned()),
+        }
+    }
+
+    /// Reads a statement with a block.
+    fn part(&mut self, statement: &Statement, around: &Around) -> Result<(), Refusal> {
+        let block = statement.block.as_deref().unwrap_or_default();
+        match statement.word(0).unwrap_or_default() {
+            "group" => {
+                self.report.carried(&statement.place, &statement.shown());
+                let mut scope = Scope::default();
+                let mut inner = around.clone();
+                self.settings(block, &mut scope, &mut inner);
+                let outer = std::mem::take(&mut inner.group_options);
+                inner.group_options = scope.options.clone();
+                inherit(&mut inner.group_options, &outer);
+                inner.scope = scope.within(&inner.scope);
+                self.parts(block, &inner)
+            }
+            "shared-network" => {
+                self.report.carried(&statement.place, &statement.shown());
+                let name = statement.tokens.get(1).and_then(Token::text);
+                let inner = Around { shared_network: name, ..around.clone() };
+                self.nested(block, &mut Scope::default(), inner)
+            }
+            "subnet" => self.subnet(statement, block, around),
+            "pool" => self.pool(statement, block, around),
+            "host" => {
+                self.host(statement, block, around);
+                Ok(())
+            }
+            "class" if self.is_of_vendor(statement) => {
+                self.class_of_vendor(statement, block);
+                Ok(())
+            }
+            _ => {
+                let (outcome, why) = match statements::fate(statement) {
+                    Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why),
+                    Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why),
+                    _ => (Outcome::NotCarried, "the statement is not known"),
+                };
+                let why = match statement.size() {
+                    1 => why.to_owned(),
+                    size => format!("{why} (with the {} statements in it)", size - 1),
+                };
+                self.report.add(&statement.place, &statement.shown(), outcome, why);
+                Ok(())
+            }
+        }
+    }
+
+    fn subnet(
+        &mut self,
+        statement: &Statement,
+        block: &[Statement],
+        around: &Around,
+    ) -> Result<(), Refusal> {
+        let prefix = prefix(statement)?;
+        let entry = self.report.carried(&statement.place, &statement.shown());
+        let position = self.site.subnets.len();
+        self.site.subnets.push(Subnet {
+            place: statement.place.clone(),
+            entry,
+            prefix,
+            shared_network: around.shared_network.clone(),
+            scope: Scope::default(),
+            pools: Vec::new(),
+            reservations: Vec::new(),
+        });
+        let mut scope = Scope::default();
+        let inner = Around { subnet: Some(position), ..around.clone() };
+        let mut pools = Vec::new();
+        for range in block.iter().filter(|inner| inner.word(0) == Some("range")) {
+            pools.push(pools::range(range, (&Options::new(), false), &mut self.report)?);
+        }
+        self.add_pools(position, pools);
+        self.nested(block, &mut scope, inner)?;
+        if let Some(subnet) = self.site.subnets.get_mut(position) {
+            subnet.scope = scope.within(&around.scope);
+        }
+        Ok(())
+    }
+
+    fn add_pools(&mut self, position: usize, pools: Vec<Pool>) {
+        if let Some(subnet) = self.site.subnets.get_mut(position) {
+            subnet.pools.extend(pools);
+        }
+    }
+
+    /// Reads a pool, whose ranges may belong to several subnets of a shared network.
+    fn pool(
+        &mut self,
+        statement: &Statement,
+        block: &[Statement],
+        around: &Around,
+    ) -> Result<(), Refusal> {
+        let id = self.report.carried(&statement.place, &statement.shown());
+        let mut scope = Scope::default();
+        let mut by_policy_only = false;
+        let space = vendor_space(block).or(around.vendor_space.clone());
+        for inner in block {
+            match inner.word(0).unwrap_or_default() {
+                "range" => {}
+                _ if pools::is_permit(inner) => {
+                    by_policy_only |= pools::restricts(inner);
+                    pools::report_permit(inner, &mut self.report);
+                }
+                _ if inner.block.is_some() => self.part(inner, around)?,
+                _ => self.setting(inner, &mut scope, space.as_deref()),
+            }
+        }
+        let only_options = Scope { options: scope.options.clone(), ..Scope::default() };
+        if scope != only_options {
+            let note = "a pool has options only; write its other settings in its subnet";
+            self.report.correct(id, Outcome::Changed, note);
+        }
+        for range in block.iter().filter(|inner| inner.word(0) == Some("range")) {
+            let about = (&scope.options, by_policy_only);
+            let pool = pools::range(range, about, &mut self.report)?;
+            let of_address = |subnet: &Subnet| subnet.prefix.contains(&pool.first);
+            let position = around.subnet.or_else(|| self.site.subnets.iter().position(of_address));
+            match position {
+                Some(position) => self.add_pools(position, vec![pool]),
+                None => self.report.correct(
+                    pool.entry,
+                    Outcome::NotCarried,
+                    "no subnet before it has its addresses",
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    fn is_of_vendor(&self, statement: &Statement) -> bool {
+        let class = vendor_classes::read(statement);
+        class.is_some_and(|class| self.definitions.is_of_class(&class.space))
+    }
+
+    /// Reads a class of the clients of a vendor.
+    fn class_of_vendor(&mut self, statement: &Statement, block: &[Statement]) {
+        self.report.carried(&statement.place, &statement.shown());
+        for inner in block {
+            let name = inner.word(1).unwrap_or_default();
+            let (outcome, note) = match inner.word(0) {
+                Some("match" | "vendor-option-space") => (Outcome::Carried, String::new()),
+                Some("option") if split(name).0 == SPACE => {
+                    (Outcome::NotCarried, OF_CLASS.to_owned())
+                }
+                Some("option") if self.definitions.is_set_outside(name) => {
+                    let why = "it is set outside of the class as well, and the class comes first";
+                    (Outcome::NotCarried, why.to_owned())
+                }
+                Some("option") => {
+                    outcome(options::set(inner, &self.definitions, None, &mut self.of_classes))
+                }
+                _ => (Outcome::NotCarried, OF_CLASS.to_owned()),
+            };
+            self.report.add(&inner.place, &inner.shown(), outcome, note);
+        }
+    }
+
+    fn host(&mut self, statement: &Statement, block: &[Statement], around: &Around) {
+        let name = statement.tokens.get(1).and_then(Token::text).unwrap_or_default();
+        let mut scope = Scope::default();
+        let mut owners = Vec::new();
+        let mut addresses = Vec::new();
+        let space = vendor_space(block).or(around.vendor_space.clone());
+        for inner in block {
+            match inner.word(0).unwrap_or_default() {
+                "hardware" => owners.push((inner, hardware(inner))),
+                "option" if is_client_identifier(inner) => owners.push((inner, identifier(inner))),
+                "host-identifier" => owners.push((inner, circuit_id(inner))),
+                "fixed-address" => addresses.push(inner),
+                "dynamic" | "ddns-hostname" => {
+                    let why = "it is about dhcpd's own files and DNS";
+                    self.report.not_needed(&inner.place, &inner.shown(), why);
+                }
+                _ if inner.block.is_some() => {
+                    let why = "expressions are for policies: see docs/policies.md";
+                    self.report.not_carried(&inner.place, &inner.shown(), why);
+                }
+                _ => self.setting(inner, &mut scope, space.as_deref()),
+            }
+        }
+        if around.names_hosts {
+            let named = || name.as_bytes().to_vec().into();
+            scope.options.entry(code::HOST_NAME).or_insert_with(named);
+        }
+        let mut options = scope.options;
+        inherit(&mut options, &around.group_options);
+        let owner = self.owner(owners);
+        self.reserve(statement, &name, owner, addresses, &options);
+    }
+
+    /// The owner of a reservation: the hardware address if there is one, because every message has
+    /// it.
+    fn owner(
+        &mut self,
+        owners: Vec<(&Statement, Result<ReservationOwner, String>)>,
+    ) -> Result<ReservationOwner, String> {
+        let mut chosen: Option<ReservationOwner> = None;
+        let mut problem = "it has neither a hardware address nor a client identifier".to_owned();
+        for (statement, owner) in owners {
+            let (place, shown) = (&statement.place, statement.shown());
+            match owner {
+                Ok(_) if chosen.is_some() => {
+                    let why = "a reservation has one owner; the first one is carried";
+                    self.report.not_carried(place, &shown, why);
+                }
+                Ok(owner) => {
+                    self.report.carried(place, &shown);
+                    chosen = Some(owner);
+                }
+                Err(why) => {
+                    self.report.not_carried(place, &shown, why.clone());
+                    problem = why;
+                }
+            }
+        }
+        chosen.ok_or(problem)
+    }
+
+    fn reserve(
+        &mut self,
+        host: &Statement,
+        name: &str,
+        owner: Result<ReservationOwner, String>,
+        addresses: Vec<&Statement>,
+        options: &Options,
+    ) {
+        let id = self.report.carried(&host.place, &host.shown());
+        if addresses.is_empty() {
+            let why = "it has no fixed-address, and reservations are of addresses";
+            self.report.correct(id, Outcome::NotCarried, why);
+        }
+        if let Err(why) = &owner {
+            self.report.correct(id, Outcome::NotCarried, why);
+        }
+        for statement in addresses {
+            let entry = self.report.carried(&statement.place, &statement.shown());
+            for token in statement.after(1).iter().filter_map(Token::text) {
+                match (token.parse::<Ipv4Addr>(), &owner) {
+                    (Ok(address), Ok(owner)) => self.site.reservations.push(Reservation {
+                        place: statement.place.clone(),
+                        entry,
+                        name: format!("host {name}"),
+                        owner: owner.clone(),
+                        address,
+                        options: options.clone(),
+                    }),
+                    (Ok(_), Err(_)) => {
+                        self.report.correct(entry, Outcome::NotCarried, "its host has no owner");
+                    }
+                    (Err(_), _) => {
+                        let why = format!("{token:?} is a name, and names are not looked up");
+                        self.report.correct(entry, Outcome::NotCarried, why);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn prefix(statement: &Statement) -> Result<Ipv4Net, Refusal> {
+    let address = |position| statement.word(position).and_then(|text| text.parse().ok());
+    let prefix = address(1).zip(address(3)).and_then(|(address, mask): (Ipv4Addr, Ipv4Addr)| {
+        Ipv4Net::with_netmask(address, mask).ok()
+    });
+    prefix.map(|prefix| prefix.trunc()).ok_or_else(|| {
+        let found = format!("{:?} names no subnet", statement.shown());
+        statement.place.refuse(found, "write subnet 192.0.2.0 netmask 255.255.255.0 { … }")
+    })
+}
+
+/// The option space that option 43 contains in a block.
+fn vendor_space(block: &[Statement]) -> Option<String> {
+    let mut selects = block.iter().filter(|inner| inner.word(0) == Some("vendor-option-space"));
+    selects.next()?.word(1).map(str::to_owned)
+}
+
+/// What becomes of a statement that is changed or not carried as was found.
+fn outcome(found: Result<Option<&'static str>, String>) -> (Outcome, String) {
+    match found {
+        Ok(None) => (Outcome::Carried, String::new()),
+        Ok(Some(how)) => (Outcome::Changed, how.to_owned()),
+        Err(why) => (Outcome::NotCarried, why),
+    }
+}
+
+/// The settings of a subnet, with dhcpd's defaults.
+fn effective(scope: &mut Scope, everywhere: &Scope) {
+    let or = |own: Option<u32>, outer: Option<u32>, default| own.or(outer).or(Some(default));
+    scope.lease_time = or(scope.lease_time, everywhere.lease_time, LEASE_TIME_SECS);
+    scope.min_lease_time = or(scope.min_lease_time, everywhere.min_lease_time, MIN_LEASE_TIME_SECS);
+    scope.max_lease_time = or(scope.max_lease_time, everywhere.max_lease_time, MAX_LEASE_TIME_SECS);
+    scope.quarantine = or(scope.quarantine, everywhere.quarantine, QUARANTINE_SECS);
+}
+
+fn is_client_identifier(statement: &Statement) -> bool {
+    matches!(statement.word(1), Some("dhcp-client-identifier" | "dhcp.dhcp-client-identifier"))
+}
+
+fn hardware(statement: &Statement) -> Result<ReservationOwner, String> {
+    let kind = match statement.word(1).unwrap_or_default() {
+        "ethernet" => 1,
+        "token-ring" => 6,
+        "infiniband" => 32,
+        kind => return Err(format!("hardware of the type {kind:?} is not known")),
+    };
+    let octets = statement.word(2).and_then(option_value::hexadecimal_octets);
+    let address = octets.and_then(|octets| HardwareAddress::new(kind, &octets));
+    let address = address.ok_or("it is not a hardware address")?;
+    Ok(ReservationOwner::HardwareAddress(address))
+}
+
+fn identifier(statement: &Statement) -> Result<ReservationOwner, String> {
+    let octets = octets(statement.after(2)).ok_or("it is an expression")?;
+    Ok(ReservationOwner::ClientIdentifier(octets.into()))
+}
+
+/// `host-identifier option agent.circuit-id VALUE;` and the like.
+fn circuit_id(statement: &Statement) -> Result<ReservationOwner, String> {
+    let octets = octets(statement.after(3)).ok_or("it is an expression")?;
+    match statement.word(2).unwrap_or_default() {
+        "agent.circuit-id" => Ok(ReservationOwner::CircuitId(octets.into())),
+        "agent.remote-id" => Ok(ReservationOwner::RemoteId(octets.into())),
+        name => Err(format!("clients are not identified by {name:?}")),
+    }
+}
+
+/// A text in quotes, or hexadecimal digits.
+fn octets(value: &[Token]) -> Option<Vec<u8>> {
+    let octets = match value {
+        [Token::Quoted(octets)] => Some(octets.clone()),
+        [Token::Word(word)] => option_value::hexadecimal_octets(word),
+        _ => None,
+    };
+    octets.filter(|octets| !octets.is_empty())
+}

@@ -1,0 +1,26 @@
+//! dnsmasq: its configuration, and its lease file.
+
+mod config;
+mod host;
+mod keys;
+mod leases;
+mod lines;
+mod options;
+mod range;
+
+use crate::{
+    Found,
+    input::{Reader, Text},
+    leases::Gathered,
+    place::Refusal,
+};
+
+/// Reads a configuration.
+pub(crate) fn configuration(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
+    config::read(text, reader)
+}
+
+/// Reads a file of leases.
+pub(crate) fn leases(text: &Text, into: &mut Gathered) -> Result<(), Refusal> {
+    leases::read(text, into)
+}

@@ -1,0 +1,364 @@
+//! dnsmasq's configuration as a [`Site`].
+//!
+//! Tags that a range or a host sets become options of that pool or reservation; tags by what a
+//! client sends are for policies. Invariant: each line has one entry in the report.
+
+use ipnet::Ipv4Net;
+use lessor_core::{ReservationOwner, option::code};
+
+use crate::{
+    Found,
+    input::{Reader, Text},
+    model::{Options, Pool, Reservation, Scope, Site, Subnet},
+    option_value,
+    place::Refusal,
+    report::{EntryId, Outcome, Report},
+};
+
+use super::{
+    host::{self, Host},
+    keys::{self, Fate},
+    lines::{self, Line},
+    options::{self, Tagged},
+    range::{self, Range},
+};
+
+/// The shortest lease that dnsmasq grants, in seconds.
+const MIN_LEASE_TIME_SECS: u32 = 120;
+const CONDITION: &str =
+    "only a policy may assign clients to it now, because it was for some tags only";
+
+/// Reads a configuration.
+pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
+    let mut reading = Reading::default();
+    let lines = lines::all(text, reader, 0, &mut reading.report)?;
+    lines.iter().for_each(|line| reading.line(line));
+    reading.place_options();
+    reading.say_what_is_implied();
+    Ok(Found { site: reading.site, report: reading.report })
+}
+
+/// A range, and the tags that its clients get.
+struct TaggedRange {
+    prefix: Ipv4Net,
+    /// The position of its pool in the subnet; `None` if it has reserved addresses only.
+    pool: Option<usize>,
+    sets: Vec<String>,
+}
+
+#[derive(Default)]
+struct Reading {
+    site: Site,
+    report: Report,
+    ranges: Vec<TaggedRange>,
+    /// The tags that each reservation sets, in the order of `site.reservations`.
+    tags_of_hosts: Vec<Vec<String>>,
+    options: Vec<(Tagged, EntryId)>,
+    next_server: Option<std::net::Ipv4Addr>,
+}
+
+impl Reading {
+    fn line(&mut self, line: &Line) {
+        match line.key.as_str() {
+            "dhcp-range" => self.range(line),
+            "dhcp-host" => self.host(line),
+            "dhcp-option" | "dhcp-option-force" => self.option(line),
+            "dhcp-boot" => self.boot(line),
+            "domain" => self.domain(line),
+            "interface" => {
+                let names = line.parts();
+                self.site.interfaces.extend(names.into_iter().filter(|name| name != "lo"));
+                self.report.carried(&line.place, &line.shown());
+            }
+            "listen-address" => self.listen(line),
+            "except-interface" | "no-dhcp-interface" | "no-dhcpv4-interface" => {
+                let names = line.parts();
+                self.site.interfaces.retain(|name| !names.contains(name));
+                let why = "only the interfaces that are named are served";
+                self.report.not_needed(&line.place, &line.shown(), why);
+            }
+            key => self.other(line, key),
+        }
+    }
+
+    fn other(&mut self, line: &Line, key: &str) {
+        let (outcome, note) = match keys::fate(key) {
+            Some(Fate::Set(set)) => match set(&mut self.site.everywhere) {
+                Ok(None) => (Outcome::Carried, String::new()),
+                Ok(Some(how)) => (Outcome::Changed, how.to_owned()),
+                Err(why) => (Outcome::NotCarried, why),
+            },
+            Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why.to_owned()),
+            Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why.to_owned()),
+            None => (Outcome::NotCarried, "the key is not known".to_owned()),
+        };
+        self.report.add(&line.place, &line.shown(), outcome, note);
+    }
+
+    fn listen(&mut self, line: &Line) {
+        let parts = line.parts();
+        let addresses: Vec<std::net::Ipv4Addr> =
+            parts.iter().filter_map(|part| part.parse().ok()).collect();
+        let served = addresses.iter().filter(|address| !address.is_loopback());
+        self.site.listen.extend(served);
+        match addresses.len() == parts.len() {
+            true => {
+                self.report.carried(&line.place, &line.shown());
+            }
+            false => {
+                self.report.changed(&line.place, &line.shown(), "without what is not IPv4");
+            }
+        }
+    }
+
+    fn range(&mut self, line: &Line) {
+        let range = match range::read(line) {
+            Ok(range) => range,
+            Err(why) => {
+                self.report.not_carried(&line.place, &line.shown(), why);
+                return;
+            }
+        };
+        let entry = self.report.carried(&line.place, &line.shown());
+        if !range.says_mask {
+            let note = format!("the file does not say the mask; {} is assumed", range.prefix);
+            self.report.correct(entry, Outcome::Changed, note);
+        }
+        let by_policy_only = !range.needs.is_empty();
+        if by_policy_only {
+            self.report.correct(entry, Outcome::Changed, CONDITION);
+        }
+        self.ensure_subnet(line, entry, &range);
+        let Range { prefix, first, last, lease_time, sets, .. } = range;
+        let subnets = self.site.subnets.iter_mut();
+        let Some(subnet) = subnets.into_iter().find(|known| known.prefix == prefix) else { return };
+        let time = *subnet.scope.lease_time.get_or_insert(lease_time);
+        subnet.scope.max_lease_time = Some(time);
+        subnet.scope.min_lease_time = Some(time.min(MIN_LEASE_TIME_SECS));
+        if time != lease_time {
+            let note = "the lease time is that of the subnet's first range";
+            self.report.correct(entry, Outcome::Changed, note);
+        }
+        let pool = last.map(|last| {
+            let place = line.place.clone();
+            let options = Options::new();
+            subnet.pools.push(Pool { place, entry, first, last, by_policy_only, options });
+            subnet.pools.len() - 1
+        });
+        self.ranges.push(TaggedRange { prefix, pool, sets });
+    }
+
+    /// Adds the subnet of a range, unless an earlier range has it.
+    fn ensure_subnet(&mut self, line: &Line, entry: EntryId, range: &Range) {
+        if self.site.subnets.iter().any(|known| known.prefix == range.prefix) {
+            return;
+        }
+        let mut scope = Scope::default();
+        if let Some(broadcast) = range.broadcast {
+            scope.options.insert(code::BROADCAST_ADDRESS, broadcast.octets().to_vec().into());
+        }
+        self.site.subnets.push(Subnet {
+            place: line.place.clone(),
+            entry,
+            prefix: range.prefix,
+            shared_network: None,
+            scope,
+            pools: Vec::new(),
+            reservations: Vec::new(),
+        });
+    }
+
+    fn host(&mut self, line: &Line) {
+        let refused = |report: &mut Report, why: &str| {
+            report.not_carried(&line.place, &line.shown(), why.to_owned());
+        };
+        let host = match host::read(line) {
+            Ok(host) => host,
+            Err(why) => return refused(&mut self.report, &why),
+        };
+        if host.is_ignored {
+            return refused(
+                &mut self.report,
+                "a client is ignored by a policy: see docs/policies.md",
+            );
+        }
+        let Some(owner) = host.owners.first().cloned() else {
+            let why = "it names a device by its host name, which is not used";
+            return refused(&mut self.report, why);
+        };
+        let Some(address) = host.address else {
+            return refused(
+                &mut self.report,
+                "it has no address, and reservations are of addresses",
+            );
+        };
+        let entry = self.report.carried(&line.place, &line.shown());
+        for note in changes(&host) {
+            self.report.correct(entry, Outcome::Changed, note);
+        }
+        let mut options = Options::new();
+        if let Some(name) = &host.name {
+            options.insert(code::HOST_NAME, name.as_bytes().to_vec().into());
+        }
+        self.site.reservations.push(Reservation {
+            place: line.place.clone(),
+            entry,
+            name: host.name.unwrap_or_default(),
+            owner,
+            address,
+            options,
+        });
+        self.tags_of_hosts.push(host.sets);
+    }
+
+    fn option(&mut self, line: &Line) {
+        match options::read(line) {
+            Ok(tagged) => {
+                let entry = self.report.carried(&line.place, &line.shown());
+                for note in tagged.changes() {
+                    self.report.correct(entry, Outcome::Changed, note);
+                }
+                self.options.push((tagged, entry));
+            }
+            Err(why) => self.report.not_carried(&line.place, &line.shown(), why),
+        }
+    }
+
+    fn boot(&mut self, line: &Line) {
+        match options::read_boot(line) {
+            Ok(boot) => {
+                let note =
+                    "sent as options to clients that ask for them, not in the header's fields";
+                let entry = self.report.changed(&line.place, &line.shown(), note);
+                let is_for_all = boot.tags.is_empty();
+                if let Some(server) = boot.server.filter(|_| is_for_all) {
+                    self.next_server = Some(server);
+                } else if boot.server.is_some() {
+                    let note = "next-server is that of the subnet";
+                    self.report.correct(entry, Outcome::Changed, note);
+                }
+                let options = options::of_boot(&boot);
+                self.options.extend(options.into_iter().map(|option| (option, entry)));
+            }
+            Err(why) => self.report.not_carried(&line.place, &line.shown(), why),
+        }
+    }
+
+    /// `domain=NAME` sets an option for all clients, `domain=NAME,PREFIX` for those of a subnet.
+    fn domain(&mut self, line: &Line) {
+        let parts = line.parts();
+        let mut parts = parts.iter().map(String::as_str);
+        let name = parts.next().unwrap_or_default().trim_start_matches('#');
+        let place = parts.next();
+        let value = name.as_bytes().to_vec();
+        let Some(place) = place else {
+            let set =
+                option_value::set(&mut self.site.everywhere.options, code::DOMAIN_NAME, value);
+            match set {
+                Ok(()) => {
+                    self.report.carried(&line.place, &line.shown());
+                }
+                Err(why) => self.report.not_carried(&line.place, &line.shown(), why),
+            }
+            return;
+        };
+        let prefix = place.parse::<Ipv4Net>().ok().map(|prefix| prefix.trunc());
+        let subnets = self.site.subnets.iter_mut();
+        match subnets.into_iter().find(|subnet| Some(subnet.prefix) == prefix) {
+            Some(subnet) => {
+                subnet.scope.options.insert(code::DOMAIN_NAME, value.into());
+                self.report.carried(&line.place, &line.shown());
+            }
+            None => {
+                let why = "it is not for exactly one subnet of a dhcp-range before it";
+                self.report.not_carried(&line.place, &line.shown(), why);
+            }
+        }
+    }
+
+    /// Assigns options to the subnets, pools and reservations whose tags they are for.
+    fn place_options(&mut self) {
+        for subnet in &mut self.site.subnets {
+            subnet.scope.next_server = subnet.scope.next_server.or(self.next_server);
+        }
+        for (tagged, entry) in std::mem::take(&mut self.options) {
+            let placed = match tagged.tags.as_slice() {
+                [] => tagged.set(&mut self.site.everywhere.options),
+                [tag] => self.place_for(tag, &tagged),
+                _ => Err("a client needs several tags, which is for policies".to_owned()),
+            };
+            if let Err(why) = placed {
+                self.report.correct(entry, Outcome::NotCarried, why);
+            }
+        }
+    }
+
+    fn place_for(&mut self, tag: &str, tagged: &Tagged) -> Result<(), String> {
+        let mut is_placed = false;
+        let has_tag = |range: &TaggedRange| range.sets.iter().any(|set| set == tag);
+        for range in self.ranges.iter().filter(|range| has_tag(range)) {
+            let mut of_subnet = self.ranges.iter().filter(|other| other.prefix == range.prefix);
+            let is_for_all = of_subnet.all(has_tag);
+            let subnets = self.site.subnets.iter_mut();
+            let subnet = subnets.into_iter().find(|subnet| subnet.prefix == range.prefix);
+            let Some(subnet) = subnet else { continue };
+            let pool = range.pool.and_then(|position| subnet.pools.get_mut(position));
+            let options = match pool {
+                Some(pool) if !is_for_all => &mut pool.options,
+                _ => &mut subnet.scope.options,
+            };
+            tagged.set(options)?;
+            is_placed = true;
+        }
+        for (reservation, sets) in self.site.reservations.iter_mut().zip(&self.tags_of_hosts) {
+            if sets.iter().any(|set| set == tag) {
+                tagged.set(&mut reservation.options)?;
+                is_placed = true;
+            }
+        }
+        match is_placed {
+            true => Ok(()),
+            false => Err(format!(
+                "no dhcp-range or dhcp-host sets the tag {tag:?}; other tags are for policies"
+            )),
+        }
+    }
+
+    /// dnsmasq sends its own address as router and as DNS server if nothing else is configured.
+    fn say_what_is_implied(&mut self) {
+        let everywhere = &self.site.everywhere.options;
+        for subnet in &self.site.subnets {
+            let has =
+                |code| everywhere.contains_key(&code) || subnet.scope.options.contains_key(&code);
+            let implied = [
+                (code::ROUTERS, "dnsmasq sent its own address as router: write the option routers"),
+                (
+                    code::DOMAIN_NAME_SERVERS,
+                    "dnsmasq sent its own address as DNS server: write the option if it still is one",
+                ),
+            ];
+            for (_, note) in implied.into_iter().filter(|(code, _)| !has(*code)) {
+                self.report.correct(subnet.entry, Outcome::Changed, note);
+            }
+        }
+    }
+}
+
+/// How a host is changed.
+fn changes(host: &Host) -> Vec<&'static str> {
+    let mut notes = Vec::new();
+    if host.owners.len() > 1 {
+        notes.push("a reservation has one owner; the first one is carried");
+    }
+    if host.lease_time.is_some() {
+        notes.push("its lease time is that of the subnet");
+    }
+    if !host.needs.is_empty() {
+        notes.push("it applies to all networks, whatever the tags");
+    }
+    let is_identifier = matches!(host.owners.first(), Some(ReservationOwner::ClientIdentifier(_)));
+    if host.ignores_identifier && is_identifier {
+        notes.push("its client identifier is not ignored");
+    }
+    notes
+}

@@ -1,0 +1,190 @@
+//! Lines of dnsmasq: `key=value` or `key`, with comments, quotes and included files.
+//!
+//! Knows no keys but those that include. Invariant: each line that is returned has a key.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    input::{Reader, Text, beside},
+    place::{Place, Refusal},
+    report::Report,
+};
+
+/// The maximum number of files in a folder that a configuration includes.
+const FOLDER_FILES_MAX: usize = 1_000;
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) place: Place,
+    pub(super) key: String,
+    pub(super) value: String,
+}
+
+impl Line {
+    /// The line as it is, for the report.
+    pub(super) fn shown(&self) -> String {
+        match self.value.as_str() {
+            "" => self.key.clone(),
+            value => format!("{}={value}", self.key),
+        }
+    }
+
+    /// The parts of the value between commas. A comma in quotes belongs to its part.
+    pub(super) fn parts(&self) -> Vec<String> {
+        let mut parts = vec![String::new()];
+        let mut is_quoted = false;
+        for letter in self.value.chars() {
+            match letter {
+                '"' => is_quoted = !is_quoted,
+                ',' if !is_quoted => parts.push(String::new()),
+                letter => parts.last_mut().into_iter().for_each(|part| part.push(letter)),
+            }
+        }
+        parts.iter().map(|part| part.trim().to_owned()).collect()
+    }
+}
+
+/// The lines of a file, with those of the files that it includes in their places.
+///
+/// # Errors
+/// Refuses what cannot be read.
+pub(super) fn all(
+    text: &Text,
+    reader: &mut Reader,
+    depth: usize,
+    report: &mut Report,
+) -> Result<Vec<Line>, Refusal> {
+    let mut lines = Vec::new();
+    for (number, written) in (1..).zip(text.contents.lines()) {
+        let place = text.place(number);
+        let Some((key, value)) = split(written) else { continue };
+        let line = Line { place: place.clone(), key, value };
+        let form = match line.key.as_str() {
+            "conf-file" => None,
+            "conf-dir" => None,
+            "dhcp-hostsfile" | "dhcp-hostsdir" => Some("dhcp-host"),
+            "dhcp-optsfile" | "dhcp-optsdir" => Some("dhcp-option"),
+            _ => {
+                lines.push(line);
+                continue;
+            }
+        };
+        let files = match line.key.ends_with("dir") {
+            true => folder(text, &line)?,
+            false => vec![beside(text, &line.value)],
+        };
+        report.carried(&place, &line.shown());
+        for file in files {
+            let file = reader.include(&file, &place, depth + 1)?;
+            match form {
+                None => lines.extend(all(&file, reader, depth + 1, report)?),
+                Some(key) => lines.extend(values(&file, key)),
+            }
+        }
+    }
+    Ok(lines)
+}
+
+/// The lines of a file that has the values of one key only.
+fn values(text: &Text, key: &str) -> Vec<Line> {
+    let lines = (1..).zip(text.contents.lines());
+    let lines = lines.map(|(number, line)| (number, without_comment(line).trim().to_owned()));
+    let lines = lines.filter(|(_, value)| !value.is_empty());
+    let line = |(number, value)| Line { place: text.place(number), key: key.to_owned(), value };
+    lines.map(line).collect()
+}
+
+fn split(line: &str) -> Option<(String, String)> {
+    let line = without_comment(line).trim();
+    if line.is_empty() {
+        return None;
+    }
+    let (key, value) = line.split_once('=').unwrap_or((line, ""));
+    Some((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// A comment begins with `#` at the beginning of a line or behind white space, not in quotes.
+fn without_comment(line: &str) -> &str {
+    let mut is_quoted = false;
+    let mut before = ' ';
+    for (at, letter) in line.char_indices() {
+        match letter {
+            '"' => is_quoted = !is_quoted,
+            '#' if !is_quoted && before.is_whitespace() => return line.get(..at).unwrap_or(line),
+            _ => {}
+        }
+        before = letter;
+    }
+    line
+}
+
+/// The files of a folder: those that dnsmasq would read, in order of name.
+fn folder(text: &Text, line: &Line) -> Result<Vec<PathBuf>, Refusal> {
+    let parts = line.parts();
+    let mut parts = parts.iter().map(String::as_str);
+    let path = beside(text, parts.next().unwrap_or_default());
+    let suffixes: Vec<&str> = parts.collect();
+    let entries = std::fs::read_dir(&path).map_err(|error| {
+        let found = format!("{} cannot be read: {error}", path.display());
+        line.place.refuse(found, "check the path")
+    })?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|file| file.is_file() && is_read(file, &suffixes))
+        .take(FOLDER_FILES_MAX + 1)
+        .collect();
+    if files.len() > FOLDER_FILES_MAX {
+        let found = format!("{} has more than {FOLDER_FILES_MAX} files", path.display());
+        return Err(line.place.refuse(found, "join some of them"));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether dnsmasq reads a file of a folder: not a backup, and with a suffix that is wanted
+/// (`*.conf`) or without one that is not (`.bak`).
+fn is_read(file: &Path, suffixes: &[&str]) -> bool {
+    let Some(name) = file.file_name().and_then(|name| name.to_str()) else { return false };
+    let is_backup = name.ends_with('~') || name.starts_with('.');
+    let is_hidden = is_backup || (name.starts_with('#') && name.ends_with('#'));
+    let wanted: Vec<&str> = suffixes.iter().filter_map(|text| text.strip_prefix('*')).collect();
+    let mut unwanted = suffixes.iter().filter(|text| !text.starts_with('*'));
+    let is_unwanted = unwanted.any(|suffix| !suffix.is_empty() && name.ends_with(suffix));
+    let is_wanted = wanted.is_empty() || wanted.iter().any(|suffix| name.ends_with(suffix));
+    !is_hidden && !is_unwanted && is_wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_quotes_and_parts_are_told_apart() {
+        assert_eq!(split("  # a"), None);
+        let (key, value) = split("dhcp-option=option:domain-name,\"a # b, c\" # d").unwrap();
+        let place = Place::new(&"f".into(), 1);
+        let line = Line { place, key, value };
+        assert_eq!(line.parts(), ["option:domain-name", "a # b, c"]);
+        assert_eq!(split("no-resolv"), Some(("no-resolv".to_owned(), String::new())));
+        assert_eq!(split("a=b#c"), Some(("a".to_owned(), "b#c".to_owned())));
+    }
+
+    #[test]
+    fn folders_are_read_in_order_and_without_backups() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, contents) in
+            [("b.conf", "b=2\n"), ("a.conf", "a=1\n"), ("a.conf~", "x\n"), ("c.bak", "y\n")]
+        {
+            std::fs::write(folder.path().join(name), contents).unwrap();
+        }
+        std::fs::write(folder.path().join("hosts"), "02:00:00:00:00:01,192.0.2.9 # c\n").unwrap();
+        let top = "conf-dir=.,.bak,hosts,top\ndhcp-hostsfile=hosts\n";
+        std::fs::write(folder.path().join("top"), top).unwrap();
+        let mut reader = Reader::of_configuration();
+        let text = reader.read(&folder.path().join("top")).unwrap();
+        let lines = all(&text, &mut reader, 0, &mut Report::default()).unwrap();
+        let shown: Vec<String> = lines.iter().map(Line::shown).collect();
+        assert_eq!(shown, ["a=1", "b=2", "dhcp-host=02:00:00:00:00:01,192.0.2.9"]);
+    }
+}

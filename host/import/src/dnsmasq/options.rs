@@ -1,0 +1,236 @@
+//! `dhcp-option` and `dhcp-boot`: options, and the tags that they are for.
+
+use std::net::Ipv4Addr;
+
+use lessor_core::{OptionKind, option::code};
+
+use crate::{
+    model::Options,
+    option_names,
+    option_value::{self, Item},
+};
+
+use super::lines::Line;
+
+const ASKED_FOR: &str = "sent to clients that ask for it";
+const OF_VENDOR: &str = "clients that name another vendor do not get it";
+const BY_PART: &str = "dnsmasq finds the text anywhere in a vendor class, Lessor at its beginning: write a [[vendor]]";
+
+/// An option that is sent to some clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tagged {
+    /// Tags that a client needs; none for all clients.
+    pub(super) tags: Vec<String>,
+    pub(super) within: Option<Within>,
+    pub(super) code: u8,
+    pub(super) octets: Vec<u8>,
+    pub(super) is_forced: bool,
+}
+
+/// What contains an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Within {
+    /// An option.
+    Option(u8),
+    /// The part of a vendor in option 125, by its enterprise number.
+    Vendor(u32),
+}
+
+/// What a client boots from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Boot {
+    pub(super) tags: Vec<String>,
+    pub(super) file: String,
+    pub(super) server_name: Option<String>,
+    pub(super) server: Option<Ipv4Addr>,
+}
+
+impl Tagged {
+    /// Adds the option.
+    ///
+    /// # Errors
+    /// Returns why it is not carried.
+    pub(super) fn set(&self, options: &mut Options) -> Result<(), String> {
+        let octets = self.octets.clone();
+        match self.within {
+            None => option_value::set(options, self.code, octets),
+            Some(Within::Option(containing)) => {
+                option_value::set_sub_option(options, containing, self.code, octets)
+            }
+            Some(Within::Vendor(number)) => {
+                let containing = code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC;
+                let sub_option = (self.code, octets);
+                option_value::set_of_vendor(options, containing, &number.to_string(), sub_option)
+            }
+        }
+    }
+
+    /// How the option is changed.
+    pub(super) fn changes(&self) -> Vec<&'static str> {
+        let of_vendor = matches!(self.within, Some(Within::Vendor(_))).then_some(OF_VENDOR);
+        self.is_forced.then_some(ASKED_FOR).into_iter().chain(of_vendor).collect()
+    }
+}
+
+/// Reads `dhcp-option` or `dhcp-option-force`.
+///
+/// # Errors
+/// Returns why it is not carried.
+pub(super) fn read(line: &Line) -> Result<Tagged, String> {
+    let mut tags = Vec::new();
+    let mut within = None;
+    let parts = line.parts();
+    let mut rest = parts.iter();
+    let name = loop {
+        let part = rest.next().ok_or("it names no option")?;
+        match part.split_once(':') {
+            Some(("tag" | "net" | "set", tag)) => tags.push(tag.to_owned()),
+            Some(("encap", number)) => {
+                let number = number.parse().map_err(|_| format!("{number:?} is no option"))?;
+                within = Some(Within::Option(number));
+            }
+            Some(("vi-encap", number)) => {
+                let number = number.parse().map_err(|_| format!("{number:?} is no enterprise"))?;
+                within = Some(Within::Vendor(number));
+            }
+            Some(("vendor" | "pxe", _)) => return Err(BY_PART.to_owned()),
+            Some(("option", name)) => break name,
+            Some(("option6", _)) => return Err("the server speaks DHCPv4 only".to_owned()),
+            _ => break part.as_str(),
+        }
+    };
+    let items: Vec<Item> = rest.map(|part| Item::bare(part.trim_matches('"'))).collect();
+    let (code, kind) = match (name.parse::<u8>(), within) {
+        (Ok(code), None) => (code, option_names::dnsmasq_form(code)),
+        (Ok(code), Some(_)) => (code, None),
+        (Err(_), _) => {
+            let found = option_names::dnsmasq(name);
+            let (code, kind) = found.ok_or_else(|| format!("no option is named {name:?}"))?;
+            (code, Some(kind))
+        }
+    };
+    if items.iter().any(|item| item.text == "0.0.0.0") {
+        let why = "0.0.0.0 is dnsmasq's own address; write the address that you mean";
+        return Err(why.to_owned());
+    }
+    let octets = match kind {
+        Some(OptionKind::Text) => joined(&items).into_bytes(),
+        Some(OptionKind::Octets) | None => guessed(&items)?,
+        Some(kind) => option_value::encode(&kind, &items)?,
+    };
+    Ok(Tagged { tags, within, code, octets, is_forced: line.key == "dhcp-option-force" })
+}
+
+/// Reads `dhcp-boot`.
+///
+/// # Errors
+/// Returns why it is not carried.
+pub(super) fn read_boot(line: &Line) -> Result<Boot, String> {
+    let parts = line.parts();
+    let (tags, rest): (Vec<&str>, Vec<&str>) =
+        parts.iter().map(String::as_str).partition(|part| part.starts_with("tag:"));
+    let tags = tags.iter().filter_map(|tag| tag.strip_prefix("tag:")).map(str::to_owned).collect();
+    let text =
+        |at: usize| rest.get(at).filter(|text| !text.is_empty()).map(|text| text.to_string());
+    let file = text(0).ok_or("it names no file")?;
+    let server = match text(2) {
+        Some(text) => Some(text.parse().map_err(|_| {
+            format!("{text:?} is a name, and names are not looked up; write the address")
+        })?),
+        None => None,
+    };
+    Ok(Boot { tags, file, server_name: text(1), server })
+}
+
+/// The options of a boot line: the fields of the header are options here.
+pub(super) fn of_boot(boot: &Boot) -> Vec<Tagged> {
+    let option = |code, text: &str| Tagged {
+        tags: boot.tags.clone(),
+        within: None,
+        code,
+        octets: text.as_bytes().to_vec(),
+        is_forced: false,
+    };
+    let name = boot.server_name.as_ref().map(|name| option(code::TFTP_SERVER_NAME, name));
+    [option(code::BOOT_FILE_NAME, &boot.file)].into_iter().chain(name).collect()
+}
+
+fn joined(items: &[Item]) -> String {
+    items.iter().map(|item| item.text.as_str()).collect::<Vec<_>>().join(",")
+}
+
+/// The octets of a value whose kind is not known, as dnsmasq guesses it: addresses, numbers in the
+/// fewest octets, hexadecimal octets between colons, or text.
+fn guessed(items: &[Item]) -> Result<Vec<u8>, String> {
+    let all = |is: fn(&str) -> bool| !items.is_empty() && items.iter().all(|item| is(&item.text));
+    if all(|text| text.parse::<Ipv4Addr>().is_ok()) {
+        return option_value::encode(&OptionKind::Addresses, items);
+    }
+    if all(|text| text.contains(':')) {
+        let octets = items.iter().map(|item| option_value::hexadecimal_octets(&item.text));
+        if let Some(octets) = octets.collect::<Option<Vec<_>>>() {
+            return Ok(octets.concat());
+        }
+    }
+    if let [item] = items {
+        let (digits, width) = match item.text.as_bytes().last() {
+            Some(b'b') => (item.text.trim_end_matches('b'), Some(1)),
+            Some(b's') => (item.text.trim_end_matches('s'), Some(2)),
+            Some(b'i') => (item.text.trim_end_matches('i'), Some(4)),
+            _ => (item.text.as_str(), None),
+        };
+        if let Ok(number) = digits.parse::<u32>() {
+            let fewest = match number {
+                0..=0xff => 1,
+                0x100..=0xffff => 2,
+                _ => 4,
+            };
+            return option_value::integer(digits, width.unwrap_or(fewest));
+        }
+    }
+    Ok(joined(items).into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::Place;
+
+    fn read_value(value: &str) -> Result<Tagged, String> {
+        let place = Place::new(&"f".into(), 1);
+        read(&Line { place, key: "dhcp-option".into(), value: value.into() })
+    }
+
+    #[test]
+    fn options_are_read_by_name_and_number() {
+        for (value, code, octets) in [
+            ("3,1.2.3.4", 3, &[1, 2, 3, 4][..]),
+            ("option:router,1.2.3.4", 3, &[1, 2, 3, 4]),
+            ("tag:red,option:ntp-server,192.168.0.4", 42, &[192, 168, 0, 4]),
+            ("128,e4:45:74:68:00:00", 128, &[0xe4, 0x45, 0x74, 0x68, 0, 0]),
+            ("19,0", 19, &[0]),
+            ("240,300", 240, &[1, 44]),
+            ("240,3s", 240, &[0, 3]),
+            ("15,\"example.net\"", 15, b"example.net"),
+            ("240,\"a,b\"", 240, b"a,b"),
+            ("121,10.0.0.0/8,192.0.2.1", 121, &[8, 10, 192, 0, 2, 1]),
+        ] {
+            let read = read_value(value).unwrap();
+            assert_eq!((read.code, read.octets.as_slice()), (code, octets), "{value}");
+        }
+        for (value, within, code, octets) in [
+            ("encap:175,190,user", Within::Option(175), 190, &b"user"[..]),
+            ("tag:red,vi-encap:9,3,192.0.2.1", Within::Vendor(9), 3, &[192, 0, 2, 1]),
+        ] {
+            let read = read_value(value).unwrap();
+            assert_eq!(
+                (read.within, read.code, read.octets.as_slice()),
+                (Some(within), code, octets)
+            );
+        }
+        for value in ["", "option:zebra,1", "vendor:PXE,1,0.0.0.0", "option6:dns-server,[::]"] {
+            assert!(read_value(value).is_err(), "{value}");
+        }
+        assert!(read_value("3,0.0.0.0").unwrap_err().contains("own address"));
+    }
+}

@@ -1,0 +1,146 @@
+//! `dhcp-range`: the addresses of a subnet, its mask and the lease time.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use lessor_core::INFINITE_SECS;
+
+use super::lines::Line;
+
+/// dnsmasq's lease time if the range has none, in seconds.
+const LEASE_TIME_SECS: u32 = 3_600;
+
+/// A range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) first: Ipv4Addr,
+    /// `None` if the subnet has reserved addresses only.
+    pub(super) last: Option<Ipv4Addr>,
+    pub(super) prefix: Ipv4Net,
+    /// Whether the line says the mask.
+    pub(super) says_mask: bool,
+    pub(super) broadcast: Option<Ipv4Addr>,
+    pub(super) lease_time: u32,
+    /// Tags that a client needs.
+    pub(super) needs: Vec<String>,
+    /// The tag that its clients get.
+    pub(super) sets: Vec<String>,
+}
+
+/// Reads a range.
+///
+/// # Errors
+/// Returns why it is not carried.
+pub(super) fn read(line: &Line) -> Result<Range, String> {
+    let parts = line.parts();
+    let (tags, rest): (Vec<&str>, Vec<&str>) = parts
+        .iter()
+        .map(String::as_str)
+        .partition(|part| ["tag:", "set:", "net:"].iter().any(|kind| part.starts_with(kind)));
+    let tagged = |kind: &str| {
+        let names = tags.iter().filter_map(|tag| tag.strip_prefix(kind));
+        names.map(str::to_owned).collect::<Vec<String>>()
+    };
+    let (needs, sets) = (tagged("tag:"), [tagged("set:"), tagged("net:")].concat());
+    let (first, rest) = rest.split_first().ok_or("it has no address")?;
+    if first.contains(':') {
+        return Err("the server speaks DHCPv4 only".to_owned());
+    }
+    let first: Ipv4Addr = first.parse().map_err(|_| format!("{first:?} is not an IPv4 address"))?;
+    let (mode, rest) = rest.split_first().map_or(("", rest), |(mode, rest)| (*mode, rest));
+    let last = match mode {
+        "static" => None,
+        "proxy" => return Err("proxies of PXE are not served".to_owned()),
+        "" => Some(first),
+        text => match text.parse::<Ipv4Addr>() {
+            Ok(last) => Some(last),
+            Err(_) => return Err(format!("{text:?} is neither an address nor a mode")),
+        },
+    };
+    let mut addresses = Vec::new();
+    let mut lease_time = LEASE_TIME_SECS;
+    for part in rest.iter().filter(|part| !part.is_empty()) {
+        match part.parse::<Ipv4Addr>() {
+            Ok(address) => addresses.push(address),
+            Err(_) => lease_time = duration(part)?,
+        }
+    }
+    let (mask, broadcast) = (addresses.first().copied(), addresses.get(1).copied());
+    let prefix = match mask {
+        Some(mask) => {
+            Ipv4Net::with_netmask(first, mask).map_err(|_| format!("{mask} is not a mask"))?.trunc()
+        }
+        None => guessed(first, last.unwrap_or(first)),
+    };
+    let (first, last) = match last {
+        Some(last) if last < first => (last, Some(first)),
+        last => (first, last),
+    };
+    let says_mask = mask.is_some();
+    Ok(Range { first, last, prefix, says_mask, broadcast, lease_time, needs, sets })
+}
+
+/// The prefix of a range without a mask: dnsmasq takes it from an interface, which the file does
+/// not say. Most have 24 bits; a range that needs more addresses has the shortest that fits.
+fn guessed(first: Ipv4Addr, last: Ipv4Addr) -> Ipv4Net {
+    let differing = u32::from(first) ^ u32::from(last);
+    let length = u8::try_from(differing.leading_zeros()).unwrap_or(32).min(24);
+    Ipv4Net::new(first, length).map(|prefix| prefix.trunc()).unwrap_or_default()
+}
+
+/// Reads a lease time: a number with a unit, or `infinite`.
+///
+/// # Errors
+/// Returns what was wanted.
+pub(super) fn duration(text: &str) -> Result<u32, String> {
+    if text == "infinite" {
+        return Ok(INFINITE_SECS);
+    }
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match text.get(digits.len()..).unwrap_or_default() {
+        "" | "s" | "S" => 1,
+        "m" | "M" => 60,
+        "h" | "H" => 3_600,
+        "d" | "D" => 86_400,
+        "w" | "W" => 604_800,
+        _ => return Err(format!("{text:?} is not a lease time")),
+    };
+    let secs = digits.parse::<u32>().ok().and_then(|number| number.checked_mul(unit));
+    secs.ok_or_else(|| format!("{text:?} is not a lease time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::Place;
+
+    fn read_value(value: &str) -> Result<Range, String> {
+        let place = Place::new(&"f".into(), 1);
+        read(&Line { place, key: "dhcp-range".into(), value: value.into() })
+    }
+
+    #[test]
+    fn ranges_are_read_in_every_form() {
+        for (value, prefix, last, time) in [
+            ("192.0.2.50,192.0.2.150,12h", "192.0.2.0/24", Some(150), 43_200),
+            ("192.0.2.50,192.0.2.60,255.255.255.128", "192.0.2.0/25", Some(60), 3_600),
+            (
+                "tag:a,set:b,192.0.2.50,192.0.2.60,255.255.255.0,192.0.2.255,infinite",
+                "192.0.2.0/24",
+                Some(60),
+                INFINITE_SECS,
+            ),
+            ("192.0.2.0,static", "192.0.2.0/24", None, 3_600),
+            ("192.0.2.9", "192.0.2.0/24", Some(9), 3_600),
+        ] {
+            let range = read_value(value).unwrap();
+            let last = last.map(|last| Ipv4Addr::new(192, 0, 2, last));
+            assert_eq!((range.prefix.to_string().as_str(), range.last), (prefix, last), "{value}");
+            assert_eq!(range.lease_time, time, "{value}");
+        }
+        assert_eq!(read_value("10.0.0.1,10.0.3.254").unwrap().prefix.to_string(), "10.0.0.0/22");
+        for value in ["", "::1,::9", "192.0.2.1,proxy", "192.0.2.1,192.0.2.9,3x", "x,y"] {
+            assert!(read_value(value).is_err(), "{value}");
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! Kea's configuration as a [`Site`].
+//!
+//! Invariant: each key has one entry in the report, except the lists of subnets, networks and
+//! pools, whose items have one each.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use lessor_core::{HardwareAddress, INFINITE_SECS, ReservationOwner, option::code};
+
+use crate::{
+    Found,
+    model::{Options, Pool, Reservation, Scope, Site, Subnet},
+    option_value,
+    place::Refusal,
+    report::{EntryId, Outcome, Report},
+};
+
+use super::{
+    definitions::Definitions,
+    json::{Member, Node},
+    keys::{self, Fate},
+    options,
+};
+
+/// Kea's lease time if the configuration has none, in seconds.
+const LEASE_TIME_SECS: u32 = 7_200;
+const QUARANTINE_SECS: u32 = 86_400;
+const CONDITION: &str =
+    "only a policy may assign clients to it now, because it was for some classes only";
+
+/// Reads a configuration.
+pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
+    let dhcp = node.get("Dhcp4").ok_or_else(|| {
+        node.place.refuse("the file has no \"Dhcp4\"", "name the configuration of kea-dhcp4")
+    })?;
+    let mut reading = Reading::default();
+    for member in members(node)?.iter().filter(|member| member.key != "Dhcp4") {
+        let why = "it is not about DHCPv4";
+        reading.report.not_needed(&member.place, &statement(member), why);
+    }
+    // Definitions apply wherever they stand.
+    if let Some(definitions) = dhcp.get("option-def") {
+        let catalogue = &mut reading.site.catalogue;
+        reading.definitions = Definitions::read(definitions, catalogue, &mut reading.report)?;
+    }
+    let mut everywhere = Scope::default();
+    reading.scope(dhcp, &mut everywhere)?;
+    everywhere.quarantine = everywhere.quarantine.or(Some(QUARANTINE_SECS));
+    for member in members(dhcp)? {
+        match member.key.as_str() {
+            "interfaces-config" => reading.interfaces(&member.node)?,
+            "client-classes" => reading.classes(&member.node)?,
+            "subnet4" => {
+                for subnet in list(&member.node)? {
+                    reading.subnet(subnet, None, &Scope::default(), &everywhere)?;
+                }
+            }
+            "shared-networks" => {
+                for network in list(&member.node)? {
+                    reading.network(network, &everywhere)?;
+                }
+            }
+            "reservations" => {
+                let found = reading.reservations(&member.node)?;
+                reading.site.reservations.extend(found);
+            }
+            _ => {}
+        }
+    }
+    everywhere.quarantine = None;
+    reading.site.everywhere = everywhere;
+    Ok(Found { site: reading.site, report: reading.report })
+}
+
+#[derive(Default)]
+struct Reading {
+    site: Site,
+    report: Report,
+    definitions: Definitions,
+}
+
+impl Reading {
+    /// Reads the settings of a scope.
+    fn scope(&mut self, node: &Node, scope: &mut Scope) -> Result<(), Refusal> {
+        for member in members(node)? {
+            match member.key.as_str() {
+                // Read elsewhere.
+                "subnet4" | "shared-networks" | "interfaces-config" | "client-classes"
+                | "option-def" | "reservations" | "pools" | "subnet" | "name" | "relay" => {}
+                "interface" => self.report.not_needed(
+                    &member.place,
+                    &statement(member),
+                    "the addresses of an interface select the subnet of its clients",
+                ),
+                "option-data" => {
+                    let options = &mut scope.options;
+                    options::read(&member.node, &self.definitions, options, &mut self.report)?;
+                }
+                key => self.key(key, member, scope),
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, key: &str, member: &Member, scope: &mut Scope) {
+        let statement = statement(member);
+        let (outcome, note) = match keys::fate(key) {
+            Some(Fate::Set(set)) => match set(scope, &member.node) {
+                Ok(None) => (Outcome::Carried, String::new()),
+                Ok(Some(how)) => (Outcome::Changed, how.to_owned()),
+                Err(why) => (Outcome::NotCarried, why),
+            },
+            Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why.to_owned()),
+            Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why.to_owned()),
+            None => (Outcome::NotCarried, "the key is not known".to_owned()),
+        };
+        self.report.add(&member.place, &statement, outcome, note);
+    }
+
+    fn interfaces(&mut self, node: &Node) -> Result<(), Refusal> {
+        for member in members(node)? {
+            let statement = statement(member);
+            if member.key != "interfaces" {
+                let why = "the server has the sockets that each interface needs";
+                self.report.not_needed(&member.place, &statement, why);
+                continue;
+            }
+            let mut outcome = (Outcome::Carried, "");
+            for item in list(&member.node)? {
+                let text = item.text().unwrap_or_default();
+                let (name, address) = text.split_once('/').unwrap_or((text, ""));
+                if name == "*" {
+                    outcome = (Outcome::Changed, "name the interfaces with --interface");
+                } else if !name.is_empty() {
+                    self.site.interfaces.push(name.to_owned());
+                }
+                if !address.is_empty() {
+                    outcome = (Outcome::Changed, "all addresses of the interface are served");
+                }
+            }
+            self.report.add(&member.place, &statement, outcome.0, outcome.1.to_owned());
+        }
+        Ok(())
+    }
+
+    fn classes(&mut self, node: &Node) -> Result<(), Refusal> {
+        for class in list(node)? {
+            let why = "classes are for policies: see docs/policies.md";
+            self.report.not_carried(&class.place, &class.shown(), why);
+        }
+        Ok(())
+    }
+
+    fn network(&mut self, node: &Node, everywhere: &Scope) -> Result<(), Refusal> {
+        let name = node.get("name").and_then(Node::text).filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| {
+            node.place.refuse("a shared network has no name", "write its \"name\"")
+        })?;
+        let label = format!("shared network {name:?}");
+        self.report.carried(&node.place, &label);
+        let mut scope = Scope::default();
+        self.scope(node, &mut scope)?;
+        self.relay(node, node);
+        for subnet in node.get("subnet4").and_then(Node::list).unwrap_or_default() {
+            self.subnet(subnet, Some((name, node)), &scope, everywhere)?;
+        }
+        Ok(())
+    }
+
+    fn subnet(
+        &mut self,
+        node: &Node,
+        network: Option<(&str, &Node)>,
+        outer: &Scope,
+        everywhere: &Scope,
+    ) -> Result<(), Refusal> {
+        let prefix = node.get("subnet").and_then(Node::text).unwrap_or_default();
+        let prefix: Ipv4Net = prefix.parse().map_err(|_| {
+            let found = format!("\"subnet\": {prefix:?} is not an IPv4 prefix");
+            node.place.refuse(found, "write a prefix such as 192.0.2.0/24")
+        })?;
+        let entry = self.report.carried(&node.place, &format!("subnet {prefix}"));
+        let mut scope = Scope::default();
+        self.scope(node, &mut scope)?;
+        self.relay(node, network.map_or(node, |network| network.1));
+        let is_conditional = is_conditional(node) || network.is_some_and(|of| is_conditional(of.1));
+        let mut pools = Vec::new();
+        for pool in node.get("pools").map(list).transpose()?.unwrap_or_default() {
+            pools.push(self.pool(pool, is_conditional)?);
+        }
+        let reservations = node.get("reservations").map(|node| self.reservations(node));
+        let scope = effective(scope.within(outer), everywhere);
+        self.site.subnets.push(Subnet {
+            place: node.place.clone(),
+            entry,
+            prefix: prefix.trunc(),
+            shared_network: network.map(|network| network.0.to_owned()),
+            scope,
+            pools,
+            reservations: reservations.transpose()?.unwrap_or_default(),
+        });
+        Ok(())
+    }
+
+    /// Reports the relays of a subnet, which the server finds by its prefix.
+    fn relay(&mut self, node: &Node, network: &Node) {
+        let Some(relay) = node.get("relay") else { return };
+        let addresses = relay.get("ip-addresses").and_then(Node::list).unwrap_or_default();
+        let texts = addresses.iter().chain(relay.get("ip-address")).filter_map(Node::text);
+        let subnets = network.get("subnet4").and_then(Node::list).unwrap_or_default();
+        let is_inside = |address: Ipv4Addr| {
+            let all = std::iter::once(node).chain(subnets);
+            let prefixes = all.filter_map(|subnet| subnet.get("subnet")?.text()?.parse().ok());
+            prefixes.into_iter().any(|prefix: Ipv4Net| prefix.contains(&address))
+        };
+        let mut parsed = texts.map(|text| text.parse::<Ipv4Addr>().ok());
+        let statement = format!("\"relay\": {}", relay.shown());
+        match parsed.all(|address| address.is_some_and(is_inside)) {
+            true => self.report.not_needed(
+                &relay.place,
+                &statement,
+                "the address of the relay selects the subnet or its shared network",
+            ),
+            false => self.report.not_carried(
+                &relay.place,
+                &statement,
+                "a relay selects the subnet that has its address: add a subnet with that address \
+                 to the shared network, or let the relay send link selection (RFC 3527)",
+            ),
+        }
+    }
+
+    fn pool(&mut self, node: &Node, is_conditional_subnet: bool) -> Result<Pool, Refusal> {
+        let text = node.get("pool").and_then(Node::text).unwrap_or_default();
+        let (first, last) = pool_range(text).ok_or_else(|| {
+            let found = format!("\"pool\": {text:?} is not a range of IPv4 addresses");
+            node.place.refuse(found, "write a range such as 192.0.2.10 - 192.0.2.20")
+        })?;
+        let by_policy_only = is_conditional_subnet || is_conditional(node);
+        let statement = format!("pool {text}");
+        let entry = match by_policy_only {
+            true => self.report.changed(&node.place, &statement, CONDITION),
+            false => self.report.carried(&node.place, &statement),
+        };
+        let mut scope = Scope::default();
+        for member in members(node)? {
+            match member.key.as_str() {
+                "pool" => {}
+                "option-data" => {
+                    let options = &mut scope.options;
+                    options::read(&member.node, &self.definitions, options, &mut self.report)?;
+                }
+                key => self.key(key, member, &mut Scope::default()),
+            }
+        }
+        let options = scope.options;
+        Ok(Pool { place: node.place.clone(), entry, first, last, by_policy_only, options })
+    }
+
+    fn reservations(&mut self, node: &Node) -> Result<Vec<Reservation>, Refusal> {
+        let mut reservations = Vec::new();
+        for item in list(node)? {
+            let statement = item.shown();
+            match self.reservation(item)? {
+                Ok(mut reservation) => {
+                    reservation.entry = match reservation_change(item) {
+                        Some(how) => self.report.changed(&item.place, &statement, how),
+                        None => self.report.carried(&item.place, &statement),
+                    };
+                    reservations.push(reservation);
+                }
+                Err(why) => self.report.not_carried(&item.place, &statement, why),
+            }
+        }
+        Ok(reservations)
+    }
+
+    fn reservation(&mut self, node: &Node) -> Result<Result<Reservation, String>, Refusal> {
+        let mut options = Options::new();
+        let mut of_options = Report::default();
+        if let Some(data) = node.get("option-data") {
+            options::read(data, &self.definitions, &mut options, &mut of_options)?;
+        }
+        let hostname = node.get("hostname").and_then(Node::text).unwrap_or_default();
+        let owner = match owner(node) {
+            Ok(owner) => owner,
+            Err(why) => return Ok(Err(why)),
+        };
+        let Some(text) = node.get("ip-address").and_then(Node::text) else {
+            return Ok(Err("it has no address, and reservations are of addresses".to_owned()));
+        };
+        let Ok(address) = text.parse() else {
+            return Ok(Err(format!("{text:?} is not an IPv4 address")));
+        };
+        if !hostname.is_empty() {
+            options.entry(code::HOST_NAME).or_insert_with(|| hostname.as_bytes().to_vec().into());
+        }
+        if let Some(file) = node.get("boot-file-name").and_then(Node::text) {
+            let set = option_value::set(&mut options, code::BOOT_FILE_NAME, file.into());
+            set.unwrap_or_default();
+        }
+        self.report.append(of_options);
+        // The caller adds the entry.
+        let entry = EntryId::default();
+        let name = hostname.to_owned();
+        let place = node.place.clone();
+        Ok(Ok(Reservation { place, entry, name, owner, address, options }))
+    }
+}
+
+/// How a reservation is changed.
+fn reservation_change(node: &Node) -> Option<String> {
+    let has = |key: &str| node.get(key).is_some();
+    let kept = [
+        ("next-server", "next-server is that of the subnet"),
+        ("server-hostname", "server-hostname is left out"),
+        ("client-classes", "its classes are left out: they are for policies"),
+        ("boot-file-name", keys::AS_OPTION),
+    ];
+    let notes: Vec<&str> =
+        kept.into_iter().filter(|(key, _)| has(key)).map(|(_, note)| note).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
+/// The settings of a subnet, with Kea's defaults. A client of Kea has no say in its lease time
+/// unless a minimum or a maximum is written.
+fn effective(scope: Scope, everywhere: &Scope) -> Scope {
+    let time = scope.lease_time.or(everywhere.lease_time).unwrap_or(LEASE_TIME_SECS);
+    let min = scope.min_lease_time.or(everywhere.min_lease_time).unwrap_or(time);
+    let max = scope.max_lease_time.or(everywhere.max_lease_time).unwrap_or(time);
+    let quarantine = scope.quarantine.or(everywhere.quarantine);
+    let quarantine = quarantine.filter(|secs| *secs != INFINITE_SECS);
+    Scope {
+        lease_time: Some(time),
+        min_lease_time: Some(min),
+        max_lease_time: Some(max),
+        quarantine,
+        ..scope
+    }
+}
+
+/// Whether something is for clients of a class only.
+fn is_conditional(node: &Node) -> bool {
+    let has_some = |node: &Node| node.list().is_none_or(|list| !list.is_empty());
+    ["client-class", "client-classes"].into_iter().filter_map(|key| node.get(key)).any(has_some)
+}
+
+fn owner(node: &Node) -> Result<ReservationOwner, String> {
+    let text = |key| node.get(key).and_then(Node::text);
+    if let Some(mac) = text("hw-address") {
+        let octets = option_value::hexadecimal_octets(&mac.replace('-', ":"));
+        let address = octets.and_then(|octets| HardwareAddress::new(1, &octets));
+        let address = address.ok_or_else(|| format!("{mac:?} is not a hardware address"))?;
+        return Ok(ReservationOwner::HardwareAddress(address));
+    }
+    for (key, owner) in [
+        ("client-id", ReservationOwner::ClientIdentifier as fn(Box<[u8]>) -> ReservationOwner),
+        ("circuit-id", ReservationOwner::CircuitId),
+    ] {
+        let Some(text) = text(key) else { continue };
+        let quoted = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        let octets = match quoted {
+            Some(quoted) => Some(quoted.as_bytes().to_vec()),
+            None => option_value::hexadecimal_octets(text),
+        };
+        let octets = octets.filter(|octets| !octets.is_empty());
+        let octets = octets.ok_or_else(|| format!("{key} {text:?} are not octets"))?;
+        return Ok(owner(octets.into()));
+    }
+    Err("its owner is neither hw-address, client-id nor circuit-id".to_owned())
+}
+
+fn pool_range(text: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    if let Some((first, last)) = text.split_once('-') {
+        let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        return (first <= last).then_some((first, last));
+    }
+    let prefix: Ipv4Net = text.trim().parse().ok()?;
+    Some((prefix.network(), prefix.broadcast()))
+}
+
+fn statement(member: &Member) -> String {
+    format!("{:?}: {}", member.key, member.node.shown())
+}
+
+fn members(node: &Node) -> Result<&[Member], Refusal> {
+    node.object()
+        .ok_or_else(|| node.place.refuse("this is not an object", "write an object in braces"))
+}
+
+fn list(node: &Node) -> Result<&[Node], Refusal> {
+    node.list().ok_or_else(|| node.place.refuse("this is not a list", "write a list in brackets"))
+}

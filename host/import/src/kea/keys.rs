@@ -1,0 +1,183 @@
+//! The keys of Kea's configuration, and what becomes of each. A key that the server learns to
+//! express is changed here.
+//!
+//! Keys with parts of their own, such as `subnet4`, are read by [`super::config`].
+
+use lessor_core::ClientKeyKind;
+use lessor_core::option::code;
+
+use crate::{
+    model::{Scope, Unknown},
+    option_value,
+};
+
+use super::json::Node;
+
+/// How the value is changed, or why it is not carried.
+type Done = Result<Option<&'static str>, String>;
+
+/// What becomes of a key.
+#[derive(Clone, Copy)]
+pub(super) enum Fate {
+    /// The function sets it. It returns how the value is changed, or why it is not carried.
+    Set(fn(&mut Scope, &Node) -> Done),
+    NotNeeded(&'static str),
+    NotCarried(&'static str),
+}
+
+use Fate::{NotCarried, NotNeeded, Set};
+
+const OWN_STORE: &str = "leases are imported with --leases, and the server has its own store";
+const OPERATING: &str = "it is about running Kea; docs/operators.md says how this server is run";
+const DNS: &str = "the server does not update DNS";
+const TIMERS: &str = "the server sends 1/2 and 7/8 of the lease time as T1 and T2";
+const CONDITION: &str = "conditions are for policies: see docs/policies.md";
+const V6: &str = "the server speaks DHCPv4 only";
+
+/// Keys of the global scope, of shared networks and of subnets.
+static KEYS: &[(&str, Fate)] = &[
+    ("valid-lifetime", Set(|scope, node| secs(node, &mut scope.lease_time))),
+    ("min-valid-lifetime", Set(|scope, node| secs(node, &mut scope.min_lease_time))),
+    ("max-valid-lifetime", Set(|scope, node| secs(node, &mut scope.max_lease_time))),
+    ("decline-probation-period", Set(|scope, node| secs(node, &mut scope.quarantine))),
+    ("authoritative", Set(authoritative)),
+    ("match-client-id", Set(match_client_id)),
+    ("next-server", Set(next_server)),
+    ("boot-file-name", Set(|scope, node| boot_text(scope, node, code::BOOT_FILE_NAME))),
+    ("server-hostname", Set(|scope, node| boot_text(scope, node, code::TFTP_SERVER_NAME))),
+    ("renew-timer", NotCarried(TIMERS)),
+    ("rebind-timer", NotCarried(TIMERS)),
+    ("calculate-tee-times", NotNeeded(TIMERS)),
+    ("t1-percent", NotCarried(TIMERS)),
+    ("t2-percent", NotCarried(TIMERS)),
+    ("id", NotNeeded("a subnet is known by its prefix")),
+    ("echo-client-id", Set(echo_client_id)),
+    ("host-reservation-identifiers", NotNeeded("each reservation names its own identifier")),
+    ("reservations-global", NotNeeded("a reservation belongs to the subnet of its address")),
+    ("reservations-in-subnet", NotNeeded("a reservation belongs to the subnet of its address")),
+    ("reservations-out-of-pool", NotNeeded("a reserved address may be in a pool or not")),
+    ("reservation-mode", NotNeeded("a reservation belongs to the subnet of its address")),
+    ("reservations-lookup-first", NotNeeded("reservations are looked up first")),
+    ("early-global-reservations-lookup", NotNeeded("reservations have no classes")),
+    ("ip-reservations-unique", NotNeeded("an address has one owner")),
+    ("store-extended-info", NotNeeded("the line of a lease is always stored")),
+    ("stash-agent-options", NotNeeded("a policy sees the stored line at a renewal")),
+    ("lease-database", NotNeeded(OWN_STORE)),
+    ("hosts-database", NotCarried("reservations in a database are not read; export them to CSV")),
+    ("hosts-databases", NotCarried("reservations in a database are not read; export them to CSV")),
+    ("config-databases", NotCarried("a configuration in a database is not read")),
+    ("config-control", NotCarried("a configuration in a database is not read")),
+    ("server-tag", NotNeeded(OPERATING)),
+    ("config-fetch-wait-time", NotNeeded(OPERATING)),
+    ("control-socket", NotNeeded(OPERATING)),
+    ("control-sockets", NotNeeded(OPERATING)),
+    ("loggers", NotNeeded(OPERATING)),
+    ("multi-threading", NotNeeded("the server has a worker for each core")),
+    ("dhcp-queue-control", NotNeeded("the server decides the most urgent messages first")),
+    ("sanity-checks", NotNeeded("the server checks its store and its configuration itself")),
+    ("expired-leases-processing", NotNeeded("expired leases need no processing")),
+    ("parked-packet-limit", NotNeeded(OPERATING)),
+    ("statistic-default-sample-count", NotNeeded("see docs/operators.md for metrics")),
+    ("statistic-default-sample-age", NotNeeded("see docs/operators.md for metrics")),
+    ("allocator", NotNeeded("addresses that were never used come first")),
+    ("offer-lifetime", NotCarried("write offer-hold in [[subnet]]; offers are kept for 60 s")),
+    ("cache-threshold", NotCarried("each renewal extends the lease")),
+    ("cache-max-age", NotCarried("each renewal extends the lease")),
+    ("hooks-libraries", NotCarried("hook libraries run in Kea only; see docs/policies.md")),
+    ("client-class", NotCarried(CONDITION)),
+    ("require-client-classes", NotCarried(CONDITION)),
+    ("evaluate-additional-classes", NotCarried(CONDITION)),
+    ("dhcp-ddns", NotCarried(DNS)),
+    ("ddns-send-updates", Set(|_, node| only_if(node, false, DNS))),
+    ("ddns-override-no-update", Set(|_, node| only_if(node, false, DNS))),
+    ("ddns-override-client-update", Set(|_, node| only_if(node, false, DNS))),
+    ("ddns-replace-client-name", NotCarried(DNS)),
+    ("ddns-generated-prefix", NotCarried(DNS)),
+    ("ddns-qualifying-suffix", NotCarried(DNS)),
+    ("ddns-update-on-renew", NotCarried(DNS)),
+    ("ddns-use-conflict-resolution", NotCarried(DNS)),
+    ("ddns-conflict-resolution-mode", NotCarried(DNS)),
+    ("ddns-ttl", NotCarried(DNS)),
+    ("ddns-ttl-percent", NotCarried(DNS)),
+    ("hostname-char-set", NotCarried(DNS)),
+    ("hostname-char-replacement", NotCarried(DNS)),
+    ("dhcp4o6-port", NotCarried(V6)),
+    ("4o6-interface", NotCarried(V6)),
+    ("4o6-interface-id", NotCarried(V6)),
+    ("4o6-subnet", NotCarried(V6)),
+    ("compatibility", NotCarried("the server has its own tolerance: see docs/operators.md")),
+    ("user-context", NotNeeded("it is a comment")),
+    ("comment", NotNeeded("it is a comment")),
+    ("metadata", NotNeeded("it is a comment")),
+];
+
+/// What becomes of a key; `None` if Kea does not have it.
+pub(super) fn fate(key: &str) -> Option<Fate> {
+    KEYS.iter().find(|row| row.0 == key).map(|row| row.1)
+}
+
+fn secs(node: &Node, into: &mut Option<u32>) -> Done {
+    let secs = node.number::<u32>().ok_or("it is not a number of seconds")?;
+    *into = Some(secs);
+    Ok(None)
+}
+
+fn authoritative(scope: &mut Scope, node: &Node) -> Done {
+    let authoritative = node.flag().ok_or("it is neither true nor false")?;
+    scope.authoritative = Some(authoritative);
+    // Kea then refuses an unknown client that asks to keep an address, also a free one.
+    scope.unknown_clients = authoritative.then_some(Unknown::Refuse);
+    Ok(None)
+}
+
+fn match_client_id(scope: &mut Scope, node: &Node) -> Done {
+    let kind = match node.flag().ok_or("it is neither true nor false")? {
+        true => ClientKeyKind::ClientIdentifier,
+        false => ClientKeyKind::HardwareAddress,
+    };
+    scope.client_key = Some(kind);
+    Ok(None)
+}
+
+fn next_server(scope: &mut Scope, node: &Node) -> Done {
+    let address = node.text().and_then(|text| text.parse().ok());
+    scope.next_server = Some(address.ok_or("it is not an IPv4 address")?);
+    Ok(None)
+}
+
+/// A field of the header, which the server sends as an option.
+pub(super) fn boot_text(scope: &mut Scope, node: &Node, option: u8) -> Done {
+    let text = node.text().ok_or("it is not a text")?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    option_value::set(&mut scope.options, option, text.as_bytes().to_vec())?;
+    Ok(Some(AS_OPTION))
+}
+
+/// How a field of the header is changed.
+pub(super) const AS_OPTION: &str =
+    "sent as an option to clients that ask for it, not in the header's field";
+
+fn echo_client_id(_: &mut Scope, node: &Node) -> Done {
+    only_if(node, true, "the server always returns the client identifier (RFC 6842)")
+}
+
+fn only_if(node: &Node, value: bool, otherwise: &str) -> Done {
+    match node.flag() {
+        Some(flag) if flag == value => Ok(None),
+        _ => Err(otherwise.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_stands_once() {
+        for (position, row) in KEYS.iter().enumerate() {
+            assert!(KEYS.iter().skip(position + 1).all(|other| other.0 != row.0), "{}", row.0);
+        }
+    }
+}

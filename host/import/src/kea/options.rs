@@ -1,0 +1,231 @@
+//! Options of Kea: their values.
+//!
+//! An option that contains a space gets the options of that space beside it, as Kea does. Those of a
+//! vendor go into option 125.
+
+use lessor_core::{OptionKind, option::code};
+use lessor_vocabulary::option::DEPTH_MAX;
+
+use crate::{
+    expressing,
+    model::{Options, SubOptions},
+    option_value::{self, Item},
+    place::Refusal,
+    report::{Outcome, Report},
+};
+
+use super::{
+    definitions::{Definitions, Known, SPACE, enterprise},
+    json::Node,
+};
+
+const ASKED_FOR: &str = "sent to clients that ask for it";
+const OF_VENDOR: &str =
+    "sent to clients that name the vendor, or no vendor, whichever sub-options they ask for";
+const BY_SUB_OPTIONS: &str = "option 125 has the vendors whose sub-options are set";
+
+/// One option of a list.
+struct Setting<'n> {
+    node: &'n Node,
+    space: &'n str,
+    known: Known,
+    octets: Vec<u8>,
+    is_always_sent: bool,
+    /// Whether an option of this list contains it.
+    is_contained: bool,
+}
+
+/// Reads `option-data`.
+pub(super) fn read(
+    node: &Node,
+    definitions: &Definitions,
+    options: &mut Options,
+    report: &mut Report,
+) -> Result<(), Refusal> {
+    let list = node.list().ok_or_else(|| {
+        node.place.refuse("`option-data` is not a list", "write a list of options")
+    })?;
+    let mut settings = Vec::new();
+    for item in list {
+        match setting(item, definitions) {
+            Ok(setting) => settings.push(setting),
+            Err((outcome, why)) => {
+                report.add(&item.place, &item.shown(), outcome, why);
+            }
+        }
+    }
+    contain(&mut settings);
+    for setting in &settings {
+        let (outcome, note) = set(setting, definitions, options);
+        report.add(&setting.node.place, &setting.node.shown(), outcome, note);
+    }
+    Ok(())
+}
+
+fn set(setting: &Setting, definitions: &Definitions, options: &mut Options) -> (Outcome, String) {
+    let done = match (setting.space, enterprise(setting.space)) {
+        (SPACE, _) => set_octets(setting, options).map(|()| match setting.is_always_sent {
+            true => (Outcome::Changed, ASKED_FOR.to_owned()),
+            false => (Outcome::Carried, String::new()),
+        }),
+        (_, Some(number)) => {
+            let vendor = definitions.vendor_key(number);
+            let code = code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC;
+            let sub_option = (setting.known.code, setting.octets.clone());
+            option_value::set_of_vendor(options, code, &vendor, sub_option)
+                .map(|()| (Outcome::Changed, OF_VENDOR.to_owned()))
+        }
+        (_, None) if setting.is_contained => Ok((Outcome::Carried, String::new())),
+        (space, None) => Err(format!("no option beside it contains the space {space:?}")),
+    };
+    done.unwrap_or_else(|why| (Outcome::NotCarried, why))
+}
+
+fn set_octets(setting: &Setting, options: &mut Options) -> Result<(), String> {
+    let code = setting.known.code;
+    let is_empty = setting.known.form == Ok(OptionKind::Empty) && setting.octets.is_empty();
+    if is_empty && setting.known.contains.is_none() {
+        options.insert(code, Vec::new().into());
+        return Ok(());
+    }
+    option_value::set(options, code, setting.octets.clone())
+}
+
+/// Puts options into those that contain their space.
+fn contain(settings: &mut [Setting]) {
+    let mut used = Vec::new();
+    for position in 0..settings.len() {
+        let Some(setting) = settings.get(position).filter(|setting| setting.space == SPACE) else {
+            continue;
+        };
+        if let Some(octets) = with_contained(settings, setting, 0, &mut used)
+            && let Some(setting) = settings.get_mut(position)
+        {
+            setting.octets = octets;
+        }
+    }
+    for (position, setting) in settings.iter_mut().enumerate() {
+        setting.is_contained = used.contains(&position);
+    }
+}
+
+/// The octets of an option with those that it contains; `None` if it contains none.
+fn with_contained(
+    settings: &[Setting],
+    setting: &Setting,
+    depth: usize,
+    used: &mut Vec<usize>,
+) -> Option<Vec<u8>> {
+    let space = setting.known.contains.as_deref().filter(|_| depth < DEPTH_MAX)?;
+    // Kea reads the octets of an option without a value of its own as options of the space.
+    let own = match (&setting.known.form, sub_options(&setting.octets)) {
+        (Ok(OptionKind::Empty), Some(own)) => own,
+        (Ok(OptionKind::Empty), None) => return None,
+        _ => SubOptions::new(),
+    };
+    let mut contained = own.clone();
+    let mut taken = Vec::new();
+    for (position, other) in settings.iter().enumerate().filter(|(_, other)| other.space == space) {
+        let inner = with_contained(settings, other, depth + 1, used);
+        let octets = inner.unwrap_or_else(|| other.octets.clone());
+        if !own.contains_key(&other.known.code) && option_value::check_sub_option(&octets).is_ok() {
+            contained.insert(other.known.code, octets);
+            taken.push(position);
+        }
+    }
+    used.extend(&taken);
+    let before = match own.is_empty() {
+        true => setting.octets.as_slice(),
+        false => &[],
+    };
+    (!taken.is_empty()).then(|| [before, &expressing::packed(&contained)].concat())
+}
+
+/// Octets as sub-options, each with its code and its length.
+fn sub_options(octets: &[u8]) -> Option<SubOptions> {
+    let mut options = SubOptions::new();
+    let mut rest = octets;
+    while let Some(([code, length], after)) = rest.split_first_chunk::<2>() {
+        let (value, after) = after.split_at_checked(usize::from(*length))?;
+        options.insert(*code, value.to_vec());
+        rest = after;
+    }
+    rest.is_empty().then_some(options)
+}
+
+/// One option, or what becomes of it.
+fn setting<'n>(
+    item: &'n Node,
+    definitions: &Definitions,
+) -> Result<Setting<'n>, (Outcome, String)> {
+    let not_carried = |why: &str| (Outcome::NotCarried, why.to_owned());
+    if item.get("client-classes").is_some() {
+        return Err(not_carried("options for classes are for policies: see docs/policies.md"));
+    }
+    if item.get("never-send").and_then(Node::flag) == Some(true) {
+        return Err(not_carried("an option is left out by not writing it"));
+    }
+    let text = |key| item.get(key).and_then(Node::text);
+    let space = text("space").unwrap_or(SPACE);
+    let number = item.get("code").and_then(Node::number::<u8>);
+    let known = definitions.find(space, text("name"), number);
+    let known = known.map_err(|why| (Outcome::NotCarried, why))?;
+    let data = text("data").unwrap_or_default();
+    let is_hexadecimal = data.starts_with("0x") || data.starts_with("0X");
+    let is_csv = item.get("csv-format").and_then(Node::flag).unwrap_or(!is_hexadecimal);
+    let is_125 = known.code == code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC && space == SPACE;
+    if is_125 && is_csv {
+        return Err((Outcome::NotNeeded, BY_SUB_OPTIONS.to_owned()));
+    }
+    let octets = match (is_csv, &known.form) {
+        (true, Ok(form)) => encode(form, data),
+        (true, Err(why)) => Err(why.clone()),
+        (false, _) => hexadecimal(data),
+    };
+    let octets = octets.map_err(|why| (Outcome::NotCarried, why))?;
+    let is_always_sent = item.get("always-send").and_then(Node::flag) == Some(true);
+    Ok(Setting { node: item, space, known, octets, is_always_sent, is_contained: false })
+}
+
+/// The octets of comma-separated values. Of an option that has one value, Kea takes the first.
+fn encode(form: &OptionKind, data: &str) -> Result<Vec<u8>, String> {
+    let values = values(data);
+    let first = || values.first().map(String::as_str).unwrap_or_default();
+    let items = || values.iter().map(Item::bare).collect::<Vec<Item>>();
+    match form {
+        OptionKind::Empty => hexadecimal(data),
+        OptionKind::Text => Ok(first().as_bytes().to_vec()),
+        OptionKind::Octets => hexadecimal(first()),
+        form => option_value::encode(form, &items()),
+    }
+}
+
+/// The values between commas; `\,` is a comma of a value.
+fn values(data: &str) -> Vec<String> {
+    let mut values = vec![String::new()];
+    let mut letters = data.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' if letters.peek() == Some(&',') => {
+                letters.next();
+                values.last_mut().into_iter().for_each(|value| value.push(','));
+            }
+            ',' => values.push(String::new()),
+            letter => values.last_mut().into_iter().for_each(|value| value.push(letter)),
+        }
+    }
+    values.iter().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
+}
+
+/// Data that is not comma-separated: hexadecimal digits, or a text in single quotes.
+fn hexadecimal(data: &str) -> Result<Vec<u8>, String> {
+    if let Some(text) = data.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+        return Ok(text.as_bytes().to_vec());
+    }
+    let digits: String = data.chars().filter(|letter| *letter != ' ').collect();
+    if digits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let octets = option_value::hexadecimal_octets(&digits);
+    octets.ok_or_else(|| format!("{data:?} are not hexadecimal digits"))
+}

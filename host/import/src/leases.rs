@@ -1,0 +1,237 @@
+//! Leases of other servers: gathered from files, the latest one of each address, and made into
+//! records as the server itself writes them.
+//!
+//! Knows no format. Invariant: there is at most one lease of an address, that of the last line
+//! about it; if that takes an address from another client whose lease was running, the report says
+//! so.
+
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+use lessor_core::{
+    Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress, Line, RelayInformation,
+    Subnet, Timestamp, Topology, UnknownFields,
+};
+use serde::Serialize;
+
+use crate::{
+    place::Place,
+    report::{Outcome, Report},
+};
+
+const NO_POOL: &str =
+    "the address is in no pool, so the client gets another one at its next renewal";
+const FOR_POLICIES: &str =
+    "the pool is for policies only, so the client keeps the address only if a policy says so";
+
+/// The present.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// The time of the machine's clock, which the other server used.
+    pub clock: Timestamp,
+    /// How far the clock is ahead of the time in which the store counts, in milliseconds.
+    pub ahead_ms: i64,
+}
+
+/// A lease as a file has it, in clock time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FoundLease {
+    pub(crate) place: Place,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) hardware_address: Option<HardwareAddress>,
+    /// Option 61.
+    pub(crate) identifier: Option<Box<[u8]>>,
+    pub(crate) relay_information: Option<RelayInformation>,
+    pub(crate) state: BindingState,
+    /// The beginning, or the last change; `None` if the file does not say it.
+    pub(crate) began_at: Option<Timestamp>,
+    pub(crate) changed_at: Option<Timestamp>,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// The leases of some files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gathered {
+    leases: BTreeMap<Ipv4Addr, FoundLease>,
+    pub(crate) report: Report,
+    /// The number of leases in the files.
+    pub(crate) read: u64,
+}
+
+/// How many leases had which outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LeaseTotals {
+    /// Entries in the files; a log has several of one address.
+    pub read: u64,
+    /// Addresses whose last entry is a lease.
+    pub addresses: u64,
+    /// Leases that run.
+    pub active: u64,
+    /// Leases that have ended or were released; their clients get the addresses back if they are
+    /// free.
+    pub ended: u64,
+    /// Addresses that a client declined.
+    pub quarantined: u64,
+    /// Leases that are not carried; the report says why.
+    pub not_carried: u64,
+    /// Leases that the store has in a newer version.
+    pub kept: u64,
+}
+
+impl Gathered {
+    /// Adds a lease in place of an earlier one of its address.
+    pub(crate) fn put(&mut self, lease: FoundLease) {
+        self.read += 1;
+        if let Some(earlier) = self.leases.get(&lease.address)
+            && earlier.runs_against(&lease)
+        {
+            let statement = format!("lease of {} for {}", lease.address, earlier.client());
+            let note = format!(
+                "{} gives the address to {} while this lease runs; the later line counts",
+                lease.place.short(),
+                lease.client()
+            );
+            self.report.add(&earlier.place, &statement, Outcome::NotCarried, note);
+        }
+        self.leases.insert(lease.address, lease);
+    }
+
+    /// Removes the lease of an address.
+    pub(crate) fn remove(&mut self, address: Ipv4Addr) {
+        self.read += 1;
+        self.leases.remove(&address);
+    }
+
+    /// The leases as records of the networks of a configuration. Those that cannot be are reported.
+    pub(crate) fn records(
+        self,
+        topology: &Topology,
+        times: &Times,
+    ) -> (Vec<Binding>, Report, LeaseTotals) {
+        let Self { leases, mut report, read } = self;
+        let addresses = leases.len() as u64;
+        let mut totals = LeaseTotals { read, addresses, ..LeaseTotals::default() };
+        let mut records = Vec::with_capacity(leases.len());
+        for found in leases.into_values() {
+            let statement = format!("lease of {} for {}", found.address, found.client());
+            match found.record(topology, times) {
+                Ok((lease, note)) => {
+                    match lease.state {
+                        BindingState::Quarantined => totals.quarantined += 1,
+                        _ if found.is_active(times.clock) => totals.active += 1,
+                        _ => totals.ended += 1,
+                    }
+                    if let Some(note) = note {
+                        report.changed(&found.place, &statement, note);
+                    }
+                    records.push(lease);
+                }
+                Err(why) => {
+                    totals.not_carried += 1;
+                    report.not_carried(&found.place, &statement, why);
+                }
+            }
+        }
+        (records, report, totals)
+    }
+}
+
+impl FoundLease {
+    fn is_active(&self, now: Timestamp) -> bool {
+        self.state == BindingState::Leased && now < self.expires_at
+    }
+
+    /// Whether a later lease of the address takes it from the client while this one runs.
+    fn runs_against(&self, later: &Self) -> bool {
+        let is_same = match (&self.identifier, &later.identifier) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.hardware_address == later.hardware_address,
+        };
+        let is_taken = later.state == BindingState::Leased && !is_same;
+        // A file that does not say when has each address once.
+        is_taken && later.changed_at.is_none_or(|changed_at| self.is_active(changed_at))
+    }
+
+    /// The client, for the report.
+    fn client(&self) -> String {
+        match (&self.identifier, &self.hardware_address) {
+            (_, Some(hardware)) if hardware.is_anybody() => hardware.to_string(),
+            (Some(identifier), _) => ClientKey::Identifier(identifier.clone()).to_string(),
+            _ => "no client".to_owned(),
+        }
+    }
+
+    /// The record, and what differs for its client.
+    fn record(
+        &self,
+        topology: &Topology,
+        times: &Times,
+    ) -> Result<(Binding, Option<&'static str>), String> {
+        let location = topology.locate_address(self.address);
+        let network = location.and_then(|found| topology.networks().get(found.network.0 as usize));
+        let subnet = network.zip(location).and_then(|(of, found)| of.subnets.get(found.subnet));
+        let (Some(network), Some(subnet)) = (network, subnet) else {
+            return Err(format!("{} is in no subnet of the configuration", self.address));
+        };
+        let client = self.client_key(network.client_key)?;
+        let pool = subnet.pools.iter().find(|pool| pool.contains(self.address));
+        let is_reserved =
+            || subnet.reservations.iter().any(|reserved| reserved.address == self.address);
+        let note = match pool {
+            Some(pool) if pool.by_policy_only => Some(FOR_POLICIES),
+            None if !is_reserved() => Some(NO_POOL),
+            _ => None,
+        };
+        let note = note.filter(|_| self.is_active(times.clock));
+        let hardware_address = self.hardware_address.or(HardwareAddress::new(1, &[]));
+        let changed_at = self.changed_at.unwrap_or_else(|| self.earliest_change(subnet));
+        let changed_at = changed_at.min(times.clock);
+        let moved = |time: Timestamp| time.moved_by_ms(times.ahead_ms.saturating_neg());
+        let lease = Binding {
+            address: self.address,
+            client,
+            hardware_address: hardware_address.ok_or("it has no hardware address")?,
+            state: self.state,
+            began_at: moved(self.began_at.unwrap_or(changed_at).min(changed_at)),
+            changed_at: moved(changed_at),
+            expires_at: moved(self.expires_at),
+            subscriber: None,
+            relay_information: self.relay_information.clone(),
+            revision: 1,
+            unknown_fields: UnknownFields::default(),
+        };
+        Ok((lease, note))
+    }
+
+    /// The earliest time at which the lease can have been granted. With it, no lease of a file that
+    /// does not say when takes the place of a record that the server wrote since.
+    fn earliest_change(&self, subnet: &Subnet) -> Timestamp {
+        if self.expires_at == Timestamp::NEVER {
+            return Timestamp::default();
+        }
+        let longest_ms = i64::from(subnet.lease_time.max_secs) * 1000;
+        self.expires_at.moved_by_ms(-longest_ms)
+    }
+
+    fn client_key(&self, kind: ClientKeyKind) -> Result<ClientKey, String> {
+        let hardware = self.hardware_address.filter(HardwareAddress::is_anybody);
+        let identifier = self.identifier.clone().filter(|octets| !octets.is_empty());
+        let line = || self.relay_information.as_ref().and_then(Line::of);
+        let key = match kind {
+            ClientKeyKind::ClientIdentifier => {
+                identifier.map(ClientKey::Identifier).or(hardware.map(ClientKey::Hardware))
+            }
+            ClientKeyKind::HardwareAddress => hardware.map(ClientKey::Hardware),
+            ClientKeyKind::Line => line().map(ClientKey::Line),
+            ClientKeyKind::LineAndHardwareAddress => {
+                let both = line().zip(hardware);
+                both.map(|both| ClientKey::LineAndHardware(Box::new(both)))
+            }
+        };
+        let nobody = || HardwareAddress::new(1, &[]).map(ClientKey::Hardware);
+        let key = key.or_else(|| (self.state == BindingState::Quarantined).then(nobody).flatten());
+        key.ok_or_else(|| {
+            format!("the file does not say what client-key = {:?} needs", kind.name())
+        })
+    }
+}

@@ -1,0 +1,176 @@
+//! What the configurations of all servers come to, before it is written as TOML.
+//!
+//! Knows no syntax. Reservations and subnets keep the entry of the report that they came from, so
+//! that [`crate::settle`] can say what it changed.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::Ipv4Addr,
+};
+
+use ipnet::Ipv4Net;
+use lessor_core::{ClientKeyKind, ReservationOwner};
+use lessor_vocabulary::Catalogue;
+
+use crate::{place::Place, report::EntryId};
+
+/// Options by code.
+pub(crate) type Options = BTreeMap<u8, Value>;
+
+/// The value of an option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// Octets that every client gets.
+    Octets(Vec<u8>),
+    /// Sub-options that every client gets. Those of inner scopes are added to those of outer ones.
+    SubOptions(SubOptions),
+    /// Sub-options by vendor: by its name in the catalogue, or by its enterprise number. A client
+    /// gets those of its vendor. Those of inner scopes are added to those of outer ones.
+    OfVendors(BTreeMap<String, SubOptions>),
+}
+
+/// Sub-options by code, as octets.
+pub(crate) type SubOptions = BTreeMap<u8, Vec<u8>>;
+
+/// A whole configuration.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Site {
+    /// The options and vendors that the configuration declares.
+    pub(crate) catalogue: Catalogue,
+    /// Interfaces whose links have clients.
+    pub(crate) interfaces: Vec<String>,
+    /// Addresses that relays send to.
+    pub(crate) listen: Vec<Ipv4Addr>,
+    /// Option 54 of every reply.
+    pub(crate) server_identifier: Option<Ipv4Addr>,
+    /// What applies everywhere.
+    pub(crate) everywhere: Scope,
+    pub(crate) subnets: Vec<Subnet>,
+    /// Reservations that belong to whichever subnet contains their address.
+    pub(crate) reservations: Vec<Reservation>,
+}
+
+/// What a server does if a client without a record asks to keep a free address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    Adopt,
+    Refuse,
+}
+
+/// Settings that apply to a part of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scope {
+    pub(crate) lease_time: Option<u32>,
+    pub(crate) min_lease_time: Option<u32>,
+    pub(crate) max_lease_time: Option<u32>,
+    pub(crate) next_server: Option<Ipv4Addr>,
+    pub(crate) authoritative: Option<bool>,
+    pub(crate) unknown_clients: Option<Unknown>,
+    pub(crate) client_key: Option<ClientKeyKind>,
+    pub(crate) quarantine: Option<u32>,
+    pub(crate) options: Options,
+}
+
+/// A subnet.
+#[derive(Clone, Debug)]
+pub(crate) struct Subnet {
+    pub(crate) place: Place,
+    pub(crate) entry: EntryId,
+    pub(crate) prefix: Ipv4Net,
+    pub(crate) shared_network: Option<String>,
+    pub(crate) scope: Scope,
+    pub(crate) pools: Vec<Pool>,
+    pub(crate) reservations: Vec<Reservation>,
+}
+
+/// A range of addresses.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    pub(crate) place: Place,
+    pub(crate) entry: EntryId,
+    pub(crate) first: Ipv4Addr,
+    pub(crate) last: Ipv4Addr,
+    /// Whether only a policy may assign clients to it: the old server had a condition.
+    pub(crate) by_policy_only: bool,
+    pub(crate) options: Options,
+}
+
+/// A fixed address.
+#[derive(Clone, Debug)]
+pub(crate) struct Reservation {
+    pub(crate) place: Place,
+    pub(crate) entry: EntryId,
+    /// The name of the host, for a comment.
+    pub(crate) name: String,
+    pub(crate) owner: ReservationOwner,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) options: Options,
+}
+
+impl Scope {
+    /// These settings, and those of `outer` that are not among them.
+    pub(crate) fn within(mut self, outer: &Self) -> Self {
+        self.lease_time = self.lease_time.or(outer.lease_time);
+        self.min_lease_time = self.min_lease_time.or(outer.min_lease_time);
+        self.max_lease_time = self.max_lease_time.or(outer.max_lease_time);
+        self.next_server = self.next_server.or(outer.next_server);
+        self.authoritative = self.authoritative.or(outer.authoritative);
+        self.unknown_clients = self.unknown_clients.or(outer.unknown_clients);
+        self.client_key = self.client_key.or(outer.client_key);
+        self.quarantine = self.quarantine.or(outer.quarantine);
+        inherit(&mut self.options, &outer.options);
+        self
+    }
+}
+
+/// Adds those options of `outer` that are not there, and sub-options to those that are.
+pub(crate) fn inherit(options: &mut Options, outer: &Options) {
+    for (code, value) in outer {
+        match options.entry(*code) {
+            Entry::Vacant(missing) => {
+                missing.insert(value.clone());
+            }
+            Entry::Occupied(mut own) => own.get_mut().inherit(value),
+        }
+    }
+}
+
+impl Value {
+    /// Adds those sub-options of `outer` that are not there.
+    pub(crate) fn inherit(&mut self, outer: &Self) {
+        match (self, outer) {
+            (Self::SubOptions(own), Self::SubOptions(outer)) => inherit_sub_options(own, outer),
+            (Self::OfVendors(own), Self::OfVendors(outer)) => {
+                for (vendor, outer) in outer {
+                    inherit_sub_options(own.entry(vendor.clone()).or_default(), outer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The octets, if every client gets the same.
+    pub(crate) fn octets(&self) -> Option<&[u8]> {
+        match self {
+            Self::Octets(octets) => Some(octets),
+            Self::SubOptions(_) | Self::OfVendors(_) => None,
+        }
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::Octets(octets)
+    }
+}
+
+fn inherit_sub_options(own: &mut SubOptions, outer: &SubOptions) {
+    for (code, octets) in outer {
+        own.entry(*code).or_insert_with(|| octets.clone());
+    }
+}
+
+/// Every address of a range, as numbers.
+pub(crate) fn range(first: Ipv4Addr, last: Ipv4Addr) -> std::ops::RangeInclusive<u32> {
+    u32::from(first)..=u32::from(last)
+}

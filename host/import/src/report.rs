@@ -1,0 +1,189 @@
+//! The report of an import: what became of each statement, and of the leases.
+//!
+//! Invariant: each statement of a file has one entry, and only an entry that says why is not
+//! carried.
+
+use std::fmt;
+
+use lessor_terminal::table;
+use serde::Serialize;
+
+use crate::place::{Place, shown};
+
+/// The number of characters of a statement that are shown.
+const STATEMENT_LETTERS_MAX: usize = 72;
+
+/// What became of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The new configuration says the same.
+    Carried,
+    /// The new configuration says something else that comes close.
+    Changed,
+    /// Nothing has to be said: the server does this anyway, or it is about the old server's
+    /// program.
+    NotNeeded,
+    /// The new configuration does not say it.
+    NotCarried,
+}
+
+impl Outcome {
+    /// Its name in the report.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Carried => "carried",
+            Self::Changed => "changed",
+            Self::NotNeeded => "not needed",
+            Self::NotCarried => "not carried",
+        }
+    }
+}
+
+/// A statement and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Entry {
+    /// The line.
+    pub place: Place,
+    /// The beginning of the statement.
+    pub statement: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, or how; empty if there is nothing to say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// Refers to an entry, so that a later step can correct it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EntryId(usize);
+
+/// What became of everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    entries: Vec<Entry>,
+}
+
+/// How many statements had which outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Totals {
+    /// See [`Outcome::Carried`].
+    pub carried: usize,
+    /// See [`Outcome::Changed`].
+    pub changed: usize,
+    /// See [`Outcome::NotNeeded`].
+    pub not_needed: usize,
+    /// See [`Outcome::NotCarried`].
+    pub not_carried: usize,
+}
+
+impl Report {
+    pub(crate) fn carried(&mut self, place: &Place, statement: &str) -> EntryId {
+        self.add(place, statement, Outcome::Carried, String::new())
+    }
+
+    pub(crate) fn changed(
+        &mut self,
+        place: &Place,
+        statement: &str,
+        how: impl Into<String>,
+    ) -> EntryId {
+        self.add(place, statement, Outcome::Changed, how.into())
+    }
+
+    pub(crate) fn not_needed(&mut self, place: &Place, statement: &str, why: impl Into<String>) {
+        self.add(place, statement, Outcome::NotNeeded, why.into());
+    }
+
+    pub(crate) fn not_carried(&mut self, place: &Place, statement: &str, why: impl Into<String>) {
+        self.add(place, statement, Outcome::NotCarried, why.into());
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        place: &Place,
+        statement: &str,
+        outcome: Outcome,
+        note: String,
+    ) -> EntryId {
+        let statement = shown(statement, STATEMENT_LETTERS_MAX);
+        self.entries.push(Entry { place: place.clone(), statement, outcome, note });
+        EntryId(self.entries.len() - 1)
+    }
+
+    /// Corrects an entry. A worse outcome stays, and notes are joined.
+    pub(crate) fn correct(&mut self, id: EntryId, outcome: Outcome, note: impl AsRef<str>) {
+        let Some(entry) = self.entries.get_mut(id.0) else { return };
+        entry.outcome = entry.outcome.max(outcome);
+        let note = note.as_ref();
+        if entry.note.is_empty() {
+            entry.note = note.to_owned();
+        } else if !entry.note.contains(note) {
+            entry.note = format!("{}; {note}", entry.note);
+        }
+    }
+
+    /// Puts the entries in the order of the lines. References to entries become invalid.
+    pub(crate) fn sort(&mut self) {
+        let mut files: Vec<String> = Vec::new();
+        for entry in &self.entries {
+            let file = entry.place.file();
+            if files.last().is_none_or(|last| last != file) && !files.iter().any(|of| of == file) {
+                files.push(file.to_owned());
+            }
+        }
+        let position = |entry: &Entry| files.iter().position(|file| file == entry.place.file());
+        self.entries.sort_by_cached_key(|entry| (position(entry), entry.place.line()));
+    }
+
+    /// The entries, in the order of the files and their lines.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Appends the entries of another report.
+    pub fn append(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+    }
+
+    /// How many statements had which outcome.
+    pub fn totals(&self) -> Totals {
+        let count = |outcome| self.entries.iter().filter(|entry| entry.outcome == outcome).count();
+        Totals {
+            carried: count(Outcome::Carried),
+            changed: count(Outcome::Changed),
+            not_needed: count(Outcome::NotNeeded),
+            not_carried: count(Outcome::NotCarried),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = table(&["line", "statement", "outcome", "why, or how"]);
+        for entry in &self.entries {
+            rows.add_row([
+                entry.place.short().as_str(),
+                entry.statement.as_str(),
+                entry.outcome.name(),
+                entry.note.as_str(),
+            ]);
+        }
+        writeln!(f, "{rows}")?;
+        write!(f, "{}", self.totals())
+    }
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { carried, changed, not_needed, not_carried } = self;
+        let all = carried + changed + not_needed + not_carried;
+        write!(
+            f,
+            "{all} statements: {carried} carried, {changed} carried with a change, {not_needed} \
+             not needed, {not_carried} not carried"
+        )
+    }
+}

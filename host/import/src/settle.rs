@@ -1,0 +1,53 @@
+//! Makes a configuration one that the server accepts: assigns reservations to subnets, cuts from
+//! pools what no client may have, and removes what contradicts something earlier.
+//!
+//! Knows no syntax. Invariant: whatever is changed here is in the report.
+
+mod networks;
+mod pools;
+mod reservations;
+mod sub_options;
+
+use lessor_config::PREFIX_LENGTH_MIN;
+
+use crate::{
+    model::Site,
+    report::{Outcome, Report},
+};
+
+/// Settles a configuration.
+pub(crate) fn settle(site: &mut Site, report: &mut Report) {
+    site.subnets.retain(|subnet| {
+        let [first_octet, ..] = subnet.prefix.network().octets();
+        let is_usable =
+            subnet.prefix.prefix_len() >= PREFIX_LENGTH_MIN && (1..224).contains(&first_octet);
+        if !is_usable {
+            let why = format!("{} is not a prefix that hosts can have", subnet.prefix);
+            report.correct(subnet.entry, Outcome::NotCarried, why);
+        }
+        is_usable
+    });
+    networks::agree(site, report);
+    pools::cut(site, report);
+    reservations::assign(site, report);
+    sub_options::complete(site, report);
+    for subnet in &mut site.subnets {
+        order_lease_times(subnet, &site.everywhere);
+    }
+}
+
+/// Limits the lease time by the minimum and maximum, as all servers do.
+fn order_lease_times(subnet: &mut crate::model::Subnet, everywhere: &crate::model::Scope) {
+    let scope = &mut subnet.scope;
+    scope.lease_time = scope.lease_time.or(everywhere.lease_time);
+    scope.min_lease_time = scope.min_lease_time.or(everywhere.min_lease_time);
+    scope.max_lease_time = scope.max_lease_time.or(everywhere.max_lease_time);
+    if let (Some(min), Some(max)) = (scope.min_lease_time, scope.max_lease_time) {
+        scope.min_lease_time = Some(min.min(max));
+    }
+    if let Some(time) = scope.lease_time {
+        let time = time.max(scope.min_lease_time.unwrap_or(0));
+        scope.lease_time = Some(time.min(scope.max_lease_time.unwrap_or(u32::MAX)));
+    }
+    scope.next_server = scope.next_server.or(everywhere.next_server);
+}

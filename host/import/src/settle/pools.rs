@@ -1,0 +1,149 @@
+//! Addresses that no client may have, cut from the pools that contain them.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use lessor_core::{OptionKind, OptionValue, option::code};
+
+use crate::{
+    model::{Options, Pool, Site, Subnet, range},
+    report::{EntryId, Outcome, Report},
+};
+
+/// The maximum number of notes about one pool.
+const NOTES_MAX: usize = 5;
+
+/// Cuts network, broadcast and router addresses and those of the server from all pools, what lies
+/// outside of their subnets, and what an earlier pool of the subnet has.
+pub(super) fn cut(site: &mut Site, report: &mut Report) {
+    let own: Vec<Ipv4Addr> = site.listen.iter().copied().chain(site.server_identifier).collect();
+    let everywhere = site.everywhere.options.clone();
+    for subnet in &mut site.subnets {
+        let mut pools: Vec<Pool> = Vec::new();
+        for pool in std::mem::take(&mut subnet.pools) {
+            let mut taken = unusable(subnet, &pool, &everywhere, &own);
+            let earlier = pools.iter().map(|earlier| Taken {
+                what: format!("the pool from {}", earlier.first),
+                first: earlier.first.into(),
+                last: earlier.last.into(),
+            });
+            taken.extend(earlier);
+            pools.extend(without(&pool, subnet.prefix, taken, report));
+        }
+        subnet.pools = pools;
+    }
+}
+
+/// Addresses that a pool must not have.
+struct Taken {
+    what: String,
+    first: u32,
+    last: u32,
+}
+
+fn unusable(subnet: &Subnet, pool: &Pool, everywhere: &Options, own: &[Ipv4Addr]) -> Vec<Taken> {
+    let one = |what: &str, address: Ipv4Addr| {
+        let number = u32::from(address);
+        Taken { what: format!("{what} {address}"), first: number, last: number }
+    };
+    let mut taken = Vec::new();
+    let prefix = subnet.prefix;
+    if prefix.prefix_len() <= 30 {
+        taken.push(one("the network address", prefix.network()));
+        taken.push(one("the broadcast address", prefix.broadcast()));
+    }
+    let scopes = [&pool.options, &subnet.scope.options, everywhere];
+    let routers = scopes.into_iter().find_map(|options| options.get(&code::ROUTERS));
+    let routers = routers.and_then(|value| OptionKind::Addresses.decode(value.octets()?));
+    if let Some(OptionValue::Addresses(routers)) = routers {
+        taken.extend(routers.into_iter().map(|router| one("the router", router)));
+    }
+    taken.extend(own.iter().map(|address| one("the server", *address)));
+    taken
+}
+
+/// The parts of a pool that remain.
+fn without(pool: &Pool, prefix: Ipv4Net, taken: Vec<Taken>, report: &mut Report) -> Vec<Pool> {
+    let all = range(prefix.network(), prefix.broadcast());
+    let wanted = range(pool.first, pool.last);
+    let (first, last) = (*wanted.start().max(all.start()), *wanted.end().min(all.end()));
+    if (first, last) != (*wanted.start(), *wanted.end()) {
+        let note = format!("addresses outside of {prefix} are left out");
+        report.correct(pool.entry, Outcome::Changed, note);
+    }
+    let mut taken: Vec<Taken> =
+        taken.into_iter().filter(|taken| taken.first <= last && taken.last >= first).collect();
+    taken.sort_by_key(|taken| taken.first);
+    say(&taken, pool.entry, report);
+    let mut parts = Vec::new();
+    let mut next = Some(first);
+    for taken in &taken {
+        let Some(from) = next else { break };
+        if let Some(before) = taken.first.checked_sub(1).filter(|before| *before >= from) {
+            parts.push((from, before.min(last)));
+        }
+        next = taken.last.checked_add(1).map(|after| after.max(from));
+    }
+    if let Some(from) = next.filter(|from| *from <= last) {
+        parts.push((from, last));
+    }
+    if parts.is_empty() {
+        report.correct(pool.entry, Outcome::NotCarried, "no address of it remains");
+    }
+    let part =
+        |(first, last): (u32, u32)| Pool { first: first.into(), last: last.into(), ..pool.clone() };
+    parts.into_iter().map(part).collect()
+}
+
+fn say(taken: &[Taken], entry: EntryId, report: &mut Report) {
+    for taken in taken.iter().take(NOTES_MAX) {
+        report.correct(entry, Outcome::Changed, format!("without {}", taken.what));
+    }
+    if taken.len() > NOTES_MAX {
+        let others = taken.len() - NOTES_MAX;
+        report.correct(entry, Outcome::Changed, format!("and without {others} others"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::place::Place;
+
+    fn pool(first: &str, last: &str, report: &mut Report) -> Pool {
+        let file: Arc<str> = "f".into();
+        let place = Place::new(&file, 1);
+        let entry = report.carried(&place, "range");
+        let (first, last) = (first.parse().unwrap(), last.parse().unwrap());
+        Pool { place, entry, first, last, by_policy_only: false, options: Options::new() }
+    }
+
+    fn remaining(taken: &[(&str, &str)]) -> Vec<String> {
+        let mut report = Report::default();
+        let pool = pool("10.0.0.0", "10.0.0.255", &mut report);
+        let number = |text: &str| u32::from(text.parse::<Ipv4Addr>().unwrap());
+        let taken = taken.iter().map(|(first, last)| Taken {
+            what: String::new(),
+            first: number(first),
+            last: number(last),
+        });
+        let parts = without(&pool, "10.0.0.0/24".parse().unwrap(), taken.collect(), &mut report);
+        parts.iter().map(|part| format!("{}-{}", part.first, part.last)).collect()
+    }
+
+    #[test]
+    fn what_remains_of_a_pool_has_none_of_the_taken_addresses() {
+        assert_eq!(remaining(&[]), ["10.0.0.0-10.0.0.255"]);
+        assert_eq!(
+            remaining(&[("10.0.0.255", "10.0.0.255"), ("10.0.0.0", "10.0.0.0")]),
+            ["10.0.0.1-10.0.0.254"]
+        );
+        assert_eq!(
+            remaining(&[("10.0.0.10", "10.0.0.20"), ("10.0.0.15", "10.0.0.15")]),
+            ["10.0.0.0-10.0.0.9", "10.0.0.21-10.0.0.255"]
+        );
+        assert_eq!(remaining(&[("0.0.0.0", "255.255.255.255")]), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,281 @@
+//! A configuration as the text of `lessor.toml`, with the line that each part came from.
+//!
+//! Decides nothing. Invariant: values are written by `toml_edit`, so that no text of another
+//! server's file can become a key or a table.
+
+mod declarations;
+
+use std::net::Ipv4Addr;
+
+use lessor_core::{ClientKeyKind, INFINITE_SECS, ReservationOwner};
+use lessor_vocabulary::{Catalogue, Written, hexadecimal};
+use toml_edit::{Array, InlineTable, Key, Value};
+
+use crate::{
+    expressing,
+    model::{Options, Pool, Reservation, Scope, Site, Subnet, Unknown},
+};
+
+/// What the file says beside the configuration of the other server.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame<'f> {
+    /// The other server, and the file.
+    pub(crate) heading: String,
+    /// The file of reservations, if there is one.
+    pub(crate) reservations: Option<&'f str>,
+    /// The folder of the store, if it is not the server's default.
+    pub(crate) store: Option<&'f str>,
+}
+
+/// The text of the configuration. Its reservations are left out if the frame names a file.
+pub(crate) fn text(site: &Site, frame: &Frame) -> String {
+    let mut out = Text::default();
+    out.comment(&frame.heading);
+    out.comment("`lessor check` reports mistakes; examples/reference.toml has every key.");
+    if let Some(name) = frame.reservations {
+        out.blank();
+        out.key("reservations", name);
+    }
+    server(&mut out, site);
+    if let Some(path) = frame.store {
+        out.header("[store]");
+        out.key("path", path);
+    }
+    let catalogue = &site.catalogue;
+    for option in catalogue.declared() {
+        out.header("[[option]]");
+        out.keys(declarations::option(option));
+    }
+    for vendor in catalogue.vendors() {
+        out.header("[[vendor]]");
+        out.keys(declarations::vendor(vendor));
+    }
+    if !site.everywhere.options.is_empty() {
+        out.header("[options]");
+        options(&mut out, &site.everywhere.options, catalogue);
+    }
+    for subnet in &site.subnets {
+        write_subnet(&mut out, subnet, frame.reservations.is_none(), catalogue);
+    }
+    out.0
+}
+
+fn server(out: &mut Text, site: &Site) {
+    out.header("[server]");
+    if !site.interfaces.is_empty() {
+        out.key("interfaces", list(site.interfaces.iter().map(Value::from)));
+    }
+    if !site.listen.is_empty() {
+        let sockets = site.listen.iter().map(|address| Value::from(format!("{address}:67")));
+        out.key("listen", list(sockets));
+    }
+    if let Some(identifier) = site.server_identifier {
+        out.key("server-identifier", identifier.to_string());
+    }
+    of_network(out, &site.everywhere);
+}
+
+/// The settings that both `[server]` and `[[subnet]]` have.
+fn of_network(out: &mut Text, scope: &Scope) {
+    if let Some(authoritative) = scope.authoritative {
+        out.key("authoritative", authoritative);
+    }
+    if let Some(kind) = scope.client_key.filter(|kind| *kind != ClientKeyKind::default()) {
+        out.key("client-key", kind.name());
+    }
+    if let Some(unknown) = scope.unknown_clients {
+        let name = match unknown {
+            Unknown::Adopt => "adopt",
+            Unknown::Refuse => "refuse",
+        };
+        out.key("unknown-clients", name);
+    }
+}
+
+fn write_subnet(out: &mut Text, subnet: &Subnet, with_reservations: bool, catalogue: &Catalogue) {
+    out.blank();
+    out.comment(&subnet.place.short());
+    out.line("[[subnet]]");
+    out.key("prefix", subnet.prefix.to_string());
+    if let Some(name) = &subnet.shared_network {
+        out.key("shared-network", name.as_str());
+    }
+    let scope = &subnet.scope;
+    of_network(out, scope);
+    for (key, secs) in [
+        ("lease-time", scope.lease_time),
+        ("min-lease-time", scope.min_lease_time),
+        ("max-lease-time", scope.max_lease_time),
+        ("quarantine", scope.quarantine),
+    ] {
+        if let Some(secs) = secs {
+            out.key(key, duration(secs));
+        }
+    }
+    if let Some(next) = scope.next_server.filter(|next| *next != Ipv4Addr::UNSPECIFIED) {
+        out.key("next-server", next.to_string());
+    }
+    if !scope.options.is_empty() {
+        out.header("[subnet.options]");
+        options(out, &scope.options, catalogue);
+    }
+    subnet.pools.iter().for_each(|pool| write_pool(out, pool, catalogue));
+    if with_reservations {
+        for reservation in &subnet.reservations {
+            write_reservation(out, reservation, catalogue);
+        }
+    }
+}
+
+fn write_pool(out: &mut Text, pool: &Pool, catalogue: &Catalogue) {
+    out.blank();
+    out.comment(&pool.place.short());
+    out.line("[[subnet.pool]]");
+    out.key("range", format!("{}-{}", pool.first, pool.last));
+    if pool.by_policy_only {
+        out.key("by-policy-only", true);
+    }
+    if !pool.options.is_empty() {
+        out.key("options", inline_options(&pool.options, catalogue));
+    }
+}
+
+fn write_reservation(out: &mut Text, reservation: &Reservation, catalogue: &Catalogue) {
+    out.blank();
+    out.comment(&match reservation.name.as_str() {
+        "" => reservation.place.short(),
+        name => format!("{name}, {}", reservation.place.short()),
+    });
+    out.line("[[subnet.reservation]]");
+    let (key, owner) = owner(&reservation.owner);
+    out.key(key, owner);
+    out.key("address", reservation.address.to_string());
+    if !reservation.options.is_empty() {
+        out.key("options", inline_options(&reservation.options, catalogue));
+    }
+}
+
+/// The key and the value of the owner of a reservation.
+pub(crate) fn owner(owner: &ReservationOwner) -> (&'static str, String) {
+    match owner {
+        ReservationOwner::CircuitId(octets) => ("circuit-id", hexadecimal::plain_or_hex(octets)),
+        ReservationOwner::RemoteId(octets) => ("remote-id", hexadecimal::plain_or_hex(octets)),
+        ReservationOwner::ClientIdentifier(octets) => {
+            ("client-identifier", hexadecimal::plain_or_hex(octets))
+        }
+        ReservationOwner::HardwareAddress(address) => ("hardware-address", address.to_string()),
+    }
+}
+
+fn options(out: &mut Text, options: &Options, catalogue: &Catalogue) {
+    for (name, value) in named(options, catalogue) {
+        out.key(&name, value);
+    }
+}
+
+fn inline_options(options: &Options, catalogue: &Catalogue) -> InlineTable {
+    let pairs = named(options, catalogue).map(|(name, value)| (Key::new(name), value));
+    let mut table: InlineTable = pairs.collect();
+    table.fmt();
+    table
+}
+
+fn named<'o>(
+    options: &'o Options,
+    catalogue: &'o Catalogue,
+) -> impl Iterator<Item = (String, Value)> + 'o {
+    options.iter().map(|(code, value)| {
+        let value = written(&expressing::value(catalogue, *code, value));
+        (expressing::option_name(catalogue, *code), value)
+    })
+}
+
+fn written(value: &Written) -> Value {
+    match value {
+        Written::Flag(flag) => (*flag).into(),
+        Written::Number(number) => (*number).into(),
+        Written::Text(text) | Written::Other(text) => text.as_str().into(),
+        Written::List(items) => list(items.iter().map(written)),
+        Written::Table(members) => {
+            let members = members.iter().map(|(key, value)| (Key::new(key), written(value)));
+            let mut table: InlineTable = members.collect();
+            table.fmt();
+            table.into()
+        }
+    }
+}
+
+fn list(items: impl Iterator<Item = Value>) -> Value {
+    let mut array: Array = items.collect();
+    array.fmt();
+    array.into()
+}
+
+/// A duration in the largest unit that fits.
+fn duration(secs: u32) -> String {
+    if secs == INFINITE_SECS {
+        return "infinite".to_owned();
+    }
+    let units = [("d", 86_400), ("h", 3_600), ("m", 60)];
+    let fitting = units.into_iter().find(|(_, unit)| secs > 0 && secs.is_multiple_of(*unit));
+    fitting.map_or_else(|| format!("{secs}s"), |(name, unit)| format!("{}{name}", secs / unit))
+}
+
+/// The text that is written so far.
+#[derive(Debug, Default)]
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn blank(&mut self) {
+        self.0.push('\n');
+    }
+
+    fn header(&mut self, header: &str) {
+        self.blank();
+        self.line(header);
+    }
+
+    /// A comment; characters that would end it or that a terminal obeys are replaced.
+    fn comment(&mut self, text: &str) {
+        self.line(&format!("# {}", crate::place::shown(text, 120)));
+    }
+
+    fn keys(&mut self, keys: Vec<(&'static str, Value)>) {
+        for (key, value) in keys {
+            self.key(key, value);
+        }
+    }
+
+    fn key(&mut self, key: &str, value: impl Into<Value>) {
+        let value = value.into();
+        self.line(&format!("{} = {}", Key::new(key), value.to_string().trim()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_the_largest_unit() {
+        for (secs, text) in
+            [(0, "0s"), (90, "90s"), (120, "2m"), (86_400, "1d"), (INFINITE_SECS, "infinite")]
+        {
+            assert_eq!(duration(secs), text);
+        }
+    }
+
+    #[test]
+    fn no_value_or_name_can_end_its_line() {
+        let mut text = Text::default();
+        text.comment("a\n[server]");
+        text.key("path", "a\"\nb = 1");
+        let read: toml_edit::DocumentMut = text.0.parse().unwrap();
+        assert_eq!(read.iter().count(), 1, "{}", text.0);
+    }
+}

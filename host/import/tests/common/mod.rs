@@ -1,0 +1,64 @@
+//! What the tests share: folders with files, and imports of them.
+
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use lessor_import::{Imported, Origin, Refusal, Wishes, read_configuration};
+
+/// A folder that is removed when it is dropped.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// A folder with the files of tests/golden/import.
+    pub fn with_golden() -> Self {
+        let folder = Self::new();
+        for entry in fs::read_dir(golden_folder()).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+        folder
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+fn golden_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/import")
+}
+
+/// A file of tests/golden/import.
+pub fn golden(name: &str) -> String {
+    fs::read_to_string(golden_folder().join(name)).unwrap()
+}
+
+/// Imports a configuration for a server on eth0.
+pub fn import(origin: Origin, path: &Path) -> Result<Imported, Refusal> {
+    let wishes = Wishes { interfaces: vec!["eth0".into()], ..Wishes::default() };
+    read_configuration(origin, path, Path::new("/etc/lessor/lessor.toml"), &wishes)
+}
+
+/// The refusal of a configuration.
+pub fn refused(origin: Origin, text: &str) -> String {
+    let folder = Folder::new();
+    let path = folder.write("configuration", text);
+    match import(origin, &path) {
+        Ok(imported) => panic!("{text:?} is accepted:\n{}", imported.configuration),
+        Err(refusal) => refusal.to_string(),
+    }
+}
