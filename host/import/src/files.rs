@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(names(), 0);
         let mut written = Written { files: Vec::new() };
         written.add(&target, "b", false).unwrap();
-        assert_eq!(written.commit().unwrap(), [target.clone()]);
+        assert_eq!(written.commit().unwrap(), std::slice::from_ref(&target));
         let mut written = Written { files: Vec::new() };
         let refusal = written.add(&target, "c", false).unwrap_err().to_string();
         assert!(refusal.contains("--replace"), "{refusal}");

@@ -61,7 +61,7 @@ impl Reader {
 
     /// Reads a file that the operator named.
     pub(crate) fn read(&mut self, path: &Path) -> Result<Text, Refusal> {
-        self.text(path, |found, help| Refusal::new(found, help))
+        self.text(path, Refusal::new)
     }
 
     /// Reads a file that is included at `from`, which is `depth` includes deep.

@@ -215,10 +215,8 @@ impl Wishes {
         if !self.listen.is_empty() {
             site.listen.clone_from(&self.listen);
         }
-        for names in [&mut site.interfaces] {
-            names.sort();
-            names.dedup();
-        }
+        site.interfaces.sort();
+        site.interfaces.dedup();
         site.listen.sort();
         site.listen.dedup();
     }

@@ -166,7 +166,7 @@ impl Fields<'_> {
             place: place.clone(),
             address,
             hardware_address: Some(hardware_address),
-            identifier: Some(identifier.into()).filter(|octets: &Box<[u8]>| !octets.is_empty()),
+            identifier: (!identifier.is_empty()).then(|| identifier.into()),
             relay_information: self.relay_information,
             state,
             began_at: Some(changed_at),

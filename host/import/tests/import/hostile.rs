@@ -1,9 +1,7 @@
 //! Files that are cut off, contradictory or hostile are refused with their line, and nothing is
 //! changed.
 
-mod common;
-
-use common::{Folder, refused};
+use crate::common::{self, Folder, refused};
 use lessor_import::Origin::{Dhcpd, Dnsmasq, Kea};
 
 #[test]

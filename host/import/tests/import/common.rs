@@ -1,7 +1,5 @@
 //! What the tests share: folders with files, and imports of them.
 
-#![allow(dead_code, reason = "each test uses a part")]
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -10,15 +8,15 @@ use std::{
 use lessor_import::{Imported, Origin, Refusal, Wishes, read_configuration};
 
 /// A folder that is removed when it is dropped.
-pub struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
     /// A folder with the files of tests/golden/import.
-    pub fn with_golden() -> Self {
+    pub(crate) fn with_golden() -> Self {
         let folder = Self::new();
         for entry in fs::read_dir(golden_folder()).unwrap() {
             let path = entry.unwrap().path();
@@ -27,11 +25,11 @@ impl Folder {
         folder
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         fs::write(&path, text).unwrap();
         path
@@ -43,18 +41,18 @@ fn golden_folder() -> PathBuf {
 }
 
 /// A file of tests/golden/import.
-pub fn golden(name: &str) -> String {
+pub(crate) fn golden(name: &str) -> String {
     fs::read_to_string(golden_folder().join(name)).unwrap()
 }
 
 /// Imports a configuration for a server on eth0.
-pub fn import(origin: Origin, path: &Path) -> Result<Imported, Refusal> {
+pub(crate) fn import(origin: Origin, path: &Path) -> Result<Imported, Refusal> {
     let wishes = Wishes { interfaces: vec!["eth0".into()], ..Wishes::default() };
     read_configuration(origin, path, Path::new("/etc/lessor/lessor.toml"), &wishes)
 }
 
 /// The refusal of a configuration.
-pub fn refused(origin: Origin, text: &str) -> String {
+pub(crate) fn refused(origin: Origin, text: &str) -> String {
     let folder = Folder::new();
     let path = folder.write("configuration", text);
     match import(origin, &path) {

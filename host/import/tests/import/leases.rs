@@ -1,11 +1,9 @@
 //! Leases become records as the server itself writes them, and reach a store completely or not at
 //! all.
 
-mod common;
-
 use std::{net::Ipv4Addr, path::PathBuf};
 
-use common::Folder;
+use crate::common::Folder;
 use lessor_core::{Binding, BindingState, ClientKey, HardwareAddress, Timestamp, Topology};
 use lessor_import::{
     CarryError, Existing, LeaseTotals, Origin, Outcome, Refusal, Report, Times, carry, read_leases,

@@ -1,0 +1,6 @@
+//! Tests of imports, with configurations and leases that Kea, dhcpd and dnsmasq accept.
+
+mod common;
+mod golden;
+mod hostile;
+mod leases;
