@@ -134,6 +134,27 @@ extern void __wasm_import_lessor_policy_types_method_terms_remove_option(int32_t
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-subscriber")))
 extern void __wasm_import_lessor_policy_types_method_terms_set_subscriber(int32_t, uint8_t *, size_t, int32_t, int32_t);
 
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-next-server")))
+extern void __wasm_import_lessor_policy_types_method_terms_set_next_server(int32_t, int32_t, int32_t, int32_t, int32_t);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-server-name")))
+extern void __wasm_import_lessor_policy_types_method_terms_set_server_name(int32_t, uint8_t *, size_t);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-boot-file")))
+extern void __wasm_import_lessor_policy_types_method_terms_set_boot_file(int32_t, uint8_t *, size_t);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-renewal-time-secs")))
+extern void __wasm_import_lessor_policy_types_method_terms_set_renewal_time_secs(int32_t, int32_t);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-renewal-fraction")))
+extern void __wasm_import_lessor_policy_types_method_terms_set_renewal_fraction(int32_t, double);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-rebinding-time-secs")))
+extern void __wasm_import_lessor_policy_types_method_terms_set_rebinding_time_secs(int32_t, int32_t);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-rebinding-fraction")))
+extern void __wasm_import_lessor_policy_types_method_terms_set_rebinding_fraction(int32_t, double);
+
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-final")))
 extern void __wasm_import_lessor_policy_types_method_terms_set_final(int32_t);
 
@@ -157,6 +178,27 @@ extern void __wasm_import_lessor_policy_types_method_terms_removed_option_codes(
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.subscriber")))
 extern void __wasm_import_lessor_policy_types_method_terms_subscriber(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.next-server")))
+extern void __wasm_import_lessor_policy_types_method_terms_next_server(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.server-name")))
+extern void __wasm_import_lessor_policy_types_method_terms_server_name(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.boot-file")))
+extern void __wasm_import_lessor_policy_types_method_terms_boot_file(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.renewal-time-secs")))
+extern void __wasm_import_lessor_policy_types_method_terms_renewal_time_secs(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.renewal-fraction")))
+extern void __wasm_import_lessor_policy_types_method_terms_renewal_fraction(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.rebinding-time-secs")))
+extern void __wasm_import_lessor_policy_types_method_terms_rebinding_time_secs(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.rebinding-fraction")))
+extern void __wasm_import_lessor_policy_types_method_terms_rebinding_fraction(int32_t, uint8_t *);
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lookup-plan.add")))
 extern void __wasm_import_lessor_policy_types_method_lookup_plan_add(int32_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
@@ -217,6 +259,17 @@ extern int64_t __wasm_import_lessor_policy_types_method_lease_event_expires_at_m
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.server-time-ms")))
 extern int64_t __wasm_import_lessor_policy_types_method_lease_event_server_time_ms(int32_t);
+
+// Imported Functions from `lessor:policy/options@0.1.2`
+
+__attribute__((__import_module__("lessor:policy/options@0.1.2"), __import_name__("code")))
+extern void __wasm_import_lessor_policy_options_code(uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/options@0.1.2"), __import_name__("encode")))
+extern void __wasm_import_lessor_policy_options_encode(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/options@0.1.2"), __import_name__("decode")))
+extern void __wasm_import_lessor_policy_options_decode(int32_t, uint8_t *, size_t, uint8_t *);
 
 // Imported Functions from `lessor:policy/log@0.1.2`
 
@@ -438,10 +491,34 @@ void lessor_policy_types_result_void_option_error_free(lessor_policy_types_resul
   }
 }
 
+void policy_option_f64_free(policy_option_f64_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
 void lessor_policy_types_result_void_lookup_error_free(lessor_policy_types_result_void_lookup_error_t *ptr) {
   if (!ptr->is_err) {
   } else {
     lessor_policy_types_lookup_error_free(&ptr->val.err);
+  }
+}
+
+void lessor_policy_options_result_u8_string_free(lessor_policy_options_result_u8_string_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    policy_string_free(&ptr->val.err);
+  }
+}
+
+void policy_tuple2_u8_list_u8_free(policy_tuple2_u8_list_u8_t *ptr) {
+  policy_list_u8_free(&ptr->f1);
+}
+
+void lessor_policy_options_result_tuple2_u8_list_u8_string_free(lessor_policy_options_result_tuple2_u8_list_u8_string_t *ptr) {
+  if (!ptr->is_err) {
+    policy_tuple2_u8_list_u8_free(&ptr->val.ok);
+  } else {
+    policy_string_free(&ptr->val.err);
   }
 }
 
@@ -1204,6 +1281,34 @@ void lessor_policy_types_method_terms_set_subscriber(lessor_policy_types_borrow_
   __wasm_import_lessor_policy_types_method_terms_set_subscriber((self).__handle, (uint8_t *) (*name).ptr, (*name).len, (int32_t) (leases_max), (int32_t) beyond);
 }
 
+void lessor_policy_types_method_terms_set_next_server(lessor_policy_types_borrow_terms_t self, lessor_policy_types_ipv4_address_t *address) {
+  __wasm_import_lessor_policy_types_method_terms_set_next_server((self).__handle, (int32_t) ((*address).f0), (int32_t) ((*address).f1), (int32_t) ((*address).f2), (int32_t) ((*address).f3));
+}
+
+void lessor_policy_types_method_terms_set_server_name(lessor_policy_types_borrow_terms_t self, policy_string_t *name) {
+  __wasm_import_lessor_policy_types_method_terms_set_server_name((self).__handle, (uint8_t *) (*name).ptr, (*name).len);
+}
+
+void lessor_policy_types_method_terms_set_boot_file(lessor_policy_types_borrow_terms_t self, policy_string_t *name) {
+  __wasm_import_lessor_policy_types_method_terms_set_boot_file((self).__handle, (uint8_t *) (*name).ptr, (*name).len);
+}
+
+void lessor_policy_types_method_terms_set_renewal_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t secs) {
+  __wasm_import_lessor_policy_types_method_terms_set_renewal_time_secs((self).__handle, (int32_t) (secs));
+}
+
+void lessor_policy_types_method_terms_set_renewal_fraction(lessor_policy_types_borrow_terms_t self, double fraction) {
+  __wasm_import_lessor_policy_types_method_terms_set_renewal_fraction((self).__handle, fraction);
+}
+
+void lessor_policy_types_method_terms_set_rebinding_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t secs) {
+  __wasm_import_lessor_policy_types_method_terms_set_rebinding_time_secs((self).__handle, (int32_t) (secs));
+}
+
+void lessor_policy_types_method_terms_set_rebinding_fraction(lessor_policy_types_borrow_terms_t self, double fraction) {
+  __wasm_import_lessor_policy_types_method_terms_set_rebinding_fraction((self).__handle, fraction);
+}
+
 void lessor_policy_types_method_terms_set_final(lessor_policy_types_borrow_terms_t self) {
   __wasm_import_lessor_policy_types_method_terms_set_final((self).__handle);
 }
@@ -1327,6 +1432,158 @@ bool lessor_policy_types_method_terms_subscriber(lessor_policy_types_borrow_term
     case 1: {
       option.is_some = true;
       option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_terms_next_server(lessor_policy_types_borrow_terms_t self, lessor_policy_types_ipv4_address_t *ret) {
+  __attribute__((__aligned__(1)))
+  uint8_t ret_area[5];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_next_server((self).__handle, ptr);
+  lessor_policy_types_option_ipv4_address_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (lessor_policy_types_ipv4_address_t) {
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 1))),
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 2))),
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 3))),
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 4))),
+      };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_terms_server_name(lessor_policy_types_borrow_terms_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_server_name((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_terms_boot_file(lessor_policy_types_borrow_terms_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_boot_file((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_terms_renewal_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t *ret) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[8];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_renewal_time_secs((self).__handle, ptr);
+  policy_option_u32_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (uint32_t) (*((int32_t*) (ptr + 4)));
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_terms_renewal_fraction(lessor_policy_types_borrow_terms_t self, double *ret) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[16];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_renewal_fraction((self).__handle, ptr);
+  policy_option_f64_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = *((double*) (ptr + 8));
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_terms_rebinding_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t *ret) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[8];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_rebinding_time_secs((self).__handle, ptr);
+  policy_option_u32_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (uint32_t) (*((int32_t*) (ptr + 4)));
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_terms_rebinding_fraction(lessor_policy_types_borrow_terms_t self, double *ret) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[16];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_rebinding_fraction((self).__handle, ptr);
+  policy_option_f64_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = *((double*) (ptr + 8));
       break;
     }
   }
@@ -1703,6 +1960,71 @@ uint64_t lessor_policy_types_method_lease_event_expires_at_ms(lessor_policy_type
 uint64_t lessor_policy_types_method_lease_event_server_time_ms(lessor_policy_types_borrow_lease_event_t self) {
   int64_t ret = __wasm_import_lessor_policy_types_method_lease_event_server_time_ms((self).__handle);
   return (uint64_t) (ret);
+}
+
+bool lessor_policy_options_code(policy_string_t *name, uint8_t *ret, policy_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_options_code((uint8_t *) (*name).ptr, (*name).len, ptr);
+  lessor_policy_options_result_u8_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint8_t) ((int32_t) *((uint8_t*) (ptr + sizeof(void*))));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool lessor_policy_options_encode(policy_string_t *name, policy_string_t *value, policy_tuple2_u8_list_u8_t *ret, policy_string_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(4*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_options_encode((uint8_t *) (*name).ptr, (*name).len, (uint8_t *) (*value).ptr, (*value).len, ptr);
+  lessor_policy_options_result_tuple2_u8_list_u8_string_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (policy_tuple2_u8_list_u8_t) {
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + sizeof(void*)))),
+        (policy_list_u8_t) (policy_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      result.val.err = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+void lessor_policy_options_decode(uint8_t code, policy_list_u8_t *value, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_options_decode((int32_t) (code), (uint8_t *) (*value).ptr, (*value).len, ptr);
+  *ret = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
 }
 
 void lessor_policy_log_write(lessor_policy_log_level_t level, policy_string_t *message) {

@@ -241,11 +241,37 @@ typedef struct {
 } lessor_policy_types_result_void_option_error_t;
 
 typedef struct {
+  bool is_some;
+  double val;
+} policy_option_f64_t;
+
+typedef struct {
   bool is_err;
   union {
     lessor_policy_types_lookup_error_t err;
   } val;
 } lessor_policy_types_result_void_lookup_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    uint8_t ok;
+    policy_string_t err;
+  } val;
+} lessor_policy_options_result_u8_string_t;
+
+typedef struct {
+  uint8_t f0;
+  policy_list_u8_t f1;
+} policy_tuple2_u8_list_u8_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    policy_tuple2_u8_list_u8_t ok;
+    policy_string_t err;
+  } val;
+} lessor_policy_options_result_tuple2_u8_list_u8_string_t;
 
 // How much a line matters.
 typedef uint8_t lessor_policy_log_level_t;
@@ -436,8 +462,8 @@ extern void lessor_policy_types_method_terms_set_pool(lessor_policy_types_borrow
 // gets no answer, and the log says why. It need not lie in a pool. This replaces a pool set
 // before, by whichever policy.
 extern void lessor_policy_types_method_terms_set_address(lessor_policy_types_borrow_terms_t self, lessor_policy_types_ipv4_address_t *address);
-// The lease time in seconds; 4,294,967,295 is for ever. The longest that the subnet grants
-// holds; the shortest does not.
+// The lease time in seconds; 4,294,967,295 is for ever. The longest that is configured for the
+// address holds; the shortest does not.
 extern void lessor_policy_types_method_terms_set_lease_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t secs);
 // Send this option whether or not the client asked for it, in place of the value that is
 // configured. A value of more than 255 octets is sent in parts (RFC 3396).
@@ -449,6 +475,32 @@ extern bool lessor_policy_types_method_terms_remove_option(lessor_policy_types_b
 // the limit by that. The call fails if the name is empty or has more than 255 octets, or if
 // `leases-max` is 0.
 extern void lessor_policy_types_method_terms_set_subscriber(lessor_policy_types_borrow_terms_t self, policy_string_t *name, uint32_t leases_max, lessor_policy_types_beyond_limit_t beyond);
+// The server that the client boots from (siaddr), in place of the one that is configured; 0.0.0.0
+// for none.
+extern void lessor_policy_types_method_terms_set_next_server(lessor_policy_types_borrow_terms_t self, lessor_policy_types_ipv4_address_t *address);
+// The name of the server that the client boots from: the field sname, and option 66 for a client
+// that asks for it. An empty name sends none, even if one is configured. The call fails if the
+// name has more than 63 octets or a zero octet.
+extern void lessor_policy_types_method_terms_set_server_name(lessor_policy_types_borrow_terms_t self, policy_string_t *name);
+// What the client boots: the field file, and option 67 for a client that asks for it. An empty name
+// sends none, even if one is configured. The call fails if the name has more than 127 octets or a
+// zero octet.
+extern void lessor_policy_types_method_terms_set_boot_file(lessor_policy_types_borrow_terms_t self, policy_string_t *name);
+// When the client extends its lease with this server (T1, option 58), in seconds. A time that is
+// not before T2 is replaced by the default, half of the lease time. This replaces a fraction set
+// before, by whichever policy.
+extern void lessor_policy_types_method_terms_set_renewal_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t secs);
+// The same as a part of the lease time, such as 0.5. This replaces a number of seconds set before,
+// by whichever policy. The call fails unless the number is between 0 and 1, neither included.
+extern void lessor_policy_types_method_terms_set_renewal_fraction(lessor_policy_types_borrow_terms_t self, double fraction);
+// When the client extends its lease with any server (T2, option 59), in seconds. A time that is not
+// before the end of the lease is replaced by the default, seven eighths of the lease time. This
+// replaces a fraction set before, by whichever policy.
+extern void lessor_policy_types_method_terms_set_rebinding_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t secs);
+// The same as a part of the lease time, such as 0.875. This replaces a number of seconds set
+// before, by whichever policy. The call fails unless the number is between 0 and 1, neither
+// included.
+extern void lessor_policy_types_method_terms_set_rebinding_fraction(lessor_policy_types_borrow_terms_t self, double fraction);
 // Ask no policy behind this one about the request: what is set when this call ends is what
 // counts. Their hook `reply-options` is not called for the reply either; that of this policy and
 // of those before it is. All policies hear of the lease in `on-lease`, as always.
@@ -472,6 +524,22 @@ extern void lessor_policy_types_method_terms_option_codes(lessor_policy_types_bo
 extern void lessor_policy_types_method_terms_removed_option_codes(lessor_policy_types_borrow_terms_t self, policy_list_u8_t *ret);
 // The subscriber that earlier policies or this call have set.
 extern bool lessor_policy_types_method_terms_subscriber(lessor_policy_types_borrow_terms_t self, policy_string_t *ret);
+// The boot server that earlier policies or this call have set; 0.0.0.0 if they want none.
+extern bool lessor_policy_types_method_terms_next_server(lessor_policy_types_borrow_terms_t self, lessor_policy_types_ipv4_address_t *ret);
+// The name of the boot server that earlier policies or this call have set; empty if they want none.
+extern bool lessor_policy_types_method_terms_server_name(lessor_policy_types_borrow_terms_t self, policy_string_t *ret);
+// The boot file that earlier policies or this call have set; empty if they want none.
+extern bool lessor_policy_types_method_terms_boot_file(lessor_policy_types_borrow_terms_t self, policy_string_t *ret);
+// The time to extend the lease with this server that earlier policies or this call have set, in
+// seconds; none if the latest of them set a fraction, or nothing.
+extern bool lessor_policy_types_method_terms_renewal_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t *ret);
+// The same as a part of the lease time; none if the latest of them set seconds, or nothing.
+extern bool lessor_policy_types_method_terms_renewal_fraction(lessor_policy_types_borrow_terms_t self, double *ret);
+// The time to extend the lease with any server that earlier policies or this call have set, in
+// seconds; none if the latest of them set a fraction, or nothing.
+extern bool lessor_policy_types_method_terms_rebinding_time_secs(lessor_policy_types_borrow_terms_t self, uint32_t *ret);
+// The same as a part of the lease time; none if the latest of them set seconds, or nothing.
+extern bool lessor_policy_types_method_terms_rebinding_fraction(lessor_policy_types_borrow_terms_t self, double *ret);
 // Look `key` up in the source of this name, which the server's configuration declares. The
 // hooks read the answer under `name`; planned twice under one name, the later counts.
 extern bool lessor_policy_types_method_lookup_plan_add(lessor_policy_types_borrow_lookup_plan_t self, policy_string_t *name, policy_string_t *source, policy_string_t *key, lessor_policy_types_lookup_error_t *err);
@@ -516,6 +584,19 @@ extern uint64_t lessor_policy_types_method_lease_event_began_at_ms(lessor_policy
 extern uint64_t lessor_policy_types_method_lease_event_expires_at_ms(lessor_policy_types_borrow_lease_event_t self);
 // When it happened, by the server's clock, in milliseconds since the Unix epoch.
 extern uint64_t lessor_policy_types_method_lease_event_server_time_ms(lessor_policy_types_borrow_lease_event_t self);
+
+// Imported Functions from `lessor:policy/options@0.1.2`
+// The code of the option with this name or number. An error is a sentence for the operator.
+extern bool lessor_policy_options_code(policy_string_t *name, uint8_t *ret, policy_string_t *err);
+// The code of the option with this name or number, and the octets of a value. The value is JSON, in
+// the form in which the configuration has it as TOML: `["192.0.2.1"]`, `{"vlan": 7}`. It has at
+// most 16,384 octets. An error is a sentence for the operator; options that only the server sets
+// are refused.
+extern bool lessor_policy_options_encode(policy_string_t *name, policy_string_t *value, policy_tuple2_u8_list_u8_t *ret, policy_string_t *err);
+// The value of an option from its octets, in the same form: octets that are no value of the option
+// are a text, `hex:` and digits if they are not printable ASCII. In a call about a message, the
+// sub-options of option 43 are those of the client's vendor.
+extern void lessor_policy_options_decode(uint8_t code, policy_list_u8_t *value, policy_string_t *ret);
 
 // Imported Functions from `lessor:policy/log@0.1.2`
 // Write a line. The server keeps its first 1,024 octets, and a bounded number of lines per second
@@ -600,7 +681,15 @@ void policy_option_u64_free(policy_option_u64_t *ptr);
 
 void lessor_policy_types_result_void_option_error_free(lessor_policy_types_result_void_option_error_t *ptr);
 
+void policy_option_f64_free(policy_option_f64_t *ptr);
+
 void lessor_policy_types_result_void_lookup_error_free(lessor_policy_types_result_void_lookup_error_t *ptr);
+
+void lessor_policy_options_result_u8_string_free(lessor_policy_options_result_u8_string_t *ptr);
+
+void policy_tuple2_u8_list_u8_free(policy_tuple2_u8_list_u8_t *ptr);
+
+void lessor_policy_options_result_tuple2_u8_list_u8_string_free(lessor_policy_options_result_tuple2_u8_list_u8_string_t *ptr);
 
 void lessor_policy_capabilities_capability_error_free(lessor_policy_capabilities_capability_error_t *ptr);
 
