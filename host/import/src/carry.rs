@@ -1,7 +1,8 @@
 //! Carries leases into a store, all of them in one batch: either all are on storage, or none.
 //!
-//! What is in the store already is never lost: see [`Existing`]. Invariant: a record in the store is
-//! replaced only by a lease that changed later, with the next revision, as the server itself would.
+//! What is in the store already is never lost: see [`Existing`]. Invariant: a record in the store
+//! is replaced only by a lease that changed later, with the next revision, as the server itself
+//! would.
 
 use std::{collections::HashMap, fmt, net::Ipv4Addr, sync::Arc};
 

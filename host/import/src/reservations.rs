@@ -41,14 +41,28 @@ pub(crate) fn csv(site: &Site) -> String {
     rows.finish()
 }
 
-/// A value as a cell. What has no plain form there is written as octets.
+/// A value as a cell: the items of a list are separated by spaces. What has no plain form there is
+/// written as octets.
 fn cell(catalogue: &Catalogue, code: u8, value: &Value) -> String {
-    match expressing::value(catalogue, code, value) {
-        Written::Text(text) => text,
-        Written::Number(number) => number.to_string(),
-        Written::Flag(flag) => flag.to_string(),
-        // A reservation has no sub-options for several vendors once it is settled.
-        _ => hexadecimal::text(value.octets().unwrap_or_default()),
+    let plain = match expressing::value(catalogue, code, value) {
+        Written::List(items) => {
+            let items: Option<Vec<String>> = items.into_iter().map(plain).collect();
+            // The space in an item would end it.
+            let items = items.filter(|items| items.iter().all(|item| !item.contains(' ')));
+            items.map(|items| items.join(" "))
+        }
+        value => plain(value),
+    };
+    // A reservation has no sub-options for several vendors once it is settled.
+    plain.unwrap_or_else(|| hexadecimal::text(value.octets().unwrap_or_default()))
+}
+
+fn plain(value: Written) -> Option<String> {
+    match value {
+        Written::Text(text) => Some(text),
+        Written::Number(number) => Some(number.to_string()),
+        Written::Flag(flag) => Some(flag.to_string()),
+        _ => None,
     }
 }
 

@@ -42,10 +42,14 @@ fn sources() -> Vec<(String, String)> {
 }
 
 /// Tests, examples and templates use names as everybody does; earlier versions of the contract do
-/// not change; the developers' commands write configurations.
+/// not change; the developers' commands write configurations; imports have the names that other
+/// servers use.
 fn is_of_users(path: &Path) -> bool {
     let is_left_out = |part: &str| {
-        matches!(part, "tests" | "tests.rs" | "examples" | "templates" | "frozen" | "xtask")
+        matches!(
+            part,
+            "tests" | "tests.rs" | "examples" | "templates" | "frozen" | "xtask" | "import"
+        )
     };
     path.iter().any(|part| part.to_str().is_some_and(is_left_out))
 }

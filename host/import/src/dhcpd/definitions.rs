@@ -82,7 +82,8 @@ pub(super) fn split(name: &str) -> (&str, &str) {
 }
 
 impl Definitions {
-    /// Reads the definitions in a configuration, which apply wherever they stand, and declares them.
+    /// Reads the definitions in a configuration, which apply wherever they stand, and declares
+    /// them.
     pub(super) fn read(
         statements: &[Statement],
         catalogue: &mut Catalogue,

@@ -1,7 +1,7 @@
 //! Definitions of options in Kea's configuration, by option space.
 //!
-//! Options of the space `dhcp4` become `[[option]]`, with the options of the space that they contain
-//! as sub-options. Those of a space `vendor-NUMBER` become a `[[vendor]]`. Reads no values.
+//! Options of the space `dhcp4` become `[[option]]`, with the options of the space that they
+//! contain as sub-options. Those of a space `vendor-NUMBER` become a `[[vendor]]`. Reads no values.
 
 use lessor_core::{OptionKind, option::code};
 use lessor_vocabulary::{

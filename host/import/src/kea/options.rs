@@ -1,7 +1,7 @@
 //! Options of Kea: their values.
 //!
-//! An option that contains a space gets the options of that space beside it, as Kea does. Those of a
-//! vendor go into option 125.
+//! An option that contains a space gets the options of that space beside it, as Kea does. Those of
+//! a vendor go into option 125.
 
 use lessor_core::{OptionKind, option::code};
 use lessor_vocabulary::option::DEPTH_MAX;

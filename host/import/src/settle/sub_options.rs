@@ -1,7 +1,7 @@
 //! Sub-options in inner scopes, with those of the scopes around them.
 //!
-//! Other servers choose each sub-option for itself; Lessor takes the whole option from the innermost
-//! scope that has it.
+//! Other servers choose each sub-option for itself; Lessor takes the whole option from the
+//! innermost scope that has it.
 
 use crate::{
     expressing,

@@ -62,7 +62,8 @@ pub(crate) struct ImportArguments {
     /// Replace the configuration if there is one.
     #[arg(long, requires = "from")]
     replace: bool,
-    /// Import leases into a store that has some: of each address, the lease that changed last stays.
+    /// Import leases into a store that has some: of each address, the lease that changed last
+    /// stays.
     #[arg(long, requires = "leases")]
     merge: bool,
     /// Print what would be done, and change nothing.
