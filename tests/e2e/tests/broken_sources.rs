@@ -315,7 +315,7 @@ fn a_database_that_is_replaced_is_asked_without_a_reload() {
     database(&next, "new", 10, INDEX);
     fs::rename(&next, &path).unwrap();
     assert!(plan_of(&server, 2).contains("Some(\"new\")"));
-    server.process().says("another database file is in its place", wait::SOON);
+    server.process().says("the database file was replaced", wait::SOON);
 }
 
 #[test]
@@ -366,7 +366,7 @@ fn a_source_that_is_back_is_logged_and_alternating_errors_do_not_flood_the_log()
         let message = to_server.message(&line, MessageType::Discover).unwrap();
         assert_eq!(to_server.exchange(&message, Duration::from_millis(10)).unwrap(), None);
     }
-    server.process().says("lookup source is left alone", wait::SOON);
+    server.process().says("lookup source is paused", wait::SOON);
     let secs = begun.elapsed().as_secs() as usize;
     let lines = server.process().times_said("lookup failed");
     assert!((1..=secs / 10 + 1).contains(&lines), "{lines} lines in {secs} s");
