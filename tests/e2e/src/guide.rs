@@ -8,7 +8,8 @@ use std::{fmt::Write, fs, process::Command};
 use crate::{built, heavy};
 
 /// The beginning of every script, which ends its background processes.
-const BEGINNING: &str = "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n";
+const BEGINNING: &str =
+    "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n";
 
 /// A guide, in chapters.
 #[derive(Debug)]

@@ -194,7 +194,9 @@ impl ImportArguments {
             return Ok(());
         }
         let mut out = lessor_terminal::stdout();
-        writeln!(out, "{report}")?;
+        if !report.entries().is_empty() {
+            writeln!(out, "{report}")?;
+        }
         if let Some(leases) = leases {
             print_leases(&mut out, &leases)?;
         }
