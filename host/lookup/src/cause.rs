@@ -154,7 +154,10 @@ mod tests {
                 "is for www.example.net and not for crm.example.net",
             ),
             (TlsError::InvalidMessage(InvalidMessage::InvalidContentType), "not valid TLS"),
-            (TlsError::AlertReceived(AlertDescription::CertificateRequired), "which has none"),
+            (
+                TlsError::AlertReceived(AlertDescription::CertificateRequired),
+                "this server has none",
+            ),
             (TlsError::AlertReceived(AlertDescription::ProtocolVersion), "TLS 1.2 or 1.3"),
         ] {
             let words = in_words(&io::Error::other(error));

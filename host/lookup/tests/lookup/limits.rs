@@ -96,7 +96,7 @@ async fn waiting_for_a_turn_says_nothing_about_the_source() {
     let mut refused = 0;
     for question in ask_together(&sources, (0..10).map(|number| number.to_string())) {
         if let LookupAnswer::Unavailable(why) = question.await.unwrap() {
-            assert_eq!(why, "`it` had no place for the question in 2000 ms");
+            assert_eq!(why, "`it` could not start the query within 2000 ms");
             refused += 1;
         }
     }

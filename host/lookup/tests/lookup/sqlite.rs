@@ -246,7 +246,7 @@ fn what_cannot_be_asked_is_refused() {
         ("SELECT plan FROM lines WHERE port = $1", "no such table: lines"),
         ("SELECT plan FROM ports", "it has 0 parameters; wanted one, $1: the key"),
         ("SELECT plan FROM ports WHERE port = $1 AND vlan = $2", "it has 2 parameters"),
-        ("DELETE FROM ports WHERE port = $1", "wanted a query that reads"),
+        ("DELETE FROM ports WHERE port = $1", "wanted a query that only reads"),
         ("SELEKT", "syntax error"),
     ] {
         let error = refused(kind(&folder, query, generous()));

@@ -22,6 +22,9 @@ use serde::Deserialize;
 /// A program that runs longer than this is stopped. The longest one takes about three minutes.
 const PROGRAM_SECS_MAX: u64 = 20 * 60;
 
+/// Programs that measure what a server on an idle machine does. They run alone, after all others.
+const ALONE: [&str; 4] = ["e2e::dead_relays", "e2e::floods", "e2e::overload", "e2e::perfdhcp"];
+
 /// How often a lane looks whether its program has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -51,10 +54,16 @@ struct Ended {
 /// # Errors
 /// Returns an error if something does not build or a program fails.
 pub(crate) fn run_all(variables: &[(&str, &Path)], arguments: &[&str]) -> anyhow::Result<()> {
-    let programs = build()?;
+    let is_alone = |program: &Program| ALONE.contains(&program.name.as_str());
+    let (alone, programs): (Vec<_>, Vec<_>) = build()?.into_iter().partition(is_alone);
+    if alone.len() != ALONE.len() {
+        bail!("of the programs that run alone, there are only {}", alone.len());
+    }
     let lanes = thread::available_parallelism().map_or(1, usize::from);
     eprintln!("running {} test programs, {lanes} at a time", programs.len());
     let mut failed = run(programs, lanes, variables, arguments)?;
+    eprintln!("running {} test programs, one at a time", alone.len());
+    failed.extend(run(alone, 1, variables, arguments)?);
     let mut documentation = cargo();
     documentation.args(["test", "--workspace", "--doc", "--locked", "--"]).args(arguments);
     if let Err(error) = crate::command::run(&mut documentation) {

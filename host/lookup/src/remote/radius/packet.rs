@@ -313,7 +313,7 @@ mod tests {
             (&[1, 0, 1, 1][..], "attribute 1 has the length 0; wanted at least 2"),
             (&[1, 1], "attribute 1 has the length 1; wanted at least 2"),
             (&[1, 3, 7, 26], "attribute 26 has no length"),
-            (&[1, 3, 7, 26, 4, 0], "attribute 26 says that it has 4 octets, and 3 are left"),
+            (&[1, 3, 7, 26, 4, 0], "attribute 26 has the length 4, but only 3 octets are left"),
         ] {
             assert_eq!(Attributes::parse(attributes), Err(what.to_owned()));
         }
