@@ -44,7 +44,7 @@ fn malformed_packets_are_told_apart_and_explained() {
             "cut option",
             discover.clone().raw(&[82, 2, 1]).unended(),
             Reason::OptionTruncated,
-            "option 82 runs over the end of the options field",
+            "option 82 extends past the end of the options field",
         ),
         ("code only", discover.clone().raw(&[61]).unended(), Reason::OptionTruncated, "option 61"),
         (
@@ -57,7 +57,7 @@ fn malformed_packets_are_told_apart_and_explained() {
             "file overrun",
             discover.clone().option(52, &[1]).header(108, &[61, 127]).bytes(),
             Reason::OptionTruncated,
-            "option 61 runs over the end of the file field",
+            "option 61 extends past the end of the file field",
         ),
         (
             "sname overrun",

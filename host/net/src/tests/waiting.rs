@@ -11,8 +11,12 @@ use super::{at, relayed};
 use crate::{Endpoint, Poller, ReceiveBatch, Waker};
 
 fn endpoint() -> (Endpoint, UdpSocket) {
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let endpoint = relayed(at(Ipv4Addr::LOCALHOST, port)).unwrap();
+    // Another test may take a port between the two calls.
+    let attempt = |_| {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Some((port, relayed(at(Ipv4Addr::LOCALHOST, port)).ok()?))
+    };
+    let (port, endpoint) = (0..16).find_map(attempt).expect("a port that stays free");
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     sender.connect(("127.0.0.1", port)).unwrap();
     (endpoint, sender)

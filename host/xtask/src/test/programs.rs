@@ -59,6 +59,9 @@ pub(crate) fn run_all(variables: &[(&str, &Path)], arguments: &[&str]) -> anyhow
     if alone.len() != ALONE.len() {
         bail!("of the programs that run alone, there are only {}", alone.len());
     }
+    // Programs of crates with macros load the compiler's libraries.
+    let libraries = libraries()?;
+    let variables = &[variables, &[("LD_LIBRARY_PATH", libraries.as_path())]].concat();
     let lanes = thread::available_parallelism().map_or(1, usize::from);
     eprintln!("running {} test programs, {lanes} at a time", programs.len());
     let mut failed = run(programs, lanes, variables, arguments)?;
@@ -112,6 +115,16 @@ fn build() -> anyhow::Result<Vec<Program>> {
     // The end-to-end tests take longest, so they come first: then no lane is idle at the end.
     programs.sort_by_key(|program| !program.name.starts_with("e2e"));
     Ok(programs)
+}
+
+/// Returns the folder of the compiler's libraries.
+fn libraries() -> anyhow::Result<PathBuf> {
+    let mut command = Command::new("rustc");
+    let output = command.args(["--print", "sysroot"]).output().context("cannot run rustc")?;
+    if !output.status.success() {
+        bail!("rustc does not name its folder: {}", output.status);
+    }
+    Ok(Path::new(String::from_utf8_lossy(&output.stdout).trim()).join("lib"))
 }
 
 impl Artifact {

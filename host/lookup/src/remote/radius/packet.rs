@@ -327,7 +327,7 @@ mod tests {
         write(&mut accepted, 4, &request.authenticator);
         let authenticator = Md5::digest([&accepted[..], SECRET].concat());
         write(&mut accepted, 4, &authenticator);
-        let what = "attribute 8 says that it has 7 octets, and 6 are left".to_owned();
+        let what = "attribute 8 has the length 7, but only 6 octets are left".to_owned();
         assert_eq!(request.answer(&accepted, SECRET, false), Answer::Broken(what));
     }
 
