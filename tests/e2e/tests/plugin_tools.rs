@@ -122,7 +122,7 @@ fn a_policy_is_inspected_without_running_it() {
     let report = json(&succeeds(folder.path(), &["inspect", "policy.wasm", "--json"]));
     assert_eq!(report["accepted"], true);
     assert_eq!(report["hooks"][0], "on-discover");
-    assert_eq!(report["imports"][0], "lessor:policy/types@0.1.2");
+    assert_eq!(report["imports"][1], "lessor:policy/types@0.1.2");
     // Settings are used if there are any.
     fs::write(folder.path().join("policy.toml"), "[settings]\nunpayed = []\n").unwrap();
     let (_, said) = fails(folder.path(), &["inspect", "policy.wasm"]);
