@@ -1,6 +1,6 @@
 //! A replica: a server's engines and policies in memory, without sockets, clock or storage.
 //!
-//! The decisions are made by the same code as in the server ([`crate::exchange`]). Invariant: the
+//! The decisions are made by the same code as in the server (`exchange`). Invariant: the
 //! same inputs in the same order give the same decisions. So plugins have more time than their
 //! deadlines allow, none is suspended, and a plugin that faulted is waited for.
 
