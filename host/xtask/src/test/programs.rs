@@ -120,11 +120,11 @@ fn build() -> anyhow::Result<Vec<Program>> {
 /// Returns the folder of the compiler's libraries.
 fn libraries() -> anyhow::Result<PathBuf> {
     let mut command = Command::new("rustc");
-    let output = command.args(["--print", "sysroot"]).output().context("cannot run rustc")?;
+    let output = command.args(["--print", "target-libdir"]).output().context("cannot run rustc")?;
     if !output.status.success() {
         bail!("rustc does not name its folder: {}", output.status);
     }
-    Ok(Path::new(String::from_utf8_lossy(&output.stdout).trim()).join("lib"))
+    Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }
 
 impl Artifact {
