@@ -36,8 +36,8 @@ impl fmt::Display for CarryError {
         match self {
             Self::NotEmpty(leases) => write!(
                 f,
-                "the store is not empty (leases in it: {leases}); use an empty one, or keep the \
-                 newer lease of each address with --merge"
+                "the store has {leases} leases already; use an empty one, or keep the newer lease \
+                 of each address with --merge"
             ),
             Self::Unreadable(error) => error.fmt(f),
             Self::NotWritten(why) => write!(f, "no lease was written: {why}"),

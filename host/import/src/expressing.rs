@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use lessor_core::{OptionKind, option::code};
 use lessor_vocabulary::{Catalogue, Vendor, Written, hexadecimal};
 
-use crate::model::{SubOptions, Value};
+use crate::model::{Options, SubOptions, Value};
 
 /// The name of an option: its number if it has none.
 pub(crate) fn option_name(catalogue: &Catalogue, code: u8) -> String {
@@ -26,6 +26,29 @@ pub(crate) fn value(catalogue: &Catalogue, code: u8, value: &Value) -> Written {
             };
             Written::Table(vendors.iter().map(member).collect())
         }
+    }
+}
+
+/// Whether a file in CSV can have these options.
+pub(crate) fn fit_cells(catalogue: &Catalogue, options: &Options) -> bool {
+    options.keys().all(|code| catalogue.kind(*code).is_none_or(fits_cell))
+}
+
+fn fits_cell(kind: &OptionKind) -> bool {
+    match kind {
+        OptionKind::Routes | OptionKind::Record(_) | OptionKind::SubOptions(_) => false,
+        OptionKind::Counted(_, counted) => fits_cell(counted),
+        OptionKind::List(item) => matches!(
+            **item,
+            OptionKind::U8
+                | OptionKind::U32
+                | OptionKind::I8
+                | OptionKind::I16
+                | OptionKind::I32
+                | OptionKind::DomainName
+                | OptionKind::Ipv6Address
+        ),
+        _ => true,
     }
 }
 
@@ -126,6 +149,15 @@ mod tests {
         }
         assert_eq!(option_name(&catalogue, 224), "numbers");
         assert_eq!(option_name(&catalogue, 225), "225");
+    }
+
+    #[test]
+    fn cells_have_no_tables() {
+        let catalogue = Catalogue::registered();
+        for (code, fits) in [(6, true), (15, true), (224, true), (78, false), (121, false)] {
+            let options = Options::from([(code, Value::Octets(vec![1]))]);
+            assert_eq!(fit_cells(catalogue, &options), fits, "{code}");
+        }
     }
 
     #[test]

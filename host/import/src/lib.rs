@@ -146,10 +146,11 @@ pub fn read_configuration(
     }
     report.sort();
     let count: usize = site.subnets.iter().map(|subnet| subnet.reservations.len()).sum();
+    let fitting = reservations::fitting(&site).count();
     let in_file = match wishes.reservations {
-        Reservations::Automatic => count > INLINE_RESERVATIONS_MAX,
+        Reservations::Automatic => fitting > INLINE_RESERVATIONS_MAX,
         Reservations::Inline => false,
-        Reservations::File => count > 0,
+        Reservations::File => fitting > 0,
     };
     let name = in_file.then(|| files::reservations_name(target));
     let frame = toml::Frame {

@@ -1,6 +1,7 @@
 //! Reservations as a file of their own, CSV as `lessor.toml` can name it.
 //!
-//! Invariant: the columns are the owners that occur, the address, and the options that occur.
+//! Reservations whose options are tables are left to the configuration. Invariant: the columns are
+//! the owners that occur, the address, and the options that occur.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +14,15 @@ use crate::{
     toml,
 };
 
+/// The reservations that can be in the file.
+pub(crate) fn fitting(site: &Site) -> impl Iterator<Item = &Reservation> {
+    let all = site.subnets.iter().flat_map(|subnet| &subnet.reservations);
+    all.filter(|reservation| expressing::fit_cells(&site.catalogue, &reservation.options))
+}
+
 /// The text of the file.
 pub(crate) fn csv(site: &Site) -> String {
-    let all: Vec<&Reservation> =
-        site.subnets.iter().flat_map(|subnet| &subnet.reservations).collect();
+    let all: Vec<&Reservation> = fitting(site).collect();
     let owners: BTreeSet<&str> =
         all.iter().map(|reservation| toml::owner(&reservation.owner).0).collect();
     let codes: BTreeSet<u8> =
@@ -41,27 +47,25 @@ pub(crate) fn csv(site: &Site) -> String {
     rows.finish()
 }
 
-/// A value as a cell: the items of a list are separated by spaces. What has no plain form there is
-/// written as octets.
+/// A value as a cell. What has no plain form there is written as octets.
 fn cell(catalogue: &Catalogue, code: u8, value: &Value) -> String {
-    let plain = match expressing::value(catalogue, code, value) {
-        Written::List(items) => {
-            let items: Option<Vec<String>> = items.into_iter().map(plain).collect();
-            // The space in an item would end it.
-            let items = items.filter(|items| items.iter().all(|item| !item.contains(' ')));
-            items.map(|items| items.join(" "))
+    match expressing::value(catalogue, code, value) {
+        Written::Text(text) => text,
+        Written::Number(number) => number.to_string(),
+        Written::Flag(flag) => flag.to_string(),
+        Written::List(items) if items.iter().all(|value| item(value).is_some()) => {
+            items.iter().filter_map(item).collect::<Vec<String>>().join(" ")
         }
-        value => plain(value),
-    };
-    // A reservation has no sub-options for several vendors once it is settled.
-    plain.unwrap_or_else(|| hexadecimal::text(value.octets().unwrap_or_default()))
+        // A reservation has no sub-options for several vendors once it is settled.
+        _ => hexadecimal::text(value.octets().unwrap_or_default()),
+    }
 }
 
-fn plain(value: Written) -> Option<String> {
+/// An item of a list, which stands between spaces.
+fn item(value: &Written) -> Option<String> {
     match value {
-        Written::Text(text) => Some(text),
+        Written::Text(text) => (!text.contains(char::is_whitespace)).then(|| text.clone()),
         Written::Number(number) => Some(number.to_string()),
-        Written::Flag(flag) => Some(flag.to_string()),
         _ => None,
     }
 }

@@ -27,7 +27,8 @@ pub(crate) struct Frame<'f> {
     pub(crate) store: Option<&'f str>,
 }
 
-/// The text of the configuration. Its reservations are left out if the frame names a file.
+/// The text of the configuration. Reservations that fit into a file are left out if the frame names
+/// one.
 pub(crate) fn text(site: &Site, frame: &Frame) -> String {
     let mut out = Text::default();
     out.comment(&frame.heading);
@@ -120,8 +121,8 @@ fn write_subnet(out: &mut Text, subnet: &Subnet, with_reservations: bool, catalo
         options(out, &scope.options, catalogue);
     }
     subnet.pools.iter().for_each(|pool| write_pool(out, pool, catalogue));
-    if with_reservations {
-        for reservation in &subnet.reservations {
+    for reservation in &subnet.reservations {
+        if with_reservations || !expressing::fit_cells(catalogue, &reservation.options) {
             write_reservation(out, reservation, catalogue);
         }
     }

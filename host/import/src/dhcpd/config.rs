@@ -6,21 +6,20 @@
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use lessor_core::{HardwareAddress, ReservationOwner, option::code};
+use lessor_core::{ReservationOwner, option::code};
 
 use crate::{
     Found,
-    input::{Reader, Text, beside},
+    input::{Reader, Text},
     model::{Options, Pool, Reservation, Scope, Site, Subnet, inherit},
-    option_value,
     place::Refusal,
     report::{Outcome, Report},
 };
 
 use super::{
     definitions::{Definitions, SPACE, is_definition, split},
-    grammar::{Parser, Statement, Token},
-    options, pools,
+    grammar::{Statement, Token},
+    includes, options, owners, pools,
     statements::{self, Fate},
     vendor_classes,
 };
@@ -31,11 +30,12 @@ const MIN_LEASE_TIME_SECS: u32 = 300;
 const MAX_LEASE_TIME_SECS: u32 = 86_400;
 const QUARANTINE_SECS: u32 = 86_400;
 const OF_CLASS: &str = "classes are for policies: see docs/policies.md";
+const NO_ADDRESS: &str = "it has no fixed-address, and reservations are of addresses";
 
 /// Reads a configuration.
 pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut report = Report::default();
-    let statements = included(text, reader, 0, &mut report)?;
+    let statements = includes::statements(text, reader, &mut report)?;
     let mut reading = Reading { report, ..Reading::default() };
     let catalogue = &mut reading.site.catalogue;
     reading.definitions = Definitions::read(&statements, catalogue, &mut reading.report);
@@ -50,45 +50,6 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     everywhere.quarantine = None;
     reading.site.everywhere = everywhere;
     Ok(Found { site: reading.site, report: reading.report })
-}
-
-/// The statements of a file, with those of the files that it includes in their places.
-fn included(
-    text: &Text,
-    reader: &mut Reader,
-    depth: usize,
-    report: &mut Report,
-) -> Result<Vec<Statement>, Refusal> {
-    let statements = Parser::new(text).all()?;
-    insert_included(statements, text, reader, depth, report)
-}
-
-fn insert_included(
-    statements: Vec<Statement>,
-    text: &Text,
-    reader: &mut Reader,
-    depth: usize,
-    report: &mut Report,
-) -> Result<Vec<Statement>, Refusal> {
-    let mut all = Vec::with_capacity(statements.len());
-    for mut statement in statements {
-        if let Some(block) = statement.block.take() {
-            statement.block = Some(insert_included(block, text, reader, depth, report)?);
-        }
-        if statement.word(0) != Some("include") {
-            all.push(statement);
-            continue;
-        }
-        let [_, name] = statement.tokens.as_slice() else {
-            let help = "write include \"file\";";
-            return Err(statement.place.refuse("the include names no file", help));
-        };
-        let path = beside(text, &name.text().unwrap_or_default());
-        let file = reader.include(&path, &statement.place, depth + 1)?;
-        report.carried(&statement.place, &statement.shown());
-        all.extend(included(&file, reader, depth + 1, report)?);
-    }
-    Ok(all)
 }
 
 /// What surrounds a block.
@@ -237,6 +198,7 @@ impl Reading {
                 };
                 let why = match statement.size() {
                     1 => why.to_owned(),
+                    2 => format!("{why} (with the statement in it)"),
                     size => format!("{why} (with the {} statements in it)", size - 1),
                 };
                 self.report.add(&statement.place, &statement.shown(), outcome, why);
@@ -290,7 +252,7 @@ impl Reading {
         block: &[Statement],
         around: &Around,
     ) -> Result<(), Refusal> {
-        let id = self.report.carried(&statement.place, &statement.shown());
+        self.report.carried(&statement.place, &statement.shown());
         let mut scope = Scope::default();
         let mut by_policy_only = false;
         let space = vendor_space(block).or(around.vendor_space.clone());
@@ -302,13 +264,15 @@ impl Reading {
                     pools::report_permit(inner, &mut self.report);
                 }
                 _ if inner.block.is_some() => self.part(inner, around)?,
+                "option" | "filename" | "server-name" => {
+                    self.setting(inner, &mut scope, space.as_deref());
+                }
+                _ if matches!(statements::fate(inner), Some(Fate::Set(_))) => {
+                    let why = "a pool has options only; write it in its subnet";
+                    self.report.not_carried(&inner.place, &inner.shown(), why);
+                }
                 _ => self.setting(inner, &mut scope, space.as_deref()),
             }
-        }
-        let only_options = Scope { options: scope.options.clone(), ..Scope::default() };
-        if scope != only_options {
-            let note = "a pool has options only; write its other settings in its subnet";
-            self.report.correct(id, Outcome::Changed, note);
         }
         for range in block.iter().filter(|inner| inner.word(0) == Some("range")) {
             let about = (&scope.options, by_policy_only);
@@ -356,16 +320,22 @@ impl Reading {
     }
 
     fn host(&mut self, statement: &Statement, block: &[Statement], around: &Around) {
+        if !block.iter().any(|inner| inner.word(0) == Some("fixed-address")) {
+            let why = match statement.size() - 1 {
+                0 | 1 => NO_ADDRESS.to_owned(),
+                size => format!("{NO_ADDRESS} (with the {size} statements in it)"),
+            };
+            self.report.not_carried(&statement.place, &statement.shown(), why);
+            return;
+        }
         let name = statement.tokens.get(1).and_then(Token::text).unwrap_or_default();
         let mut scope = Scope::default();
-        let mut owners = Vec::new();
+        let mut named = Vec::new();
         let mut addresses = Vec::new();
         let space = vendor_space(block).or(around.vendor_space.clone());
         for inner in block {
             match inner.word(0).unwrap_or_default() {
-                "hardware" => owners.push((inner, hardware(inner))),
-                "option" if is_client_identifier(inner) => owners.push((inner, identifier(inner))),
-                "host-identifier" => owners.push((inner, circuit_id(inner))),
+                _ if owners::is_owner(inner) => named.push((inner, owners::read(inner))),
                 "fixed-address" => addresses.push(inner),
                 "dynamic" | "ddns-hostname" => {
                     let why = "it is about dhcpd's own files and DNS";
@@ -379,24 +349,23 @@ impl Reading {
             }
         }
         if around.names_hosts {
-            let named = || name.as_bytes().to_vec().into();
-            scope.options.entry(code::HOST_NAME).or_insert_with(named);
+            let host_name = || name.as_bytes().to_vec().into();
+            scope.options.entry(code::HOST_NAME).or_insert_with(host_name);
         }
         let mut options = scope.options;
         inherit(&mut options, &around.group_options);
-        let owner = self.owner(owners);
+        let owner = self.owner(named);
         self.reserve(statement, &name, owner, addresses, &options);
     }
 
-    /// The owner of a reservation: the hardware address if there is one, because every message has
-    /// it.
+    /// The owner of a reservation: the first that its host names.
     fn owner(
         &mut self,
-        owners: Vec<(&Statement, Result<ReservationOwner, String>)>,
+        named: Vec<(&Statement, Result<ReservationOwner, String>)>,
     ) -> Result<ReservationOwner, String> {
         let mut chosen: Option<ReservationOwner> = None;
         let mut problem = "it has neither a hardware address nor a client identifier".to_owned();
-        for (statement, owner) in owners {
+        for (statement, owner) in named {
             let (place, shown) = (&statement.place, statement.shown());
             match owner {
                 Ok(_) if chosen.is_some() => {
@@ -425,10 +394,6 @@ impl Reading {
         options: &Options,
     ) {
         let id = self.report.carried(&host.place, &host.shown());
-        if addresses.is_empty() {
-            let why = "it has no fixed-address, and reservations are of addresses";
-            self.report.correct(id, Outcome::NotCarried, why);
-        }
         if let Err(why) = &owner {
             self.report.correct(id, Outcome::NotCarried, why);
         }
@@ -490,46 +455,4 @@ fn effective(scope: &mut Scope, everywhere: &Scope) {
     scope.min_lease_time = or(scope.min_lease_time, everywhere.min_lease_time, MIN_LEASE_TIME_SECS);
     scope.max_lease_time = or(scope.max_lease_time, everywhere.max_lease_time, MAX_LEASE_TIME_SECS);
     scope.quarantine = or(scope.quarantine, everywhere.quarantine, QUARANTINE_SECS);
-}
-
-fn is_client_identifier(statement: &Statement) -> bool {
-    matches!(statement.word(1), Some("dhcp-client-identifier" | "dhcp.dhcp-client-identifier"))
-}
-
-fn hardware(statement: &Statement) -> Result<ReservationOwner, String> {
-    let kind = match statement.word(1).unwrap_or_default() {
-        "ethernet" => 1,
-        "token-ring" => 6,
-        "infiniband" => 32,
-        kind => return Err(format!("hardware of the type {kind:?} is not known")),
-    };
-    let octets = statement.word(2).and_then(option_value::hexadecimal_octets);
-    let address = octets.and_then(|octets| HardwareAddress::new(kind, &octets));
-    let address = address.ok_or("it is not a hardware address")?;
-    Ok(ReservationOwner::HardwareAddress(address))
-}
-
-fn identifier(statement: &Statement) -> Result<ReservationOwner, String> {
-    let octets = octets(statement.after(2)).ok_or("it is an expression")?;
-    Ok(ReservationOwner::ClientIdentifier(octets.into()))
-}
-
-/// `host-identifier option agent.circuit-id VALUE;` and the like.
-fn circuit_id(statement: &Statement) -> Result<ReservationOwner, String> {
-    let octets = octets(statement.after(3)).ok_or("it is an expression")?;
-    match statement.word(2).unwrap_or_default() {
-        "agent.circuit-id" => Ok(ReservationOwner::CircuitId(octets.into())),
-        "agent.remote-id" => Ok(ReservationOwner::RemoteId(octets.into())),
-        name => Err(format!("clients are not identified by {name:?}")),
-    }
-}
-
-/// A text in quotes, or hexadecimal digits.
-fn octets(value: &[Token]) -> Option<Vec<u8>> {
-    let octets = match value {
-        [Token::Quoted(octets)] => Some(octets.clone()),
-        [Token::Word(word)] => option_value::hexadecimal_octets(word),
-        _ => None,
-    };
-    octets.filter(|octets| !octets.is_empty())
 }

@@ -328,8 +328,15 @@ impl Reading {
     fn say_what_is_implied(&mut self) {
         let everywhere = &self.site.everywhere.options;
         for subnet in &self.site.subnets {
-            let has =
-                |code| everywhere.contains_key(&code) || subnet.scope.options.contains_key(&code);
+            let open: Vec<&Pool> =
+                subnet.pools.iter().filter(|pool| !pool.by_policy_only).collect();
+            let has = |code| {
+                let have_all =
+                    !open.is_empty() && open.iter().all(|pool| pool.options.contains_key(&code));
+                have_all
+                    || everywhere.contains_key(&code)
+                    || subnet.scope.options.contains_key(&code)
+            };
             let implied = [
                 (code::ROUTERS, "dnsmasq sent its own address as router: write the option routers"),
                 (

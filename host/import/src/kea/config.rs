@@ -69,6 +69,9 @@ pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
         }
     }
     everywhere.quarantine = None;
+    if reading.site.interfaces.is_empty() {
+        reading.site.interfaces = reading.interfaces_of_subnets;
+    }
     reading.site.everywhere = everywhere;
     Ok(Found { site: reading.site, report: reading.report })
 }
@@ -78,6 +81,7 @@ struct Reading {
     site: Site,
     report: Report,
     definitions: Definitions,
+    interfaces_of_subnets: Vec<String>,
 }
 
 impl Reading {
@@ -88,11 +92,11 @@ impl Reading {
                 // Read elsewhere.
                 "subnet4" | "shared-networks" | "interfaces-config" | "client-classes"
                 | "option-def" | "reservations" | "pools" | "subnet" | "name" | "relay" => {}
-                "interface" => self.report.not_needed(
-                    &member.place,
-                    &statement(member),
-                    "the addresses of an interface select the subnet of its clients",
-                ),
+                "interface" => {
+                    self.interfaces_of_subnets.extend(member.node.text().map(str::to_owned));
+                    let why = "the addresses of an interface select the subnet of its clients";
+                    self.report.not_needed(&member.place, &statement(member), why);
+                }
                 "option-data" => {
                     let options = &mut scope.options;
                     options::read(&member.node, &self.definitions, options, &mut self.report)?;

@@ -87,7 +87,7 @@ static KEYS: &[(&str, Fate)] = &[
     ("client-class", NotCarried(CONDITION)),
     ("require-client-classes", NotCarried(CONDITION)),
     ("evaluate-additional-classes", NotCarried(CONDITION)),
-    ("dhcp-ddns", NotCarried(DNS)),
+    ("dhcp-ddns", Set(dhcp_ddns)),
     ("ddns-send-updates", Set(|_, node| only_if(node, false, DNS))),
     ("ddns-override-no-update", Set(|_, node| only_if(node, false, DNS))),
     ("ddns-override-client-update", Set(|_, node| only_if(node, false, DNS))),
@@ -161,6 +161,13 @@ pub(super) const AS_OPTION: &str =
 
 fn echo_client_id(_: &mut Scope, node: &Node) -> Done {
     only_if(node, true, "the server always returns the client identifier (RFC 6842)")
+}
+
+fn dhcp_ddns(_: &mut Scope, node: &Node) -> Done {
+    match node.get("enable-updates") {
+        Some(enabled) => only_if(enabled, false, DNS),
+        None => Ok(None),
+    }
 }
 
 fn only_if(node: &Node, value: bool, otherwise: &str) -> Done {

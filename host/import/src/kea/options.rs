@@ -22,6 +22,7 @@ use super::{
 const ASKED_FOR: &str = "sent to clients that ask for it";
 const OF_VENDOR: &str =
     "sent to clients that name the vendor, or no vendor, whichever sub-options they ask for";
+const TAKEN_PLACE: &str = "the octets of the option that contains it have its code already";
 const BY_SUB_OPTIONS: &str = "option 125 has the vendors whose sub-options are set";
 
 /// One option of a list.
@@ -31,8 +32,17 @@ struct Setting<'n> {
     known: Known,
     octets: Vec<u8>,
     is_always_sent: bool,
-    /// Whether an option of this list contains it.
-    is_contained: bool,
+    place: Containment,
+}
+
+/// Whether another option of the list contains an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Containment {
+    /// No option contains its space.
+    Nowhere,
+    /// An option contains its space, but has other octets with its code, or no sub-options at all.
+    TakenPlace,
+    Contained,
 }
 
 /// Reads `option-data`.
@@ -75,8 +85,13 @@ fn set(setting: &Setting, definitions: &Definitions, options: &mut Options) -> (
             option_value::set_of_vendor(options, code, &vendor, sub_option)
                 .map(|()| (Outcome::Changed, OF_VENDOR.to_owned()))
         }
-        (_, None) if setting.is_contained => Ok((Outcome::Carried, String::new())),
-        (space, None) => Err(format!("no option beside it contains the space {space:?}")),
+        (space, None) => match setting.place {
+            Containment::Contained => Ok((Outcome::Carried, String::new())),
+            Containment::TakenPlace => Err(TAKEN_PLACE.to_owned()),
+            Containment::Nowhere => {
+                Err(format!("no option beside it contains the space {space:?}"))
+            }
+        },
     };
     done.unwrap_or_else(|why| (Outcome::NotCarried, why))
 }
@@ -104,8 +119,14 @@ fn contain(settings: &mut [Setting]) {
             setting.octets = octets;
         }
     }
+    let containing = |setting: &Setting| setting.known.contains.clone();
+    let spaces: Vec<String> = settings.iter().filter_map(containing).collect();
     for (position, setting) in settings.iter_mut().enumerate() {
-        setting.is_contained = used.contains(&position);
+        setting.place = match used.contains(&position) {
+            true => Containment::Contained,
+            false if spaces.iter().any(|space| space == setting.space) => Containment::TakenPlace,
+            false => Containment::Nowhere,
+        };
     }
 }
 
@@ -184,7 +205,7 @@ fn setting<'n>(
     };
     let octets = octets.map_err(|why| (Outcome::NotCarried, why))?;
     let is_always_sent = item.get("always-send").and_then(Node::flag) == Some(true);
-    Ok(Setting { node: item, space, known, octets, is_always_sent, is_contained: false })
+    Ok(Setting { node: item, space, known, octets, is_always_sent, place: Containment::Nowhere })
 }
 
 /// The octets of comma-separated values. Of an option that has one value, Kea takes the first.

@@ -4,3 +4,4 @@ mod common;
 mod golden;
 mod hostile;
 mod leases;
+mod options;
