@@ -3,8 +3,8 @@
 //! input.
 //!
 //! Does not parse a command line, print for people or know the questions on the control socket:
-//! [`serve()`] passes each question to its caller's function, with the [`Reloader`] as the handle to
-//! the server that runs. Decides nothing itself: `lessor_core` decides, and an exchange goes
+//! [`serve()`] passes each question to its caller's function, with the [`Reloader`] as the handle
+//! to the server that runs. Decides nothing itself: `lessor_core` decides, and an exchange goes
 //! through the stages of [`lessor_stages`]. A [`replica::Replica`] is the same server in memory,
 //! without sockets, clock and storage.
 //!
