@@ -20,7 +20,7 @@ pub(crate) fn value(catalogue: &Catalogue, code: u8, value: &Value) -> Written {
     match value {
         Value::Octets(octets) => of_octets(catalogue, code, octets),
         Value::SubOptions(options) => of_octets(catalogue, code, &packed(options)),
-        Value::OfVendors(vendors) => {
+        Value::OfVendors(vendors, _) => {
             let member = |(key, options): (&String, &SubOptions)| {
                 (key.clone(), of_vendor(catalogue, code, key, &packed(options)))
             };
@@ -62,6 +62,21 @@ pub(crate) fn packed(options: &SubOptions) -> Vec<u8> {
         all.extend(octets.iter().take(length.into()));
     }
     all
+}
+
+/// Octets as sub-options, each with its code and its length; `None` if they are none, or
+/// if a code occurs twice.
+pub(crate) fn unpacked(octets: &[u8]) -> Option<SubOptions> {
+    let mut options = SubOptions::new();
+    let mut rest = octets;
+    while let Some(([code, length], after)) = rest.split_first_chunk::<2>() {
+        let (value, after) = after.split_at_checked(usize::from(*length))?;
+        if options.insert(*code, value.to_vec()).is_some() {
+            return None;
+        }
+        rest = after;
+    }
+    rest.is_empty().then_some(options)
 }
 
 /// What one client gets of the sub-options of vendors; `None` if that depends on the client.
@@ -127,7 +142,7 @@ mod tests {
     use lessor_vocabulary::option::SubOption;
 
     use super::*;
-    use crate::declaring;
+    use crate::{declaring, model::Precedence};
 
     #[test]
     fn values_are_written_by_name_only_if_they_are_read_as_the_same_octets() {
@@ -167,13 +182,15 @@ mod tests {
         let class = Some("ACME".to_owned());
         declaring::vendor(&mut catalogue, "acme", class, Some(7), url()).unwrap();
         let options = SubOptions::from([(1, b"a".to_vec()), (2, vec![0])]);
-        let of = |key: &str| Value::OfVendors([(key.to_owned(), options.clone())].into());
+        let of = |key: &str| {
+            Value::OfVendors([(key.to_owned(), options.clone())].into(), Precedence::Each)
+        };
         let acme = "{ acme = { url = a, 2 = hex:00 } }";
         assert_eq!(value(&catalogue, 43, &of("acme")).to_string(), acme);
         assert_eq!(value(&catalogue, 125, &of("acme")).to_string(), acme);
         let by_number = "{ 9 = { 1 = hex:61, 2 = hex:00 } }";
         assert_eq!(value(&catalogue, 125, &of("9")).to_string(), by_number);
-        let Value::OfVendors(vendors) = of("acme") else { panic!() };
+        let Value::OfVendors(vendors, _) = of("acme") else { panic!() };
         let octets = b"\0\0\0\x07\x06\x01\x01a\x02\x01\0";
         assert_eq!(for_one_client(&catalogue, 125, &vendors).unwrap(), octets);
         assert_eq!(for_one_client(&catalogue, 43, &vendors).unwrap(), b"\x01\x01a\x02\x01\0");

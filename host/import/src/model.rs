@@ -25,8 +25,17 @@ pub(crate) enum Value {
     /// Sub-options that every client gets. Those of inner scopes are added to those of outer ones.
     SubOptions(SubOptions),
     /// Sub-options by vendor: by its name in the catalogue, or by its enterprise number. A client
-    /// gets those of its vendor. Those of inner scopes are added to those of outer ones.
-    OfVendors(BTreeMap<String, SubOptions>),
+    /// gets those of its vendor.
+    OfVendors(BTreeMap<String, SubOptions>, Precedence),
+}
+
+/// What the sub-options of a vendor in an inner scope replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Precedence {
+    /// Those of outer scopes with the same codes.
+    Each,
+    /// All of the vendor in outer scopes.
+    Whole,
 }
 
 /// Sub-options by code, as octets.
@@ -130,30 +139,42 @@ pub(crate) fn inherit(options: &mut Options, outer: &Options) {
             Entry::Vacant(missing) => {
                 missing.insert(value.clone());
             }
-            Entry::Occupied(mut own) => own.get_mut().inherit(value),
+            Entry::Occupied(mut own) => {
+                own.get_mut().inherit(value);
+            }
         }
     }
 }
 
 impl Value {
-    /// Adds those sub-options of `outer` that are not there.
-    pub(crate) fn inherit(&mut self, outer: &Self) {
+    /// Adds those sub-options of `outer` that are not there. Returns whether both have such
+    /// sub-options, so that nothing of `outer` is lost.
+    pub(crate) fn inherit(&mut self, outer: &Self) -> bool {
         match (self, outer) {
             (Self::SubOptions(own), Self::SubOptions(outer)) => inherit_sub_options(own, outer),
-            (Self::OfVendors(own), Self::OfVendors(outer)) => {
+            (Self::OfVendors(own, precedence), Self::OfVendors(outer, _)) => {
                 for (vendor, outer) in outer {
-                    inherit_sub_options(own.entry(vendor.clone()).or_default(), outer);
+                    match (own.entry(vendor.clone()), &*precedence) {
+                        (Entry::Vacant(missing), _) => {
+                            missing.insert(outer.clone());
+                        }
+                        (Entry::Occupied(mut own), Precedence::Each) => {
+                            inherit_sub_options(own.get_mut(), outer);
+                        }
+                        (Entry::Occupied(_), Precedence::Whole) => {}
+                    }
                 }
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     /// The octets, if every client gets the same.
     pub(crate) fn octets(&self) -> Option<&[u8]> {
         match self {
             Self::Octets(octets) => Some(octets),
-            Self::SubOptions(_) | Self::OfVendors(_) => None,
+            Self::SubOptions(_) | Self::OfVendors(..) => None,
         }
     }
 }

@@ -8,13 +8,13 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
-use lessor_core::{OptionDefinition, OptionKind, OptionValue};
+use lessor_core::{OptionDefinition, OptionKind, OptionValue, option::code};
 use lessor_vocabulary::{
     Ipv4Prefix, hexadecimal,
     option::{Field, OPTION_OCTETS_MAX, Width},
 };
 
-use crate::model::{Options, SubOptions, Value};
+use crate::model::{Options, Precedence, SubOptions, Value};
 
 /// One item of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,10 +97,30 @@ pub(crate) fn set_of_vendor(
     (code, octets): (u8, Vec<u8>),
 ) -> Result<(), String> {
     check_sub_option(&octets)?;
-    let empty = || Value::OfVendors(BTreeMap::new());
+    let empty = || Value::OfVendors(BTreeMap::new(), Precedence::Each);
     match options.entry(containing).or_insert_with(empty) {
-        Value::OfVendors(all) => {
+        Value::OfVendors(all, _) => {
             all.entry(vendor.to_owned()).or_default().insert(code, octets);
+            Ok(())
+        }
+        _ => Err(format!("option {containing} has another value already")),
+    }
+}
+
+/// Sets all sub-options of a vendor in option 125.
+///
+/// # Errors
+/// Returns the reason if the option cannot have them.
+pub(crate) fn set_vendor(
+    options: &mut Options,
+    vendor: &str,
+    sub_options: SubOptions,
+) -> Result<(), String> {
+    let containing = code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC;
+    let empty = || Value::OfVendors(BTreeMap::new(), Precedence::Whole);
+    match options.entry(containing).or_insert_with(empty) {
+        Value::OfVendors(all, Precedence::Whole) => {
+            all.insert(vendor.to_owned(), sub_options);
             Ok(())
         }
         _ => Err(format!("option {containing} has another value already")),

@@ -25,7 +25,7 @@ use super::{
 /// The option space of DHCPv4 itself.
 pub(super) const SPACE: &str = "dhcp";
 /// The space whose codes are enterprise numbers.
-const OF_VENDORS: &str = "vendor";
+pub(super) const OF_VENDORS: &str = "vendor";
 
 /// An option that the configuration defines.
 #[derive(Clone, Debug)]
@@ -61,6 +61,13 @@ pub(super) enum Destination {
     Vendors(u8, Vec<String>),
 }
 
+/// Why option 43 has no options of a space: dhcpd sends the octets instead.
+const HAS_OCTETS: &str = "dhcpd sends vendor-encapsulated-options instead, which is set for all";
+/// Why option 43 has no options of the space of a class: then other clients would lose theirs.
+const HAS_SPACE: &str = "all other clients get the options of another space in option 43";
+/// Why the options of the space of an enterprise are not carried.
+const NOT_SENT: &str = "dhcpd sends only the octets that the option of the space vendor has";
+
 /// All options and spaces that the configuration defines.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Definitions {
@@ -68,6 +75,10 @@ pub(super) struct Definitions {
     spaces: Vec<Space>,
     /// The names of the options of spaces that are set outside of classes.
     set_outside: BTreeSet<String>,
+    /// Whether all clients get octets in option 43.
+    has_octets: bool,
+    /// Whether all clients get the options of a space in option 43.
+    has_space: bool,
 }
 
 /// Whether a statement defines an option or an option space.
@@ -92,6 +103,9 @@ impl Definitions {
         let mut definitions = Self::default();
         definitions.collect(statements, report);
         definitions.look_outside_of_classes(statements);
+        definitions.has_octets = statements.iter().any(sets_option_43);
+        let mut words = statements.iter().map(|statement| statement.word(0));
+        definitions.has_space = words.any(|first| first == Some("vendor-option-space"));
         definitions.declare_classes(statements, catalogue);
         definitions.declare_enterprises(catalogue);
         definitions.declare_options(catalogue, report);
@@ -130,17 +144,32 @@ impl Definitions {
         if let Some(why) = &found.obstacle {
             return Err(why.clone());
         }
-        if let Some(vendor) = &found.of_enterprise {
-            let code = code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC;
-            return Ok(Destination::Vendors(code, vec![vendor.clone()]));
+        if found.of_enterprise.is_some() {
+            return Err(NOT_SENT.to_owned());
         }
         let code = code::VENDOR_SPECIFIC_INFORMATION;
         match (self.containing(space), found.of_classes.as_slice()) {
             (Some(containing), _) => Ok(Destination::All(containing)),
+            (None, _) if self.has_octets => Err(HAS_OCTETS.to_owned()),
             (None, _) if selected == Some(space) => Ok(Destination::All(code)),
             (None, []) => Err(format!("no vendor-option-space selects {space:?} here")),
+            (None, _) if self.has_space => Err(HAS_SPACE.to_owned()),
             (None, vendors) => Ok(Destination::Vendors(code, vendors.to_vec())),
         }
+    }
+
+    /// The vendor in the catalogue whose sub-options `option vendor.NAME` has.
+    ///
+    /// # Errors
+    /// Returns that there is none.
+    pub(super) fn vendor(&self, name: &str) -> Result<&str, String> {
+        let same = |found: &&Definition| found.space == OF_VENDORS && found.name == name;
+        let Some(Form::Space(space)) = self.all.iter().find(same).map(|found| &found.form) else {
+            return Err(format!("no option space of an enterprise is named {name:?}"));
+        };
+        let found = self.spaces.iter().find(|found| found.name == *space);
+        let vendor = found.and_then(|found| found.of_enterprise.as_deref());
+        vendor.ok_or_else(|| format!("the space {space:?} is not carried"))
     }
 
     /// Whether a class selects this space for the clients of a vendor.
@@ -203,6 +232,7 @@ impl Definitions {
         for statement in statements {
             let name = statement.word(1).unwrap_or_default();
             match statement.word(0) {
+                _ if is_definition(statement) => {}
                 Some("vendor-option-space") => {
                     let spaces = self.spaces.iter_mut().filter(|space| space.name == name);
                     spaces.for_each(|space| space.is_selected = true);
@@ -279,8 +309,12 @@ impl Definitions {
     /// What becomes of a space and the definitions in it.
     fn fate_of_member(&self, space: &str) -> (Outcome, String) {
         let is_selected = self.spaces.iter().any(|found| found.name == space && found.is_selected);
+        let is_vendor = |found: &&Space| found.name == space && found.of_enterprise.is_some();
+        let is_vendor = self.spaces.iter().find(is_vendor).is_some();
         match self.destination(space, None) {
             Ok(_) => (Outcome::Carried, String::new()),
+            Err(_) if is_vendor => (Outcome::Carried, String::new()),
+            Err(why) if why == HAS_OCTETS => (Outcome::NotCarried, why),
             Err(_) if is_selected => {
                 let note = "the values are octets of option 43, because no vendor class is given";
                 (Outcome::Changed, note.to_owned())
@@ -312,6 +346,13 @@ impl Definitions {
         };
         of_space.filter_map(member).collect()
     }
+}
+
+/// Whether a statement sets the octets of option 43.
+fn sets_option_43(statement: &Statement) -> bool {
+    let (space, name) = split(statement.word(1).unwrap_or_default());
+    let is_43 = space == SPACE && name == "vendor-encapsulated-options";
+    statement.word(0) == Some("option") && is_43 && statement.word(2) != Some("code")
 }
 
 /// Why the options of a space are not carried: `code width 2` and the like.

@@ -1,11 +1,12 @@
 //! Options in `dhcpd.conf`: their values, and those of vendors.
 
-use lessor_core::option::code;
+use lessor_core::OptionKind;
 
-use crate::{model::Options, option_value};
+use crate::{expressing, model::Options, option_value};
 
 use super::{
-    definitions::{Definitions, Destination, SPACE, split},
+    definitions::{Definitions, Destination, OF_VENDORS, SPACE, split},
+    form::Form,
     grammar::{Statement, Token},
 };
 
@@ -31,6 +32,9 @@ pub(super) fn set(
         let (code, form) = definitions.find(space, name)?;
         return option_value::set(options, code, form.encode(value)?).map(|()| None);
     }
+    if space == OF_VENDORS {
+        return set_vendor(definitions.vendor(name)?, value, options);
+    }
     let destination = definitions.destination(space, selected)?;
     let (code, form) = definitions.find(space, name)?;
     let octets = form.encode(value)?;
@@ -44,8 +48,20 @@ pub(super) fn set(
                 let sub_option = (code, octets.clone());
                 option_value::set_of_vendor(options, containing, &vendor, sub_option)?;
             }
-            let is_125 = containing == code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC;
-            Ok(is_125.then_some(OF_VENDOR))
+            Ok(None)
         }
     }
+}
+
+/// Sets the sub-options of the vendor of an enterprise, which are octets.
+fn set_vendor(
+    vendor: &str,
+    value: &[Token],
+    options: &mut Options,
+) -> Result<Option<&'static str>, String> {
+    let octets = Form::Kind(OptionKind::Octets).encode(value)?;
+    let sub_options = expressing::unpacked(&octets).filter(|found| !found.is_empty());
+    let sub_options = sub_options.ok_or("the octets are not sub-options with their lengths")?;
+    option_value::set_vendor(options, vendor, sub_options)?;
+    Ok(Some(OF_VENDOR))
 }

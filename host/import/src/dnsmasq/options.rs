@@ -13,6 +13,7 @@ use crate::{
 use super::lines::Line;
 
 const ASKED_FOR: &str = "sent to clients that ask for it";
+const WITHOUT_END: &str = "without the octet 255 that dnsmasq adds at the end";
 const OF_VENDOR: &str = "clients that name another vendor do not get it";
 const BY_PART: &str = "dnsmasq finds the text anywhere in a vendor class, Lessor at its beginning: write a [[vendor]]";
 
@@ -67,8 +68,11 @@ impl Tagged {
 
     /// How the option is changed.
     pub(super) fn changes(&self) -> Vec<&'static str> {
-        let of_vendor = matches!(self.within, Some(Within::Vendor(_))).then_some(OF_VENDOR);
-        self.is_forced.then_some(ASKED_FOR).into_iter().chain(of_vendor).collect()
+        let within = self.within.map(|within| match within {
+            Within::Option(_) => WITHOUT_END,
+            Within::Vendor(_) => OF_VENDOR,
+        });
+        self.is_forced.then_some(ASKED_FOR).into_iter().chain(within).collect()
     }
 }
 

@@ -139,7 +139,7 @@ fn with_contained(
 ) -> Option<Vec<u8>> {
     let space = setting.known.contains.as_deref().filter(|_| depth < DEPTH_MAX)?;
     // Kea reads the octets of an option without a value of its own as options of the space.
-    let own = match (&setting.known.form, sub_options(&setting.octets)) {
+    let own = match (&setting.known.form, expressing::unpacked(&setting.octets)) {
         (Ok(OptionKind::Empty), Some(own)) => own,
         (Ok(OptionKind::Empty), None) => return None,
         _ => SubOptions::new(),
@@ -160,18 +160,6 @@ fn with_contained(
         false => &[],
     };
     (!taken.is_empty()).then(|| [before, &expressing::packed(&contained)].concat())
-}
-
-/// Octets as sub-options, each with its code and its length.
-fn sub_options(octets: &[u8]) -> Option<SubOptions> {
-    let mut options = SubOptions::new();
-    let mut rest = octets;
-    while let Some(([code, length], after)) = rest.split_first_chunk::<2>() {
-        let (value, after) = after.split_at_checked(usize::from(*length))?;
-        options.insert(*code, value.to_vec());
-        rest = after;
-    }
-    rest.is_empty().then_some(options)
 }
 
 /// One option, or what becomes of it.

@@ -3,41 +3,60 @@
 //! Other servers choose each sub-option for itself; Lessor takes the whole option from the
 //! innermost scope that has it.
 
+use lessor_vocabulary::Catalogue;
+
 use crate::{
     expressing,
-    model::{Options, Site, Value},
-    report::{Outcome, Report},
+    model::{Options, Reservation, Site, Value},
+    report::{EntryId, Outcome, Report},
 };
 
 /// Adds to sub-options those of outer scopes. Reservations are of one client, so theirs become
 /// octets.
 pub(super) fn complete(site: &mut Site, report: &mut Report) {
+    let everywhere = &site.everywhere.options;
     for subnet in &mut site.subnets {
-        inherit(&mut subnet.scope.options, &site.everywhere.options);
-        let outer = &subnet.scope.options;
-        subnet.pools.iter_mut().for_each(|pool| inherit(&mut pool.options, outer));
+        inherit(&mut subnet.scope.options, [everywhere], subnet.entry, report);
+        let outer = [&subnet.scope.options, everywhere];
+        for pool in &mut subnet.pools {
+            inherit(&mut pool.options, outer, pool.entry, report);
+        }
         for reservation in &mut subnet.reservations {
-            inherit(&mut reservation.options, outer);
-            reservation.options.retain(|code, value| {
-                let octets = match value {
-                    Value::Octets(_) => return true,
-                    Value::SubOptions(options) => Some(expressing::packed(options)),
-                    Value::OfVendors(vendors) => {
-                        expressing::for_one_client(&site.catalogue, *code, vendors)
-                    }
-                };
-                if octets.is_none() {
-                    let why = format!("without option {code}, which depends on its vendor class");
-                    report.correct(reservation.entry, Outcome::Changed, why);
-                }
-                octets.map(|octets| *value = Value::Octets(octets)).is_some()
-            });
+            inherit(&mut reservation.options, outer, reservation.entry, report);
+            fix(&site.catalogue, reservation, report);
         }
     }
 }
 
-fn inherit(options: &mut Options, outer: &Options) {
-    for (code, value) in options {
-        outer.get(code).into_iter().for_each(|outer| value.inherit(outer));
+/// Adds sub-options of outer scopes, from the inner to the outer one.
+fn inherit<const N: usize>(
+    options: &mut Options,
+    outer: [&Options; N],
+    entry: EntryId,
+    report: &mut Report,
+) {
+    for (code, value) in options.iter_mut().filter(|(_, value)| value.octets().is_none()) {
+        for outer in outer.iter().filter_map(|outer| outer.get(code)) {
+            if !value.inherit(outer) {
+                let note = format!("option {code} around it is replaced by its sub-options");
+                report.correct(entry, Outcome::Changed, note);
+            }
+        }
     }
+}
+
+/// Makes octets of what one client gets.
+fn fix(catalogue: &Catalogue, reservation: &mut Reservation, report: &mut Report) {
+    reservation.options.retain(|code, value| {
+        let octets = match value {
+            Value::Octets(_) => return true,
+            Value::SubOptions(options) => Some(expressing::packed(options)),
+            Value::OfVendors(vendors, _) => expressing::for_one_client(catalogue, *code, vendors),
+        };
+        if octets.is_none() {
+            let why = format!("without option {code}, which depends on its vendor class");
+            report.correct(reservation.entry, Outcome::Changed, why);
+        }
+        octets.map(|octets| *value = Value::Octets(octets)).is_some()
+    });
 }

@@ -1,10 +1,10 @@
 //! Options are sent with the octets that the other servers send. The octets below were recorded
-//! from Kea 2.2.0 and ISC dhcpd 4.4.3-P1 with these configurations.
+//! from Kea 2.2.0, ISC dhcpd 4.4.3-P1 and dnsmasq 2.90 with these configurations.
 
 use std::collections::BTreeMap;
 
 use lessor_core::OptionValue;
-use lessor_import::Origin::{self, Kea};
+use lessor_import::Origin::{self, Dhcpd, Dnsmasq, Kea};
 
 use crate::common::{self, Folder};
 
@@ -93,6 +93,101 @@ fn octets_are_those_that_kea_sends() {
             (230, "61"),
             (231, "0a0b"),
             (232, "070178076578616d706c65000179076578616d706c6500"),
+        ],
+    );
+}
+
+const DHCPD: &str = r#"
+option space acme; option acme.url code 1 = text;
+option space ubnt;
+option ubnt.addr code 1 = ip-address; option ubnt.n code 2 = unsigned integer 8;
+option space inner;
+option inner.x code 3 = unsigned integer 8; option inner.y code 4 = unsigned integer 8;
+option space vend; option vend.t code 4 = text;
+option vendor.vend code 32473 = encapsulate vend;
+option outer code 224 = encapsulate inner;
+option rec code 225 = { integer 8, unsigned integer 16, ip-address };
+option arr code 226 = array of { integer 8, ip-address };
+option dl code 227 = domain-list; option dn code 228 = domain-name;
+option dlc code 229 = domain-list compressed;
+option v6 code 230 = ip6-address;
+option neg code 231 = signed integer 16;
+option flagged code 232 = { boolean, string };
+option acme.url "http://a";
+option inner.x 5;
+option vend.t "tt";
+option vendor.vend 04:01:41;
+option rec 7 300 192.0.2.7;
+option arr 1 192.0.2.1, 2 192.0.2.2;
+option dl "a.example", "b.example"; option dn c.example; option dlc "a.example", "b.example";
+option v6 2001:db8::1; option neg -7; option flagged on "abc";
+option slp-directory-agent true 192.0.2.1, 192.0.2.2;
+class "u" {
+    match if substring(option vendor-class-identifier, 0, 4) = "ubnt";
+    vendor-option-space ubnt;
+    option ubnt.n 7;
+}
+subnet 10.99.0.0 netmask 255.255.255.0 {
+    range 10.99.0.30 10.99.0.40;
+    option ubnt.addr 192.0.2.9;
+    option inner.y 6;
+}
+"#;
+
+#[test]
+fn octets_are_those_that_dhcpd_sends() {
+    let for_all = [
+        (78, "01c0000201c0000202"),
+        (125, "00007ed903040141"),
+        (224, "030105040106"),
+        (225, "07012cc0000207"),
+        (226, "01c000020102c0000202"),
+        (227, "0161076578616d706c65000162076578616d706c6500"),
+        (228, "0163076578616d706c6500"),
+        (229, "0161076578616d706c65000162c002"),
+        (230, "20010db8000000000000000000000001"),
+        (231, "fff9"),
+        (232, "01616263"),
+    ];
+    assert_octets(&options(Dhcpd, DHCPD, b"other"), &for_all);
+    let of_class = [&[(43, "0104c0000209020107")][..], &for_all].concat();
+    assert_octets(&options(Dhcpd, DHCPD, b"ubnt7"), &of_class);
+}
+
+#[test]
+fn dhcpd_sends_octets_of_option_43_rather_than_those_of_a_space() {
+    let octets = "option vendor-encapsulated-options 09:01:07;";
+    let found = options(Dhcpd, &format!("{octets}{DHCPD}"), b"ubnt7");
+    assert_eq!(found[&43], "090107");
+    let selected = format!("vendor-option-space acme;{DHCPD}");
+    assert_eq!(options(Dhcpd, &selected, b"")[&43], "0108687474703a2f2f61");
+}
+
+const DNSMASQ: &str = "dhcp-range=set:net,10.99.0.50,10.99.0.60,255.255.255.0,1h
+dhcp-option=encap:175,190,user
+dhcp-option=tag:net,encap:175,191,pass
+dhcp-option=vi-encap:32473,1,\"https://a/\"
+dhcp-option=tag:net,vi-encap:32473,2,7547
+dhcp-option=114,\"https://portal.example.net/\"
+dhcp-option=option:sip-server,sip.example.net
+dhcp-option=138,192.0.2.138
+dhcp-option=224,300
+dhcp-option=226,01:02
+";
+
+/// dnsmasq sends sub-options in another order, and an octet 255 at the end of those in option 175.
+#[test]
+fn octets_are_those_that_dnsmasq_sends() {
+    assert_octets(
+        &options(Dnsmasq, DNSMASQ, b""),
+        &[
+            (114, "68747470733a2f2f706f7274616c2e6578616d706c652e6e65742f"),
+            (120, "0003736970076578616d706c65036e657400"),
+            (125, "00007ed910010a68747470733a2f2f612f02021d7b"),
+            (138, "c000028a"),
+            (175, "be0475736572bf0470617373"),
+            (224, "012c"),
+            (226, "0102"),
         ],
     );
 }
