@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HardwareAddress, RelayInformation, Request, relay};
+use crate::{HardwareAddress, Origin, RelayInformation, Request, relay};
 
 /// The key that bindings are indexed by (RFC 2131 section 4.2), which distinguishes one client of a
 /// network from another. The network determines the kind of key ([`ClientKeyKind`]). Keys are
@@ -102,12 +102,17 @@ impl ClientKeyKind {
 impl Line {
     /// The line in `information`, or `None` if it names none.
     pub fn of(information: &RelayInformation) -> Option<Self> {
+        Self::from_parts(information.circuit_id(), information.remote_id())
+    }
+
+    /// The line of an origin, or `None` if its relay named none.
+    pub fn of_origin(origin: &Origin) -> Option<Self> {
+        Self::from_parts(origin.circuit_id.as_deref(), origin.remote_id.as_deref())
+    }
+
+    fn from_parts(circuit_id: Option<&[u8]>, remote_id: Option<&[u8]>) -> Option<Self> {
         let mut octets = Vec::new();
-        let parts = [
-            (relay::CIRCUIT_ID, information.circuit_id()),
-            (relay::REMOTE_ID, information.remote_id()),
-        ];
-        for (code, part) in parts {
+        for (code, part) in [(relay::CIRCUIT_ID, circuit_id), (relay::REMOTE_ID, remote_id)] {
             if let Some(part) = part.filter(|part| !part.is_empty()) {
                 octets.extend([code, part.len() as u8]);
                 octets.extend_from_slice(part);

@@ -7,10 +7,10 @@
 //! queue, and the client that declined it does not get it again for the length of a quarantine
 //! ([`Decider::is_set_aside`]).
 //!
-//! Invariant: a message from another line than the one on record for the lease changes nothing.
-//! Any client can send another client's key, but not the line that a relay adds. A RELEASE, which
-//! the client sends past the relay, may name no line: then it must come from the address that it
-//! releases.
+//! Invariant: a message that names another line than the lease or offer came over changes nothing,
+//! and neither does one that names a line if that came over none. Any client can send another
+//! client's key, but not the line that a relay adds. A RELEASE, which the client sends past the
+//! relay, may name no line: then it must come from the address that it releases.
 
 use crate::{Binding, BindingState, Line, Reason};
 
@@ -41,10 +41,13 @@ impl Decider<'_, '_> {
         if !is_own {
             return self.silence(Reason::NotOwnerDecline);
         }
-        let lines = (lease.and_then(line_of), self.own_line());
-        if let (Some(known), Some(named)) = lines
-            && known != named
-        {
+        let known = match (lease, offer) {
+            (Some(lease), _) => line_of(lease),
+            (None, Some(offer)) => Line::of_origin(&offer.source),
+            (None, None) => None,
+        };
+        let named = self.own_line();
+        if named.is_some() && named != known {
             return self.silence(Reason::OtherLineDecline);
         }
         let began_at = lease.map_or(self.now, |lease| lease.began_at);
@@ -111,7 +114,7 @@ impl Decider<'_, '_> {
             return self.silence(Reason::NotOwnerRelease);
         };
         match (line_of(&lease), self.own_line()) {
-            (Some(known), Some(named)) if known != named => {
+            (known, named @ Some(_)) if known != named => {
                 return self.silence(Reason::OtherLineRelease);
             }
             // A relay that adds no option 82 is the only evidence.

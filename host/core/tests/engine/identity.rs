@@ -249,3 +249,27 @@ fn a_decline_counts_only_if_it_comes_over_the_line() {
     let request = on_circuit(LINE, decline(1, address));
     assert_eq!(server.reason(&request), Reason::QuarantinedDeclined);
 }
+
+#[test]
+fn nobody_on_a_line_ends_the_lease_or_offer_of_a_client_on_the_link() {
+    let mut server = Server::plain();
+    let address = offered(&server.ask(&discover(1)));
+    let forged = on_circuit(LINE, decline(1, address));
+    assert_eq!(server.reason(&forged), Reason::OtherLineDecline);
+    assert_eq!(server.reason(&selecting(1, address)), Reason::AckSelecting);
+    for (forged, expected) in [
+        (forged, Reason::OtherLineDecline),
+        (on_circuit(LINE, release(1, address)), Reason::OtherLineRelease),
+    ] {
+        let decision = server.ask(&forged);
+        assert_eq!((decision.reason, decision.changes.len()), (expected, 0));
+        assert!(server.record(1).is_active(server.now));
+    }
+    assert_eq!(server.reason(&decline(1, address)), Reason::QuarantinedDeclined);
+    // An offer over one line is not declined over another.
+    let address = offered(&server.ask(&on_circuit(LINE, discover(2))));
+    let forged = on_circuit(OTHER_LINE, decline(2, address));
+    assert_eq!(server.reason(&forged), Reason::OtherLineDecline);
+    let own = on_circuit(LINE, decline(2, address));
+    assert_eq!(server.reason(&own), Reason::QuarantinedDeclined);
+}
