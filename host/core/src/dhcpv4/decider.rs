@@ -150,9 +150,21 @@ impl<'e, 'r> Decider<'e, 'r> {
     /// An address with a change in flight among those that the decision depends on: the client's
     /// own, those that the message, the terms or a reservation name, and those on its subscriber's
     /// account.
+    ///
+    /// A DECLINE or RELEASE depends on its own address only. If it also waited for others, a later
+    /// REQUEST for the address could overtake it, and it would end the lease of that REQUEST.
     fn in_flight(&mut self) -> Option<u32> {
         let is_in_flight =
             |address: &u32| self.bindings.slot(*address).is_some_and(View::is_in_flight);
+        match self.request.kind {
+            RequestKind::Decline => {
+                return self.request.requested_address.map(u32::from).filter(is_in_flight);
+            }
+            RequestKind::Release => {
+                return Some(u32::from(self.request.client_address)).filter(is_in_flight);
+            }
+            RequestKind::Discover | RequestKind::Request | RequestKind::Inform => {}
+        }
         let mut own = self.client.each().filter_map(|known| self.bindings.flight_of(known));
         if let Some(found) = own.next().or_else(|| self.named().find(is_in_flight)) {
             return Some(found);
