@@ -31,6 +31,7 @@ macro_rules! with_level_keys {
             "never-send",
             "always-send-basics",
             "always-broadcast",
+            "own-address-for",
         ]
     };
 }

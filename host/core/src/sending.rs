@@ -31,6 +31,10 @@ pub struct Sending {
     /// not ask for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub always_broadcast: Option<bool>,
+    /// Options with addresses whose value is the server's own address on the link of a client,
+    /// where nothing else sets them. Clients behind relays do not get them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_address_for: Option<Arc<[u8]>>,
 }
 
 /// Rules for options, in order of code. Cheap to clone.
@@ -40,7 +44,8 @@ pub struct SendRules(Option<Arc<[(u8, SendRule)]>>);
 
 impl Sending {
     /// Settings that say nothing.
-    pub(crate) const NOTHING: Self = Self { rules: SendRules(None), always_broadcast: None };
+    pub(crate) const NOTHING: Self =
+        Self { rules: SendRules(None), always_broadcast: None, own_address_for: None };
 
     /// These settings and, where they say nothing, those of a scope around this one.
     #[must_use]
@@ -48,6 +53,7 @@ impl Sending {
         Self {
             rules: outer.rules.iter().chain(self.rules.iter()).collect(),
             always_broadcast: self.always_broadcast.or(outer.always_broadcast),
+            own_address_for: self.own_address_for.or_else(|| outer.own_address_for.clone()),
         }
     }
 }

@@ -85,10 +85,19 @@ impl Datagram {
         u32::from_be_bytes(field.unwrap_or_default())
     }
 
+    /// yiaddr.
+    pub fn your_address(&self) -> Ipv4Addr {
+        self.address_at(16)
+    }
+
     /// giaddr.
     pub fn relay_address(&self) -> Ipv4Addr {
-        let field = self.message.get(24..28).and_then(|octets| <[u8; 4]>::try_from(octets).ok());
-        Ipv4Addr::from(field.unwrap_or_default())
+        self.address_at(24)
+    }
+
+    fn address_at(&self, position: usize) -> Ipv4Addr {
+        let octets = self.message.get(position..).and_then(|rest| rest.first_chunk::<4>());
+        octets.copied().unwrap_or_default().into()
     }
 
     /// Returns the octets of the first option of this code; split options do not occur here.

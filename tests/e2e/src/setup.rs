@@ -39,6 +39,8 @@ pub struct Setup {
     program: Option<PathBuf>,
     /// The prefix of the command line that runs it on another host.
     entering: Vec<OsString>,
+    /// The whole configuration, if it is one that ships.
+    example: Option<String>,
 }
 
 /// The port of a server on loopback, because only root may use port 67.
@@ -49,6 +51,33 @@ impl Setup {
     /// `subnets` is the text of the configuration's `[[subnet]]` tables.
     pub fn on_loopback(subnets: &str) -> Self {
         Self::listening(SocketAddrV4::new(loopback_address(), LOOPBACK_PORT), subnets)
+    }
+
+    /// Returns the server of `examples/NAME.toml`, with the files of `examples/NAME` as its plugins.
+    /// Folders of the system are replaced by folders of the test.
+    ///
+    /// # Panics
+    /// Panics if there is no such example.
+    #[track_caller]
+    pub fn of_example(name: &str) -> Self {
+        let examples = built::checkout().join("examples");
+        let path = examples.join(name).with_extension("toml");
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let text = text
+            .replace("/var/lib/lessor/journal.jsonl", "journal.jsonl")
+            .replace("/var/lib/lessor", "store")
+            .replace("/etc/lessor/plugins", "plugins");
+        let setup = Self { example: Some(text), ..Self::without_sockets("") };
+        let plugins = setup.folder().join("plugins");
+        for entry in fs::read_dir(examples.join(name)).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_file() {
+                lessor_guests::interpreters().unwrap_or_else(|error| panic!("{error}"));
+                fs::copy(&path, plugins.join(entry.file_name()))
+                    .unwrap_or_else(|error| panic!("{path:?}: {error}"));
+            }
+        }
+        setup
     }
 
     /// Returns a server for relayed clients, on an address of its host and port 67.
@@ -93,6 +122,7 @@ impl Setup {
             arguments: Vec::new(),
             program: None,
             entering: Vec::new(),
+            example: None,
         }
     }
 
@@ -275,6 +305,10 @@ impl Setup {
 
     /// Writes the configuration.
     pub(crate) fn write(&self) {
+        if let Some(text) = &self.example {
+            fs::write(self.configuration(), text).expect("the folder can be written");
+            return;
+        }
         let mut text = format!("{}[server]\n", self.top);
         if let Some(listen) = self.listen {
             text.push_str(&format!("listen = [\"{listen}\"]\n"));

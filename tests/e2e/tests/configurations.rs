@@ -137,8 +137,13 @@ fn passes_the_check(examples: &Path, path: &Path) {
     text = text.replace("\"/etc/lessor/sources/", "\"sources/");
     fs::write(folder.path().join(name), text).unwrap();
     copy_sources(examples, &folder.path().join("sources"));
-    for entry in fs::read_dir(examples.join("demo-plugins")).unwrap().map(Result::unwrap) {
+    let own = path.with_extension("");
+    let shipped = if own.is_dir() { own } else { examples.join("demo-plugins") };
+    for entry in fs::read_dir(shipped).unwrap().map(Result::unwrap) {
         let sidecar = entry.path();
+        if sidecar.is_dir() {
+            continue;
+        }
         if sidecar.extension().is_some_and(|found| found == "rhai") {
             lessor_guests::interpreters().unwrap();
             fs::copy(&sidecar, plugins.join(sidecar.file_name().unwrap())).unwrap();
@@ -147,6 +152,9 @@ fn passes_the_check(examples: &Path, path: &Path) {
         let stem = sidecar.file_stem().unwrap().to_string_lossy().into_owned();
         let (_, package) = stem.split_once('-').unwrap();
         fs::copy(&sidecar, plugins.join(sidecar.file_name().unwrap())).unwrap();
+        if sidecar.with_extension("rhai").exists() {
+            continue;
+        }
         fs::copy(built::policy(package), plugins.join(format!("{stem}.wasm"))).unwrap();
     }
     let output = Command::new(built::lessor())

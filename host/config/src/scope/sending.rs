@@ -1,6 +1,12 @@
-//! How replies are sent: `always-send`, `never-send`, `always-send-basics` and `always-broadcast`.
+//! How replies are sent: `always-send`, `never-send`, `always-send-basics`, `always-broadcast` and
+//! `own-address-for`.
 
-use lessor_core::{SendRule, SendRules, Sending, option::code};
+use std::sync::Arc;
+
+use lessor_core::{
+    OptionDefinition, OptionKind, SendRule, SendRules, Sending,
+    option::{code, shown_name},
+};
 
 use crate::{
     mistake::Draft,
@@ -58,5 +64,34 @@ pub(super) fn read(table: &Table, options: &Options) -> Sending {
     Sending {
         rules,
         always_broadcast: table.get("always-broadcast").and_then(|value| value.flag()),
+        own_address_for: own_address_for(table),
     }
+}
+
+/// The options that get the server's own address. An empty list overrules that of a wider level.
+fn own_address_for(table: &Table) -> Option<Arc<[u8]>> {
+    let list = table.get("own-address-for")?;
+    let mut codes: Vec<u8> = Vec::new();
+    for item in list.items() {
+        let Some(placed) = options::recognise_rule(&item) else { continue };
+        let kind = OptionDefinition::by_code(placed.value).map(|definition| &definition.kind);
+        match kind {
+            _ if [code::SUBNET_MASK, code::BROADCAST_ADDRESS].contains(&placed.value) => {
+                let name = shown_name(placed.value);
+                let draft = Draft::found(format!("{name} follows from the prefix of the subnet"))
+                    .wanted("remove this");
+                table.collector().report(&placed.span, draft);
+            }
+            Some(OptionKind::Address | OptionKind::Addresses) => codes.push(placed.value),
+            _ => {
+                let name = shown_name(placed.value);
+                let draft = Draft::found(format!("{name} is not an option with IPv4 addresses"))
+                    .wanted("wanted an option such as \"routers\" or \"domain-name-servers\"");
+                table.collector().report(&placed.span, draft);
+            }
+        }
+    }
+    codes.sort_unstable();
+    codes.dedup();
+    Some(codes.into())
 }

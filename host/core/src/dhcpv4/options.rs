@@ -15,7 +15,7 @@ use lessor_vocabulary::{ForClass, ForEnterprise, enterprises};
 use smallvec::SmallVec;
 
 use crate::{
-    OptionSet, OptionValue, ReplyValue, SendRule,
+    OptionDefinition, OptionKind, OptionSet, OptionValue, ReplyValue, SendRule,
     option::{code, is_reserved_for_engine},
 };
 
@@ -56,6 +56,7 @@ impl Parameters<'_> {
             let sets = self.scopes().map(|scope| scope.options);
             let mut configured: SmallVec<[u8; 32]> =
                 sets.flat_map(OptionSet::iter).map(|(code, _)| code).collect();
+            configured.extend(self.own_address_for().iter().copied());
             configured.sort_unstable();
             configured.into_iter().for_each(|code| codes.add_unasked(code));
         }
@@ -89,6 +90,9 @@ impl Parameters<'_> {
         if let Some((value, origin)) = self.configured(code) {
             return Some((self.with_final_zero(code, value), origin));
         }
+        if let Some(value) = self.own_address(code) {
+            return Some((value.into(), OptionOrigin::Link));
+        }
         let of_prefix = |address: fn(&Ipv4Net) -> Ipv4Addr| {
             let prefix = self.subnet.map(|subnet| &subnet.prefix)?;
             Some((OptionValue::Address(address(prefix)).into(), OptionOrigin::Prefix))
@@ -107,6 +111,18 @@ impl Parameters<'_> {
                 value.map(|value| (value.into(), OptionOrigin::HostRequirements))
             }
         }
+    }
+
+    /// The server's own address as the value of an option that the configuration wants it for.
+    fn own_address(&self, code: u8) -> Option<OptionValue> {
+        if !self.own_address_for().contains(&code) {
+            return None;
+        }
+        let address = self.address_on_link()?;
+        Some(match OptionDefinition::by_code(code)?.kind {
+            OptionKind::Address => OptionValue::Address(address),
+            _ => OptionValue::Addresses(vec![address]),
+        })
     }
 
     /// The value of an option that a scope sets, or that follows from a boot field: options 66 and

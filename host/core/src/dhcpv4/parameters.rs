@@ -139,6 +139,22 @@ impl<'c> Parameters<'c> {
         self.first(|settings| settings.sending.always_broadcast).is_some_and(|(always, _)| always)
     }
 
+    /// The options whose value is the server's own address if nothing sets them.
+    pub(super) fn own_address_for(&self) -> &'c [u8] {
+        let configured = self.first(|settings| settings.sending.own_address_for.as_deref());
+        configured.map(|(codes, _)| codes).unwrap_or_default()
+    }
+
+    /// The server's own address in the subnet of a client on one of its links.
+    pub(super) fn address_on_link(&self) -> Option<Ipv4Addr> {
+        if self.request.is_relayed() {
+            return None;
+        }
+        let prefix = &self.subnet?.prefix;
+        let own = self.request.arrival.link_addresses.as_deref()?;
+        own.iter().copied().find(|address| prefix.contains(address))
+    }
+
     /// The lease time in seconds: that of the terms, otherwise what the client asks for, otherwise
     /// the default, within the limits of the scopes.
     pub(super) fn lease_time_secs(&self) -> u32 {

@@ -83,6 +83,8 @@ pub enum OptionOrigin {
     Subnet,
     /// It follows from the subnet's prefix.
     Prefix,
+    /// The server's own address on the link of the client (`own-address-for`).
+    Link,
     /// The default of RFC 1122.
     HostRequirements,
 }

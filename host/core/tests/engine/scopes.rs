@@ -288,3 +288,30 @@ fn a_preview_says_which_scope_each_field_is_from() {
     assert_eq!(preview.field_origins, expected);
     assert!(preview.option_origins.contains(&(67, OptionOrigin::Pool)));
 }
+
+#[test]
+fn options_without_a_value_get_the_servers_own_address_on_the_link() {
+    let network = network_with(|level, scope| {
+        // The subnet wants it for name servers and time servers, the pool for the latter only.
+        let wanted: &[u8] = if level == 1 { &[6, 42] } else { &[42] };
+        scope.sending.own_address_for = (level < 3).then(|| wanted.into());
+    });
+    let mut network = network;
+    network.subnets[0].options = lessor_core::OptionSet::default();
+    let asking = |request: Request| with(request, |r| r.parameter_request_list = [6, 42].into());
+    let mut server = Server::new(network.clone());
+    let own = OptionValue::Addresses(vec![SERVER]);
+    let outside = asking(discover(1));
+    let decision = server.ask_under(&outside, &at_address(ip(200)));
+    assert_eq!(option(reply(&decision), 6), Some(&own));
+    assert_eq!(option(reply(&decision), 42), Some(&own));
+    let decision = server.ask(&asking(discover(2)));
+    assert_eq!(option(reply(&decision), 6), None);
+    assert_eq!(option(reply(&decision), 42), Some(&own));
+    // A client behind a relay cannot reach the server as its router, and what is set stays.
+    let decision = server.ask(&asking(relayed(discover(3))));
+    assert_eq!(option(reply(&decision), 42), None);
+    network.subnets[0].options = [(42, OptionValue::Addresses(vec![ip(9)]))].into_iter().collect();
+    let decision = Server::new(network).ask(&asking(discover(2)));
+    assert_eq!(option(reply(&decision), 42), Some(&OptionValue::Addresses(vec![ip(9)])));
+}

@@ -87,6 +87,7 @@ impl Origins<'_> {
             OptionOrigin::Pool => "the pool",
             OptionOrigin::Subnet => "the subnet",
             OptionOrigin::Prefix => "the subnet's prefix",
+            OptionOrigin::Link => "the server's address on the link",
             OptionOrigin::HostRequirements => "RFC 1122",
             OptionOrigin::Client => "the client",
             OptionOrigin::Server => "the server",
