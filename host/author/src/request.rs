@@ -49,6 +49,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         bounds: lessor_core::Bounds::default(),
         client_key: ClientKeyKind::default(),
         after_data_loss: AfterDataLoss::default(),
+        classes: Default::default(),
     };
     let client = network.client_key.key_of(&request, request.relay_information.as_ref()).context(
         "the request does not identify a client; add a hardware-address or a client-identifier",

@@ -70,11 +70,14 @@ pub(crate) static DOCUMENT: Shape = Shape {
         "options",
         "option",
         "vendor",
+        "class",
         "network",
         "subnet",
     ],
     synonyms: &[
         ("vendors", "vendor"),
+        ("classes", "class"),
+        ("client-class", "class"),
         ("plugin", "plugins"),
         ("lookups", "lookup"),
         ("source", "lookup"),
@@ -226,6 +229,49 @@ pub(crate) static VENDOR: Shape = Shape {
         ("options", "sub-options"),
         ("option", "sub-options"),
     ],
+};
+
+pub(crate) static CLASS: Shape = Shape {
+    name: "[[class]]",
+    keys: with_level_keys!["name", "match", "options", "pools", "client-key", "limit",],
+    synonyms: with_level_synonyms![("test", "match"), ("if", "match"), ("pool", "pools"),],
+};
+
+pub(crate) static CLASS_MATCH: Shape = Shape {
+    name: "match",
+    keys: &[
+        "vendor-class",
+        "user-class",
+        "hardware-address",
+        "circuit-id",
+        "remote-id",
+        "relay",
+        "interface",
+        "options",
+        "any",
+        "not",
+    ],
+    synonyms: &[
+        ("vendor-class-identifier", "vendor-class"),
+        ("mac", "hardware-address"),
+        ("hw-address", "hardware-address"),
+        ("giaddr", "relay"),
+        ("relays", "relay"),
+        ("relay-address", "relay"),
+        ("interfaces", "interface"),
+        ("option", "options"),
+        ("or", "any"),
+    ],
+};
+
+/// The values of `hardware-address` that are in a file.
+pub(crate) static CLASS_HARDWARE: Shape =
+    Shape { name: "hardware-address", keys: &["in-file"], synonyms: &[("file", "in-file")] };
+
+pub(crate) static CLASS_LIMIT: Shape = Shape {
+    name: "limit",
+    keys: &["by", "leases-max", "beyond"],
+    synonyms: &[("per", "by"), ("limit", "leases-max"), ("max", "leases-max")],
 };
 
 pub(crate) static NETWORK: Shape = Shape {
@@ -462,7 +508,7 @@ pub(crate) static CASE_PLANNED: Shape =
     Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
 
 /// The tables of a configuration file.
-static CONFIGURATION: [&Shape; 15] = [
+static CONFIGURATION: [&Shape; 16] = [
     &DOCUMENT,
     &SERVER,
     &STORE,
@@ -474,6 +520,7 @@ static CONFIGURATION: [&Shape; 15] = [
     &LOG,
     &OPTION,
     &VENDOR,
+    &CLASS,
     &NETWORK,
     &SUBNET,
     &POOL,
@@ -574,6 +621,9 @@ mod tests {
             &OPTION_FIELD,
             &OPTION_ITEM,
             &SUB_OPTION,
+            &CLASS_MATCH,
+            &CLASS_HARDWARE,
+            &CLASS_LIMIT,
         ];
         let expected = [&CASE_EXPECT, &CASE_EXPECTED_REPLY, &CASE_SUBSCRIBER, &CASE_PLANNED];
         for shape in CONFIGURATION.into_iter().chain(others).chain(expected) {

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    ClientKeyKind, HardwareAddress, LeaseTime, OptionValue, Origin, Request, ScopeSettings,
+    Classes, ClientKeyKind, HardwareAddress, LeaseTime, OptionValue, Origin, Request,
+    ScopeSettings,
     option::recorded::Recorded,
 };
 
@@ -42,6 +43,20 @@ pub struct Network {
     /// How many addresses clients can occupy without a lease.
     #[serde(default)]
     pub bounds: Bounds,
+    /// What classes can change for its clients.
+    #[serde(default)]
+    pub classes: ClassEffects,
+}
+
+/// What classes can change for the clients of a network. It is known without the classes, which are
+/// those of the whole configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ClassEffects {
+    /// The longest lease time that a class sets, in seconds; 0 if none sets one.
+    pub longest_lease_secs: u32,
+    /// Whether a class says by which property its clients are distinguished.
+    pub set_client_key: bool,
 }
 
 /// How many addresses of a network clients can occupy without a lease. The limits prevent a client
@@ -219,6 +234,8 @@ pub struct Topology {
     spans: Arc<[Span]>,
     /// The options that the configuration of the networks knows by name.
     catalogue: Arc<Catalogue>,
+    /// The classes of the clients of all networks.
+    classes: Classes,
 }
 
 /// The addresses of one subnet.
@@ -266,13 +283,24 @@ impl Topology {
         let numbered = self.networks.iter().enumerate();
         let wanted = numbered.filter(|(position, _)| wanted(NetworkId(*position as u32)));
         let only = Self::of_disjoint(wanted.map(|(_, network)| Arc::clone(network)).collect());
-        only.with_catalogue(Arc::clone(&self.catalogue))
+        only.with_catalogue(Arc::clone(&self.catalogue)).with_classes(self.classes.clone())
     }
 
     /// The same topology with these options.
     #[must_use]
     pub fn with_catalogue(self, catalogue: Arc<Catalogue>) -> Self {
         Self { catalogue, ..self }
+    }
+
+    /// The same topology with these classes.
+    #[must_use]
+    pub fn with_classes(self, classes: Classes) -> Self {
+        Self { classes, ..self }
+    }
+
+    /// The classes of the clients of all networks.
+    pub const fn classes(&self) -> &Classes {
+        &self.classes
     }
 
     /// The options that are known by name.
@@ -303,7 +331,7 @@ impl Topology {
         });
         let mut spans: Vec<Span> = spans.collect();
         spans.sort_unstable_by_key(|span| span.first);
-        Self { networks: networks.into(), spans: spans.into(), catalogue: Arc::default() }
+        Self { networks: networks.into(), spans: spans.into(), ..Self::default() }
     }
 
     /// The networks, each at the position of its [`NetworkId`].
@@ -446,6 +474,11 @@ impl Subnet {
 }
 
 impl Network {
+    /// The property that distinguishes the client of `request` from others of the network.
+    pub fn client_key_of(&self, request: &Request) -> ClientKeyKind {
+        request.classes.client_key().unwrap_or(self.client_key)
+    }
+
     /// The position of the subnet that spans `address`.
     pub fn subnet_of(&self, address: Ipv4Addr) -> Option<usize> {
         self.subnets.iter().position(|subnet| subnet.prefix.contains(&address))

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    ClientState, HardwareAddress, OwnAddresses, ReceivedOptions, RelayInformation, RequestKind,
+    ClientState, HardwareAddress, Membership, OwnAddresses, ReceivedOptions, RelayInformation, RequestKind,
     relay,
 };
 
@@ -60,6 +60,9 @@ pub struct Request {
     pub relay_information: Option<RelayInformation>,
     /// Every option as octets, including those above.
     pub options: ReceivedOptions,
+    /// The classes that the message belongs to; none before its place is known.
+    #[serde(default, skip_serializing_if = "Membership::is_empty")]
+    pub classes: Membership,
     /// The payload of the datagram as received.
     #[serde(with = "crate::octets")]
     pub packet: Box<[u8]>,

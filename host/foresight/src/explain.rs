@@ -64,6 +64,12 @@ pub struct Explanation {
     pub request: Vec<(String, String)>,
     /// Where the client is; `None` if no subnet spans it.
     pub location: Option<LocationStep>,
+    /// The names of the classes of the client, in descending precedence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// The account that a class counts the client on, and its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_limit: Option<String>,
     /// The client key, or a description of the client while its network is not known.
     pub client: String,
     /// The client's lease on record.

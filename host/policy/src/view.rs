@@ -85,7 +85,7 @@ impl View {
     }
 
     /// The relay agent information of the message, or the recorded one.
-    pub(crate) fn relay_information(&self) -> Option<&RelayInformation> {
+    pub fn relay_information(&self) -> Option<&RelayInformation> {
         self.request.relay_information.as_ref().or_else(|| self.remembered_relay_information())
     }
 

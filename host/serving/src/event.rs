@@ -30,7 +30,7 @@ pub(crate) struct Event {
     pub(crate) request: Option<Arc<Request>>,
     /// The header of a message that is not a valid request, if it is long enough.
     pub(crate) header: Option<Header>,
-    /// The subscriber that policies count the client against.
+    /// The subscriber that policies or classes count the client against.
     pub(crate) subscriber: Option<Arc<str>>,
     /// The name of its network.
     pub(crate) network: Option<Arc<str>>,

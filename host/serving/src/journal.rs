@@ -59,6 +59,9 @@ struct Line<'a> {
     /// Names of options that did not fit into the reply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
+    /// Names of the classes of the client, in descending precedence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    classes: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subscriber: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,6 +149,7 @@ impl Journal {
                 .options
                 .get(code::HOST_NAME)
                 .map(|octets| String::from_utf8_lossy(octets).into_owned());
+            line.classes = request.classes.names().map(|name| &**name).collect();
             line.say_line(request.relay_information.as_ref());
         }
         self.write(line);

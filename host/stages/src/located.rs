@@ -6,6 +6,7 @@ use lessor_core::{Binding, Reason, Request};
 use lessor_policy_host::{Absent, Lookups, TraceEntry, View};
 
 use crate::{
+    classified::classify,
     ended::Ended,
     environment::{self, Environment},
     moment::{Moment, in_clock_time},
@@ -25,14 +26,14 @@ pub struct Located {
 }
 
 impl Parsed {
-    /// Finds the network, the subnet and the client of the request, and checks that the reply may
+    /// Finds the classes, the network, the subnet and the client of the request, and checks that the reply may
     /// be sent. The client's binding is looked up only if something needs it.
     ///
     /// # Errors
     /// If the reply must not be sent, no network spans the request, it identifies no client, or its
     /// relay is not served.
     pub fn locate(
-        self,
+        mut self,
         environment: &mut impl Environment,
         moment: Moment,
         wants_binding: bool,
@@ -41,6 +42,7 @@ impl Parsed {
         if let Some((reason, detail)) = environment.refusal(self.request()) {
             return Err(Ended::at(self, reason, detail));
         }
+        classify(self.request_mut(), environment);
         let wants_binding = wants_binding || witness.wants_binding();
         let (view, binding) = match see(self.request(), environment, moment, wants_binding, witness)
         {
@@ -87,6 +89,7 @@ impl Located {
         wants_binding: bool,
         witness: &mut impl Witness,
     ) -> Result<Self, Ended<Self>> {
+        classify(&mut self.view.request, environment);
         let wants_binding = wants_binding || witness.wants_binding();
         match see(&self.view.request, environment, moment, wants_binding, witness) {
             Ok((view, binding)) => {
@@ -118,7 +121,7 @@ fn see(
         let found = environment::find(environment.topology(), request);
         witness.found(found.as_ref());
         let found = found?;
-        let kind = found.network.client_key;
+        let kind = found.network.client_key_of(request);
         let own = request.relay_information.as_ref();
         let known = if wants_binding || (kind.needs_line() && own.is_none()) {
             environment.with_engine(found.location.network, |engine| {
@@ -132,7 +135,7 @@ fn see(
     let (found, client, binding) = seen?;
     witness.identified(client.as_ref(), binding.as_ref());
     let Some(client) = client else {
-        let detail = why::unidentified_client(found.network.client_key);
+        let detail = why::unidentified_client(found.network.client_key_of(request));
         return Err((Reason::UnidentifiedClient, detail));
     };
     let view = View {

@@ -51,7 +51,7 @@ impl Decider<'_, '_> {
                 let offer = Offer {
                     resource: address,
                     holder: self.client.key.holder().clone(),
-                    subscriber: self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
+                    subscriber: self.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
                     source: Arc::clone(&source),
                     expires_at,
                 };

@@ -42,6 +42,7 @@ pub(crate) fn network() -> Network {
         bounds: lessor_core::Bounds::default(),
         client_key: ClientKeyKind::default(),
         after_data_loss: AfterDataLoss::default(),
+        classes: Default::default(),
     }
 }
 
@@ -134,6 +135,7 @@ pub(crate) fn message(kind: RequestKind, client: u8) -> Request {
         parameter_request_list: [1, 3, 6].into_iter().collect(),
         max_message_size: None,
         subnet_selection: None,
+        classes: Default::default(),
         relay_information: None,
         options: ReceivedOptions::default(),
         packet: Box::default(),

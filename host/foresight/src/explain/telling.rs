@@ -49,6 +49,8 @@ impl<'t> Telling<'t> {
             assumed,
             request: Vec::new(),
             location: None,
+            classes: Vec::new(),
+            class_limit: None,
             client: String::new(),
             lease: None,
             lookups: Vec::new(),
@@ -100,6 +102,7 @@ impl<'t> Telling<'t> {
                 let options = request.as_deref().map(|request| &request.options);
                 let origins = Origins {
                     preview: &preview,
+                    classes: &explanation.classes,
                     set: &set,
                     edits: &edits,
                     catalogue: &catalogue,
@@ -188,6 +191,12 @@ impl Witness for Telling<'_> {
         self.watch.lap("policy");
         self.add_plugins(Hook::for_request(view.request.kind), &outcome.trace, None);
         self.explanation.terms = texts::terms(&outcome.terms, &view.catalogue);
+        let classes = &view.request.classes;
+        self.explanation.classes = classes.names().map(ToString::to_string).collect();
+        if outcome.terms.subscriber.is_none() {
+            let limit = classes.account(&view.request, view.relay_information());
+            self.explanation.class_limit = limit.as_ref().map(texts::subscriber);
+        }
         self.terms = outcome.terms.clone();
         self.set = outcome.trace.clone();
         self.watch.skip();

@@ -109,6 +109,7 @@ pub(crate) fn network() -> Arc<Network> {
         bounds: lessor_core::Bounds::default(),
         client_key: ClientKeyKind::default(),
         after_data_loss: AfterDataLoss::default(),
+        classes: Default::default(),
     })
 }
 
@@ -142,6 +143,7 @@ pub(crate) fn request(kind: RequestKind) -> Request {
         parameter_request_list: [1_u8, 3, 6].into_iter().collect(),
         max_message_size: None,
         subnet_selection: None,
+        classes: Default::default(),
         relay_information: Some(relay_information()),
         options,
         packet: Box::from(&b"\x01\x01\x06"[..]),

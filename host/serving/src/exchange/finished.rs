@@ -177,6 +177,11 @@ impl Finished {
         let named = reached.terms().and_then(|terms| terms.subscriber.as_ref());
         let named = named.map(|limit| Arc::clone(&limit.name));
         let counted = || changes.first().and_then(|change| change.binding.subscriber.clone());
+        let of_class = || {
+            let request = request.as_deref()?;
+            let account = request.classes.account(request, request.relay_information.as_ref());
+            account.map(|account| account.name)
+        };
         let about = reached.about();
         let event = Event {
             reason,
@@ -185,7 +190,7 @@ impl Finished {
             source: notes.arrival.source,
             interface: notes.arrival.interface,
             header: reached.header(),
-            subscriber: named.or_else(counted),
+            subscriber: named.or_else(counted).or_else(of_class),
             network: reached.view().map(|view| Arc::clone(&view.network.name)),
             catalogue: reached.view().map(|view| Arc::clone(&view.catalogue)),
             address: about.address,

@@ -49,6 +49,12 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
         }
         None => out.line("lease on record", "none")?,
     }
+    if !explanation.classes.is_empty() {
+        out.line("classes", &explanation.classes.join(", "))?;
+    }
+    if let Some(limit) = &explanation.class_limit {
+        out.line("limit", limit)?;
+    }
     if !explanation.lookups.is_empty() {
         out.title("Lookups")?;
         let mut table = table(&["plugin", "source", "key", "answer"]);
