@@ -56,6 +56,8 @@ pub(crate) struct Failure {
 pub(crate) struct Effects {
     pub(crate) verdict: Verdict,
     pub(crate) fault: Option<String>,
+    /// `None` if the case describes no classes.
+    pub(crate) classes: Option<Vec<String>>,
     pub(crate) pool: Option<String>,
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) lease_time_secs: Option<u32>,
@@ -102,6 +104,8 @@ impl Effects {
         add("verdict", Some(quoted(verdict)));
         add("reason", (!reason.is_empty()).then(|| quoted(reason)));
         add("fault", self.fault.as_deref().map(quoted));
+        let names = |names: &Vec<String>| list(&names.iter().map(|n| quoted(n)).collect::<Vec<_>>());
+        add("classes", self.classes.as_ref().map(names));
         add("pool", self.pool.as_deref().map(quoted));
         add("address", self.address.map(|address| quoted(&address.to_string())));
         add("lease-time-secs", self.lease_time_secs.map(|secs| secs.to_string()));
@@ -171,6 +175,9 @@ impl Effects {
         if expected.log.is_none() {
             found.log = None;
         }
+        if expected.classes.is_none() {
+            found.classes = None;
+        }
         match (&expected.verdict, &mut found.verdict) {
             (Verdict::Ignore(wanted), Verdict::Ignore(reason))
             | (Verdict::Refuse(wanted), Verdict::Refuse(reason))
@@ -192,6 +199,7 @@ impl From<&Expectation> for Effects {
         Self {
             verdict: expected.verdict.clone(),
             fault: expected.fault.clone(),
+            classes: expected.classes.clone(),
             pool: expected.pool.clone(),
             address: expected.address,
             lease_time_secs: expected.lease_time_secs,

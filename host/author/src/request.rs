@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use lessor_config::{CaseLease, CaseRequest};
 use lessor_core::{
-    AfterDataLoss, Arrival, Binding, BindingState, ClientKey, ClientKeyKind, Destination,
+    AfterDataLoss, Arrival, Binding, BindingState, Class, ClientKey, ClientKeyKind, Destination,
     LeaseEventKind, LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind,
     ReplyValue, Request, RequestKind, ScopeSettings, Subnet, Terms, Timestamp, UnknownClients,
 };
@@ -51,7 +51,8 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         after_data_loss: AfterDataLoss::default(),
         classes: Default::default(),
     };
-    let client = network.client_key.key_of(&request, request.relay_information.as_ref()).context(
+    let client_key = network.client_key_of(&request);
+    let client = client_key.key_of(&request, request.relay_information.as_ref()).context(
         "the request does not identify a client; add a hardware-address or a client-identifier",
     )?;
     let record = |lease| record(lease, described.time, &request, &client);
@@ -153,7 +154,12 @@ fn read(described: &CaseRequest) -> anyhow::Result<Request> {
         mtu_octets: None,
     };
     let packet = message(described).to_octets();
-    lessor_wire::parse(&packet, arrival).context("the request does not make a readable message")
+    let mut request = lessor_wire::parse(&packet, arrival)
+        .context("the request does not make a readable message")?;
+    let found = described.classes.of(&request, request.relay_information.as_ref());
+    let named = described.class_names.iter().map(|name| Class::named(Arc::clone(name)));
+    request.classes = found.iter().cloned().chain(named).collect();
+    Ok(request)
 }
 
 fn message(described: &CaseRequest) -> ClientMessage {

@@ -26,6 +26,10 @@ impl Prepared {
         let view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
         let mut outcome = CaseOutcome::default();
         outcome.effects.catalogue = Arc::clone(&described.catalogue);
+        if !described.classes.is_empty() {
+            let names = view.request.classes.names().map(ToString::to_string);
+            outcome.effects.classes = Some(names.collect());
+        }
         if described.event.is_some() {
             self.tell(described, &view, &mut outcome)?;
         } else if let Some(asked) = self.ask(described, view, &mut outcome) {

@@ -90,13 +90,21 @@ pub(crate) fn read(
 }
 
 impl ReadClasses {
+    /// Returns the classes, without knowing which pools and relays there are.
+    pub(crate) fn unchecked(self) -> Classes {
+        Classes::new(self.classes)
+    }
+
     /// Reports pools that no subnet has, and relays that no subnet serves. Returns the classes.
     pub(crate) fn checked(self, value: Option<&Value>, subnets: &[PlacedSubnet]) -> Classes {
         if let Some(value) = value {
             self.mentions.report_unknown_pools(value, subnets);
             self.mentions.report_unserved_relays(value, subnets);
         }
-        Classes::new(self.classes)
+        let behind = |relays: &[Ipv4Net]| subnets_behind(relays, subnets);
+        let classes = self.classes.into_iter();
+        let classes = classes.map(|(condition, class)| (condition.with_subnets(&behind), class));
+        Classes::new(classes.collect())
     }
 }
 
@@ -122,7 +130,6 @@ impl Mentions {
         let served: Option<Vec<&[Ipv4Net]>> = subnets.iter().map(PlacedSubnet::relays).collect();
         // A subnet that names no relays serves all of them.
         let Some(served) = served.filter(|served| !served.is_empty()) else { return };
-        let overlap = |one: &Ipv4Net, other: &Ipv4Net| one.contains(other) || other.contains(one);
         let is_served = |relay: &Ipv4Net| {
             served.iter().flat_map(|served| served.iter()).any(|served| overlap(served, relay))
         };
@@ -133,6 +140,26 @@ impl Mentions {
             value.collector().report(&relays.span, draft);
         }
     }
+}
+
+/// The subnets of every network that one of these relays belongs to.
+fn subnets_behind(relays: &[Ipv4Net], subnets: &[PlacedSubnet]) -> Box<[Ipv4Net]> {
+    let is_own = |subnet: &&PlacedSubnet| {
+        relays.iter().any(|relay| overlap(relay, &subnet.prefix.value))
+    };
+    let network = |subnet: &PlacedSubnet| {
+        let shared = subnet.shared.network.as_ref();
+        shared.map(|name| name.value.clone())
+    };
+    let networks: HashSet<String> = subnets.iter().filter(is_own).filter_map(network).collect();
+    let is_behind = |subnet: &&PlacedSubnet| {
+        is_own(subnet) || network(subnet).is_some_and(|network| networks.contains(&network))
+    };
+    subnets.iter().filter(is_behind).map(|subnet| subnet.prefix.value).collect()
+}
+
+fn overlap(one: &Ipv4Net, other: &Ipv4Net) -> bool {
+    one.contains(other) || other.contains(one)
 }
 
 fn condition(

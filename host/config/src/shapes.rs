@@ -386,7 +386,7 @@ pub(crate) static STATE: Shape = Shape {
 
 pub(crate) static CASE: Shape = Shape {
     name: "the case",
-    keys: &["request", "expect", "settings", "option", "vendor"],
+    keys: &["request", "expect", "settings", "option", "vendor", "class"],
     synonyms: &[("expected", "expect"), ("expectation", "expect")],
 };
 
@@ -412,6 +412,7 @@ pub(crate) static CASE_REQUEST: Shape = Shape {
         "elapsed-secs",
         "unicast",
         "interface",
+        "classes",
         "network",
         "subnet",
         "time",
@@ -476,6 +477,7 @@ pub(crate) static CASE_EXPECT: Shape = Shape {
         "verdict",
         "reason",
         "fault",
+        "classes",
         "pool",
         "address",
         "lease-time-secs",

@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub use self::{
-    condition::{Condition, Fact, FactPart, Fitting, Reading, Test},
+    condition::{Condition, Fact, FactPart, Fitting, Reading, Relays, Test},
     limit::{ClassLimit, LimitBy},
     octet_set::OctetSet,
 };
@@ -52,7 +52,7 @@ pub struct Class {
 }
 
 /// Every class of a configuration, in its order. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Classes {
     entries: Arc<[(Condition, Arc<Class>)]>,
     reads_relay_information: bool,
@@ -62,6 +62,20 @@ pub struct Classes {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Membership(SmallVec<[Arc<Class>; 4]>);
+
+impl Class {
+    /// A class that sets nothing.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            options: OptionSet::default(),
+            settings: ScopeSettings::default(),
+            pools: None,
+            client_key: None,
+            limit: None,
+        }
+    }
+}
 
 impl Classes {
     /// Creates the classes of a configuration.

@@ -46,7 +46,7 @@ pub use boot::{
 };
 pub use class::{
     Class, ClassLimit, Classes, Condition, Fact, FactPart, Fitting, LimitBy, Membership, OctetSet,
-    Reading, Test,
+    Reading, Relays, Test,
 };
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{

@@ -24,6 +24,8 @@ pub struct Expectation {
     pub verdict: Verdict,
     /// The name of the expected fault.
     pub fault: Option<String>,
+    /// The names of the classes that the message belongs to; `None` accepts any.
+    pub classes: Option<Vec<String>>,
     /// The pool that the policy sets.
     pub pool: Option<String>,
     /// The address that the policy sets.
@@ -93,6 +95,10 @@ pub(super) fn read(table: &Table) -> Expectation {
     Expectation {
         verdict: verdict(table),
         fault: text("fault", "the name of a fault, such as \"trap\""),
+        classes: table.get("classes").map(|value| {
+            let items = value.items();
+            items.iter().filter_map(|item| item.name()).map(str::to_owned).collect()
+        }),
         pool: text("pool", "the name of a pool"),
         address: table.get("address").and_then(|value| value.address()),
         lease_time_secs: table.get("lease-time-secs").and_then(|value| value.number(0, u32::MAX)),

@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{
-    HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, ReplyKind, RequestKind, SourceRow,
+    Classes, HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, ReplyKind, RequestKind, SourceRow,
     Terms, Timestamp, option::code,
 };
 use lessor_vocabulary::Catalogue;
@@ -67,6 +67,10 @@ pub struct CaseRequest {
     pub reply: Option<CaseReply>,
     /// The lease event, if the case is about that instead of the request.
     pub event: Option<LeaseEventKind>,
+    /// The names of the classes that the message belongs to, beside those of [`Self::classes`].
+    pub class_names: Vec<Arc<str>>,
+    /// The classes that the case describes.
+    pub classes: Classes,
     /// The options that the case knows by name.
     pub catalogue: Arc<Catalogue>,
 }
@@ -143,8 +147,15 @@ pub(super) fn read(table: &Table) -> CaseRequest {
             .and_then(|value| value.table(&CASE_REPLY))
             .map(|reply| read_reply(&reply)),
         event: table.get("event").and_then(|value| value.choice(&events)),
+        class_names: class_names(table),
+        classes: Classes::default(),
         catalogue: Arc::clone(table.collector().catalogue()),
     }
+}
+
+fn class_names(table: &Table) -> Vec<Arc<str>> {
+    let items = table.get("classes").map(|value| value.items()).unwrap_or_default();
+    items.iter().filter_map(|item| item.name()).map(Arc::from).collect()
 }
 
 /// 2026-01-01T00:00:00Z, so that a case does not depend on when it is run.

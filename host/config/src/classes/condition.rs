@@ -5,7 +5,9 @@
 use std::{ops::Range, sync::Arc};
 
 use ipnet::Ipv4Net;
-use lessor_core::{Condition, Fact, Fitting, OptionKind, Reading, Test, option::code, relay};
+use lessor_core::{
+    Condition, Fact, Fitting, OptionKind, Reading, Relays, Test, option::code, relay,
+};
 
 use toml::de::DeValue;
 
@@ -142,7 +144,7 @@ impl Reader<'_> {
         let prefixes: Option<Box<[Ipv4Net]>> = prefixes.into_iter().collect();
         let prefixes = not_empty(value, prefixes?)?;
         self.relays.push(value.place(prefixes.clone()));
-        Some(Test::Relay(prefixes))
+        Some(Test::Relay(Relays { addresses: prefixes, ..Relays::default() }))
     }
 
     fn interface(&mut self, value: &Value) -> Option<Test> {

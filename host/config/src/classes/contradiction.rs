@@ -54,8 +54,9 @@ fn excludes(one: &Test, other: &Test) -> bool {
         (Test::Interface(one), Test::Interface(other)) => {
             one.iter().all(|one| !other.contains(one))
         }
-        (Test::Relay(one), Test::Relay(other)) => one.iter().all(|one| {
-            other.iter().all(|other| !one.contains(other) && !other.contains(one))
+        (Test::Relay(one), Test::Relay(other)) => one.addresses.iter().all(|one| {
+            let mut others = other.addresses.iter();
+            others.all(|other| !one.contains(other) && !other.contains(one))
         }),
         _ => false,
     }

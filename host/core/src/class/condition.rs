@@ -1,8 +1,8 @@
 //! The condition of a class: what a message must be like.
 //!
 //! Reads the octets of a message and allocates nothing. Invariant: a message is tested as it
-//! arrived, except for option 82: a client that sends directly from the address that it leases is
-//! tested with what its relay said last.
+//! arrived, except for its relay: a client that sends directly from the address that it leases is
+//! tested with what its relay said last, and as if the relay of its network had forwarded it.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -24,14 +24,24 @@ pub enum Test {
     Octets(Fact, Reading, Fitting),
     /// The hardware address begins with one of these: the type, and octets of the address.
     HardwareAddress(OctetSet),
-    /// A relay with an address in one of these prefixes forwarded the message.
-    Relay(Box<[Ipv4Net]>),
+    /// One of these relays forwarded the message.
+    Relay(Relays),
     /// The message arrived on one of these interfaces.
     Interface(Box<[Arc<str>]>),
     /// One of these conditions is met.
     Any(Box<[Condition]>),
     /// This condition is not met.
     Not(Condition),
+}
+
+/// Relays by their addresses, and the clients behind them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relays {
+    /// The addresses of the relays.
+    pub addresses: Box<[Ipv4Net]>,
+    /// The subnets of the networks that these addresses belong to. A client that renews its lease
+    /// sends directly to the server, so that only its own address shows where it is.
+    pub subnets: Box<[Ipv4Net]>,
 }
 
 /// Octets of a message: those of an option, or of a part of it.
@@ -93,6 +103,25 @@ impl Condition {
         self.0.iter().all(|test| test.holds(request, relay_information))
     }
 
+    /// The same condition, in which relays have the subnets that `subnets_of` returns for their
+    /// addresses.
+    #[must_use]
+    pub fn with_subnets(self, subnets_of: &dyn Fn(&[Ipv4Net]) -> Box<[Ipv4Net]>) -> Self {
+        let with_subnets = |test: Test| match test {
+            Test::Relay(Relays { addresses, .. }) => {
+                let subnets = subnets_of(&addresses);
+                Test::Relay(Relays { addresses, subnets })
+            }
+            Test::Any(conditions) => {
+                let conditions = conditions.into_iter();
+                Test::Any(conditions.map(|each| each.with_subnets(subnets_of)).collect())
+            }
+            Test::Not(condition) => Test::Not(condition.with_subnets(subnets_of)),
+            test => test,
+        };
+        Self(self.0.into_iter().map(with_subnets).collect())
+    }
+
     /// Returns whether a test is about option 82.
     pub(super) fn reads_relay_information(&self) -> bool {
         self.0.iter().any(|test| match test {
@@ -112,11 +141,7 @@ impl Test {
                 .of(request, relay_information)
                 .is_some_and(|octets| fitting.fits_as(*reading, octets)),
             Self::HardwareAddress(set) => starts_in(set, &request.hardware_address),
-            Self::Relay(prefixes) => {
-                let relay = Some(request.relay_address).filter(|_| request.is_relayed());
-                let is_in = |relay: Ipv4Addr| prefixes.iter().any(|found| found.contains(&relay));
-                relay.is_some_and(is_in)
-            }
+            Self::Relay(relays) => relays.are_of(request),
             Self::Interface(names) => {
                 let interface = request.arrival.interface.as_ref();
                 interface.is_some_and(|interface| names.contains(interface))
@@ -136,6 +161,18 @@ impl Reading {
     /// Returns whether octets are several items, each of which may fit.
     pub const fn has_items(self) -> bool {
         matches!(self, Self::Items(_) | Self::Texts)
+    }
+}
+
+impl Relays {
+    fn are_of(&self, request: &Request) -> bool {
+        let is_in = |prefixes: &[Ipv4Net], address: Ipv4Addr| {
+            prefixes.iter().any(|prefix| prefix.contains(&address))
+        };
+        match request.is_relayed() {
+            true => is_in(&self.addresses, request.relay_address),
+            false => request.is_direct() && is_in(&self.subnets, request.client_address),
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BeyondLimit, Line, RelayInformation, Request, SubscriberLimit, relay};
+use crate::{
+    BeyondLimit, Line, RelayInformation, Request, SubscriberLimit, octets::readable, relay,
+};
 
 /// How many leases the clients of a class may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +64,7 @@ impl ClassLimit {
     ) -> Option<SubscriberLimit> {
         let sub_option = |code| {
             let octets = relay_information?.sub_option(code)?;
-            Some(format!("{class}/{}", hex::encode(octets)))
+            Some(format!("{class}/{}", unambiguous(octets)))
         };
         let name = match self.by {
             LimitBy::Class => Some(class.to_owned()),
@@ -80,5 +82,13 @@ impl ClassLimit {
         };
         let Self { leases_max, beyond, .. } = *self;
         Some(SubscriberLimit { name: Arc::from(name?), leases_max, beyond })
+    }
+}
+
+/// The octets as text if they are text, otherwise in hexadecimal after `hex:`.
+fn unambiguous(octets: &[u8]) -> String {
+    match octets.starts_with(b"hex:") {
+        true => format!("hex:{}", hex::encode(octets)),
+        false => readable(octets),
     }
 }

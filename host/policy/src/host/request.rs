@@ -126,6 +126,10 @@ impl HostRequest for Guest {
         Ok(self.view()?.request.arrival.interface.as_deref().map(str::to_owned))
     }
 
+    fn classes(&mut self, _: Resource<Request>) -> wasmtime::Result<Vec<String>> {
+        Ok(self.view()?.request.classes.names().map(|name| name.to_string()).collect())
+    }
+
     fn lease_address(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<Ipv4Address>> {
         Ok(self.view()?.binding.as_ref().map(|binding| address_octets(binding.address)))
     }

@@ -77,6 +77,9 @@ pub(crate) static REQUEST: Object = Object {
         Property::read("interface_name", |_| {
             ask(|request| Value::or_nothing(request.interface_name(), Value::Text))
         }),
+        Property::read("classes", |_| {
+            ask(|request| Value::List(request.classes().into_iter().map(Value::Text).collect()))
+        }),
         Property::read("lease_address", |_| {
             ask(|request| Value::or_nothing(request.lease_address(), Value::address))
         }),

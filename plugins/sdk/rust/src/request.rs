@@ -146,6 +146,11 @@ impl Request<'_> {
         self.0.interface_name()
     }
 
+    /// The names of the classes that the message belongs to, in the order of the configuration.
+    pub fn classes(&self) -> Vec<String> {
+        self.0.classes()
+    }
+
     /// The address that the server has on record for this client, whether or not the lease is still
     /// active.
     pub fn lease_address(&self) -> Option<Ipv4Addr> {
