@@ -483,6 +483,12 @@ impl Network {
     pub fn subnet_of(&self, address: Ipv4Addr) -> Option<usize> {
         self.subnets.iter().position(|subnet| subnet.prefix.contains(&address))
     }
+
+    /// The pool that contains `address`.
+    pub fn pool_of(&self, address: Ipv4Addr) -> Option<&Pool> {
+        let pools = &self.subnets.get(self.subnet_of(address)?)?.pools;
+        pools.iter().find(|pool| pool.contains(address))
+    }
 }
 
 impl Pool {

@@ -6,7 +6,8 @@ use std::{
 };
 
 use lessor_core::{
-    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Reason, Request,
+    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Network, Reason, Request,
+    option::code,
 };
 use lessor_policy_host::TraceEntry;
 use lessor_vocabulary::Catalogue;
@@ -32,8 +33,8 @@ pub(crate) struct Event {
     pub(crate) header: Option<Header>,
     /// The subscriber that policies or classes count the client against.
     pub(crate) subscriber: Option<Arc<str>>,
-    /// The name of its network.
-    pub(crate) network: Option<Arc<str>>,
+    /// Its network.
+    pub(crate) network: Option<Arc<Network>>,
     /// The address that was offered, acknowledged or released.
     pub(crate) address: Option<Ipv4Addr>,
     /// The lease time that was granted, in seconds.
@@ -52,6 +53,15 @@ impl Event {
     /// Returns the options that are known by name.
     pub(crate) fn catalogue(&self) -> &Catalogue {
         self.catalogue.as_deref().unwrap_or(Catalogue::registered())
+    }
+
+    /// Returns the host name that the client sent, if it sent one.
+    pub(crate) fn host_name(&self) -> Option<Arc<str>> {
+        let sent = self.request.as_ref()?.options.get(code::HOST_NAME)?;
+        let name = String::from_utf8_lossy(sent);
+        // Some clients send the final NUL of a text of C.
+        let name = name.trim_end_matches('\0');
+        (!name.is_empty()).then(|| name.into())
     }
 
     /// Returns xid, if it is known.

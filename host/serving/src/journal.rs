@@ -128,7 +128,7 @@ impl Journal {
             address: event.address,
             lease_time_secs: event.lease_time_secs,
             subscriber: event.subscriber.as_deref(),
-            network: event.network.as_deref(),
+            network: event.network.as_deref().map(|network| &*network.name),
             source: Some(event.source),
             interface: event.interface.as_deref(),
             transaction_id: event.transaction_id().map(|found| format!("{found:08x}")),

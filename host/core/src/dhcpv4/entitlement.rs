@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::{
-    BindingState, ClientKey, ClientState, Reason, RequestKind, Reservation, ReservationOwner,
-    ledger::Record, relay,
+    BindingState, ClientKey, ClientState, PoolChoice, Reason, RequestKind, Reservation,
+    ReservationOwner, ledger::Record, relay,
 };
 
 use super::{
@@ -20,6 +20,9 @@ use super::{
     witness::{Candidate, Rule, Witness},
 };
 
+/// The positions of pools, in groups in order of preference; the last ones can be empty.
+pub(super) type PoolGroups<'p> = [&'p [usize]; PoolChoice::NAMES_MAX];
+
 /// The addresses that a client may have under its terms.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Entitlement<'p> {
@@ -29,8 +32,8 @@ pub(super) enum Entitlement<'p> {
     Reservation(u32),
     /// Any address that is not reserved, of the pools that are open to every client.
     OpenPools,
-    /// Any address that is not reserved, of the pools at these positions, which a policy names.
-    NamedPools(&'p [usize]),
+    /// Any address that is not reserved, of the pools that a policy names.
+    NamedPools(PoolGroups<'p>),
 }
 
 impl Entitlement<'_> {
@@ -73,15 +76,23 @@ impl<'e> Decider<'e, '_> {
                 return Ok(Entitlement::Reservation(address));
             }
         }
-        let Some(name) = &self.terms.pool else { return Ok(Entitlement::OpenPools) };
-        match self.plan.pools_named(name) {
-            Some(pools) => Ok(Entitlement::NamedPools(pools)),
-            None => {
-                let none = || Candidate::none_in(Some(Arc::clone(name)), Obstacle::UnknownPool);
-                witness.considers(none);
-                Err(Reason::UnknownPool)
+        let Some(choice) = &self.terms.pool else { return Ok(Entitlement::OpenPools) };
+        let mut groups = PoolGroups::default();
+        let mut places = groups.iter_mut();
+        let mut is_known = false;
+        for name in choice.names() {
+            match self.plan.pools_named(name) {
+                Some(pools) => {
+                    is_known = true;
+                    places.next().into_iter().for_each(|place| *place = pools);
+                }
+                None => {
+                    let none = || Candidate::none_in(Some(Arc::clone(name)), Obstacle::UnknownPool);
+                    witness.considers(none);
+                }
             }
         }
+        if is_known { Ok(Entitlement::NamedPools(groups)) } else { Err(Reason::UnknownPool) }
     }
 
     /// Notifies the witness that `address` is considered. Returns whether the client can have it,
@@ -200,7 +211,9 @@ impl<'e> Decider<'e, '_> {
         match entitlement {
             Entitlement::Policy(only) | Entitlement::Reservation(only) => only == address,
             Entitlement::OpenPools => pool().is_some_and(|pool| self.plan.is_open(pool)),
-            Entitlement::NamedPools(pools) => pool().is_some_and(|pool| pools.contains(&pool)),
+            Entitlement::NamedPools(groups) => {
+                pool().is_some_and(|pool| groups.iter().any(|pools| pools.contains(&pool)))
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
 use lessor_core::{
     AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, Binding, BindingState, ClientKey,
     ClientKeyKind, Decision, Engine, HardwareAddress, LeaseTime, Network, OptionSet, OptionValue,
-    Outcome, Pool, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
+    Outcome, Pool, PoolChoice, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
     RequestKind, Reservation, ReservationOwner, ScopeFields, ScopeSettings, Subnet,
     SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
 };
@@ -357,6 +357,12 @@ pub(crate) fn lease_time_secs(decision: &Decision) -> u32 {
 /// Terms that name a pool.
 pub(crate) fn in_pool(name: &str) -> Terms {
     Terms { pool: Some(name.into()), ..Terms::default() }
+}
+
+/// Terms that name pools in order of preference.
+pub(crate) fn in_pools(names: &[&str]) -> Terms {
+    let pool = PoolChoice::new(names.iter().map(|name| Arc::from(*name)));
+    Terms { pool, ..Terms::default() }
 }
 
 /// Terms that name an address.

@@ -6,6 +6,7 @@ mod bounds;
 mod conformance;
 mod identity;
 mod locating;
+mod pools_in_order;
 mod preview;
 mod reconfigure;
 mod reservations;
