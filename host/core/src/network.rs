@@ -150,7 +150,7 @@ pub struct Pool {
     pub first: Ipv4Addr,
     /// Its last address.
     pub last: Ipv4Addr,
-    /// Whether only clients that a policy sends here get addresses of this pool.
+    /// Whether only clients that a policy or a class sends here get addresses of this pool.
     pub by_policy_only: bool,
     /// Options for clients with an address of this pool; they take precedence over those of the
     /// subnet.

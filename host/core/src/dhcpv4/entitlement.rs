@@ -32,7 +32,7 @@ pub(super) enum Entitlement<'p> {
     Reservation(u32),
     /// Any address that is not reserved, of the pools that are open to every client.
     OpenPools,
-    /// Any address that is not reserved, of the pools that a policy names.
+    /// Any address that is not reserved, of the pools that a policy or a class names.
     NamedPools(PoolGroups<'p>),
 }
 
@@ -48,8 +48,8 @@ impl Entitlement<'_> {
 
 impl<'e> Decider<'e, '_> {
     /// The addresses that the client may have: the one that a policy names, otherwise the one that
-    /// is reserved for it, otherwise those of the pools that its terms name, otherwise those of all
-    /// open pools.
+    /// is reserved for it, otherwise those of the pools that its terms or otherwise its classes name,
+    /// otherwise those of all open pools.
     ///
     /// An address that a policy names or that is reserved may be temporarily unavailable. Then the
     /// client is served as if it were not named, and moves to it when it becomes available.
@@ -76,7 +76,29 @@ impl<'e> Decider<'e, '_> {
                 return Ok(Entitlement::Reservation(address));
             }
         }
-        let Some(choice) = &self.terms.pool else { return Ok(Entitlement::OpenPools) };
+        let Some(choice) = &self.terms.pool else {
+            let of_classes = self.pools_of_classes();
+            return Ok(of_classes.map_or(Entitlement::OpenPools, Entitlement::NamedPools));
+        };
+        let groups = self.pools_named_by(choice, |name| {
+            witness.considers(|| Candidate::none_in(Some(Arc::clone(name)), Obstacle::UnknownPool));
+        });
+        groups.map(Entitlement::NamedPools).ok_or(Reason::UnknownPool)
+    }
+
+    /// The pools of the first of the client's classes that names some which the network has.
+    fn pools_of_classes(&self) -> Option<PoolGroups<'e>> {
+        let choices = self.request.classes.iter().filter_map(|class| class.pools.as_ref());
+        choices.into_iter().find_map(|choice| self.pools_named_by(choice, |_| {}))
+    }
+
+    /// The pools of a choice; `None` if the network has none of them. `unknown` is called for each
+    /// name that it does not have.
+    fn pools_named_by(
+        &self,
+        choice: &PoolChoice,
+        mut unknown: impl FnMut(&Arc<str>),
+    ) -> Option<PoolGroups<'e>> {
         let mut groups = PoolGroups::default();
         let mut places = groups.iter_mut();
         let mut is_known = false;
@@ -86,13 +108,10 @@ impl<'e> Decider<'e, '_> {
                     is_known = true;
                     places.next().into_iter().for_each(|place| *place = pools);
                 }
-                None => {
-                    let none = || Candidate::none_in(Some(Arc::clone(name)), Obstacle::UnknownPool);
-                    witness.considers(none);
-                }
+                None => unknown(name),
             }
         }
-        if is_known { Ok(Entitlement::NamedPools(groups)) } else { Err(Reason::UnknownPool) }
+        is_known.then_some(groups)
     }
 
     /// Notifies the witness that `address` is considered. Returns whether the client can have it,

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod bounds;
+mod classes;
 mod conformance;
 mod identity;
 mod locating;
