@@ -93,6 +93,18 @@ char *lessor_circuit_id_text(lessor_request request) {
   return ended(text);
 }
 
+bool lessor_is_in_class(lessor_request request, const char *name) {
+  policy_list_string_t classes;
+  lessor_policy_types_method_request_classes(request, &classes);
+  bool is_in = false;
+  for (size_t i = 0; i < classes.len; i++) {
+    policy_string_t *found = &classes.ptr[i];
+    is_in |= found->len == strlen(name) && memcmp(found->ptr, name, found->len) == 0;
+  }
+  policy_list_string_free(&classes);
+  return is_in;
+}
+
 bool lessor_look_up(lessor_plan plan, const char *name, const char *source, const char *key) {
   policy_string_t texts[] = {borrowed(name), borrowed(source), borrowed(key)};
   lessor_policy_types_lookup_error_t error;
