@@ -1,9 +1,16 @@
 //! Classes on the real server: what clients of a class get, what the journal, `explain` and
 //! policies are told of it, what a reload changes, and which files are refused.
 
-use std::{fmt::Write as _, fs, net::Ipv4Addr, time::Duration};
+use std::{
+    fmt::Write as _,
+    fs,
+    net::{Ipv4Addr, SocketAddrV4, UdpSocket},
+    time::Duration,
+};
 
-use lessor_e2e::{Server, Setup, process_status, relay, wait};
+use lessor_e2e::{
+    ClientMessage, JournalLine, Server, Setup, loopback_address, process_status, relay, wait,
+};
 use lessor_load::{Acquired, Answer, Subscriber};
 use serde_json::Value;
 
@@ -92,7 +99,7 @@ fn each_client_gets_what_its_classes_say() {
     assert_eq!(facts(&acquire(&server, &subscriber(5, "room/5"))), (1, 3600, name_server(77)));
 
     let is_of = |number: u8| {
-        move |line: &lessor_e2e::JournalLine| {
+        move |line: &JournalLine| {
             line.hardware_address == Some(format!("02:00:00:00:00:{number:02x}"))
         }
     };
@@ -119,14 +126,16 @@ fn a_renewal_without_a_relay_keeps_its_classes() {
     let server = setup().start();
     let device = subscriber(5, "room/5");
     let lease = acquire(&server, &device);
-    let mut relay = relay(server.address(), LINK);
-    let (address, by) = (lease.address, lease.server_identifier);
-    let Answer::Ack(renewed) = relay.renew(&device, address, by, PATIENCE).unwrap() else {
-        panic!("no ACK")
+    // The reply goes to the address of the client, which is not on this machine.
+    let renewal = ClientMessage::new(3, device.hardware_address).client_address(lease.address);
+    let socket = UdpSocket::bind(SocketAddrV4::new(loopback_address(), 0)).unwrap();
+    socket.send_to(&renewal.octets(), server.address()).unwrap();
+    let is_direct = |line: &JournalLine| {
+        line.hardware_address.as_deref() == Some("02:00:00:00:00:05") && line.circuit_id.is_none()
     };
-    assert_eq!(facts(&renewed), (1, 3600, name_server(77)));
-    let line = server.journal_has("ack-renewing");
-    assert_eq!(line.classes, ["rooms"]);
+    let line = server.journal_says("the renewal", is_direct);
+    assert_eq!(line.classes, ["rooms"], "{line:?}");
+    assert_eq!(line.address, Some(lease.address));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod boot_terms;
 mod by_hand;
 mod capabilities;
 mod chain;
+mod classes;
 mod common;
 mod compiling;
 mod contract;
