@@ -1,17 +1,11 @@
 //! Classes: what clients with some property have in common, wherever they are.
 //!
-//! A class has a condition, which a message meets or does not, and settings for the clients that
-//! send such messages. A message may belong to several classes; they keep the order of the
-//! configuration, in which an earlier one takes precedence. Classes are found once, when the place
-//! of a message is ([`Classes::of`]), and are part of the request from then on, also if a reload
-//! replaces them meanwhile.
-//!
-//! Reads neither files nor addresses of pools. Invariant: without classes a message costs nothing,
-//! and with them nothing is allocated unless more than four match.
+//! A message may belong to several classes; they keep the order of the configuration, in which an
+//! earlier one takes precedence. They are part of the request, also if a reload replaces them
+//! meanwhile. Does not know which messages belong to a class; [`crate::Classes`] does. Invariant:
+//! nothing is allocated for a message unless more than four classes match.
 
-mod condition;
 mod limit;
-mod octet_set;
 
 use std::sync::Arc;
 
@@ -19,14 +13,11 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    ClientKeyKind, OptionSet, PoolChoice, RelayInformation, Request, ScopeSettings, SubscriberLimit,
+    ClientKeyKind, HardwareAddress, OptionSet, PoolChoice, RelayInformation, ScopeSettings,
+    SubscriberLimit,
 };
 
-pub use self::{
-    condition::{Condition, Fact, FactPart, Fitting, Reading, Relays, Test},
-    limit::{ClassLimit, LimitBy},
-    octet_set::OctetSet,
-};
+pub use self::limit::{ClassLimit, LimitBy};
 
 /// The settings for the clients of one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,13 +42,6 @@ pub struct Class {
     pub limit: Option<ClassLimit>,
 }
 
-/// Every class of a configuration, in its order. Cheap to clone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Classes {
-    entries: Arc<[(Condition, Arc<Class>)]>,
-    reads_relay_information: bool,
-}
-
 /// The classes that a message belongs to, in the order of the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -74,55 +58,6 @@ impl Class {
             client_key: None,
             limit: None,
         }
-    }
-}
-
-impl Classes {
-    /// Creates the classes of a configuration.
-    pub fn new(classes: Vec<(Condition, Class)>) -> Self {
-        let entries = classes.into_iter().map(|(condition, class)| (condition, Arc::new(class)));
-        let entries: Arc<[_]> = entries.collect();
-        let reads = |(condition, _): &(Condition, _)| condition.reads_relay_information();
-        Self { reads_relay_information: entries.iter().any(reads), entries }
-    }
-
-    /// Returns whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
-    /// Returns whether a condition is about option 82, which the server remembers for messages
-    /// that clients send directly.
-    pub const fn reads_relay_information(&self) -> bool {
-        self.reads_relay_information
-    }
-
-    /// Every class with its condition.
-    pub fn iter(&self) -> impl Iterator<Item = (&Condition, &Class)> {
-        self.entries.iter().map(|(condition, class)| (condition, &**class))
-    }
-
-    /// The classes that a message belongs to. `relay_information` is its own option 82 or, if it
-    /// has none, the remembered one.
-    pub fn of(
-        &self,
-        request: &Request,
-        relay_information: Option<&RelayInformation>,
-    ) -> Membership {
-        let matching = self.entries.iter();
-        let matching = matching.filter(|(found, _)| found.is_met(request, relay_information));
-        Membership(matching.map(|(_, class)| Arc::clone(class)).collect())
-    }
-
-    /// The longest lease time that a class sets, in seconds; 0 if none sets one.
-    pub fn longest_lease_secs(&self) -> u32 {
-        let each = self.entries.iter().map(|(_, class)| class.settings.longest_lease_secs());
-        each.max().unwrap_or_default()
-    }
-
-    /// Returns whether a class says by which property its clients are distinguished.
-    pub fn set_client_key(&self) -> bool {
-        self.entries.iter().any(|(_, class)| class.client_key.is_some())
     }
 }
 
@@ -149,18 +84,25 @@ impl Membership {
 
     /// The account that a lease of the client counts on, and its limit: those of the first class
     /// that has a limit and whose account the message names.
-    pub fn account(
+    pub(crate) fn account(
         &self,
-        request: &Request,
+        hardware_address: &HardwareAddress,
         relay_information: Option<&RelayInformation>,
     ) -> Option<SubscriberLimit> {
-        let of = |class: &Class| class.limit?.account(&class.name, request, relay_information);
-        self.iter().find_map(of)
+        self.iter().find_map(|class| {
+            class.limit?.account(&class.name, hardware_address, relay_information)
+        })
+    }
+}
+
+impl FromIterator<Arc<Class>> for Membership {
+    fn from_iter<I: IntoIterator<Item = Arc<Class>>>(classes: I) -> Self {
+        Self(classes.into_iter().collect())
     }
 }
 
 impl FromIterator<Class> for Membership {
     fn from_iter<I: IntoIterator<Item = Class>>(classes: I) -> Self {
-        Self(classes.into_iter().map(Arc::new).collect())
+        classes.into_iter().map(Arc::new).collect()
     }
 }

@@ -16,6 +16,7 @@
 mod binding;
 mod boot;
 mod class;
+mod classes;
 mod client;
 mod dhcpv4;
 mod hardware_address;
@@ -26,6 +27,7 @@ mod lookup;
 mod network;
 mod octets;
 pub mod option;
+mod option_set;
 mod origin;
 mod own_addresses;
 mod pool_choice;
@@ -44,9 +46,9 @@ pub use boot::{
     Boot, BootClient, BootFileName, BootFiles, ClientArchitecture, HeaderText, HeaderTextError,
     ServerName,
 };
-pub use class::{
-    Class, ClassLimit, Classes, Condition, Fact, FactPart, Fitting, LimitBy, Membership, OctetSet,
-    Reading, Relays, Test,
+pub use class::{Class, ClassLimit, LimitBy, Membership};
+pub use classes::{
+    Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays, Test,
 };
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
@@ -57,11 +59,12 @@ pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{
-    AfterDataLoss, Bounds, ClassEffects, LocatedBy, Location, Network, NetworkId, OffersMax, OptionSet, Pool,
+    AfterDataLoss, Bounds, ClassEffects, LocatedBy, Location, Network, NetworkId, OffersMax, Pool,
     QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError, UnknownClients,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
+pub use option_set::OptionSet;
 pub use origin::{Link, Origin};
 pub use own_addresses::OwnAddresses;
 pub use pool_choice::PoolChoice;

@@ -3,7 +3,7 @@
 //! Does not read the configuration; the `config` crate does, and checks it so that the engine can
 //! rely on it. Invariant: the subnets of a [`Topology`] do not overlap.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
+use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -13,9 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    Classes, ClientKeyKind, HardwareAddress, LeaseTime, OptionValue, Origin, Request,
-    ScopeSettings,
-    option::recorded::Recorded,
+    Classes, ClientKeyKind, HardwareAddress, LeaseTime, OptionSet, Origin, Request, ScopeSettings,
 };
 
 /// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
@@ -189,11 +187,6 @@ pub enum ReservationOwner {
     /// The hardware address.
     HardwareAddress(HardwareAddress),
 }
-
-/// Options by code, each at most once, in order of code. Cheap to clone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<(u8, Recorded)>", into = "Vec<(u8, Recorded)>")]
-pub struct OptionSet(Arc<[(u8, Arc<OptionValue>)]>);
 
 /// The position of a network in its [`Topology`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -500,53 +493,5 @@ impl Pool {
     /// The number of addresses in the range.
     pub fn size(&self) -> u64 {
         u64::from(u32::from(self.last)) - u64::from(u32::from(self.first)) + 1
-    }
-}
-
-impl OptionSet {
-    /// The option `code`.
-    pub fn get(&self, code: u8) -> Option<&Arc<OptionValue>> {
-        let position = self.0.binary_search_by_key(&code, |(found, _)| *found).ok()?;
-        self.0.get(position).map(|(_, value)| value)
-    }
-
-    /// Every option, in order of code.
-    pub fn iter(&self) -> impl Iterator<Item = (u8, &Arc<OptionValue>)> {
-        self.0.iter().map(|(code, value)| (*code, value))
-    }
-
-    /// Returns whether there are no options.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<Vec<(u8, Recorded)>> for OptionSet {
-    fn from(options: Vec<(u8, Recorded)>) -> Self {
-        options.into_iter().map(|(code, Recorded(value))| (code, value)).collect()
-    }
-}
-
-impl From<OptionSet> for Vec<(u8, Recorded)> {
-    fn from(options: OptionSet) -> Self {
-        options.iter().map(|(code, value)| (code, Recorded(Arc::clone(value)))).collect()
-    }
-}
-
-/// Later values of the same code take precedence.
-impl FromIterator<(u8, OptionValue)> for OptionSet {
-    fn from_iter<I: IntoIterator<Item = (u8, OptionValue)>>(options: I) -> Self {
-        options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect()
-    }
-}
-
-/// Later values of the same code take precedence.
-impl FromIterator<(u8, Arc<OptionValue>)> for OptionSet {
-    fn from_iter<I: IntoIterator<Item = (u8, Arc<OptionValue>)>>(options: I) -> Self {
-        let by_code: BTreeMap<u8, Arc<OptionValue>> = options.into_iter().collect();
-        match by_code.is_empty() {
-            true => Self::default(),
-            false => Self(by_code.into_iter().collect()),
-        }
     }
 }

@@ -8,7 +8,7 @@ use std::{num::NonZeroU32, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BeyondLimit, Line, RelayInformation, Request, SubscriberLimit, octets::readable, relay,
+    BeyondLimit, HardwareAddress, Line, RelayInformation, SubscriberLimit, octets::readable, relay,
 };
 
 /// How many leases the clients of a class may have.
@@ -59,7 +59,7 @@ impl ClassLimit {
     pub(crate) fn account(
         &self,
         class: &str,
-        request: &Request,
+        hardware_address: &HardwareAddress,
         relay_information: Option<&RelayInformation>,
     ) -> Option<SubscriberLimit> {
         let sub_option = |code| {
@@ -69,8 +69,7 @@ impl ClassLimit {
         let name = match self.by {
             LimitBy::Class => Some(class.to_owned()),
             LimitBy::HardwareAddress => {
-                let address = request.hardware_address;
-                address.is_anybody().then(|| format!("{class}/{address}"))
+                hardware_address.is_anybody().then(|| format!("{class}/{hardware_address}"))
             }
             LimitBy::Line => {
                 let line = relay_information.and_then(Line::of)?;

@@ -275,5 +275,5 @@ pub(super) fn subscriber_of(
     terms: &Terms,
     relay_information: Option<&RelayInformation>,
 ) -> Option<SubscriberLimit> {
-    terms.subscriber.clone().or_else(|| request.classes.account(request, relay_information))
+    terms.subscriber.clone().or_else(|| request.account_of_class(relay_information))
 }

@@ -90,7 +90,7 @@ impl<'c> Parameters<'c> {
         }
         let files = |scope: Scope<'c>| (&scope.settings.boot.files, scope.origin);
         let scopes: SmallVec<[(&BootFiles, OptionOrigin); 6]> = self.scopes().map(files).collect();
-        BootFiles::find(&scopes, self.request)
+        BootFiles::find(&scopes, &self.request.options)
     }
 
     /// siaddr as it is written.

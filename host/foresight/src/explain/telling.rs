@@ -194,7 +194,7 @@ impl Witness for Telling<'_> {
         let classes = &view.request.classes;
         self.explanation.classes = classes.names().map(ToString::to_string).collect();
         if outcome.terms.subscriber.is_none() {
-            let limit = classes.account(&view.request, view.relay_information());
+            let limit = view.request.account_of_class(view.relay_information());
             self.explanation.class_limit = limit.as_ref().map(texts::subscriber);
         }
         self.terms = outcome.terms.clone();

@@ -182,7 +182,7 @@ impl Finished {
         let counted = || changes.first().and_then(|change| change.binding.subscriber.clone());
         let of_class = || {
             let request = request.as_deref()?;
-            let account = request.classes.account(request, request.relay_information.as_ref());
+            let account = request.account_of_class(request.relay_information.as_ref());
             account.map(|account| account.name)
         };
         let about = reached.about();

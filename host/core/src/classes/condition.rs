@@ -219,7 +219,7 @@ impl Fitting {
             Reading::Text => self.fits(without_final_zeros(octets)),
             Reading::Texts => {
                 self.fits(without_final_zeros(octets))
-                    || texts(octets).is_some_and(|mut texts| texts.any(|text| self.fits(text)))
+                    || texts(octets).any(|text| self.fits(text))
             }
         }
     }
@@ -245,21 +245,16 @@ fn without_final_zeros(octets: &[u8]) -> &[u8] {
     octets.get(..end).unwrap_or_default()
 }
 
-/// The texts in octets that consist of texts, each after its length; `None` if they do not.
-fn texts(octets: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
-    let each = |octets| {
-        let mut rest: &[u8] = octets;
-        std::iter::from_fn(move || {
-            let (length, tail) = rest.split_first()?;
-            let text = tail.split_at_checked(usize::from(*length));
-            // An unreadable end stays in front and is not empty.
-            let (text, after) = text?;
-            rest = after;
-            Some(text)
-        })
-    };
-    let length: usize = each(octets).map(|text| 1 + text.len()).sum();
-    (length == octets.len()).then(|| each(octets))
+/// The texts in octets that consist of texts, each after its length, up to a place that cannot be
+/// read.
+fn texts(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = octets;
+    std::iter::from_fn(move || {
+        let (length, tail) = rest.split_first()?;
+        let (text, after) = tail.split_at_checked(usize::from(*length))?;
+        rest = after;
+        Some(text)
+    })
 }
 
 #[cfg(test)]
@@ -281,12 +276,12 @@ mod tests {
             assert!(found.fits_as(Reading::Text, octets), "{octets:?}");
             assert!(found.fits_as(Reading::Texts, octets), "{octets:?}");
         }
-        for octets in [&b"\x04iPXE"[..], b"\x03abc\x04iPXE", b"\x09docsis3.1"] {
+        for octets in [&b"\x04iPXE"[..], b"\x03abc\x04iPXE", b"\x09docsis3.1", b"\x04iPXE\x09"]
+        {
             assert!(!found.fits_as(Reading::Text, octets), "{octets:?}");
             assert!(found.fits_as(Reading::Texts, octets), "{octets:?}");
         }
-        for octets in [&b""[..], b"ipxe", b"iPXE2", b"\x05iPXE", b"\x04iPX", b"\0", b"\x04iPXE\x09"]
-        {
+        for octets in [&b""[..], b"ipxe", b"iPXE2", b"\x05iPXE", b"\x04iPX", b"\0"] {
             assert!(!found.fits_as(Reading::Texts, octets), "{octets:?}");
         }
         assert!(!found.fits_as(Reading::Octets, b"iPXE\0"));
