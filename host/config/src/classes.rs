@@ -7,6 +7,7 @@ mod condition;
 mod contradiction;
 mod fitting;
 mod part;
+mod reading;
 mod set_file;
 
 use std::{
@@ -30,7 +31,7 @@ use crate::{
     suggest::{closest, joined},
 };
 
-use self::condition::Reader;
+use self::reading::Reader;
 
 /// The maximum number of classes, because every message is tested for each.
 pub const CLASSES_MAX: usize = 1_000;
@@ -211,14 +212,6 @@ fn limit(value: &Value) -> Option<ClassLimit> {
     let leases_max = leases_max.and_then(|value| value.number(1, u32::MAX));
     let beyond = table.get("beyond").map_or(Some(BeyondLimit::Refuse), |it| it.choice(&beyond));
     Some(ClassLimit { by: by?, leases_max: NonZeroU32::new(leases_max?)?, beyond: beyond? })
-}
-
-/// Reports a test that is made twice: alternatives of one test would have been meant.
-fn twice(what: &str, first: &Range<usize>) -> Draft {
-    Draft::found(format!("{what} is tested twice"))
-        .wanted("the second time")
-        .related(first, "the first time")
-        .help("several values in one test are alternatives; all tests of a class must hold")
 }
 
 /// Reports a table that tests nothing.

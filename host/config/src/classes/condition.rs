@@ -2,21 +2,16 @@
 //!
 //! Does not read values; `fitting` and `part` do. Invariant: a condition tests something.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use ipnet::Ipv4Net;
-use lessor_core::{
-    Condition, Fact, Fitting, OptionKind, Reading, Relays, Test, option::code, relay,
-};
-
+use lessor_core::{Condition, Fact, OptionKind, Reading, Relays, Test, option::code, relay};
 use toml::de::DeValue;
 
 use crate::{
-    Surroundings,
     mistake::Draft,
     options,
-    reader::{Placed, Table, Value},
-    settings::ClassFile,
+    reader::{Table, Value},
     reservation::hardware_address,
     shapes::{CLASS_HARDWARE, CLASS_MATCH},
     suggest::joined,
@@ -24,27 +19,12 @@ use crate::{
 
 use super::{
     fitting::{Wanted, all},
-    set_file, twice, without_test,
+    reading::{Reader, Tests},
+    set_file, without_test,
 };
 
 /// The depth to which conditions can be nested.
 const DEPTH_MAX: usize = 8;
-
-/// Reads conditions.
-pub(super) struct Reader<'r> {
-    pub(super) surroundings: &'r Surroundings<'r>,
-    /// The interfaces that the server listens on, if they are known.
-    pub(super) interfaces: Option<&'r [String]>,
-    /// The relays that conditions name.
-    pub(super) relays: &'r mut Vec<Placed<Box<[Ipv4Net]>>>,
-    /// The files that conditions name.
-    pub(super) files: &'r mut Vec<ClassFile>,
-    pub(super) depth: usize,
-}
-
-/// The tests of one table, with their places.
-#[derive(Default)]
-pub(super) struct Tests(Vec<Placed<Test>>);
 
 impl Reader<'_> {
     /// Reads a table of tests. Returns `None` if it has mistakes, which are reported.
@@ -57,13 +37,13 @@ impl Reader<'_> {
         let tests = self.tests(table);
         self.depth -= 1;
         let tests = tests?;
-        if tests.0.is_empty() {
+        if tests.is_empty() {
             if !table.misspells_any(CLASS_MATCH.keys) {
                 without_test(value);
             }
             return None;
         }
-        Some(Condition::all(tests.0.into_iter().map(|placed| placed.value).collect()))
+        Some(tests.into_condition())
     }
 
     fn tests(&mut self, table: &Table) -> Option<Tests> {
@@ -185,32 +165,6 @@ impl Reader<'_> {
     fn not(&mut self, value: &Value) -> Option<Test> {
         let table = value.table(&CLASS_MATCH)?;
         self.condition(&table, value).map(Test::Not)
-    }
-}
-
-impl Tests {
-    /// Adds the test that was read from `value`, unless there is one of the same octets.
-    pub(super) fn add(&mut self, what: &str, value: &Value, test: Test) {
-        match self.place_of_same(&test) {
-            Some(first) => value.report(twice(&format!("`{what}`"), &first)),
-            None => self.0.push(value.place(test)),
-        }
-    }
-
-    /// Adds that the vendor class begins as that of a vendor's clients.
-    pub(super) fn add_vendor_class(&mut self, value: &Value, class: &str) {
-        let fitting = Fitting { starting: [class].into_iter().collect(), ..Fitting::default() };
-        let test = Test::Octets(Fact::option(code::VENDOR_CLASS), Reading::Text, fitting);
-        // The class itself may test the vendor class more precisely.
-        self.0.push(value.place(Test::Any([Condition::all(vec![test])].into())));
-    }
-
-    fn place_of_same(&self, test: &Test) -> Option<Range<usize>> {
-        let Test::Octets(fact, ..) = test else { return None };
-        let is_same = |placed: &&Placed<Test>| {
-            matches!(&placed.value, Test::Octets(other, ..) if other == fact)
-        };
-        self.0.iter().find(is_same).map(|placed| placed.span.clone())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     suggest::{closest, joined},
 };
 
-use super::{condition::Reader, set_file};
+use super::{reading::Reader, set_file};
 
 /// The ways to compare. A table with one of these keys says how; any other has parts.
 const OPERATORS: [&str; 4] = ["equals", "starts-with", "in-file", "present"];

@@ -17,8 +17,8 @@ use crate::{
 };
 
 use super::{
-    condition::{Reader, Tests},
     fitting::{Wanted, has_operators},
+    reading::{Reader, Tests},
 };
 
 /// Octets that a value, or a table of their parts, is about.
