@@ -141,6 +141,14 @@ pub struct PoolUsage {
     pub quarantined: u64,
 }
 
+impl PoolUsage {
+    /// The addresses that are neither leased, nor offered, nor quarantined.
+    pub const fn free(&self) -> u64 {
+        let taken = self.leased.saturating_add(self.offered).saturating_add(self.quarantined);
+        self.size.saturating_sub(taken)
+    }
+}
+
 /// Which client holds an address, or why no client can get it on request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holding {
