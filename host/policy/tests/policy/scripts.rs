@@ -206,7 +206,7 @@ fn mistakes_are_found_when_a_script_is_loaded_and_have_a_place() {
         ),
         (
             "// here\n\nfn on_discovery(r, t) {}",
-            "line 3, column 4: on_discovery is not a hook; wanted one of decide, plan_lookups, on_discover",
+            "line 3, column 4: on_discovery is not a hook; wanted one of decide, plan_lookups, plan_further_lookups",
         ),
         (
             "fn decide(request) {}",
@@ -446,7 +446,7 @@ fn mistakes_in_javascript_are_found_when_it_is_loaded_and_have_a_place() {
         ("function decide(request, terms) {\n  const x = ;\n}", "line 2, column 13: SyntaxError: "),
         (
             "// here\n\nfunction onDiscovery(r, t) {}",
-            "line 3, column 10: onDiscovery is not a hook; wanted one of decide, planLookups, onDiscover",
+            "line 3, column 10: onDiscovery is not a hook; wanted one of decide, planLookups, planFurtherLookups",
         ),
         (
             "function decide(a, b, c) {}",
