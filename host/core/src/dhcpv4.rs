@@ -47,6 +47,7 @@ mod quarantine;
 mod reconfigure;
 mod reply;
 mod request;
+mod usage;
 mod witness;
 
 use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};

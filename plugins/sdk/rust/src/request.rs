@@ -186,7 +186,7 @@ impl Request<'_> {
     }
 
     /// How full the pool of this name was in the client's network when the message came in, or
-    /// `None` if there is no such pool.
+    /// `None` if there is no such pool. What the client itself has or is offered counts as free.
     pub fn pool_usage(&self, name: &str) -> Option<PoolUsage> {
         self.0.pool_usage(name)
     }
