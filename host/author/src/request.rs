@@ -63,6 +63,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         now: described.time,
         network: Arc::new(network),
         subnet: 0,
+        pools: Some(described.pools.clone().into()),
         binding,
         lookups: Arc::default(),
         absent: Arc::default(),
@@ -108,9 +109,12 @@ pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Opti
             RequestKind::Inform => Ipv4Addr::UNSPECIFIED,
             _ => your_address,
         },
-        next_server_address: terms.next_server.unwrap_or(Ipv4Addr::UNSPECIFIED),
-        server_name: terms.server_name.clone().unwrap_or_default(),
-        boot_file: terms.boot_file.clone().unwrap_or_default(),
+        next_server_address: terms
+            .next_server
+            .or(given.next_server)
+            .unwrap_or(Ipv4Addr::UNSPECIFIED),
+        server_name: terms.server_name.clone().or(given.server_name).unwrap_or_default(),
+        boot_file: terms.boot_file.clone().or(given.boot_file).unwrap_or_default(),
         force_broadcast: false,
         options,
         destination: Destination::Broadcast,
@@ -123,7 +127,11 @@ pub(crate) fn event(described: &CaseRequest, view: &View) -> LeaseEvent {
         kind: described.event.unwrap_or(LeaseEventKind::Granted),
         binding: event_lease(described, view),
         network_name: Arc::clone(&view.network.name),
+        pool_name: described.lease.as_ref().and_then(|lease| lease.pool.clone()),
+        host_name: view.host_name().map(Arc::from),
         now: view.now,
+        lookups: Arc::default(),
+        absent: Arc::default(),
     }
 }
 
@@ -132,7 +140,8 @@ fn event_lease(described: &CaseRequest, view: &View) -> Arc<Binding> {
     view.binding.clone().unwrap_or_else(|| {
         let address = view.request.requested_address.unwrap_or_else(|| host(described, 100));
         let relay_sub_options = described.relay_sub_options.clone();
-        let lease = CaseLease { address, ends_in_secs: LEASE_TIME.default_secs, relay_sub_options };
+        let ends_in_secs = LEASE_TIME.default_secs;
+        let lease = CaseLease { address, ends_in_secs, pool: None, relay_sub_options };
         Arc::new(record(&lease, described.time, &view.request, &view.client))
     })
 }

@@ -24,7 +24,7 @@ use crate::{
 
 pub use expectation::{Expectation, ExpectedOptions, PlannedName, ReplyTerms};
 pub use request::{
-    CaseLease, CaseReply, CaseRequest, LOOKUPS_MAX, PARAMETERS_MAX, SUB_OPTIONS_MAX,
+    CaseLease, CaseReply, CaseRequest, LOOKUPS_MAX, PARAMETERS_MAX, POOLS_MAX, SUB_OPTIONS_MAX,
 };
 
 /// A request and the expected result.

@@ -52,7 +52,7 @@ use lessor_vocabulary::Catalogue;
 
 pub use case::{
     Case, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
-    PARAMETERS_MAX, PlannedName, ReplyTerms, SUB_OPTIONS_MAX, load_case, parse_case,
+    PARAMETERS_MAX, POOLS_MAX, PlannedName, ReplyTerms, SUB_OPTIONS_MAX, load_case, parse_case,
 };
 pub use classes::CLASSES_MAX;
 pub use declarations::VENDORS_MAX;

@@ -143,8 +143,8 @@ static CONFIGURED: Rules = Rules {
     writer: Writer::Configuration,
 };
 static LISTED: Rules = Rules {
-    refused: of_engine,
-    refusal: "is sent when the server needs it",
+    refused: |code| OptionDefinition::by_code(code)?.refused,
+    refusal: "cannot be listed here",
     writer: Writer::Configuration,
 };
 static REPLIED: Rules =

@@ -414,6 +414,7 @@ pub(crate) static CASE_REQUEST: Shape = Shape {
         "interface",
         "classes",
         "network",
+        "pools",
         "subnet",
         "time",
         "lease",
@@ -443,14 +444,28 @@ pub(crate) static CASE_REQUEST: Shape = Shape {
 
 pub(crate) static CASE_LEASE: Shape = Shape {
     name: "the lease",
-    keys: &["address", "ends-in-secs", "circuit-id", "remote-id", "relay-sub-options"],
-    synonyms: &[("ip", "address"), ("expires-in-secs", "ends-in-secs")],
+    keys: &["address", "ends-in-secs", "pool", "circuit-id", "remote-id", "relay-sub-options"],
+    synonyms: &[("ip", "address"), ("expires-in-secs", "ends-in-secs"), ("pool-name", "pool")],
+};
+
+pub(crate) static CASE_POOL: Shape = Shape {
+    name: "the pool",
+    keys: &["total", "leased", "free"],
+    synonyms: &[("size", "total"), ("used", "leased")],
 };
 
 pub(crate) static CASE_REPLY: Shape = Shape {
     name: "the reply",
-    keys: &["kind", "your-address", "options"],
-    synonyms: &[("yiaddr", "your-address"), ("address", "your-address"), ("type", "kind")],
+    keys: &["kind", "your-address", "next-server", "server-name", "boot-file", "options"],
+    synonyms: &[
+        ("yiaddr", "your-address"),
+        ("address", "your-address"),
+        ("type", "kind"),
+        ("siaddr", "next-server"),
+        ("sname", "server-name"),
+        ("file", "boot-file"),
+        ("filename", "boot-file"),
+    ],
 };
 
 pub(crate) static CASE_EARLIER: Shape = Shape {
@@ -618,6 +633,7 @@ mod tests {
             &CASE,
             &CASE_REQUEST,
             &CASE_LEASE,
+            &CASE_POOL,
             &CASE_REPLY,
             &CASE_EARLIER,
             &OPTION_FIELD,

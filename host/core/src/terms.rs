@@ -49,6 +49,13 @@ pub struct Terms {
     pub subscriber: Option<SubscriberLimit>,
 }
 
+impl Terms {
+    /// The name of the pool that policies prefer.
+    pub fn pool_name(&self) -> Option<&str> {
+        self.pool.as_ref().map(|choice| &**choice.first())
+    }
+}
+
 /// A subscriber and its limit within a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

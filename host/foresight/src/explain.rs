@@ -17,7 +17,7 @@ use std::{net::Ipv4Addr, path::Path, sync::Arc};
 use anyhow::Context;
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings};
-use lessor_core::{Outcome, OwnAddresses, Reason, Timestamp, Verdict};
+use lessor_core::{Outcome, OwnAddresses, PoolUsage, Reason, Timestamp, Verdict};
 use lessor_generation::{Generation, Parts};
 use lessor_net::{Host, OwnSockets};
 use lessor_policy_host::Runtime;
@@ -74,6 +74,9 @@ pub struct Explanation {
     pub client: String,
     /// The client's lease on record.
     pub lease: Option<leases::LeaseRow>,
+    /// How full pools are, if a policy reads it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolUsage>,
     /// What was looked up for policies.
     pub lookups: Vec<LookupStep>,
     /// What each plugin did, in order.

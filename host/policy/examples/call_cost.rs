@@ -203,6 +203,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         now: Timestamp::from_unix_ms(1),
         network: Arc::new(network),
         subnet: 0,
+        pools: None,
         binding: None,
         lookups: Default::default(),
         absent: Default::default(),

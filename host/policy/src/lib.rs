@@ -100,4 +100,6 @@ pub use status::PluginStatus;
 pub use trace::{
     EditOutcome, EventPlan, Plan, PolicyOutcome, Setting, ShownEntry, TraceEntry,
 };
-pub use view::{Absent, AnsweredLookup, LeaseEvent, Lookups, PlannedLookup, Pools, View};
+pub use view::{
+    Absent, AnsweredLookup, LeaseEvent, Lookups, PlannedLookup, Pools, View, sent_host_name,
+};

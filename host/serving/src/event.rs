@@ -7,9 +7,8 @@ use std::{
 
 use lessor_core::{
     BootFileName, Changes, ClientKey, Destination, HardwareAddress, Network, Reason, Request,
-    option::code,
 };
-use lessor_policy_host::TraceEntry;
+use lessor_policy_host::{TraceEntry, sent_host_name};
 use lessor_vocabulary::Catalogue;
 use lessor_wire::Header;
 use smallvec::SmallVec;
@@ -57,11 +56,7 @@ impl Event {
 
     /// Returns the host name that the client sent, if it sent one.
     pub(crate) fn host_name(&self) -> Option<Arc<str>> {
-        let sent = self.request.as_ref()?.options.get(code::HOST_NAME)?;
-        let name = String::from_utf8_lossy(sent);
-        // Some clients send the final NUL of a text of C.
-        let name = name.trim_end_matches('\0');
-        (!name.is_empty()).then(|| name.into())
+        sent_host_name(self.request.as_ref()?).map(Arc::from)
     }
 
     /// Returns xid, if it is known.

@@ -29,6 +29,7 @@ use crate::{
     shadow_journal,
     shards::Shards,
     shared::Shared,
+    watchers::Watching,
     worker::WorkerHandle,
 };
 

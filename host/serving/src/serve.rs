@@ -43,6 +43,7 @@ use crate::{
     shared::Shared,
     stopping::{self, Signals, notify},
     stored, vital,
+    watchers::Watching,
     worker::{WorkerHandle, WorkerParts, workers_of},
 };
 

@@ -142,7 +142,7 @@ fn see(
         let known = if needs_engine {
             environment.with_engine(found.location.network, |engine| {
                 let binding = engine.binding_for(request).map(Arc::new);
-                let pools = wanted.pools.then(|| engine.usage());
+                let pools = wanted.pools.then(|| engine.usage_for(request));
                 (engine.client_of(request), binding, pools)
             })
         } else {

@@ -64,17 +64,15 @@ impl Reader<'_> {
                 test.into_iter().for_each(|test| tests.add(key, &value, test));
             }
         }
-        type Read = fn(&mut Reader, &Value) -> Option<Test>;
-        let others: [(&'static str, Read); 5] = [
-            ("hardware-address", Reader::hardware_address),
-            ("relay", Reader::relay),
-            ("interface", Reader::interface),
-            ("any", Reader::any),
-            ("not", Reader::not),
-        ];
-        for (key, read) in others {
+        for key in ["hardware-address", "relay", "interface", "any", "not"] {
             if let Some(value) = table.get(key) {
-                let test = read(self, &value);
+                let test = match key {
+                    "hardware-address" => self.hardware_address(&value),
+                    "relay" => self.relay(&value),
+                    "interface" => self.interface(&value),
+                    "any" => self.any(&value),
+                    _ => self.not(&value),
+                };
                 is_right &= test.is_some();
                 test.into_iter().for_each(|test| tests.add(key, &value, test));
             }

@@ -12,7 +12,7 @@ use toml::de::DeValue;
 
 use crate::{
     mistake::Draft,
-    reader::{Entry, Value},
+    reader::Entry,
     suggest::{closest, joined},
 };
 

@@ -233,10 +233,9 @@ fn starts_in(set: &OctetSet, address: &HardwareAddress) -> bool {
     let mut octets = [0; 1 + HardwareAddress::OCTETS_MAX];
     let found = address.octets();
     let length = 1 + found.len();
-    if let [kind, rest @ ..] = &mut octets {
-        *kind = address.kind();
-        rest.iter_mut().zip(found).for_each(|(to, from)| *to = *from);
-    }
+    let [kind, rest @ ..] = &mut octets;
+    *kind = address.kind();
+    rest.iter_mut().zip(found).for_each(|(to, from)| *to = *from);
     octets.get(..length).is_some_and(|octets| set.contains_start_of(octets))
 }
 

@@ -68,3 +68,24 @@ fn the_preview_lists_the_pools_that_are_full() {
         ]
     );
 }
+
+#[test]
+fn what_a_client_has_counts_as_free_for_it() {
+    let mut server = Server::plain();
+    let garden = |server: &Server, client| {
+        let usage = server.engine.usage_for(&discover(client));
+        let usage = usage.iter().find(|usage| &*usage.pool == "garden").cloned().unwrap();
+        (usage.size, usage.leased, usage.offered, usage.free())
+    };
+    let terms = in_pool("garden");
+    server.ask_under(&discover(1), &terms);
+    assert_eq!(garden(&server, 1), (2, 0, 0, 2));
+    assert_eq!(garden(&server, 2), (2, 0, 1, 1));
+    server.lease_under(1, &terms);
+    assert_eq!(garden(&server, 1), (2, 0, 0, 2));
+    assert_eq!(garden(&server, 2), (2, 1, 0, 1));
+    // A client with a lease that asks again is offered what it has.
+    server.ask_under(&discover(1), &terms);
+    assert_eq!(garden(&server, 1), (2, 0, 0, 2));
+    assert_eq!(garden(&server, 2).3, 1);
+}

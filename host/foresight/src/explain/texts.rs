@@ -56,7 +56,10 @@ pub(super) fn terms(terms: &Terms, catalogue: &Catalogue) -> Vec<String> {
     if terms.verdict != Verdict::Proceed {
         texts.push(verdict_text(&terms.verdict));
     }
-    texts.extend(terms.pool.as_ref().map(|pool| format!("pool {pool}")));
+    texts.extend(terms.pool.as_ref().map(|choice| match choice.is_single() {
+        true => format!("pool {choice}"),
+        false => format!("the first of the pools {choice} with a free address"),
+    }));
     texts.extend(terms.address.map(|address| format!("address {address}")));
     texts.extend(terms.lease_time_secs.map(|secs| format!("lease time {secs} s")));
     texts.extend(terms.renewal.map(|part| format!("renewal time {part}")));

@@ -242,10 +242,8 @@ impl Guest {
 
 /// How full one pool is, as guests see it.
 fn guest_usage(usage: &CorePoolUsage) -> PoolUsage {
-    let CorePoolUsage { size, leased, offered, quarantined, .. } = usage;
-    let free = size.saturating_sub(*leased).saturating_sub(*offered).saturating_sub(*quarantined);
-    let [total, leased, free] =
-        [*size, *leased, free].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    let counts = [usage.size, usage.leased, usage.free()];
+    let [total, leased, free] = counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
     PoolUsage { total, leased, free }
 }
 
