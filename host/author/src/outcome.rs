@@ -104,7 +104,8 @@ impl Effects {
         add("verdict", Some(quoted(verdict)));
         add("reason", (!reason.is_empty()).then(|| quoted(reason)));
         add("fault", self.fault.as_deref().map(quoted));
-        let names = |names: &Vec<String>| list(&names.iter().map(|n| quoted(n)).collect::<Vec<_>>());
+        let names =
+            |names: &Vec<String>| list(&names.iter().map(|n| quoted(n)).collect::<Vec<_>>());
         add("classes", self.classes.as_ref().map(names));
         add("pool", self.pool.as_ref().map(pool_text));
         add("address", self.address.map(|address| quoted(&address.to_string())));

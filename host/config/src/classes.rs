@@ -145,9 +145,8 @@ impl Mentions {
 
 /// The subnets of every network that one of these relays belongs to.
 fn subnets_behind(relays: &[Ipv4Net], subnets: &[PlacedSubnet]) -> Box<[Ipv4Net]> {
-    let is_own = |subnet: &&PlacedSubnet| {
-        relays.iter().any(|relay| overlap(relay, &subnet.prefix.value))
-    };
+    let is_own =
+        |subnet: &&PlacedSubnet| relays.iter().any(|relay| overlap(relay, &subnet.prefix.value));
     let network = |subnet: &PlacedSubnet| {
         let shared = subnet.shared.network.as_ref();
         shared.map(|name| name.value.clone())

@@ -126,9 +126,7 @@ fn read_root(
         log,
         class_files,
         reservation_files,
-        topology: topology
-            .with_catalogue(Arc::clone(collector.catalogue()))
-            .with_classes(classes),
+        topology: topology.with_catalogue(Arc::clone(collector.catalogue())).with_classes(classes),
     }))
 }
 

@@ -2,9 +2,7 @@
 
 use std::{collections::HashMap, hash::Hash, ops::Range, sync::Arc};
 
-use lessor_core::{
-    AfterDataLoss, Bounds, ClassEffects, Classes, INFINITE_SECS, Network, Topology,
-};
+use lessor_core::{AfterDataLoss, Bounds, ClassEffects, Classes, INFINITE_SECS, Network, Topology};
 
 use crate::{
     collector::Collector,

@@ -27,8 +27,8 @@ use crate::{
     settings::ReservationFile, source::Source,
 };
 
-use self::rows::Rows;
 pub(crate) use self::lines::{Line, Lines};
+use self::rows::Rows;
 
 /// The maximum size of a file of reservations, in octets: some ten million lines.
 pub const RESERVATION_FILE_OCTETS_MAX: u64 = 512 << 20;

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_config::{Case, CLASSES_MAX, Configuration, Mistakes};
+use lessor_config::{CLASSES_MAX, Case, Configuration, Mistakes};
 use lessor_core::{
     Arrival, Attempt, Engine, HardwareAddress, ReceivedOptions, RelayInformation, Reply, Request,
     RequestKind, Terms, Timestamp, option::code,
@@ -179,7 +179,8 @@ fn damaged_options_meet_nothing_and_harm_nothing() {
                     { options = { vendor-identifying-vendor-specific = { acme = { vlan = 7 } } } }, \
                     { options = { vendor-specific-information = { '1' = 'a' } } }]";
     for code in [43, 60, 77, 82, 93, 124, 125, 230] {
-        for octets in [&b""[..], b"\0", b"\x01", b"\x01\xff", b"\xff\xff", b"\x00\x00\x7e\xd9\x05\x02"]
+        for octets in
+            [&b""[..], b"\0", b"\x01", b"\x01\xff", b"\xff\xff", b"\x00\x00\x7e\xd9\x05\x02"]
         {
             assert!(!meets(matching, &discover(&[(code, octets)])), "{code} {octets:?}");
             let long = octets.repeat(300);
@@ -205,7 +206,9 @@ fn a_client_that_renews_directly_is_still_behind_its_relay() {
 fn a_message_belongs_to_all_classes_that_it_meets_in_their_order() {
     let classes: String = (0..6)
         .rev()
-        .map(|number| format!("[[class]]\nname = \"c{number}\"\nmatch = {{ vendor-class = \"a\" }}\n"))
+        .map(|number| {
+            format!("[[class]]\nname = \"c{number}\"\nmatch = {{ vendor-class = \"a\" }}\n")
+        })
         .collect();
     let configuration = read(Path::new(""), &classes).unwrap();
     let found = classes_of(&configuration, &discover(&[(60, b"a")]));
@@ -283,7 +286,8 @@ fn a_file_of_a_million_hardware_addresses_is_read() {
 #[test]
 fn files_hold_texts_and_the_beginnings_of_hardware_addresses() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("a.txt"), "\u{feff}# two\r\n02:00:5e\r\n\r\n32/80:00\r\n").unwrap();
+    fs::write(folder.path().join("a.txt"), "\u{feff}# two\r\n02:00:5e\r\n\r\n32/80:00\r\n")
+        .unwrap();
     fs::write(folder.path().join("b.txt"), "olt 1/2 \nhex:00ff\n").unwrap();
     fs::write(folder.path().join("none.txt"), "# nothing yet\n").unwrap();
     let class = "[[class]]\nname = \"a\"\nmatch = { hardware-address = { in-file = \"a.txt\" } }\n\
@@ -310,7 +314,8 @@ fn decided(hotel: &Configuration, case: &Case) -> (Request, Option<Arc<str>>, Re
     if !information.octets().is_empty() {
         options.push((code::RELAY_AGENT_INFORMATION, information.octets().to_vec()));
     }
-    let options: Vec<(u8, &[u8])> = options.iter().map(|(code, octets)| (*code, &**octets)).collect();
+    let options: Vec<(u8, &[u8])> =
+        options.iter().map(|(code, octets)| (*code, &**octets)).collect();
     let mut request = discover(&options);
     request.hardware_address = described.hardware_address;
     request.relay_address = described.relay_address.unwrap_or(Ipv4Addr::UNSPECIFIED);

@@ -47,9 +47,7 @@ pub use boot::{
     ServerName,
 };
 pub use class::{Class, ClassLimit, LimitBy, Membership};
-pub use classes::{
-    Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays, Test,
-};
+pub use classes::{Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays, Test};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
     Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, Listing, Obstacle,

@@ -143,10 +143,7 @@ impl Reader<'_> {
 }
 
 /// Reads every item of a list that must not be empty.
-pub(super) fn all(
-    value: &Value,
-    read: impl Fn(&Value) -> Option<Vec<u8>>,
-) -> Option<OctetSet> {
+pub(super) fn all(value: &Value, read: impl Fn(&Value) -> Option<Vec<u8>>) -> Option<OctetSet> {
     let items = value.items();
     if items.is_empty() {
         value.refuse("at least one value");

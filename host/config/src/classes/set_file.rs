@@ -119,7 +119,8 @@ fn read_lines(lines: &mut Lines, kind: &Kind, mistakes: &Collector) -> io::Resul
         match (kind.read)(line) {
             Some(octets) => packed.add(&octets),
             None => {
-                let excerpt = Collector::new(Source::excerpt(mistakes.source().name(), text, number));
+                let excerpt =
+                    Collector::new(Source::excerpt(mistakes.source().name(), text, number));
                 let draft = Draft::found("the line is not what this class compares")
                     .wanted(format!("wanted {}", kind.wanted))
                     .help("write one value on each line; a line that begins with # is a comment");

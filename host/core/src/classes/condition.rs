@@ -218,8 +218,7 @@ impl Fitting {
             }
             Reading::Text => self.fits(without_final_zeros(octets)),
             Reading::Texts => {
-                self.fits(without_final_zeros(octets))
-                    || texts(octets).any(|text| self.fits(text))
+                self.fits(without_final_zeros(octets)) || texts(octets).any(|text| self.fits(text))
             }
         }
     }
@@ -275,8 +274,7 @@ mod tests {
             assert!(found.fits_as(Reading::Text, octets), "{octets:?}");
             assert!(found.fits_as(Reading::Texts, octets), "{octets:?}");
         }
-        for octets in [&b"\x04iPXE"[..], b"\x03abc\x04iPXE", b"\x09docsis3.1", b"\x04iPXE\x09"]
-        {
+        for octets in [&b"\x04iPXE"[..], b"\x03abc\x04iPXE", b"\x09docsis3.1", b"\x04iPXE\x09"] {
             assert!(!found.fits_as(Reading::Text, octets), "{octets:?}");
             assert!(found.fits_as(Reading::Texts, octets), "{octets:?}");
         }
@@ -285,6 +283,8 @@ mod tests {
         }
         assert!(!found.fits_as(Reading::Octets, b"iPXE\0"));
         let anything = Fitting { anything: true, ..Fitting::default() };
-        assert!(anything.fits_as(Reading::Octets, b"") && anything.fits_as(Reading::Texts, b"\xff"));
+        assert!(
+            anything.fits_as(Reading::Octets, b"") && anything.fits_as(Reading::Texts, b"\xff")
+        );
     }
 }

@@ -97,7 +97,8 @@ impl Group {
 fn sort_packed(packed: &mut Vec<u8>, length: usize) {
     let each = packed.chunks_exact(length);
     if length <= size_of::<u128>() {
-        let number = |octets: &[u8]| octets.iter().fold(0, |sum: u128, o| (sum << 8) | u128::from(*o));
+        let number =
+            |octets: &[u8]| octets.iter().fold(0, |sum: u128, o| (sum << 8) | u128::from(*o));
         let mut numbers: Vec<u128> = each.map(number).collect();
         numbers.sort_unstable();
         numbers.dedup();

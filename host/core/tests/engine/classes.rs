@@ -94,7 +94,8 @@ fn a_class_sets_times_boot_fields_and_what_is_sent() {
             };
             scope.boot.next_server = Some(ip(9));
             scope.boot.files = BootFiles::for_all(BootFileName::new("f").unwrap());
-            scope.sending.rules = [(66, SendRule::Always), (3, SendRule::Never)].into_iter().collect();
+            scope.sending.rules =
+                [(66, SendRule::Always), (3, SendRule::Never)].into_iter().collect();
             scope.sending.always_broadcast = Some(true);
         }),
         ..Class::named("phones")
@@ -218,9 +219,14 @@ fn clients_of_a_class_share_its_limit_by_what_it_counts() {
     assert_eq!(server.record(1).subscriber.as_deref(), Some("limited"));
 
     let mut server = Server::plain();
-    let on = |circuit: &[u8], client| of(refusing(LimitBy::CircuitId), on_circuit(circuit, discover(client)));
+    let on = |circuit: &[u8], client| {
+        of(refusing(LimitBy::CircuitId), on_circuit(circuit, discover(client)))
+    };
     let requests = [on(b"a", 1), on(b"a", 2), on(b"b", 3), on(b"\0", 4), on(b"hex:00", 5)];
-    assert_eq!(leased(&mut server, requests), [offered, refused, offered, offered, Reason::NoFreeAddress]);
+    assert_eq!(
+        leased(&mut server, requests),
+        [offered, refused, offered, offered, Reason::NoFreeAddress]
+    );
     let names = [1, 3, 4].map(|client| server.record(client).subscriber.clone().unwrap());
     assert_eq!(names, ["limited/a", "limited/b", "limited/hex:00"].map(Arc::from));
 
