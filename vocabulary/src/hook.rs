@@ -58,6 +58,11 @@ macro_rules! with_hooks {
             /// # fn main() {}
             /// ```
             PlanLookups plan_lookups "plan-lookups": plan;
+            /// Plans lookups that depend on those of [`Policy::plan_lookups`], whose answers
+            /// [`Request::lookup`] returns. Called if that method planned any. This is the last
+            /// round; both have at most 8 lookups together, and share the time that a message may
+            /// wait.
+            PlanFurtherLookups plan_further_lookups "plan-further-lookups": plan;
             /// Called when a client sends a DISCOVER. All terms apply.
             OnDiscover on_discover "on-discover": decide Discover by decide;
             /// Called when a client accepts an offer, verifies an address or extends a lease
@@ -77,6 +82,9 @@ macro_rules! with_hooks {
             /// Called before the server sends an OFFER or ACK. The policy can read the reply and
             /// change its options.
             ReplyOptions reply_options "reply-options": edit;
+            /// Plans the lookups for a lease event before [`Policy::on_lease`] is called for it,
+            /// which reads the answers with [`LeaseEvent::lookup`].
+            PlanLeaseLookups plan_lease_lookups "plan-lease-lookups": plan_event;
             /// Called after a lease has changed. This call runs in a separate instance and does not
             /// delay replies.
             OnLease on_lease "on-lease": tell;
@@ -89,6 +97,8 @@ macro_rules! with_hooks {
 pub enum Shape {
     /// Plans lookups for a request.
     Plan,
+    /// Plans lookups for a lease event.
+    PlanEvent,
     /// Sets terms for a request and returns a verdict.
     Decide,
     /// Edits a reply to a request.
@@ -137,7 +147,7 @@ impl Shape {
     pub const fn function(self) -> &'static str {
         match self {
             Self::Edit => "edit",
-            Self::Plan | Self::Decide | Self::Tell => "handle",
+            Self::Plan | Self::PlanEvent | Self::Decide | Self::Tell => "handle",
         }
     }
 
@@ -145,6 +155,7 @@ impl Shape {
     pub const fn parameters(self) -> &'static [&'static str] {
         match self {
             Self::Plan => &["request", "plan"],
+            Self::PlanEvent => &["event", "plan"],
             Self::Decide => &["request", "terms"],
             Self::Edit => &["request", "reply"],
             Self::Tell => &["event"],
@@ -155,6 +166,7 @@ impl Shape {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Plan => "plan",
+            Self::PlanEvent => "plan_event",
             Self::Decide => "decide",
             Self::Edit => "edit",
             Self::Tell => "tell",
@@ -164,6 +176,7 @@ impl Shape {
     const fn of(name: &str) -> Self {
         match name.as_bytes() {
             b"plan" => Self::Plan,
+            b"plan_event" => Self::PlanEvent,
             b"edit" => Self::Edit,
             b"tell" => Self::Tell,
             _ => Self::Decide,

@@ -207,9 +207,19 @@ fn measure_hooks(
     let mut reports = Vec::new();
     for hook in outcome.calls.iter().map(|call| call.hook) {
         reports.push(match hook.shape() {
+            Shape::Plan if hook == Hook::PlanFurtherLookups => samples.take(hook, || {
+                std::hint::black_box(prepared.runner.plan_further(view));
+            }),
             Shape::Plan => samples.take(hook, || {
                 std::hint::black_box(prepared.runner.plan(view));
             }),
+            Shape::PlanEvent => {
+                let event = request::event(described, view);
+                let mut observer = prepared.chain.observer()?;
+                samples.take(hook, || {
+                    std::hint::black_box(observer.plan(&event));
+                })
+            }
             Shape::Edit => measure_reply(prepared, case, view, terms, samples),
             Shape::Tell => {
                 let event = request::event(described, view);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use lessor_config::{Expectation, ExpectedOptions, PlannedName, ReplyTerms};
-use lessor_core::{BeyondLimit, LeasePart, OptionValue, SubscriberLimit, Verdict};
+use lessor_core::{BeyondLimit, LeasePart, OptionValue, PoolChoice, SubscriberLimit, Verdict};
 use lessor_policy_host::{FaultKind, Hook};
 use lessor_vocabulary::Catalogue;
 use serde::Serialize;
@@ -56,7 +56,9 @@ pub(crate) struct Failure {
 pub(crate) struct Effects {
     pub(crate) verdict: Verdict,
     pub(crate) fault: Option<String>,
-    pub(crate) pool: Option<String>,
+    /// `None` if the case describes no classes.
+    pub(crate) classes: Option<Vec<String>>,
+    pub(crate) pool: Option<PoolChoice>,
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) lease_time_secs: Option<u32>,
     pub(crate) reply_terms: ReplyTerms,
@@ -102,7 +104,10 @@ impl Effects {
         add("verdict", Some(quoted(verdict)));
         add("reason", (!reason.is_empty()).then(|| quoted(reason)));
         add("fault", self.fault.as_deref().map(quoted));
-        add("pool", self.pool.as_deref().map(quoted));
+        let names =
+            |names: &Vec<String>| list(&names.iter().map(|n| quoted(n)).collect::<Vec<_>>());
+        add("classes", self.classes.as_ref().map(names));
+        add("pool", self.pool.as_ref().map(pool_text));
         add("address", self.address.map(|address| quoted(&address.to_string())));
         add("lease-time-secs", self.lease_time_secs.map(|secs| secs.to_string()));
         let ReplyTerms { renewal, rebinding, next_server, server_name, boot_file } =
@@ -171,6 +176,9 @@ impl Effects {
         if expected.log.is_none() {
             found.log = None;
         }
+        if expected.classes.is_none() {
+            found.classes = None;
+        }
         match (&expected.verdict, &mut found.verdict) {
             (Verdict::Ignore(wanted), Verdict::Ignore(reason))
             | (Verdict::Refuse(wanted), Verdict::Refuse(reason))
@@ -192,6 +200,7 @@ impl From<&Expectation> for Effects {
         Self {
             verdict: expected.verdict.clone(),
             fault: expected.fault.clone(),
+            classes: expected.classes.clone(),
             pool: expected.pool.clone(),
             address: expected.address,
             lease_time_secs: expected.lease_time_secs,
@@ -204,6 +213,14 @@ impl From<&Expectation> for Effects {
             log: expected.log.clone(),
             catalogue: Arc::clone(&expected.catalogue),
         }
+    }
+}
+
+/// Pools as a case has them: a name, or a list of names.
+fn pool_text(choice: &PoolChoice) -> String {
+    match choice.is_single() {
+        true => quoted(choice.first()),
+        false => list(&choice.names().map(|name| quoted(name)).collect::<Vec<_>>()),
     }
 }
 

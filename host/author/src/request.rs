@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use lessor_config::{CaseLease, CaseRequest};
 use lessor_core::{
-    AfterDataLoss, Arrival, Binding, BindingState, ClientKey, ClientKeyKind, Destination,
+    AfterDataLoss, Arrival, Binding, BindingState, Class, ClientKey, ClientKeyKind, Destination,
     LeaseEventKind, LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind,
     ReplyValue, Request, RequestKind, ScopeSettings, Subnet, Terms, Timestamp, UnknownClients,
 };
@@ -49,8 +49,10 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         bounds: lessor_core::Bounds::default(),
         client_key: ClientKeyKind::default(),
         after_data_loss: AfterDataLoss::default(),
+        classes: Default::default(),
     };
-    let client = network.client_key.key_of(&request, request.relay_information.as_ref()).context(
+    let client_key = network.client_key_of(&request);
+    let client = client_key.key_of(&request, request.relay_information.as_ref()).context(
         "the request does not identify a client; add a hardware-address or a client-identifier",
     )?;
     let record = |lease| record(lease, described.time, &request, &client);
@@ -61,6 +63,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
         now: described.time,
         network: Arc::new(network),
         subnet: 0,
+        pools: Some(described.pools.clone().into()),
         binding,
         lookups: Arc::default(),
         absent: Arc::default(),
@@ -106,9 +109,12 @@ pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Opti
             RequestKind::Inform => Ipv4Addr::UNSPECIFIED,
             _ => your_address,
         },
-        next_server_address: terms.next_server.unwrap_or(Ipv4Addr::UNSPECIFIED),
-        server_name: terms.server_name.clone().unwrap_or_default(),
-        boot_file: terms.boot_file.clone().unwrap_or_default(),
+        next_server_address: terms
+            .next_server
+            .or(given.next_server)
+            .unwrap_or(Ipv4Addr::UNSPECIFIED),
+        server_name: terms.server_name.clone().or(given.server_name).unwrap_or_default(),
+        boot_file: terms.boot_file.clone().or(given.boot_file).unwrap_or_default(),
         force_broadcast: false,
         options,
         destination: Destination::Broadcast,
@@ -121,7 +127,11 @@ pub(crate) fn event(described: &CaseRequest, view: &View) -> LeaseEvent {
         kind: described.event.unwrap_or(LeaseEventKind::Granted),
         binding: event_lease(described, view),
         network_name: Arc::clone(&view.network.name),
+        pool_name: described.lease.as_ref().and_then(|lease| lease.pool.clone()),
+        host_name: view.host_name().map(Arc::from),
         now: view.now,
+        lookups: Arc::default(),
+        absent: Arc::default(),
     }
 }
 
@@ -130,7 +140,8 @@ fn event_lease(described: &CaseRequest, view: &View) -> Arc<Binding> {
     view.binding.clone().unwrap_or_else(|| {
         let address = view.request.requested_address.unwrap_or_else(|| host(described, 100));
         let relay_sub_options = described.relay_sub_options.clone();
-        let lease = CaseLease { address, ends_in_secs: LEASE_TIME.default_secs, relay_sub_options };
+        let ends_in_secs = LEASE_TIME.default_secs;
+        let lease = CaseLease { address, ends_in_secs, pool: None, relay_sub_options };
         Arc::new(record(&lease, described.time, &view.request, &view.client))
     })
 }
@@ -152,7 +163,12 @@ fn read(described: &CaseRequest) -> anyhow::Result<Request> {
         mtu_octets: None,
     };
     let packet = message(described).to_octets();
-    lessor_wire::parse(&packet, arrival).context("the request does not make a readable message")
+    let mut request = lessor_wire::parse(&packet, arrival)
+        .context("the request does not make a readable message")?;
+    let found = described.classes.of(&request, request.relay_information.as_ref());
+    let named = described.class_names.iter().map(|name| Class::named(Arc::clone(name)));
+    request.classes = found.iter().cloned().chain(named).collect();
+    Ok(request)
 }
 
 fn message(described: &CaseRequest) -> ClientMessage {

@@ -26,6 +26,10 @@ impl Prepared {
         let view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
         let mut outcome = CaseOutcome::default();
         outcome.effects.catalogue = Arc::clone(&described.catalogue);
+        if !described.classes.is_empty() {
+            let names = view.request.classes.names().map(ToString::to_string);
+            outcome.effects.classes = Some(names.collect());
+        }
         if described.event.is_some() {
             self.tell(described, &view, &mut outcome)?;
         } else if let Some(asked) = self.ask(described, view, &mut outcome) {
@@ -54,8 +58,19 @@ impl Prepared {
                 return None;
             }
         };
-        let known = |planned| (tried.answers(planned), Vec::new());
-        let informed = planned.answer_known(known, &mut ()).ok()?;
+        let known = |planned| (answers(described, planned, tried.outcome), Vec::new());
+        let mut informed = planned.answer_known(known, &mut ()).ok()?;
+        if informed.may_plan_further(&tried) {
+            let planned = match informed.plan_further(&mut tried, &mut ()) {
+                Ok(planned) => planned,
+                Err(ended) => {
+                    outcome.effects.verdict = Verdict::Drop(ended.detail.unwrap_or_default());
+                    return None;
+                }
+            };
+            let known = |planned| (answers(described, planned, tried.outcome), Vec::new());
+            informed = planned.answer_known(known, &mut ()).ok()?;
+        }
         Some(informed.ask(&mut tried, &mut ()))
     }
 
@@ -81,8 +96,20 @@ impl Prepared {
         if !self.has(Hook::OnLease) {
             return Ok(());
         }
-        let event = request::event(described, view);
+        let mut event = request::event(described, view);
         let mut observer = self.chain.observer()?;
+        if observer.plans_lookups() {
+            let began = Instant::now();
+            let plan = observer.plan(&event);
+            outcome.calls.push(Call { hook: Hook::PlanLeaseLookups, took: began.elapsed() });
+            let fault = self.last_fault().map(|(kind, _)| kind);
+            self.note_fault(Hook::PlanLeaseLookups, fault, outcome);
+            event.absent = plan.absent;
+            event.lookups = answers(described, plan.lookups, outcome).into();
+        }
+        if !event.absent.is_empty() {
+            return Ok(());
+        }
         let began = Instant::now();
         observer.on_lease(&event);
         outcome.calls.push(Call { hook: Hook::OnLease, took: began.elapsed() });
@@ -114,32 +141,39 @@ impl Tried<'_> {
         self.prepared.note_fault(hook, fault, self.outcome);
         result
     }
+}
 
-    /// The case's answers to lookups.
-    fn answers(&mut self, planned: Vec<PlannedLookup>) -> Vec<AnsweredLookup> {
-        let outcome = &mut *self.outcome;
-        let answered = planned.into_iter().map(|planned| {
-            outcome.effects.lookups.push(PlannedName {
-                name: planned.name.to_string(),
-                source: planned.source.to_string(),
-                key: planned.key.to_string(),
-            });
-            let answer = self.described.lookups.iter().find(|(name, _)| *name == planned.name);
-            let answer = answer.map(|(_, answer)| answer.clone()).unwrap_or_else(|| {
-                outcome.unanswered.push(planned.name.to_string());
-                LookupAnswer::Unavailable("the case has no answer".to_owned())
-            });
-            planned.answered(answer)
+/// The case's answers to lookups, whose names are noted.
+fn answers(
+    described: &CaseRequest,
+    planned: Vec<PlannedLookup>,
+    outcome: &mut CaseOutcome,
+) -> Vec<AnsweredLookup> {
+    let answered = planned.into_iter().map(|planned| {
+        outcome.effects.lookups.push(PlannedName {
+            name: planned.name.to_string(),
+            source: planned.source.to_string(),
+            key: planned.key.to_string(),
         });
-        let answered = answered.collect();
-        self.outcome.effects.lookups.sort();
-        answered
-    }
+        let answer = described.lookups.iter().find(|(name, _)| *name == planned.name);
+        let answer = answer.map(|(_, answer)| answer.clone()).unwrap_or_else(|| {
+            outcome.unanswered.push(planned.name.to_string());
+            LookupAnswer::Unavailable("the case has no answer".to_owned())
+        });
+        planned.answered(answer)
+    });
+    let answered = answered.collect();
+    outcome.effects.lookups.sort();
+    answered
 }
 
 impl Policies for Tried<'_> {
     fn has_lookups_for(&self, kind: RequestKind) -> bool {
         self.prepared.chain.has_lookups_for(kind)
+    }
+
+    fn has_further_lookups_for(&self, kind: RequestKind) -> bool {
+        self.prepared.chain.has_further_lookups_for(kind)
     }
 
     /// The terms of earlier plugins are there even if this one is not asked.
@@ -151,8 +185,17 @@ impl Policies for Tried<'_> {
         true
     }
 
+    fn wants_pools_of(&self, _: RequestKind) -> bool {
+        true
+    }
+
     fn plan(&mut self, view: &View) -> Plan {
         self.call(Hook::PlanLookups, |runner| runner.plan(view), |plan| &plan.trace)
+    }
+
+    fn plan_further(&mut self, view: &View) -> Plan {
+        let hook = Hook::PlanFurtherLookups;
+        self.call(hook, |runner| runner.plan_further(view), |plan| &plan.trace)
     }
 
     fn terms(&mut self, view: &View) -> PolicyOutcome {
@@ -167,7 +210,7 @@ impl Policies for Tried<'_> {
         let effects = &mut self.outcome.effects;
         effects.verdict = decided.terms.verdict.clone();
         effects.is_final = decided.final_by.is_some();
-        effects.pool = terms.pool.as_deref().map(str::to_owned);
+        effects.pool = terms.pool;
         effects.address = terms.address;
         effects.lease_time_secs = terms.lease_time_secs;
         effects.reply_terms = ReplyTerms {

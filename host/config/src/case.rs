@@ -11,6 +11,7 @@ use std::path::Path;
 use toml::{Spanned, de::DeTable};
 
 use crate::{
+    Surroundings, classes,
     collector::Collector,
     declarations, file,
     json::{self, Subject},
@@ -23,7 +24,7 @@ use crate::{
 
 pub use expectation::{Expectation, ExpectedOptions, PlannedName, ReplyTerms};
 pub use request::{
-    CaseLease, CaseReply, CaseRequest, LOOKUPS_MAX, PARAMETERS_MAX, SUB_OPTIONS_MAX,
+    CaseLease, CaseReply, CaseRequest, LOOKUPS_MAX, PARAMETERS_MAX, POOLS_MAX, SUB_OPTIONS_MAX,
 };
 
 /// A request and the expected result.
@@ -38,9 +39,9 @@ pub struct Case {
     pub expectation: Option<Expectation>,
 }
 
-/// Reads a case: a file with `[request]`, `[expect]` and `[settings]`, and with `[[option]]` and
-/// `[[vendor]]` as the configuration has them if the policy uses such options; or one that contains
-/// only a request.
+/// Reads a case: a file with `[request]`, `[expect]` and `[settings]`, and with `[[option]]`,
+/// `[[vendor]]` and `[[class]]` as the configuration has them if the policy uses such options or
+/// classes; or one that contains only a request.
 ///
 /// # Errors
 /// All mistakes in the file, or the reason why it cannot be read.
@@ -78,6 +79,10 @@ fn read(collector: &Collector, text: &str) -> Option<Case> {
     }
     let root = Table::open(collector, &shapes::CASE, keys, document.span());
     collector.declare(declarations::read(&root, collector));
+    let class = root.get("class");
+    let base = Path::new(collector.source().name()).parent().unwrap_or(Path::new(""));
+    let around = Surroundings { base, addresses_of: &|_| Vec::new(), stand_in: &Path::to_owned };
+    let classes = classes::read(class.as_ref(), &around, None).unchecked();
     let request = match root.get("request") {
         Some(value) => value.table(&shapes::CASE_REQUEST).map(|table| request::read(&table)),
         None => {
@@ -92,5 +97,6 @@ fn read(collector: &Collector, text: &str) -> Option<Case> {
         .get("expect")
         .and_then(|value| value.table(&shapes::CASE_EXPECT))
         .map(|table| expectation::read(&table));
-    Some(Case { request: request?, settings_json: settings, expectation })
+    let request = CaseRequest { classes, ..request? };
+    Some(Case { request, settings_json: settings, expectation })
 }

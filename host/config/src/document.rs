@@ -5,7 +5,7 @@ use std::sync::Arc;
 use toml::{Spanned, de::DeTable};
 
 use crate::{
-    Surroundings,
+    Surroundings, classes,
     collector::Collector,
     declarations, lookups,
     mistake::Draft,
@@ -85,6 +85,9 @@ fn read_root(
 
     let relays = server_table.as_ref().and_then(|table| table.get("relays"));
     let unknown_clients = server_table.as_ref().and_then(subnet::unknown_clients);
+    let class = root.get("class");
+    let interfaces = server.as_ref().map(|server| server.interfaces.as_slice());
+    let classes = classes::read(class.as_ref(), surroundings, interfaces);
     let options = root.get("options").map(|value| Options::read(&value)).unwrap_or_default();
     let network = root.get("network");
     let around = Around {
@@ -102,13 +105,15 @@ fn read_root(
         let used = subnets.iter().filter_map(|subnet| subnet.shared.network.as_ref());
         around.networks.report_unused(value, used.map(|name| name.value.as_str()));
     }
+    let class_files = classes.files.clone();
+    let classes = classes.checked(class.as_ref(), &subnets);
     let mut reserved = Reserved::of_document(&mut subnets, collector);
     let reservations = root.get("reservations");
     let reservation_files = reservations.map_or_else(Vec::new, |value| {
         reservation_files::read(&value, surroundings, &around.own.in_file, &mut reserved)
     });
     drop(reserved);
-    let topology = networks::build(subnets, &defaults, collector);
+    let topology = networks::build(subnets, &defaults, &classes, collector);
     let (Some(server), Some(topology)) = (server, topology) else { return Some(None) };
     Some(Some(Configuration {
         server,
@@ -119,8 +124,9 @@ fn read_root(
         journal,
         metrics,
         log,
+        class_files,
         reservation_files,
-        topology: topology.with_catalogue(Arc::clone(collector.catalogue())),
+        topology: topology.with_catalogue(Arc::clone(collector.catalogue())).with_classes(classes),
     }))
 }
 

@@ -10,6 +10,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 mod case;
+mod classes;
 mod collector;
 mod declarations;
 mod document;
@@ -51,8 +52,9 @@ use lessor_vocabulary::Catalogue;
 
 pub use case::{
     Case, CaseLease, CaseReply, CaseRequest, Expectation, ExpectedOptions, LOOKUPS_MAX,
-    PARAMETERS_MAX, PlannedName, ReplyTerms, SUB_OPTIONS_MAX, load_case, parse_case,
+    PARAMETERS_MAX, POOLS_MAX, PlannedName, ReplyTerms, SUB_OPTIONS_MAX, load_case, parse_case,
 };
+pub use classes::CLASSES_MAX;
 pub use declarations::VENDORS_MAX;
 pub use file::FILE_OCTETS_MAX;
 pub use lenient::{Found, look_up, store_folder_despite_mistakes};
@@ -68,7 +70,7 @@ pub use sections::{
     SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
 pub use settings::{
-    Configuration, ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings,
+    ClassFile, Configuration, ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings,
     MetricsSettings, PluginSettings, ReservationFile, RollbackSettings, ServerSettings, Sidecar,
     StoreSettings,
 };
@@ -112,7 +114,7 @@ pub fn parse(name: &str, text: &str, base: &Path) -> Result<Configuration, Mista
     parse_with_copies(name, text, base, &Path::to_owned)
 }
 
-/// Does the same, but reads each file of reservations from the path that `stand_in` returns for the
+/// Does the same, but reads each file of reservations and of classes from the path that `stand_in` returns for the
 /// path in the text.
 ///
 /// # Errors
@@ -165,7 +167,7 @@ struct Surroundings<'s> {
     base: &'s Path,
     /// Returns the addresses of an interface of the host.
     addresses_of: &'s dyn Fn(&str) -> Vec<Ipv4Addr>,
-    /// Returns the path to read instead of that of a file of reservations.
+    /// Returns the path to read instead of that of a file of reservations or of a class.
     stand_in: &'s dyn Fn(&Path) -> PathBuf,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, hash::Hash, ops::Range, sync::Arc};
 
-use lessor_core::{AfterDataLoss, Bounds, INFINITE_SECS, Network, Topology};
+use lessor_core::{AfterDataLoss, Bounds, ClassEffects, Classes, INFINITE_SECS, Network, Topology};
 
 use crate::{
     collector::Collector,
@@ -19,13 +19,18 @@ const QUARANTINE_SECS: u32 = 600;
 pub(crate) fn build(
     subnets: Vec<PlacedSubnet>,
     defaults: &Shared,
+    classes: &Classes,
     collector: &Collector,
 ) -> Option<Topology> {
+    let effects = ClassEffects {
+        longest_lease_secs: classes.longest_lease_secs(),
+        set_client_key: classes.set_client_key(),
+    };
     report_overlaps(&subnets, collector);
     let groups = group(subnets);
     let networks: Vec<Arc<Network>> = groups
         .into_iter()
-        .map(|(name, subnets)| Arc::new(network(name, subnets, defaults, collector)))
+        .map(|(name, subnets)| Arc::new(network(name, subnets, defaults, effects, collector)))
         .collect();
     if !collector.is_empty() {
         return None;
@@ -103,6 +108,7 @@ fn network(
     name: Arc<str>,
     subnets: Vec<PlacedSubnet>,
     defaults: &Shared,
+    classes: ClassEffects,
     collector: &Collector,
 ) -> Network {
     report_pool_names_twice(&subnets, collector);
@@ -115,7 +121,7 @@ fn network(
         client_key: agreed(&subnets, "client-key", |of| &of.client_key, collector)
             .or(defaults.client_key.as_ref().map(|default| default.value))
             .unwrap_or_default(),
-        after_data_loss: after_data_loss(&subnets, defaults, collector),
+        after_data_loss: after_data_loss(&subnets, defaults, classes, collector),
         offer_hold_secs: shared_secs("offer-hold", |of| &of.offer_hold_secs)
             .unwrap_or(OFFER_HOLD_SECS),
         quarantine_secs: shared_secs("quarantine", |of| &of.quarantine_secs)
@@ -126,6 +132,7 @@ fn network(
             offers_max: agreed(&subnets, "offers-max", |of| &of.offers_max, collector)
                 .unwrap_or_default(),
         },
+        classes,
         name,
         subnets: subnet::fitted(subnets, PlacedSubnet::into_subnet),
     }
@@ -135,6 +142,7 @@ fn network(
 fn after_data_loss(
     subnets: &[PlacedSubnet],
     defaults: &Shared,
+    classes: ClassEffects,
     collector: &Collector,
 ) -> AfterDataLoss {
     let of = |shared: &'_ Shared| shared.after_data_loss.as_ref().map(|placed| placed.span.clone());
@@ -143,11 +151,18 @@ fn after_data_loss(
     let value = said.or(default).unwrap_or_default();
     let endless = subnets.iter().find(|subnet| subnet.longest_lease_secs() == INFINITE_SECS);
     let span = subnets.iter().find_map(|subnet| of(&subnet.shared)).or_else(|| of(defaults));
-    if let (AfterDataLoss::Hold, Some(endless), Some(span)) = (value, endless, span) {
+    if let (AfterDataLoss::Hold, Some(endless), Some(span)) = (value, endless, span.clone()) {
         let draft = Draft::found("`after-data-loss` would hold addresses forever")
             .wanted("this waits until the longest lease has ended")
             .related(&endless.prefix.span, "leases of this subnet may be infinite")
             .help("give it a max-lease-time that is not \"infinite\"");
+        collector.report(&span, draft);
+    } else if let (AfterDataLoss::Hold, INFINITE_SECS, Some(span)) =
+        (value, classes.longest_lease_secs, span)
+    {
+        let draft = Draft::found("`after-data-loss` would hold addresses forever")
+            .wanted("this waits until the longest lease has ended")
+            .help("give every [[class]] a max-lease-time that is not \"infinite\"");
         collector.report(&span, draft);
     }
     value

@@ -99,6 +99,11 @@ pub(crate) fn recognise_code(value: &Value) -> Option<u8> {
     recognise(&key, value.collector(), &ANY)
 }
 
+/// The code of an option that a client or a relay may send, by its name or number.
+pub(crate) fn recognise_received(key: &Placed<&str>, collector: &Collector) -> Option<u8> {
+    recognise(key, collector, &ANY)
+}
+
 /// The code of an option in `always-send` or `never-send`, by its name or number.
 pub(crate) fn recognise_rule(value: &Value) -> Option<Placed<u8>> {
     const WANTED: &str = "the name or the number of an option, such as \"routers\"";
@@ -138,8 +143,8 @@ static CONFIGURED: Rules = Rules {
     writer: Writer::Configuration,
 };
 static LISTED: Rules = Rules {
-    refused: of_engine,
-    refusal: "is sent when the server needs it",
+    refused: |code| OptionDefinition::by_code(code)?.refused,
+    refusal: "cannot be listed here",
     writer: Writer::Configuration,
 };
 static REPLIED: Rules =

@@ -137,7 +137,8 @@ pub(crate) fn hardware_address(value: &Value) -> Option<HardwareAddress> {
     address
 }
 
-fn plain_hardware_address(text: &str) -> Option<HardwareAddress> {
+/// The hardware address that a text stands for, if it has octets.
+pub(crate) fn plain_hardware_address(text: &str) -> Option<HardwareAddress> {
     let address = text.parse::<HardwareAddress>().ok();
     address.filter(|address| !address.octets().is_empty())
 }

@@ -27,7 +27,8 @@ use crate::{
     settings::ReservationFile, source::Source,
 };
 
-use self::{lines::Lines, rows::Rows};
+pub(crate) use self::lines::{Line, Lines};
+use self::rows::Rows;
 
 /// The maximum size of a file of reservations, in octets: some ten million lines.
 pub const RESERVATION_FILE_OCTETS_MAX: u64 = 512 << 20;
@@ -148,13 +149,14 @@ impl Form {
 }
 
 /// Why a file cannot be read.
-enum Unreadable {
+pub(crate) enum Unreadable {
     Failed(io::Error),
     TooLarge,
     Changed,
 }
 
-fn open(path: &Path) -> Result<(File, Stamp), Unreadable> {
+/// Opens a file that is part of a configuration, and returns its state.
+pub(crate) fn open(path: &Path) -> Result<(File, Stamp), Unreadable> {
     let file = lessor_files::open(path).map_err(Unreadable::Failed)?;
     let found = file.metadata().map_err(Unreadable::Failed)?;
     match found.len() > RESERVATION_FILE_OCTETS_MAX {
@@ -163,7 +165,7 @@ fn open(path: &Path) -> Result<(File, Stamp), Unreadable> {
     }
 }
 
-fn report_unreadable(value: &Value, name: &str, why: &Unreadable) {
+pub(crate) fn report_unreadable(value: &Value, name: &str, why: &Unreadable) {
     let draft = match why {
         Unreadable::Failed(error) => {
             let help = match error.kind() {

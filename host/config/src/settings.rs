@@ -34,9 +34,11 @@ pub struct Configuration {
     pub metrics: Option<MetricsSettings>,
     /// `[log]`
     pub log: LogSettings,
+    /// The files with values that classes compare, in the order in which classes name them.
+    pub class_files: Vec<ClassFile>,
     /// The files of reservations, in the order in which the configuration names them.
     pub reservation_files: Vec<ReservationFile>,
-    /// `[[subnet]]`, `[options]`, `[[option]]` and `[[vendor]]`, with the reservations of all
+    /// `[[subnet]]`, `[[class]]`, `[options]`, `[[option]]` and `[[vendor]]`, with the reservations of all
     /// files. There is at least one subnet, and no two overlap.
     pub topology: Topology,
 }
@@ -50,6 +52,17 @@ pub struct ReservationFile {
     pub stamp: Stamp,
     /// The number of reservations in it.
     pub reservations: u64,
+}
+
+/// A file with values that classes compare, which was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The state of the file when it was read.
+    pub stamp: Stamp,
+    /// The number of values in it.
+    pub values: u64,
 }
 
 impl Configuration {

@@ -71,11 +71,14 @@ pub(crate) static DOCUMENT: Shape = Shape {
         "options",
         "option",
         "vendor",
+        "class",
         "network",
         "subnet",
     ],
     synonyms: &[
         ("vendors", "vendor"),
+        ("classes", "class"),
+        ("client-class", "class"),
         ("plugin", "plugins"),
         ("lookups", "lookup"),
         ("source", "lookup"),
@@ -229,6 +232,49 @@ pub(crate) static VENDOR: Shape = Shape {
     ],
 };
 
+pub(crate) static CLASS: Shape = Shape {
+    name: "[[class]]",
+    keys: with_level_keys!["name", "match", "options", "pools", "client-key", "limit",],
+    synonyms: with_level_synonyms![("test", "match"), ("if", "match"), ("pool", "pools"),],
+};
+
+pub(crate) static CLASS_MATCH: Shape = Shape {
+    name: "match",
+    keys: &[
+        "vendor-class",
+        "user-class",
+        "hardware-address",
+        "circuit-id",
+        "remote-id",
+        "relay",
+        "interface",
+        "options",
+        "any",
+        "not",
+    ],
+    synonyms: &[
+        ("vendor-class-identifier", "vendor-class"),
+        ("mac", "hardware-address"),
+        ("hw-address", "hardware-address"),
+        ("giaddr", "relay"),
+        ("relays", "relay"),
+        ("relay-address", "relay"),
+        ("interfaces", "interface"),
+        ("option", "options"),
+        ("or", "any"),
+    ],
+};
+
+/// The values of `hardware-address` that are in a file.
+pub(crate) static CLASS_HARDWARE: Shape =
+    Shape { name: "hardware-address", keys: &["in-file"], synonyms: &[("file", "in-file")] };
+
+pub(crate) static CLASS_LIMIT: Shape = Shape {
+    name: "limit",
+    keys: &["by", "leases-max", "beyond"],
+    synonyms: &[("per", "by"), ("limit", "leases-max"), ("max", "leases-max")],
+};
+
 pub(crate) static NETWORK: Shape = Shape {
     name: "[[network]]",
     keys: with_level_keys!["name", "options",],
@@ -341,7 +387,7 @@ pub(crate) static STATE: Shape = Shape {
 
 pub(crate) static CASE: Shape = Shape {
     name: "the case",
-    keys: &["request", "expect", "settings", "option", "vendor"],
+    keys: &["request", "expect", "settings", "option", "vendor", "class"],
     synonyms: &[("expected", "expect"), ("expectation", "expect")],
 };
 
@@ -367,7 +413,9 @@ pub(crate) static CASE_REQUEST: Shape = Shape {
         "elapsed-secs",
         "unicast",
         "interface",
+        "classes",
         "network",
+        "pools",
         "subnet",
         "time",
         "lease",
@@ -397,14 +445,28 @@ pub(crate) static CASE_REQUEST: Shape = Shape {
 
 pub(crate) static CASE_LEASE: Shape = Shape {
     name: "the lease",
-    keys: &["address", "ends-in-secs", "circuit-id", "remote-id", "relay-sub-options"],
-    synonyms: &[("ip", "address"), ("expires-in-secs", "ends-in-secs")],
+    keys: &["address", "ends-in-secs", "pool", "circuit-id", "remote-id", "relay-sub-options"],
+    synonyms: &[("ip", "address"), ("expires-in-secs", "ends-in-secs"), ("pool-name", "pool")],
+};
+
+pub(crate) static CASE_POOL: Shape = Shape {
+    name: "the pool",
+    keys: &["total", "leased", "free"],
+    synonyms: &[("size", "total"), ("used", "leased")],
 };
 
 pub(crate) static CASE_REPLY: Shape = Shape {
     name: "the reply",
-    keys: &["kind", "your-address", "options"],
-    synonyms: &[("yiaddr", "your-address"), ("address", "your-address"), ("type", "kind")],
+    keys: &["kind", "your-address", "next-server", "server-name", "boot-file", "options"],
+    synonyms: &[
+        ("yiaddr", "your-address"),
+        ("address", "your-address"),
+        ("type", "kind"),
+        ("siaddr", "next-server"),
+        ("sname", "server-name"),
+        ("file", "boot-file"),
+        ("filename", "boot-file"),
+    ],
 };
 
 pub(crate) static CASE_EARLIER: Shape = Shape {
@@ -431,6 +493,7 @@ pub(crate) static CASE_EXPECT: Shape = Shape {
         "verdict",
         "reason",
         "fault",
+        "classes",
         "pool",
         "address",
         "lease-time-secs",
@@ -463,7 +526,7 @@ pub(crate) static CASE_PLANNED: Shape =
     Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
 
 /// The tables of a configuration file.
-static CONFIGURATION: [&Shape; 15] = [
+static CONFIGURATION: [&Shape; 16] = [
     &DOCUMENT,
     &SERVER,
     &STORE,
@@ -475,6 +538,7 @@ static CONFIGURATION: [&Shape; 15] = [
     &LOG,
     &OPTION,
     &VENDOR,
+    &CLASS,
     &NETWORK,
     &SUBNET,
     &POOL,
@@ -570,11 +634,15 @@ mod tests {
             &CASE,
             &CASE_REQUEST,
             &CASE_LEASE,
+            &CASE_POOL,
             &CASE_REPLY,
             &CASE_EARLIER,
             &OPTION_FIELD,
             &OPTION_ITEM,
             &SUB_OPTION,
+            &CLASS_MATCH,
+            &CLASS_HARDWARE,
+            &CLASS_LIMIT,
         ];
         let expected = [&CASE_EXPECT, &CASE_EXPECTED_REPLY, &CASE_SUBSCRIBER, &CASE_PLANNED];
         for shape in CONFIGURATION.into_iter().chain(others).chain(expected) {

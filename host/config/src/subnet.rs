@@ -95,6 +95,11 @@ impl PlacedSubnet {
         Some(Self { prefix, shared, pools, reservations, rest })
     }
 
+    /// The relays that are served; `None` if all are.
+    pub(crate) fn relays(&self) -> Option<&[Ipv4Net]> {
+        self.rest.relays.as_deref()
+    }
+
     /// The longest lease time that the subnet grants.
     pub(crate) fn longest_lease_secs(&self) -> u32 {
         let of_pools = self.pools.iter().map(|placed| &placed.pool.settings);
@@ -189,7 +194,8 @@ fn authoritative(table: &Table) -> Option<Placed<bool>> {
     table.get("authoritative").and_then(|value| Some(value.place(value.flag()?)))
 }
 
-fn client_key(table: &Table) -> Option<Placed<ClientKeyKind>> {
+/// Reads `client-key` of a subnet or a class or, as the default for all networks, of `[server]`.
+pub(crate) fn client_key(table: &Table) -> Option<Placed<ClientKeyKind>> {
     let choices = ClientKeyKind::ALL.map(|kind| (kind.name(), kind));
     table.get("client-key").and_then(|value| Some(value.place(value.choice(&choices)?)))
 }

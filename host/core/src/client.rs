@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HardwareAddress, Origin, RelayInformation, Request, relay};
+use crate::{HardwareAddress, Origin, RelayInformation, relay};
 
 /// The key that bindings are indexed by (RFC 2131 section 4.2), which distinguishes one client of a
 /// network from another. The network determines the kind of key ([`ClientKeyKind`]). Keys are
@@ -68,34 +68,6 @@ impl ClientKeyKind {
     /// Returns whether option 82 is needed to identify a client.
     pub const fn needs_line(self) -> bool {
         matches!(self, Self::Line | Self::LineAndHardwareAddress)
-    }
-
-    /// The key of the client that sent `request` over the line in `relay_information`; `None` if
-    /// the message does not identify a client.
-    ///
-    /// An empty client identifier identifies no client, and neither does a hardware address that is
-    /// empty or all zeros. Interfaces without a hardware address send it (tunnels; RFC 2855 and RFC
-    /// 4390 require a client identifier instead), and so do devices that lost theirs.
-    pub fn key_of(
-        self,
-        request: &Request,
-        relay_information: Option<&RelayInformation>,
-    ) -> Option<ClientKey> {
-        let hardware = Some(request.hardware_address).filter(HardwareAddress::is_anybody);
-        let line = || relay_information.and_then(Line::of);
-        match self {
-            Self::ClientIdentifier => {
-                let identifier = request.client_identifier.as_ref();
-                let identifier = identifier.filter(|octets| !octets.is_empty());
-                let identifier = identifier.map(|octets| ClientKey::Identifier(octets.clone()));
-                identifier.or(hardware.map(ClientKey::Hardware))
-            }
-            Self::HardwareAddress => hardware.map(ClientKey::Hardware),
-            Self::Line => line().map(ClientKey::Line),
-            Self::LineAndHardwareAddress => {
-                Some(ClientKey::LineAndHardware(Box::new((line()?, hardware?))))
-            }
-        }
     }
 }
 

@@ -47,6 +47,7 @@ mod quarantine;
 mod reconfigure;
 mod reply;
 mod request;
+mod usage;
 mod witness;
 
 use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};
@@ -139,6 +140,14 @@ pub struct PoolUsage {
     pub offered: u64,
     /// Not given out for a time after a DECLINE.
     pub quarantined: u64,
+}
+
+impl PoolUsage {
+    /// The addresses that are neither leased, nor offered, nor quarantined.
+    pub const fn free(&self) -> u64 {
+        let taken = self.leased.saturating_add(self.offered).saturating_add(self.quarantined);
+        self.size.saturating_sub(taken)
+    }
 }
 
 /// Which client holds an address, or why no client can get it on request.

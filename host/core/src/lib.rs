@@ -7,7 +7,7 @@
 //! - Types of the protocol: [`Request`], [`Reply`], [`ReceivedOptions`], [`OptionValue`],
 //!   [`RelayInformation`], [`HardwareAddress`], [`Origin`].
 //! - Types of the server: [`Network`] with its subnets, pools and reservations, [`Topology`],
-//!   [`Binding`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
+//!   [`Classes`], [`Binding`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
 //! - The decisions: [`Engine`], in `dhcpv4`. The bindings: `ledger`, which knows no protocol.
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
@@ -15,6 +15,8 @@
 
 mod binding;
 mod boot;
+mod class;
+mod classes;
 mod client;
 mod dhcpv4;
 mod hardware_address;
@@ -25,8 +27,10 @@ mod lookup;
 mod network;
 mod octets;
 pub mod option;
+mod option_set;
 mod origin;
 mod own_addresses;
+mod pool_choice;
 mod reason;
 pub mod relay;
 mod reply;
@@ -42,6 +46,8 @@ pub use boot::{
     Boot, BootClient, BootFileName, BootFiles, ClientArchitecture, HeaderText, HeaderTextError,
     ServerName,
 };
+pub use class::{Class, ClassLimit, LimitBy, Membership};
+pub use classes::{Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays, Test};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
     Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, Listing, Obstacle,
@@ -51,13 +57,15 @@ pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{
-    AfterDataLoss, Bounds, LocatedBy, Location, Network, NetworkId, OffersMax, OptionSet, Pool,
+    AfterDataLoss, Bounds, ClassEffects, LocatedBy, Location, Network, NetworkId, OffersMax, Pool,
     QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError, UnknownClients,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
+pub use option_set::OptionSet;
 pub use origin::{Link, Origin};
 pub use own_addresses::OwnAddresses;
+pub use pool_choice::PoolChoice;
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyValue};

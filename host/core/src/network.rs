@@ -3,7 +3,7 @@
 //! Does not read the configuration; the `config` crate does, and checks it so that the engine can
 //! rely on it. Invariant: the subnets of a [`Topology`] do not overlap.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
+use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    ClientKeyKind, HardwareAddress, LeaseTime, OptionValue, Origin, Request, ScopeSettings,
-    option::recorded::Recorded,
+    Classes, ClientKeyKind, HardwareAddress, LeaseTime, OptionSet, Origin, Request, ScopeSettings,
 };
 
 /// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
@@ -42,6 +41,20 @@ pub struct Network {
     /// How many addresses clients can occupy without a lease.
     #[serde(default)]
     pub bounds: Bounds,
+    /// What classes can change for its clients.
+    #[serde(default)]
+    pub classes: ClassEffects,
+}
+
+/// What classes can change for the clients of a network. It is known without the classes, which are
+/// those of the whole configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct ClassEffects {
+    /// The longest lease time that a class sets, in seconds; 0 if none sets one.
+    pub longest_lease_secs: u32,
+    /// Whether a class says by which property its clients are distinguished.
+    pub set_client_key: bool,
 }
 
 /// How many addresses of a network clients can occupy without a lease. The limits prevent a client
@@ -135,7 +148,7 @@ pub struct Pool {
     pub first: Ipv4Addr,
     /// Its last address.
     pub last: Ipv4Addr,
-    /// Whether only clients that a policy sends here get addresses of this pool.
+    /// Whether only clients that a policy or a class sends here get addresses of this pool.
     pub by_policy_only: bool,
     /// Options for clients with an address of this pool; they take precedence over those of the
     /// subnet.
@@ -174,11 +187,6 @@ pub enum ReservationOwner {
     /// The hardware address.
     HardwareAddress(HardwareAddress),
 }
-
-/// Options by code, each at most once, in order of code. Cheap to clone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<(u8, Recorded)>", into = "Vec<(u8, Recorded)>")]
-pub struct OptionSet(Arc<[(u8, Arc<OptionValue>)]>);
 
 /// The position of a network in its [`Topology`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -219,6 +227,8 @@ pub struct Topology {
     spans: Arc<[Span]>,
     /// The options that the configuration of the networks knows by name.
     catalogue: Arc<Catalogue>,
+    /// The classes of the clients of all networks.
+    classes: Classes,
 }
 
 /// The addresses of one subnet.
@@ -266,13 +276,24 @@ impl Topology {
         let numbered = self.networks.iter().enumerate();
         let wanted = numbered.filter(|(position, _)| wanted(NetworkId(*position as u32)));
         let only = Self::of_disjoint(wanted.map(|(_, network)| Arc::clone(network)).collect());
-        only.with_catalogue(Arc::clone(&self.catalogue))
+        only.with_catalogue(Arc::clone(&self.catalogue)).with_classes(self.classes.clone())
     }
 
     /// The same topology with these options.
     #[must_use]
     pub fn with_catalogue(self, catalogue: Arc<Catalogue>) -> Self {
         Self { catalogue, ..self }
+    }
+
+    /// The same topology with these classes.
+    #[must_use]
+    pub fn with_classes(self, classes: Classes) -> Self {
+        Self { classes, ..self }
+    }
+
+    /// The classes of the clients of all networks.
+    pub const fn classes(&self) -> &Classes {
+        &self.classes
     }
 
     /// The options that are known by name.
@@ -303,7 +324,7 @@ impl Topology {
         });
         let mut spans: Vec<Span> = spans.collect();
         spans.sort_unstable_by_key(|span| span.first);
-        Self { networks: networks.into(), spans: spans.into(), catalogue: Arc::default() }
+        Self { networks: networks.into(), spans: spans.into(), ..Self::default() }
     }
 
     /// The networks, each at the position of its [`NetworkId`].
@@ -446,9 +467,20 @@ impl Subnet {
 }
 
 impl Network {
+    /// The property that distinguishes the client of `request` from others of the network.
+    pub fn client_key_of(&self, request: &Request) -> ClientKeyKind {
+        request.classes.client_key().unwrap_or(self.client_key)
+    }
+
     /// The position of the subnet that spans `address`.
     pub fn subnet_of(&self, address: Ipv4Addr) -> Option<usize> {
         self.subnets.iter().position(|subnet| subnet.prefix.contains(&address))
+    }
+
+    /// The pool that contains `address`.
+    pub fn pool_of(&self, address: Ipv4Addr) -> Option<&Pool> {
+        let pools = &self.subnets.get(self.subnet_of(address)?)?.pools;
+        pools.iter().find(|pool| pool.contains(address))
     }
 }
 
@@ -461,53 +493,5 @@ impl Pool {
     /// The number of addresses in the range.
     pub fn size(&self) -> u64 {
         u64::from(u32::from(self.last)) - u64::from(u32::from(self.first)) + 1
-    }
-}
-
-impl OptionSet {
-    /// The option `code`.
-    pub fn get(&self, code: u8) -> Option<&Arc<OptionValue>> {
-        let position = self.0.binary_search_by_key(&code, |(found, _)| *found).ok()?;
-        self.0.get(position).map(|(_, value)| value)
-    }
-
-    /// Every option, in order of code.
-    pub fn iter(&self) -> impl Iterator<Item = (u8, &Arc<OptionValue>)> {
-        self.0.iter().map(|(code, value)| (*code, value))
-    }
-
-    /// Returns whether there are no options.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<Vec<(u8, Recorded)>> for OptionSet {
-    fn from(options: Vec<(u8, Recorded)>) -> Self {
-        options.into_iter().map(|(code, Recorded(value))| (code, value)).collect()
-    }
-}
-
-impl From<OptionSet> for Vec<(u8, Recorded)> {
-    fn from(options: OptionSet) -> Self {
-        options.iter().map(|(code, value)| (code, Recorded(Arc::clone(value)))).collect()
-    }
-}
-
-/// Later values of the same code take precedence.
-impl FromIterator<(u8, OptionValue)> for OptionSet {
-    fn from_iter<I: IntoIterator<Item = (u8, OptionValue)>>(options: I) -> Self {
-        options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect()
-    }
-}
-
-/// Later values of the same code take precedence.
-impl FromIterator<(u8, Arc<OptionValue>)> for OptionSet {
-    fn from_iter<I: IntoIterator<Item = (u8, Arc<OptionValue>)>>(options: I) -> Self {
-        let by_code: BTreeMap<u8, Arc<OptionValue>> = options.into_iter().collect();
-        match by_code.is_empty() {
-            true => Self::default(),
-            false => Self(by_code.into_iter().collect()),
-        }
     }
 }

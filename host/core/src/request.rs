@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    ClientState, HardwareAddress, OwnAddresses, ReceivedOptions, RelayInformation, RequestKind,
-    relay,
+    ClientKey, ClientKeyKind, ClientState, HardwareAddress, Line, Membership, OwnAddresses,
+    ReceivedOptions, RelayInformation, RequestKind, SubscriberLimit, relay,
 };
 
 /// The port that servers and relays receive on (RFC 2131 section 4.1).
@@ -60,6 +60,9 @@ pub struct Request {
     pub relay_information: Option<RelayInformation>,
     /// Every option as octets, including those above.
     pub options: ReceivedOptions,
+    /// The classes that the message belongs to; none before its place is known.
+    #[serde(default, skip_serializing_if = "Membership::is_empty")]
+    pub classes: Membership,
     /// The payload of the datagram as received.
     #[serde(with = "crate::octets")]
     pub packet: Box<[u8]>,
@@ -200,10 +203,49 @@ impl Request {
             || arrival.own_addresses.contains(named)
     }
 
+    /// The account that a lease of the client counts on by the classes of the message, and its
+    /// limit.
+    pub fn account_of_class(
+        &self,
+        relay_information: Option<&RelayInformation>,
+    ) -> Option<SubscriberLimit> {
+        self.classes.account(&self.hardware_address, relay_information)
+    }
+
     /// Returns whether the message came from the link of an interface without any IPv4 address, so
     /// that only the message itself can determine its subnet.
     pub fn is_from_unaddressed_link(&self) -> bool {
         self.arrival.link_addresses.as_ref().is_some_and(|addresses| addresses.is_empty())
+    }
+}
+
+impl ClientKeyKind {
+    /// The key of the client that sent `request` over the line in `relay_information`; `None` if
+    /// the message does not identify a client.
+    ///
+    /// An empty client identifier identifies no client, and neither does a hardware address that is
+    /// empty or all zeros. Interfaces without a hardware address send it (tunnels; RFC 2855 and RFC
+    /// 4390 require a client identifier instead), and so do devices that lost theirs.
+    pub fn key_of(
+        self,
+        request: &Request,
+        relay_information: Option<&RelayInformation>,
+    ) -> Option<ClientKey> {
+        let hardware = Some(request.hardware_address).filter(HardwareAddress::is_anybody);
+        let line = || relay_information.and_then(Line::of);
+        match self {
+            Self::ClientIdentifier => {
+                let identifier = request.client_identifier.as_ref();
+                let identifier = identifier.filter(|octets| !octets.is_empty());
+                let identifier = identifier.map(|octets| ClientKey::Identifier(octets.clone()));
+                identifier.or(hardware.map(ClientKey::Hardware))
+            }
+            Self::HardwareAddress => hardware.map(ClientKey::Hardware),
+            Self::Line => line().map(ClientKey::Line),
+            Self::LineAndHardwareAddress => {
+                Some(ClientKey::LineAndHardware(Box::new((line()?, hardware?))))
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BootFileName, LeasePart, OptionValue, ServerName};
+use crate::{BootFileName, LeasePart, OptionValue, PoolChoice, ServerName};
 
 /// What the policies of a chain want for one request. The default has no special requirements.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,10 +14,10 @@ use crate::{BootFileName, LeasePart, OptionValue, ServerName};
 pub struct Terms {
     /// Whether the request is answered at all.
     pub verdict: Verdict,
-    /// Choose the address from the pool with this name, which is the only way to an address of a
-    /// pool that is `by-policy-only`. A client with a reservation gets its reserved address
-    /// nevertheless.
-    pub pool: Option<Arc<str>>,
+    /// Choose the address from the first of these pools that has a free one, which is the only way
+    /// to an address of a pool that is `by-policy-only`. A client that has an address of any of them
+    /// keeps it, and one with a reservation gets its reserved address nevertheless.
+    pub pool: Option<PoolChoice>,
     /// Give exactly this address, ahead of reservation and pool. It must be in a subnet of the
     /// client's network and be neither reserved for nor leased to another client; it does not have
     /// to be in a pool.
@@ -47,6 +47,13 @@ pub struct Terms {
     pub options: Vec<(u8, Option<Arc<OptionValue>>)>,
     /// The subscriber that the lease counts against, and its limit.
     pub subscriber: Option<SubscriberLimit>,
+}
+
+impl Terms {
+    /// The name of the pool that policies prefer.
+    pub fn pool_name(&self) -> Option<&str> {
+        self.pool.as_ref().map(|choice| &**choice.first())
+    }
 }
 
 /// A subscriber and its limit within a network.

@@ -17,7 +17,7 @@ use std::{net::Ipv4Addr, path::Path, sync::Arc};
 use anyhow::Context;
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings};
-use lessor_core::{Outcome, OwnAddresses, Reason, Timestamp, Verdict};
+use lessor_core::{Outcome, OwnAddresses, PoolUsage, Reason, Timestamp, Verdict};
 use lessor_generation::{Generation, Parts};
 use lessor_net::{Host, OwnSockets};
 use lessor_policy_host::Runtime;
@@ -64,10 +64,19 @@ pub struct Explanation {
     pub request: Vec<(String, String)>,
     /// Where the client is; `None` if no subnet spans it.
     pub location: Option<LocationStep>,
+    /// The names of the classes of the client, in descending precedence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// The account that a class counts the client on, and its limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_limit: Option<String>,
     /// The client key, or a description of the client while its network is not known.
     pub client: String,
     /// The client's lease on record.
     pub lease: Option<leases::LeaseRow>,
+    /// How full pools are, if a policy reads it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolUsage>,
     /// What was looked up for policies.
     pub lookups: Vec<LookupStep>,
     /// What each plugin did, in order.

@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::bail;
 use lessor_config::Configuration;
-use lessor_core::{ClientKey, ClientKeyKind, Reason, Request, Timestamp};
+use lessor_core::{ClientKey, ClientKeyKind, PoolUsage, Reason, Request, Timestamp};
 use lessor_generation::Parts;
 use lessor_policy_host::AnsweredLookup;
 use lessor_recording::{Datagram, Decided, Recording, Step};
@@ -78,6 +78,7 @@ enum Happening {
     Input {
         at: Moment,
         datagram: Datagram,
+        pools: Vec<PoolUsage>,
         lookups: Vec<AnsweredLookup>,
         recorded: Option<Box<Decided>>,
     },
@@ -146,15 +147,15 @@ impl Replay {
                         replica.reclaim_all(at);
                     }
                 }
-                Happening::Input { at, datagram, lookups, recorded } => {
+                Happening::Input { at, datagram, pools, lookups, recorded } => {
                     number += 1;
                     let model = recorded.as_deref();
                     let Replayed { request, decided } =
-                        replica.decide(at, &datagram, &lookups, model);
+                        replica.decide(at, &datagram, &pools, &lookups, model);
                     let other = match &mut other {
                         Some(other) => {
                             let model = Some(model.unwrap_or(&decided));
-                            Some(other.decide(at, &datagram, &lookups, model).decided)
+                            Some(other.decide(at, &datagram, &pools, &lookups, model).decided)
                         }
                         None => recorded.map(|recorded| *recorded),
                     };
@@ -222,6 +223,7 @@ fn of_recording(recording: Recording) -> Traffic {
         Step::Input(input) => Happening::Input {
             at: Moment { at: input.at_ms, clock_offset_ms: input.clock_offset_ms },
             datagram: input.datagram,
+            pools: input.pools,
             lookups: input.lookups,
             recorded: Some(Box::new(input.decision)),
         },
@@ -303,7 +305,13 @@ fn of_capture(
     for (at, datagram) in capture.datagrams {
         happenings.push(Happening::ReclaimAll { at });
         let at = Moment { at, clock_offset_ms: 0 };
-        happenings.push(Happening::Input { at, datagram, lookups: Vec::new(), recorded: None });
+        happenings.push(Happening::Input {
+            at,
+            datagram,
+            pools: Vec::new(),
+            lookups: Vec::new(),
+            recorded: None,
+        });
     }
     Traffic { state: State { now, ..State::default() }, happenings, notes, is_recording: false }
 }

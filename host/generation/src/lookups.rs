@@ -6,6 +6,7 @@ use lessor_core::{LookupAnswer, SourceRow};
 use lessor_lookup::{SourceError, Sources};
 use lessor_policy_host::{AnsweredLookup, LookupSources, PlannedLookup};
 use lessor_settings::{OnSourceFailure, SourceSettings};
+use tokio::{runtime::Handle, task::JoinHandle};
 
 /// The sources of one generation, and how requests are handled when one of them fails.
 #[derive(Clone, Default)]
@@ -84,6 +85,38 @@ impl GenerationSources {
             }
         }
         Ok(lookups)
+    }
+
+    /// Makes all of these lookups at the same time, and waits for them on `runtime`; without one,
+    /// only what is known at once has an answer. Must not be called on the packet path.
+    pub fn look_up_each(
+        &self,
+        planned: Vec<Vec<PlannedLookup>>,
+        runtime: Option<&Handle>,
+    ) -> Vec<Vec<AnsweredLookup>> {
+        let ask = |lookup: PlannedLookup| {
+            let (sources, asked) = (Arc::clone(&self.sources), lookup.clone());
+            let answer = async move { sources.ask(&asked.source, &asked.key).await };
+            (lookup, runtime.map(|runtime| runtime.spawn(answer)))
+        };
+        let begun: Vec<(Vec<AnsweredLookup>, Vec<_>)> = planned
+            .into_iter()
+            .map(|planned| {
+                let (known, unknown) = self.known(planned);
+                (known, unknown.into_iter().map(ask).collect())
+            })
+            .collect();
+        let wait = |(lookup, asked): (PlannedLookup, Option<JoinHandle<LookupAnswer>>)| {
+            let answer = asked.zip(runtime).and_then(|(asked, on)| on.block_on(asked).ok());
+            lookup.answered(answer.unwrap_or_else(|| {
+                LookupAnswer::Unavailable("the server abandoned the lookup".to_owned())
+            }))
+        };
+        let finish = |(mut known, asked): (Vec<AnsweredLookup>, Vec<_>)| {
+            known.extend(asked.into_iter().map(wait));
+            known
+        };
+        begun.into_iter().map(finish).collect()
     }
 
     /// Returns the recorded answers, and those from files; no other source is queried.

@@ -90,6 +90,11 @@ impl Remote {
         answer
     }
 
+    /// How long the answer can take.
+    pub(crate) const fn deadline(&self) -> Duration {
+        self.limits.deadline
+    }
+
     pub(crate) fn status(&self) -> SourceStatus {
         SourceStatus {
             rows: self.answers.len() as u64,

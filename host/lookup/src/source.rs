@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use lessor_core::LookupAnswer;
@@ -114,6 +115,14 @@ impl Source {
         match &self.body {
             Body::Remote(remote) => remote.ask(key).await,
             Body::File { .. } => self.now(key).unwrap_or(LookupAnswer::NotFound),
+        }
+    }
+
+    /// How long the answer can take.
+    pub(crate) fn deadline(&self) -> Duration {
+        match &self.body {
+            Body::Remote(remote) => remote.deadline(),
+            Body::File { .. } => Duration::ZERO,
         }
     }
 

@@ -1,6 +1,6 @@
 //! All sources of one configuration, by name.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use lessor_core::LookupAnswer;
 use lessor_settings::SourceSettings;
@@ -89,6 +89,11 @@ impl Sources {
             Some(source) => source.ask(key).await,
             None => unknown(name),
         }
+    }
+
+    /// How long the answer of a source can take; no time for a file.
+    pub fn deadline(&self, name: &str) -> Duration {
+        self.source(name).map(|source| source.deadline()).unwrap_or_default()
     }
 
     /// The rows of a source that is a file.

@@ -165,6 +165,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         bounds: lessor_core::Bounds::default(),
         client_key: ClientKeyKind::default(),
         after_data_loss: AfterDataLoss::default(),
+        classes: Default::default(),
     };
     let request = Request {
         kind: RequestKind::Discover,
@@ -190,6 +191,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         parameter_request_list: Default::default(),
         max_message_size: None,
         subnet_selection: None,
+        classes: Default::default(),
         relay_information: Some(RelayInformation::from_octets(*b"\x01\x06olt1/3\x02\x04home")),
         options: ReceivedOptions::default(),
         packet: vec![0; 300].into(),
@@ -201,6 +203,7 @@ fn view() -> Result<View, Box<dyn Error>> {
         now: Timestamp::from_unix_ms(1),
         network: Arc::new(network),
         subnet: 0,
+        pools: None,
         binding: None,
         lookups: Default::default(),
         absent: Default::default(),

@@ -25,6 +25,10 @@ pub struct Chain {
     hooks: HookSet,
     /// The hooks that lookups are planned for.
     planned: HookSet,
+    /// The hooks that a second round of lookups is planned for.
+    planned_further: HookSet,
+    /// The hooks of plugins, shadows included, that read how full pools are.
+    counting: HookSet,
     /// The sources that plugins can look up in.
     lookup_sources: Arc<dyn LookupSources>,
     /// The plugins that do not decide; `None` if all do.
@@ -122,10 +126,22 @@ impl Chain {
             sets.fold(HookSet::default(), HookSet::union)
         };
         let (hooks, planned) = (of_live(|hooks| hooks), of_live(HookSet::planned));
+        let planned_further = of_live(HookSet::planned_further);
+        let counting = plugins.iter().filter(|plugin| plugin.counts_pools);
+        let counting = counting.fold(HookSet::default(), |set, plugin| set.union(plugin.hooks));
         let shadows = Shadows::of(plugins.iter().filter(|plugin| !is_live(plugin)));
         let lookup_sources = Arc::clone(lookup_sources);
         let _runtime = Arc::clone(runtime);
-        Ok(Arc::new(Self { plugins, hooks, planned, lookup_sources, shadows, _runtime }))
+        Ok(Arc::new(Self {
+            plugins,
+            hooks,
+            planned,
+            planned_further,
+            counting,
+            lookup_sources,
+            shadows,
+            _runtime,
+        }))
     }
 
     /// Whether the chain has no plugins.
@@ -141,6 +157,17 @@ impl Chain {
     /// Whether any live plugin needs lookups before its hook for messages of this kind is called.
     pub fn has_lookups_for(&self, kind: RequestKind) -> bool {
         self.planned.contains(Hook::for_request(kind))
+    }
+
+    /// Whether any live plugin may look up more that depends on those lookups.
+    pub fn has_further_lookups_for(&self, kind: RequestKind) -> bool {
+        self.planned_further.contains(Hook::for_request(kind))
+    }
+
+    /// Whether any plugin, live or a shadow, may read how full pools are for a message of this kind.
+    pub fn wants_pools_of(&self, kind: RequestKind) -> bool {
+        let is_asked = |hook| self.counting.contains(hook);
+        is_asked(Hook::for_request(kind)) || is_asked(Hook::ReplyOptions)
     }
 
     /// Whether any live plugin edits the options of replies.
@@ -212,9 +239,19 @@ impl Chain {
             return Err(errors);
         }
         let (hooks, planned) = (self.hooks, self.planned);
+        let (planned_further, counting) = (self.planned_further, self.counting);
         let lookup_sources = Arc::clone(&self.lookup_sources);
         let _runtime = Arc::clone(&self._runtime);
-        Ok(Arc::new(Self { plugins, hooks, planned, lookup_sources, shadows: None, _runtime }))
+        Ok(Arc::new(Self {
+            plugins,
+            hooks,
+            planned,
+            planned_further,
+            counting,
+            lookup_sources,
+            shadows: None,
+            _runtime,
+        }))
     }
 
     /// The number of plugins that share their instances with `before`.

@@ -31,6 +31,8 @@ const WORLD: &str = "interpreter";
 const CONFIGURING: &str = "configuring";
 const INTERPRETING: &str = "interpreting";
 const TYPES: &str = "types";
+/// The functions that read how full pools are.
+const COUNTING: [&str; 2] = ["[method]request.pool-usage", "[method]request.pool-names"];
 
 /// The parts of the contract that a component imports and exports.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,6 +51,8 @@ pub(crate) struct Examined {
     pub(crate) imports: Vec<String>,
     /// The WASI interfaces that it imports, which it is not granted.
     pub(crate) denied_imports: Vec<String>,
+    /// Whether it can read how full pools are.
+    pub(crate) counts_pools: bool,
     /// The initial size of its memory, in octets.
     pub(crate) memory_bytes_min: u64,
     /// The initial number of its table elements.
@@ -78,8 +82,13 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<PluginProblem>> 
     static SERVED: LazyLock<Result<Served, String>> = LazyLock::new(Served::current);
     let served = SERVED.as_ref().map_err(|error| invalid(error.clone()))?;
     let served_world = served.world(WORLD).ok_or_else(|| invalid("no contract".to_owned()))?;
-    let mut check =
-        Check { found: &found, served: &served.resolve, served_world, problems: vec![] };
+    let mut check = Check {
+        found: &found,
+        served: &served.resolve,
+        served_world,
+        counts_pools: false,
+        problems: vec![],
+    };
     let mut capabilities = BTreeMap::new();
     let Some(world) = found.worlds.get(world) else {
         return Err(invalid("it contains no world".to_owned()));
@@ -99,6 +108,7 @@ pub(crate) fn examine(component: &[u8]) -> Result<Examined, Vec<PluginProblem>> 
         exports,
         imports,
         denied_imports,
+        counts_pools: check.counts_pools,
         memory_bytes_min,
         table_elements_min,
     })
@@ -109,6 +119,8 @@ struct Check<'a> {
     found: &'a Resolve,
     served: &'a Resolve,
     served_world: &'a World,
+    /// Whether it imports a function of [`COUNTING`].
+    counts_pools: bool,
     problems: Vec<PluginProblem>,
 }
 
@@ -170,6 +182,7 @@ impl Check<'_> {
         let (found, served) =
             (self.functions(self.found, interface), self.functions(self.served, served));
         for (function, found) in found {
+            self.counts_pools |= COUNTING.contains(&function.as_str());
             match served.get(&function) {
                 None => self.missing_import(format!("{name}#{function}")),
                 Some(wanted) if *wanted != found => {
@@ -224,13 +237,14 @@ impl Check<'_> {
                 }),
                 (None, false) => self.problems.push(PluginProblem::NoConfiguring),
                 (Some(_), true) => self.problems.push(PluginProblem::NoHooks),
-                (Some(_), false)
-                    if hooks.contains_key(&Hook::PlanLookups)
-                        && !hooks.keys().any(|hook| hook.is_asked_about_requests()) =>
-                {
-                    self.problems.push(PluginProblem::NothingToPlanFor);
+                (Some(_), false) => {
+                    let mut set = HookSet::default();
+                    hooks.keys().for_each(|hook| set.insert(*hook));
+                    let in_vain = set.plans_in_vain();
+                    self.problems.extend(in_vain.map(|(hook, wanted)| {
+                        PluginProblem::NothingToPlanFor { hook, wanted }
+                    }));
                 }
-                (Some(_), false) => {}
             }
         }
         (configuring.unwrap_or_default(), interpreting, hooks)

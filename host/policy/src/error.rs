@@ -89,14 +89,13 @@ pub enum PluginProblem {
         Hook::names()
     )]
     NoHooks,
-    /// The plugin plans lookups but has no hook that could read their answers.
+    /// The plugin plans lookups but lacks the hook that reads their answers, or that plans the
+    /// lookups before.
     #[error(
-        "exports {} but no hook for messages, so it would never be called; wanted at least one of \
-         {}. Add the hook that reads the answers",
-        Hook::PlanLookups,
-        Hook::names_about_requests()
+        "exports {hook} but not what it plans for, so it would never be called; wanted at least \
+         one of {wanted}. Add that hook, or remove {hook}"
     )]
-    NothingToPlanFor,
+    NothingToPlanFor { hook: Hook, wanted: String },
     /// The plugin has hooks but cannot be configured.
     #[error(
         "does not export lessor:policy/configuring@{}, which every policy must; add it to the \

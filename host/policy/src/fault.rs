@@ -79,6 +79,16 @@ pub(crate) enum BadAnswer {
     )]
     PoolName { octets: usize },
     #[error(
+        "{found} pools are named in order of preference; wanted 1 to {}",
+        lessor_core::PoolChoice::NAMES_MAX
+    )]
+    Pools { found: usize },
+    #[error(
+        "it was not known that the policy reads how full pools are; a script has to write \
+         pool_usage or pool_names out"
+    )]
+    PoolsNotCounted,
+    #[error(
         "the name of a subscriber has {octets} octets and its limit is {leases_max}; a name has 1 to \
          {} octets, and the limit is at least 1",
         crate::limits::SUBSCRIBER_NAME_OCTETS_MAX

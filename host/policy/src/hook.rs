@@ -61,6 +61,11 @@ impl Hook {
         HOOKS.get(self as usize).map_or(Shape::Decide, |definition| definition.shape)
     }
 
+    /// Whether the hook is called for lease events, off the reply path.
+    pub fn is_about_leases(self) -> bool {
+        matches!(self.shape(), Shape::Tell | Shape::PlanEvent)
+    }
+
     /// Whether the hook handles messages, so that lookups can be planned for it.
     pub fn is_asked_about_requests(self) -> bool {
         self.shape() == Shape::Decide
@@ -113,15 +118,41 @@ impl HookSet {
         if self.contains(Hook::PlanLookups) { self } else { Self(0) }
     }
 
-    /// Whether lookups are planned although no hook could read them.
-    pub(crate) fn plans_for_nothing(self) -> bool {
+    /// The hooks in this set that a second round of lookups is planned for.
+    pub(crate) const fn planned_further(self) -> Self {
+        if self.contains(Hook::PlanFurtherLookups) { self.planned() } else { Self(0) }
+    }
+
+    /// Whether lookups are planned for lease events.
+    pub(crate) const fn plans_for_events(self) -> bool {
+        self.contains(Hook::PlanLeaseLookups) && self.contains(Hook::OnLease)
+    }
+
+    /// A hook that plans lookups although the hook that it depends on is missing, and a description
+    /// of that one.
+    pub(crate) fn plans_in_vain(self) -> Option<(Hook, String)> {
         let is_asked = |hook: &Hook| hook.is_asked_about_requests() && self.contains(*hook);
-        self.contains(Hook::PlanLookups) && !Hook::ALL.iter().any(is_asked)
+        let is_read = Hook::ALL.iter().any(is_asked);
+        let wanted = [
+            (Hook::PlanLookups, is_read, None),
+            (
+                Hook::PlanFurtherLookups,
+                self.contains(Hook::PlanLookups),
+                Some(Hook::PlanLookups),
+            ),
+            (Hook::PlanLeaseLookups, self.contains(Hook::OnLease), Some(Hook::OnLease)),
+        ];
+        let in_vain = wanted.into_iter().find(|(hook, is_there, _)| {
+            self.contains(*hook) && !is_there
+        });
+        in_vain.map(|(hook, _, wanted)| {
+            (hook, wanted.map_or_else(Hook::names_about_requests, |wanted| wanted.to_string()))
+        })
     }
 
     /// Whether the set contains a hook of the packet path.
     pub(crate) fn touches_packets(self) -> bool {
-        let is_called = |hook: &Hook| hook.shape() != Shape::Tell && self.contains(*hook);
+        let is_called = |hook: &Hook| !hook.is_about_leases() && self.contains(*hook);
         Hook::ALL.iter().any(is_called)
     }
 
@@ -144,7 +175,8 @@ mod tests {
             let members: Vec<Hook> =
                 Hook::ALL.into_iter().filter(|other| set.contains(*other)).collect();
             assert_eq!(members, [hook]);
-            assert_eq!(set.touches_packets(), hook != Hook::OnLease);
+            let is_of_leases = matches!(hook, Hook::OnLease | Hook::PlanLeaseLookups);
+            assert_eq!(set.touches_packets(), !is_of_leases);
             assert_eq!(HookDefinition::by_name(hook.name()).unwrap().name, hook.name());
             assert_eq!(serde_json::to_value(hook).unwrap(), hook.name());
         }
@@ -152,5 +184,20 @@ mod tests {
             Hook::names_about_requests(),
             "on-discover, on-request, on-decline, on-release and on-inform"
         );
+    }
+
+    #[test]
+    fn lookups_are_planned_for_a_hook_that_reads_them() {
+        let in_vain = |hooks: &[Hook]| {
+            let mut set = HookSet::default();
+            hooks.iter().for_each(|hook| set.insert(*hook));
+            set.plans_in_vain().map(|(hook, _)| hook)
+        };
+        use Hook::{OnInform, OnLease, PlanFurtherLookups, PlanLeaseLookups, PlanLookups};
+        assert_eq!(in_vain(&[PlanLookups, OnInform, PlanFurtherLookups]), None);
+        assert_eq!(in_vain(&[PlanLeaseLookups, OnLease]), None);
+        assert_eq!(in_vain(&[PlanLookups, OnLease]), Some(PlanLookups));
+        assert_eq!(in_vain(&[PlanFurtherLookups, OnInform]), Some(PlanFurtherLookups));
+        assert_eq!(in_vain(&[PlanLeaseLookups, OnInform]), Some(PlanLeaseLookups));
     }
 }

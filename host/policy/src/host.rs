@@ -17,7 +17,7 @@ mod request;
 
 use std::{collections::HashMap, sync::Arc};
 
-use lessor_core::Reply;
+use lessor_core::{LookupAnswer, Reply, SourceRow};
 use lessor_settings::{Grants, PluginLimits, StateRules};
 use lessor_vocabulary::Catalogue;
 use wasmtime::component::{HasSelf, Linker};
@@ -76,7 +76,9 @@ pub(crate) struct Guest {
 #[allow(clippy::large_enum_variant, reason = "an instance has one; it is replaced in place")]
 enum Subject {
     Nothing,
-    Plan(View, Vec<PlannedLookup>),
+    /// The names are those that the plugin has planned in the round before.
+    Plan(View, Vec<PlannedLookup>, Vec<Arc<str>>),
+    PlanEvent(LeaseEvent, Vec<PlannedLookup>),
     Request(View, DraftTerms),
     Reply(View, ReplyDraft),
     Lease(LeaseEvent),
@@ -112,7 +114,15 @@ impl Guest {
     }
 
     pub(crate) fn begin_plan(&mut self, view: &View) {
-        self.subject = Subject::Plan(view.clone(), Vec::new());
+        let own = view.lookups.iter().filter(|lookup| lookup.plugin == self.plugin);
+        let mut earlier: Vec<_> = own.map(|lookup| Arc::clone(&lookup.name)).collect();
+        earlier.sort_unstable();
+        earlier.dedup();
+        self.subject = Subject::Plan(view.clone(), Vec::new(), earlier);
+    }
+
+    pub(crate) fn begin_plan_for_event(&mut self, event: &LeaseEvent) {
+        self.subject = Subject::PlanEvent(event.clone(), Vec::new());
     }
 
     pub(crate) fn begin_request(&mut self, view: &View, earlier: &lessor_core::Terms) {
@@ -130,7 +140,7 @@ impl Guest {
     /// Ends the call and returns the planned lookups.
     pub(crate) fn end_plan(&mut self) -> Vec<PlannedLookup> {
         match std::mem::replace(&mut self.subject, Subject::Nothing) {
-            Subject::Plan(_, planned) => planned,
+            Subject::Plan(_, planned, _) | Subject::PlanEvent(_, planned) => planned,
             _ => Vec::new(),
         }
     }
@@ -161,10 +171,12 @@ impl Guest {
     fn culprit(&self) -> Option<(Culprit, u64)> {
         match &self.subject {
             Subject::Nothing => None,
-            Subject::Plan(view, _) | Subject::Request(view, _) | Subject::Reply(view, _) => {
+            Subject::Plan(view, ..) | Subject::Request(view, _) | Subject::Reply(view, _) => {
                 Some((view.culprit(), view.now.unix_ms()))
             }
-            Subject::Lease(event) => Some((event.culprit(), event.now.unix_ms())),
+            Subject::PlanEvent(event, _) | Subject::Lease(event) => {
+                Some((event.culprit(), event.now.unix_ms()))
+            }
         }
     }
 
@@ -173,18 +185,27 @@ impl Guest {
     fn now_ms(&self) -> Option<u64> {
         match &self.subject {
             Subject::Nothing => None,
-            Subject::Plan(view, _) | Subject::Request(view, _) | Subject::Reply(view, _) => {
+            Subject::Plan(view, ..) | Subject::Request(view, _) | Subject::Reply(view, _) => {
                 Some(view.now.unix_ms())
             }
-            Subject::Lease(event) => Some(event.now.unix_ms()),
+            Subject::PlanEvent(event, _) | Subject::Lease(event) => Some(event.now.unix_ms()),
         }
     }
 
     fn view(&self) -> Result<&View, BadAnswer> {
         match &self.subject {
-            Subject::Plan(view, _) | Subject::Request(view, _) | Subject::Reply(view, _) => {
+            Subject::Plan(view, ..) | Subject::Request(view, _) | Subject::Reply(view, _) => {
                 Ok(view)
             }
+            _ => Err(BadAnswer::NoSubject),
+        }
+    }
+
+    /// The lookups that the current call has planned, and the names of those of the round before.
+    fn plan(&mut self) -> Result<(&mut Vec<PlannedLookup>, &[Arc<str>]), BadAnswer> {
+        match &mut self.subject {
+            Subject::Plan(_, planned, earlier) => Ok((planned, earlier)),
+            Subject::PlanEvent(_, planned) => Ok((planned, &[])),
             _ => Err(BadAnswer::NoSubject),
         }
     }
@@ -205,7 +226,7 @@ impl Guest {
 
     fn event(&self) -> Result<&LeaseEvent, BadAnswer> {
         match &self.subject {
-            Subject::Lease(event) => Ok(event),
+            Subject::PlanEvent(event, _) | Subject::Lease(event) => Ok(event),
             _ => Err(BadAnswer::NoSubject),
         }
     }
@@ -226,6 +247,29 @@ fn address_octets(address: std::net::Ipv4Addr) -> types::Ipv4Address {
 /// An address of the header, where zero means that there is none.
 fn optional_address(address: std::net::Ipv4Addr) -> Option<types::Ipv4Address> {
     (!address.is_unspecified()).then(|| address_octets(address))
+}
+
+/// The status of a lookup, as guests see it.
+const fn status_of(answer: Option<&LookupAnswer>) -> types::LookupStatus {
+    match answer {
+        None => types::LookupStatus::NotPlanned,
+        Some(LookupAnswer::Found { .. }) => types::LookupStatus::Found,
+        Some(LookupAnswer::NotFound) => types::LookupStatus::NotFound,
+        Some(LookupAnswer::Unavailable(_)) => types::LookupStatus::Unavailable,
+    }
+}
+
+/// The row that a lookup found, if it found one.
+fn row_of(answer: Option<&LookupAnswer>) -> Option<&SourceRow> {
+    match answer {
+        Some(LookupAnswer::Found { row, .. }) => Some(row),
+        _ => None,
+    }
+}
+
+/// Whether what a lookup found is older than it should be.
+const fn is_stale(answer: Option<&LookupAnswer>) -> bool {
+    matches!(answer, Some(LookupAnswer::Found { is_stale: true, .. }))
 }
 
 fn lossy_text(octets: &[u8]) -> String {

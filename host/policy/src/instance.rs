@@ -34,6 +34,7 @@ use crate::{
 };
 
 type Plan = TypedFunc<(Resource<types::Request>, Resource<types::LookupPlan>), ()>;
+type PlanEvent = TypedFunc<(Resource<types::LeaseEvent>, Resource<types::LookupPlan>), ()>;
 type Decide = TypedFunc<(Resource<types::Request>, Resource<types::Terms>), (types::Verdict,)>;
 type Edit = TypedFunc<(Resource<types::Request>, Resource<types::Reply>), ()>;
 type Tell = TypedFunc<(Resource<types::LeaseEvent>,), ()>;
@@ -47,6 +48,8 @@ pub(crate) struct Recipe {
     pub(crate) name: Arc<str>,
     pub(crate) pre: InstancePre<Guest>,
     pub(crate) exports: Exports,
+    /// Whether the plugin can read how full pools are.
+    pub(crate) counts_pools: bool,
     /// The script, if the plugin is an interpreter.
     pub(crate) script: Option<Arc<Script>>,
     pub(crate) settings_json: String,
@@ -123,6 +126,7 @@ struct Functions([Option<Function>; Hook::ALL.len()]);
 /// The function of a hook, by its [`Shape`].
 enum Function {
     Plan(Plan),
+    PlanEvent(PlanEvent),
     Decide(Decide),
     Edit(Edit),
     Tell(Tell),
@@ -194,17 +198,34 @@ impl Instance {
         self.cell.store.data().limiter.memory_octets()
     }
 
-    /// Calls the plugin to plan the lookups for a request.
-    pub(crate) fn plan(&mut self, view: &View) -> Result<Vec<PlannedLookup>, Fault> {
-        let Some(Function::Plan(function)) = self.functions.of(Hook::PlanLookups) else {
-            return Err(absent(Hook::PlanLookups));
+    /// Calls the plugin to plan the lookups for a request, at the hook for a round of them.
+    pub(crate) fn plan(&mut self, hook: Hook, view: &View) -> Result<Vec<PlannedLookup>, Fault> {
+        let Some(Function::Plan(function)) = self.functions.of(hook) else {
+            return Err(absent(hook));
         };
         self.cell.store.data_mut().begin_plan(view);
         let answer = self.cell.run(self.limits.deadline_ms, |store| {
             function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
         });
         let planned = self.cell.store.data_mut().end_plan();
-        answer.map(|()| planned).map_err(|fault| self.during(Hook::PlanLookups, fault))
+        answer.map(|()| planned).map_err(|fault| self.during(hook, fault))
+    }
+
+    /// Calls the plugin to plan the lookups for a lease event.
+    pub(crate) fn plan_for_event(
+        &mut self,
+        event: &LeaseEvent,
+    ) -> Result<Vec<PlannedLookup>, Fault> {
+        let hook = Hook::PlanLeaseLookups;
+        let Some(Function::PlanEvent(function)) = self.functions.of(hook) else {
+            return Err(absent(hook));
+        };
+        self.cell.store.data_mut().begin_plan_for_event(event);
+        let answer = self.cell.run(self.limits.deadline_ms, |store| {
+            function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
+        });
+        let planned = self.cell.store.data_mut().end_plan();
+        answer.map(|()| planned).map_err(|fault| self.during(hook, fault))
     }
 
     /// Calls the plugin for a request for which earlier plugins have set terms. Returns its verdict
@@ -312,8 +333,10 @@ impl Cell {
         }
         match hooks {
             none if none == HookSet::default() => Err(PluginProblem::NoHooks),
-            hooks if hooks.plans_for_nothing() => Err(PluginProblem::NothingToPlanFor),
-            hooks => Ok(hooks),
+            hooks => match hooks.plans_in_vain() {
+                Some((hook, wanted)) => Err(PluginProblem::NothingToPlanFor { hook, wanted }),
+                None => Ok(hooks),
+            },
         }
     }
 
@@ -344,6 +367,9 @@ impl Functions {
         for (hook, index) in &exports.hooks {
             let function = match hook.shape() {
                 Shape::Plan => Function::Plan(instance.get_typed_func(&mut *store, index)?),
+                Shape::PlanEvent => {
+                    Function::PlanEvent(instance.get_typed_func(&mut *store, index)?)
+                }
                 Shape::Decide => Function::Decide(instance.get_typed_func(&mut *store, index)?),
                 Shape::Edit => Function::Edit(instance.get_typed_func(&mut *store, index)?),
                 Shape::Tell => Function::Tell(instance.get_typed_func(&mut *store, index)?),

@@ -30,7 +30,8 @@ pub const SCRIPT_OCTETS_MAX: u64 = 1 << 20;
 pub const POOL_NAME_OCTETS_MAX: usize = 255;
 /// The maximum length of a subscriber's name, in octets.
 pub const SUBSCRIBER_NAME_OCTETS_MAX: usize = 255;
-/// The maximum number of lookups that one call may plan.
+/// The maximum number of lookups that a plugin may plan for a message, in both rounds together, or
+/// for a lease event.
 pub const LOOKUPS_MAX: usize = 8;
 /// The maximum length of the name of a lookup or of a source, in octets.
 pub const LOOKUP_NAME_OCTETS_MAX: usize = 64;

@@ -68,6 +68,7 @@ fn part(plugin: &Plugin, kind: RequestKind) -> Option<WaitPart> {
     let has_reply = !matches!(kind, RequestKind::Decline | RequestKind::Release);
     let called = [
         (Hook::PlanLookups, is_planned),
+        (Hook::PlanFurtherLookups, plugin.hooks.planned_further().contains(hook)),
         (hook, plugin.hooks.contains(hook)),
         (Hook::ReplyOptions, has_reply && plugin.hooks.contains(Hook::ReplyOptions)),
     ];

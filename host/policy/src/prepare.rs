@@ -321,6 +321,9 @@ fn link(
     }
     let pre = linker.instantiate_pre(component).map_err(refused)?;
     let exports = Exports::find(&pre, examined)?;
+    // An interpreter imports everything, so the text of the script decides.
+    let counts_pools =
+        examined.counts_pools && script.as_ref().is_none_or(|script| script.counts_pools());
     let name: Arc<str> = source.name.as_str().into();
     let owner = match source.mode {
         PluginMode::Live => Arc::clone(&name),
@@ -333,6 +336,7 @@ fn link(
         name,
         pre,
         exports,
+        counts_pools,
         script: script.map(Arc::new),
         settings_json: source.settings_json.clone(),
         grants: source.grants,

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Instant};
 use lessor_core::{Reply, ReplyKind, Terms, Verdict};
 
 use crate::{
-    Chain, EditOutcome, Encode, FaultKind, LeaseEvent, Plan, PluginError, PolicyOutcome,
-    TraceEntry, View,
+    Chain, EditOutcome, Encode, EventPlan, FaultKind, LeaseEvent, Plan, PluginError,
+    PolicyOutcome, TraceEntry, View,
     hook::{Hook, HookSet},
     seat::{Duty, Seat},
 };
@@ -88,12 +88,33 @@ impl Runner {
     /// what they want to look up. The answers go into [`View::lookups`].
     pub fn plan(&mut self, view: &View) -> Plan {
         let hook = Hook::for_request(view.request.kind);
-        let has_hook = |seat: &&mut Seat| seat.plugin.hooks.planned().contains(hook);
+        self.plan_round(Hook::PlanLookups, view, |seat| seat.plugin.hooks.planned().contains(hook))
+    }
+
+    /// Does the same for the second round: calls the plugins that have planned lookups in the first
+    /// one and have a hook for a second. The answers of the first round are in [`View::lookups`],
+    /// and those of the second are added to it.
+    pub fn plan_further(&mut self, view: &View) -> Plan {
+        let hook = Hook::for_request(view.request.kind);
+        self.plan_round(Hook::PlanFurtherLookups, view, |seat| {
+            seat.plugin.hooks.planned_further().contains(hook)
+                && view.asks(&seat.plugin.name)
+                && view.has_lookups_of(&seat.plugin.name)
+        })
+    }
+
+    /// Calls the plugins that `is_asked` accepts at the hook for a round of lookups.
+    fn plan_round(
+        &mut self,
+        round: Hook,
+        view: &View,
+        is_asked: impl Fn(&Seat) -> bool,
+    ) -> Plan {
         let mut plan = Plan::default();
-        let mut absent = Vec::new();
+        let mut absent = view.absent.to_vec();
         let mut clock = Instant::now();
-        for seat in self.seats.iter_mut().filter(has_hook) {
-            match seat.call(&mut clock, view, |instance| instance.plan(view)) {
+        for seat in self.seats.iter_mut().filter(|seat| is_asked(seat)) {
+            match seat.call(&mut clock, view, |instance| instance.plan(round, view)) {
                 Ok(planned) if planned.is_empty() => {}
                 Ok(planned) => {
                     plan.lookups.extend(planned.iter().cloned());
@@ -223,10 +244,32 @@ impl LeaseEventRunner {
         self.seats.iter_mut().for_each(|seat| seat.take_over(&mut before.seats));
     }
 
+    /// Whether a plugin plans lookups for lease events.
+    pub fn plans_lookups(&self) -> bool {
+        self.seats.iter().any(|seat| seat.plugin.hooks.plans_for_events())
+    }
+
+    /// Calls the plugins that plan lookups for lease events, and returns what they want to look up.
+    /// The answers go into [`LeaseEvent::lookups`].
+    pub fn plan(&mut self, event: &LeaseEvent) -> EventPlan {
+        let mut plan = EventPlan::default();
+        let mut absent = Vec::new();
+        let mut clock = Instant::now();
+        for seat in self.seats.iter_mut().filter(|seat| seat.plugin.hooks.plans_for_events()) {
+            match seat.call(&mut clock, event, |instance| instance.plan_for_event(event)) {
+                Ok(planned) => plan.lookups.extend(planned),
+                // The plugin's status records the fault.
+                Err(_) => absent.push(Arc::clone(&seat.plugin.name)),
+            }
+        }
+        plan.absent = absent.into();
+        plan
+    }
+
     /// Notifies the plugins, in order. A plugin that fails misses the event.
     pub fn on_lease(&mut self, event: &LeaseEvent) {
         let mut clock = Instant::now();
-        for seat in &mut self.seats {
+        for seat in self.seats.iter_mut().filter(|seat| event.tells(&seat.plugin.name)) {
             // The plugin's status records the fault.
             let _: Result<(), FaultKind> =
                 seat.call(&mut clock, event, |instance| instance.tell(event));

@@ -3,8 +3,8 @@
 use std::{fmt, net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    BeyondLimit, BootFileName, LeasePart, OptionValue, ReplyValue, ServerName, SubscriberLimit,
-    Terms, Verdict, option::shown_name,
+    BeyondLimit, BootFileName, LeasePart, OptionValue, PoolChoice, ReplyValue, ServerName,
+    SubscriberLimit, Terms, Verdict, option::shown_name,
 };
 use lessor_vocabulary::{Catalogue, OptionDefinition, hexadecimal, shown_addresses};
 use serde::Serialize;
@@ -35,6 +35,15 @@ pub struct Plan {
     pub dropped: Option<String>,
     /// The lookups or the fault of each plugin; plugins that plan nothing are not listed.
     pub trace: Vec<TraceEntry>,
+}
+
+/// The lookups that plugins plan before they are notified of a lease event.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventPlan {
+    /// The lookups of all plugins together, in the order in which the plugins were called.
+    pub lookups: Vec<PlannedLookup>,
+    /// Plugins that failed, and miss the event. Goes into [`crate::LeaseEvent::absent`].
+    pub absent: Absent,
 }
 
 /// The changes of the chain to a reply.
@@ -111,8 +120,8 @@ impl TraceEntry {
 /// options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// The pool to take the address from.
-    Pool(Arc<str>),
+    /// The pools to take the address from, in order of preference.
+    Pool(PoolChoice),
     /// The address.
     Address(Ipv4Addr),
     /// The lease time, in seconds.
@@ -159,7 +168,7 @@ impl Setting {
     pub(crate) fn apply(&self, terms: &mut Terms) {
         match self {
             // Pool and address are one term: the later setting replaces the earlier.
-            Self::Pool(name) => (terms.pool, terms.address) = (Some(Arc::clone(name)), None),
+            Self::Pool(choice) => (terms.pool, terms.address) = (Some(choice.clone()), None),
             Self::Address(address) => (terms.pool, terms.address) = (None, Some(*address)),
             Self::LeaseTimeSecs(secs) => terms.lease_time_secs = Some(*secs),
             Self::Renewal(part) => terms.renewal = Some(*part),
@@ -179,7 +188,14 @@ impl Setting {
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Pool(name) => write!(f, "pool={}", name.escape_debug()),
+            Self::Pool(choice) if choice.is_single() => {
+                write!(f, "pool={}", choice.first().escape_debug())
+            }
+            Self::Pool(choice) => {
+                let names: Vec<String> =
+                    choice.names().map(|name| name.escape_debug().to_string()).collect();
+                write!(f, "pools={}", names.join(", "))
+            }
             Self::Address(address) => write!(f, "address={address}"),
             Self::LeaseTimeSecs(secs) => write!(f, "lease-time-secs={secs}"),
             Self::Renewal(part) => write!(f, "renewal-time={part}"),
@@ -253,6 +269,7 @@ mod tests {
         for (setting, text) in [
             (Setting::Pool("walled-garden".into()), "pool=walled-garden"),
             (Setting::Pool("a\nb".into()), "pool=a\\nb"),
+            (Setting::Pool(PoolChoice::new(["a".into(), "b\n".into()]).unwrap()), "pools=a, b\\n"),
             (Setting::Address(Ipv4Addr::new(192, 0, 2, 1)), "address=192.0.2.1"),
             (Setting::LeaseTimeSecs(60), "lease-time-secs=60"),
             (Setting::Renewal(LeasePart::Secs(30)), "renewal-time=30 s"),

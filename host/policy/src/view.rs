@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    Binding, ClientKey, LeaseEventKind, LookupAnswer, Network, RelayInformation, Request, Subnet,
-    Timestamp,
+    Binding, ClientKey, LeaseEventKind, LookupAnswer, Network, PoolUsage, RelayInformation,
+    Request, Subnet, Timestamp, option::code,
 };
 use lessor_vocabulary::Catalogue;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,11 @@ pub struct View {
     pub client: ClientKey,
     /// The client's binding, active or not.
     pub binding: Option<Arc<Binding>>,
-    /// The answers to the lookups that plugins planned.
+    /// How full the pools of the network are, in order of configuration; `None` if no plugin reads
+    /// it.
+    pub pools: Option<Pools>,
+    /// The answers to the lookups that plugins planned. If there are several of one name, the last
+    /// one counts.
     pub lookups: Lookups,
     /// Plugins that are not called for this request, because they failed to plan its lookups.
     pub absent: Absent,
@@ -36,6 +40,9 @@ pub struct View {
 
 /// The answers to the lookups for one request, by plugin.
 pub type Lookups = Arc<[AnsweredLookup]>;
+
+/// How full pools are.
+pub type Pools = Arc<[PoolUsage]>;
 
 /// The names of plugins that count as absent for one request.
 pub type Absent = Arc<[Arc<str>]>;
@@ -85,7 +92,7 @@ impl View {
     }
 
     /// The relay agent information of the message, or the recorded one.
-    pub(crate) fn relay_information(&self) -> Option<&RelayInformation> {
+    pub fn relay_information(&self) -> Option<&RelayInformation> {
         self.request.relay_information.as_ref().or_else(|| self.remembered_relay_information())
     }
 
@@ -104,14 +111,30 @@ impl View {
 
     /// The answer to the lookup that `plugin` planned under `name`.
     pub(crate) fn lookup(&self, plugin: &str, name: &str) -> Option<&LookupAnswer> {
-        let is_meant =
-            |lookup: &&AnsweredLookup| *lookup.plugin == *plugin && *lookup.name == *name;
-        self.lookups.iter().rev().find(is_meant).map(|lookup| &lookup.answer)
+        answer_in(&self.lookups, plugin, name)
+    }
+
+    /// Whether `plugin` has planned lookups.
+    pub(crate) fn has_lookups_of(&self, plugin: &str) -> bool {
+        self.lookups.iter().any(|lookup| *lookup.plugin == *plugin)
+    }
+
+    /// The host name that the client sent, for lease events.
+    pub fn host_name(&self) -> Option<String> {
+        sent_host_name(&self.request)
     }
 
     pub(crate) fn subnet(&self) -> Option<&Subnet> {
         self.network.subnets.get(self.subnet)
     }
+}
+
+/// The host name that the client sent in a message (option 12), without final zero octets, which some
+/// clients send.
+pub fn sent_host_name(request: &Request) -> Option<String> {
+    let name = String::from_utf8_lossy(request.options.get(code::HOST_NAME)?);
+    let name = name.trim_end_matches('\0');
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// A change of a binding that is on stable storage, for the hook `on-lease`.
@@ -123,6 +146,35 @@ pub struct LeaseEvent {
     pub binding: Arc<Binding>,
     /// The name of the network that the address belongs to.
     pub network_name: Arc<str>,
+    /// The name of the pool that contains the address, if there is one.
+    pub pool_name: Option<Arc<str>>,
+    /// The host name of the client, if it is known.
+    pub host_name: Option<Arc<str>>,
     /// When it happened.
     pub now: Timestamp,
+    /// The answers to the lookups that plugins planned.
+    pub lookups: Lookups,
+    /// Plugins that are not called for this event, because they failed to plan its lookups.
+    pub absent: Absent,
+}
+
+impl LeaseEvent {
+    /// Whether this plugin is called for the event.
+    pub(crate) fn tells(&self, plugin: &str) -> bool {
+        !self.absent.iter().any(|absent| **absent == *plugin)
+    }
+
+    /// The answer to the lookup that `plugin` planned under `name`.
+    pub(crate) fn lookup(&self, plugin: &str, name: &str) -> Option<&LookupAnswer> {
+        answer_in(&self.lookups, plugin, name)
+    }
+}
+
+fn answer_in<'l>(
+    lookups: &'l [AnsweredLookup],
+    plugin: &str,
+    name: &str,
+) -> Option<&'l LookupAnswer> {
+    let is_meant = |lookup: &&AnsweredLookup| *lookup.plugin == *plugin && *lookup.name == *name;
+    lookups.iter().rev().find(is_meant).map(|lookup| &lookup.answer)
 }

@@ -13,8 +13,8 @@ mod reader;
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Arrival, Binding, Destination, OpenOffer, Reason, Reply, ReplyKind, Terms, Timestamp, Verdict,
-    option::code,
+    Arrival, Binding, Destination, OpenOffer, PoolUsage, Reason, Reply, ReplyKind, Terms,
+    Timestamp, Verdict, option::code,
 };
 use lessor_policy_host::{AnsweredLookup, TraceEntry, View};
 use lessor_vocabulary::Catalogue;
@@ -96,6 +96,9 @@ pub struct Input {
     /// The binding that the server had of the client.
     #[serde(rename = "lease", default, skip_serializing_if = "Option::is_none")]
     pub binding: Option<Binding>,
+    /// How full the pools of the network were for its plugins, if one of them reads it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolUsage>,
     /// The lookups for its plugins.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lookups: Vec<AnsweredLookup>,

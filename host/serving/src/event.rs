@@ -6,9 +6,9 @@ use std::{
 };
 
 use lessor_core::{
-    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Reason, Request,
+    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Network, Reason, Request,
 };
-use lessor_policy_host::TraceEntry;
+use lessor_policy_host::{TraceEntry, sent_host_name};
 use lessor_vocabulary::Catalogue;
 use lessor_wire::Header;
 use smallvec::SmallVec;
@@ -30,10 +30,10 @@ pub(crate) struct Event {
     pub(crate) request: Option<Arc<Request>>,
     /// The header of a message that is not a valid request, if it is long enough.
     pub(crate) header: Option<Header>,
-    /// The subscriber that policies count the client against.
+    /// The subscriber that policies or classes count the client against.
     pub(crate) subscriber: Option<Arc<str>>,
-    /// The name of its network.
-    pub(crate) network: Option<Arc<str>>,
+    /// Its network.
+    pub(crate) network: Option<Arc<Network>>,
     /// The address that was offered, acknowledged or released.
     pub(crate) address: Option<Ipv4Addr>,
     /// The lease time that was granted, in seconds.
@@ -52,6 +52,11 @@ impl Event {
     /// Returns the options that are known by name.
     pub(crate) fn catalogue(&self) -> &Catalogue {
         self.catalogue.as_deref().unwrap_or(Catalogue::registered())
+    }
+
+    /// Returns the host name that the client sent, if it sent one.
+    pub(crate) fn host_name(&self) -> Option<Arc<str>> {
+        sent_host_name(self.request.as_ref()?).map(Arc::from)
     }
 
     /// Returns xid, if it is known.

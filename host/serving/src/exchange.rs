@@ -15,7 +15,7 @@ mod settling;
 
 use std::{net::Ipv4Addr, sync::Arc, time::Instant};
 
-use lessor_core::{Answer, Preference, Reason, Request, Timestamp};
+use lessor_core::{Answer, PoolUsage, Preference, Reason, Request, Timestamp};
 use lessor_net::Received;
 use lessor_policy_host::{AnsweredLookup, Runner};
 use lessor_stages::{Asked, Ended, Life, Moment, Planned, Reached, Written};
@@ -26,7 +26,10 @@ use crate::{
 };
 
 pub use self::reach::Reach;
-pub(crate) use self::{finished::Finished, notes::Notes};
+pub(crate) use self::{
+    finished::Finished,
+    notes::{LookupTime, Notes},
+};
 
 /// Decides exchanges, without sockets, storage or threads. Borrows its parts from a running server,
 /// or from a replay that has them in memory only.
@@ -44,6 +47,8 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) clock_offset_ms: i64,
     /// Chooses among free addresses in a replay; a server has no preference.
     pub(crate) preference: Option<Preference<'s>>,
+    /// How full pools were for policies, by name, in a replay; a server counts.
+    pub(crate) recorded_pools: &'s [PoolUsage],
     /// Creates the notifications for exchanges that wait for storage; `None` in a replay, which
     /// never waits.
     pub(crate) wakes: Option<&'s dyn Wakes>,

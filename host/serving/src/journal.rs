@@ -59,6 +59,9 @@ struct Line<'a> {
     /// Names of options that did not fit into the reply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
+    /// Names of the classes of the client, in descending precedence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    classes: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subscriber: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,7 +128,7 @@ impl Journal {
             address: event.address,
             lease_time_secs: event.lease_time_secs,
             subscriber: event.subscriber.as_deref(),
-            network: event.network.as_deref(),
+            network: event.network.as_deref().map(|network| &*network.name),
             source: Some(event.source),
             interface: event.interface.as_deref(),
             transaction_id: event.transaction_id().map(|found| format!("{found:08x}")),
@@ -146,6 +149,7 @@ impl Journal {
                 .options
                 .get(code::HOST_NAME)
                 .map(|octets| String::from_utf8_lossy(octets).into_owned());
+            line.classes = request.classes.names().map(|name| &**name).collect();
             line.say_line(request.relay_information.as_ref());
         }
         self.write(line);

@@ -92,11 +92,7 @@ impl LeaseRow {
     pub fn of(binding: &Binding, now: Timestamp, topology: &Topology) -> Self {
         let pool = topology.locate_address(binding.address).and_then(|location| {
             let network = topology.networks().get(location.network.0 as usize)?;
-            let pools = &network.subnets.get(location.subnet)?.pools;
-            pools
-                .iter()
-                .find(|pool| pool.contains(binding.address))
-                .map(|pool| pool.name.to_string())
+            network.pool_of(binding.address).map(|pool| pool.name.to_string())
         });
         let relay = binding.relay_information.as_ref();
         Self {

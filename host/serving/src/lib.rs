@@ -57,6 +57,7 @@ mod testing;
 mod ticket;
 mod vital;
 mod waiting;
+mod watchers;
 mod worker;
 
 pub use endpoints::{EndpointState, EndpointStatus};

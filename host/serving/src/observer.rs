@@ -1,7 +1,7 @@
 //! The observer: processes events off the reply path.
 //!
-//! One thread behind a bounded queue writes the journal, logs each packet at debug level and calls
-//! the `on-lease` hooks. It decides nothing. When it cannot keep up, events are lost and counted;
+//! One thread behind a bounded queue writes the journal, logs each packet at debug level and passes
+//! lease events on to policies ([`crate::watchers`]). It decides nothing. When it cannot keep up, events are lost and counted;
 //! replies never wait for it. It receives the events of each address in the order in which the
 //! engine decided ([`crate::order`]).
 //!
@@ -17,9 +17,10 @@ use std::{
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_core::{
-    Binding, BindingState, Change, Changes, Decision, Engine, LeaseEventKind, Reason, Timestamp,
+    Binding, BindingState, Change, Changes, Decision, Engine, LeaseEventKind, Network, Reason,
+    Timestamp,
 };
-use lessor_policy_host::{LeaseEvent, LeaseEventRunner, ShadowDifference};
+use lessor_policy_host::{Absent, LeaseEvent, Lookups, ShadowDifference};
 
 use crate::{
     clock,
@@ -29,6 +30,7 @@ use crate::{
     order::{Order, Turn},
     sampling::{LeftOut, Sampling},
     vital,
+    watchers::{Watchers, Watching},
 };
 
 /// The number of events that may wait: those of well over half a second at 100,000 packets a
@@ -47,9 +49,9 @@ const TELL_LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 /// The messages to the observer's thread.
 pub(crate) enum Message {
     Input(Box<Event>),
-    Expired { network: Arc<str>, leases: Vec<Binding> },
+    Expired { network: Arc<Network>, leases: Vec<Binding> },
     ShadowDifference(Box<ShadowDifference>),
-    LeaseEventRunner(Box<LeaseEventRunner>),
+    Watching(Box<Watching>),
     ReopenJournal,
     Stop,
 }
@@ -75,14 +77,15 @@ impl Observer {
     pub(crate) fn start(
         journal: Option<JournalBounds>,
         counters: Arc<Counters>,
-        watchers: LeaseEventRunner,
+        watching: Watching,
     ) -> anyhow::Result<(Self, JoinHandle<()>)> {
         let always_wanted = journal.is_some() || tracing::enabled!(tracing::Level::DEBUG);
         let open = |bounds| Journal::open(bounds, Arc::clone(&counters));
         let journal = journal.map(open).transpose()?;
         let (sender, queue) = crossbeam_channel::bounded(WAITING_EVENTS_MAX);
-        let wanted = Arc::new(AtomicBool::new(watchers.chain().wants_lease_events()));
         let end_at = Arc::<OnceLock<Instant>>::default();
+        let watchers = Watchers::start(watching, &counters, &end_at)?;
+        let wanted = Arc::new(AtomicBool::new(watchers.want()));
         let sampling = Arc::new(Sampling::new(Instant::now()));
         let task = Task {
             queue,
@@ -146,11 +149,12 @@ impl Observer {
             return None;
         }
         let expired = engine.take_expired(EXPIRED_WITH_DECISION_MAX);
-        let network = &engine.network().name;
+        let network = engine.network();
         self.expired(network, expired);
         let changed = decision.changes.iter().map(|change| change.binding.address);
         let granted = decision.reply.iter().map(|reply| reply.your_address);
-        self.order.take(network, changed.chain(granted.filter(|address| !address.is_unspecified())))
+        self.order
+            .take(&network.name, changed.chain(granted.filter(|address| !address.is_unspecified())))
     }
 
     /// Reports one input, once everything that was decided earlier about its addresses is reported.
@@ -164,18 +168,19 @@ impl Observer {
     }
 
     /// Reports leases that expired. Must be called under the lock of their engine. Never waits.
-    pub(crate) fn expired(&self, network: &Arc<str>, leases: Vec<Binding>) {
+    pub(crate) fn expired(&self, network: &Arc<Network>, leases: Vec<Binding>) {
         if !self.is_wanted() || leases.is_empty() {
             return;
         }
         let message = |leases| Message::Expired { network: Arc::clone(network), leases };
+        let name = &*network.name;
         let (waiting, others): (Vec<_>, Vec<_>) =
-            leases.into_iter().partition(|lease| self.order.is_waiting(network, lease.address));
+            leases.into_iter().partition(|lease| self.order.is_waiting(name, lease.address));
         if !others.is_empty() {
             self.tell(message(others));
         }
         for lease in waiting {
-            self.order.tell(network, lease.address, message(vec![lease]));
+            self.order.tell(name, lease.address, message(vec![lease]));
         }
     }
 
@@ -188,9 +193,9 @@ impl Observer {
 
     /// Passes the instances of a new generation to the thread. Waits for a place in the queue, so
     /// it must not be called on the packet path.
-    pub(crate) fn policies(&self, watchers: LeaseEventRunner) {
-        self.wanted.store(watchers.chain().wants_lease_events(), Ordering::Relaxed);
-        let _ = self.queue.send(Message::LeaseEventRunner(Box::new(watchers)));
+    pub(crate) fn policies(&self, watching: Watching) {
+        self.wanted.store(watching.runner.chain().wants_lease_events(), Ordering::Relaxed);
+        let _ = self.queue.send(Message::Watching(Box::new(watching)));
     }
 
     /// Reopens the journal file after log rotation.
@@ -218,7 +223,7 @@ fn tell(queue: &Sender<Message>, counters: &Counters, message: Message) {
 struct Task {
     queue: Receiver<Message>,
     journal: Option<Journal>,
-    watchers: LeaseEventRunner,
+    watchers: Watchers,
     counters: Arc<Counters>,
     sampling: Arc<Sampling>,
     /// What the journal said about events that were left out, and when.
@@ -241,10 +246,7 @@ impl Task {
                     tracing::debug!(?difference, "a shadow plugin differs");
                     self.with_journal(|journal| journal.shadow_difference(&difference));
                 }
-                Ok(Message::LeaseEventRunner(mut watchers)) => {
-                    watchers.take_over(&mut self.watchers);
-                    self.watchers = *watchers;
-                }
+                Ok(Message::Watching(watching)) => self.watchers.replace(*watching),
                 Ok(Message::ReopenJournal) => self.with_journal(Journal::reopen),
                 Err(RecvTimeoutError::Timeout) => self.with_journal(Journal::flush),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
@@ -264,6 +266,7 @@ impl Task {
                 "events were not journalled: the server stopped before they could be written"
             );
         }
+        self.watchers.finish();
         Ok(())
     }
 
@@ -296,38 +299,46 @@ impl Task {
         let now = clock::now();
         for change in &event.changes {
             if let Some(replaced) = replaced(event, change) {
-                let network = event.network.as_deref();
+                let network = event.network.as_deref().map(|network| &*network.name);
                 self.with_journal(|journal| journal.ended(LeaseEnd::Replaced, network, replaced));
             }
             if let Some(passed_on) = change.passed_on() {
                 let lease = Arc::new(released(passed_on, change.binding.changed_at));
-                self.tell_watchers(LeaseEventKind::Released, event.network.as_ref(), &lease);
+                self.tell_watchers(LeaseEventKind::Released, event.network.as_ref(), &lease, None);
             }
             let kind = kind_of(change, now);
-            self.tell_watchers(kind, event.network.as_ref(), &change.binding);
+            let is_own = event.client.as_ref() == Some(&change.binding.client);
+            let host_name = is_own.then(|| event.host_name()).flatten();
+            self.tell_watchers(kind, event.network.as_ref(), &change.binding, host_name);
         }
     }
 
-    fn expired(&mut self, network: &Arc<str>, lease: Arc<Binding>) {
+    fn expired(&mut self, network: &Arc<Network>, lease: Arc<Binding>) {
         tracing::debug!(address = %lease.address, client = %lease.client, "lease expired");
-        self.with_journal(|journal| journal.ended(LeaseEnd::Expired, Some(&**network), &lease));
-        self.tell_watchers(LeaseEventKind::Expired, Some(network), &lease);
+        let name = Some(&*network.name);
+        self.with_journal(|journal| journal.ended(LeaseEnd::Expired, name, &lease));
+        self.tell_watchers(LeaseEventKind::Expired, Some(network), &lease, None);
     }
 
     fn tell_watchers(
         &mut self,
         kind: LeaseEventKind,
-        network: Option<&Arc<str>>,
+        network: Option<&Arc<Network>>,
         lease: &Arc<Binding>,
+        host_name: Option<Arc<str>>,
     ) {
-        if self.watchers.chain().wants_lease_events()
+        if self.watchers.want()
             && let Some(network) = network
         {
-            self.watchers.on_lease(&LeaseEvent {
+            self.watchers.tell(LeaseEvent {
                 kind,
                 binding: lessor_stages::in_clock_time(lease, clock::offset_ms()),
-                network_name: Arc::clone(network),
+                network_name: Arc::clone(&network.name),
+                pool_name: network.pool_of(lease.address).map(|pool| Arc::clone(&pool.name)),
+                host_name,
                 now: clock::shown(clock::now()),
+                lookups: Lookups::default(),
+                absent: Absent::default(),
             });
         }
     }

@@ -10,9 +10,12 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 use lessor_core::{LookupAnswer, Reason};
 use lessor_generation::Generation;
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
-use lessor_stages::{Asked, Planned};
+use lessor_stages::{Asked, Planned, Round};
 
-use crate::{exchange::Exchange, ticket::Ticket};
+use crate::{
+    exchange::{Exchange, LookupTime},
+    ticket::Ticket,
+};
 
 /// The number of exchanges of one worker that may wait at a time for lookups, and of those for
 /// storage.
@@ -52,6 +55,8 @@ pub(crate) struct Away {
     /// The lookups without an answer yet, the next one last.
     unanswered: Vec<PlannedLookup>,
     answers: Vec<AnsweredLookup>,
+    /// When the exchange stops waiting; `None` if its sources decide.
+    until: Option<Instant>,
     /// Returns the exchange to the worker.
     back: Box<dyn Fn(Returned) + Send>,
 }
@@ -133,10 +138,16 @@ impl Away {
         mut exchange: Exchange<Planned>,
         back: impl Fn(Returned) + Send + 'static,
     ) -> Self {
+        let is_first = exchange.stage.round() == Round::First;
         let mut unanswered = exchange.stage.take_unanswered();
+        let sources = generation.lookups.sources();
+        let deadlines = unanswered.iter().map(|lookup| sources.deadline(&lookup.source));
+        let longest = deadlines.max().unwrap_or_default();
+        let until = LookupTime::extend(&mut exchange.notes.lookups, Instant::now(), longest);
+        let until = (!is_first).then_some(until);
         unanswered.reverse();
         let (exchange, back) = (Some(exchange), Box::new(back));
-        Self { ticket, generation, exchange, unanswered, answers: Vec::new(), back }
+        Self { ticket, generation, exchange, unanswered, answers: Vec::new(), until, back }
     }
 
     /// Performs all lookups of the exchange at the same time, and brings it back.
@@ -149,7 +160,14 @@ impl Away {
             })
             .collect();
         for question in asked.into_iter().rev() {
-            let answer = question.await.unwrap_or_else(|_| given_up());
+            let answer = match self.until {
+                Some(until) => tokio::time::timeout_at(until.into(), question).await,
+                None => Ok(question.await),
+            };
+            let answer = match answer {
+                Ok(answered) => answered.unwrap_or_else(|_| given_up()),
+                Err(_) => out_of_time(),
+            };
             if let Some(lookup) = self.unanswered.pop() {
                 self.answers.push(lookup.answered(answer));
             }
@@ -166,6 +184,10 @@ impl Drop for Away {
         let (ticket, generation) = (self.ticket.clone(), Arc::clone(&self.generation));
         (self.back)(Returned { ticket, generation, exchange, answers });
     }
+}
+
+fn out_of_time() -> LookupAnswer {
+    LookupAnswer::Unavailable("no answer within the time that both rounds share".to_owned())
 }
 
 fn given_up() -> LookupAnswer {

@@ -43,7 +43,8 @@ pub(crate) fn limit(path: &Path, configuration: &Configuration) -> anyhow::Resul
                     format!("cannot become the user {:?} (server.user)", account.name)
                 })?;
             let reservations = configuration.reservation_files.iter().map(|file| &*file.path);
-            for path in std::iter::once(path).chain(reservations) {
+            let of_classes = configuration.class_files.iter().map(|file| &*file.path);
+            for path in std::iter::once(path).chain(of_classes).chain(reservations) {
                 ensure!(
                     lessor_files::open(path).is_ok(),
                     "the user {0:?} (server.user) cannot read {1}, so no reload could; give the \

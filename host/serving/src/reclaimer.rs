@@ -78,7 +78,7 @@ impl Reclaimer {
             if engine.next_deadline().is_some_and(|deadline| deadline <= now) {
                 self.shared.recorder.reclaim(now, engine.network(), RECLAIM_BATCH);
                 let expired = engine.reclaim(now, RECLAIM_BATCH);
-                self.shared.observer.expired(&engine.network().name, expired);
+                self.shared.observer.expired(engine.network(), expired);
                 more |= engine.next_deadline().is_some_and(|deadline| deadline <= now);
             }
         });

@@ -29,6 +29,7 @@ use crate::{
     shadow_journal,
     shards::Shards,
     shared::Shared,
+    watchers::Watching,
     worker::WorkerHandle,
 };
 
@@ -191,7 +192,8 @@ impl Reloader {
         for (worker, runner) in self.workers.iter().zip(runners) {
             worker.hand_over(Arc::clone(&next), runner, taken.clone());
         }
-        self.shared.observer.policies(watchers);
+        let lookups = next.lookups.clone();
+        self.shared.observer.policies(Watching { runner: watchers, lookups });
         serving.shadows = shadows;
         // When the reload is reported, no packet may reach the old policies any more.
         for _ in &self.workers {

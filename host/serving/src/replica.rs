@@ -13,7 +13,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Answer, Binding, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
+    Answer, Binding, LookupAnswer, Network, OpenOffer, PoolUsage, Preference, Reason, Request,
+    Timestamp,
 };
 use lessor_generation::{Generation, Parts, Refusal};
 use lessor_net::Received;
@@ -119,13 +120,14 @@ impl Replica {
         })
     }
 
-    /// Decides a datagram; `lookups` are the recorded results of its lookups. Of the free addresses
-    /// of a pool, the replica chooses the one that `recorded` chose. Where the recorded server
+    /// Decides a datagram; `lookups` are the recorded results of its lookups, and `pools` is how full
+    /// the pools were. Of the free addresses of a pool, the replica chooses the one that `recorded` chose. Where the recorded server
     /// failed for another reason than its decision, the replica fails, too.
     pub fn decide(
         &mut self,
         Moment { at, clock_offset_ms }: Moment,
         datagram: &Datagram,
+        pools: &[PoolUsage],
         lookups: &[AnsweredLookup],
         recorded: Option<&Decided>,
     ) -> Replayed {
@@ -146,6 +148,7 @@ impl Replica {
             server_identifier: *server_identifier,
             clock_offset_ms,
             preference: Some(preference),
+            recorded_pools: pools,
         };
         let recorded = recorded.map(|recorded| recorded.reason);
         let received = Received {

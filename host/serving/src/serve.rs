@@ -43,6 +43,7 @@ use crate::{
     shared::Shared,
     stopping::{self, Signals, notify},
     stored, vital,
+    watchers::Watching,
     worker::{WorkerHandle, WorkerParts, workers_of},
 };
 
@@ -234,8 +235,9 @@ impl Server {
         let shadows = generation.chain.shadow_runner().map_err(lessor_generation::Refusal::from)?;
         let counters = Arc::new(Counters::new());
         let journal = journal_bounds(&configuration);
+        let watching = Watching { runner: watchers, lookups: generation.lookups.clone() };
         let (observer, observer_thread) =
-            Observer::start(journal, Arc::clone(&counters), watchers)?;
+            Observer::start(journal, Arc::clone(&counters), watching)?;
         let shadows = shadow_journal::start(shadows, &observer, &counters)?;
         let limits = CommitterLimits {
             waiting_changes: configuration.store.waiting_changes_max,

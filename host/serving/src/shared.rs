@@ -45,6 +45,7 @@ impl Shared {
             server_identifier: self.server_identifier,
             clock_offset_ms: clock::offset_ms(),
             preference: None,
+            recorded_pools: &[],
             wakes: None,
         }
     }

@@ -24,6 +24,7 @@ use crate::{
     recorder::Recorder,
     shards::Shards,
     shared::Shared,
+    watchers::Watching,
 };
 
 pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
@@ -61,9 +62,10 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     let generation =
         Arc::new(Generation { number: 1, since: NOW, lookups, chain, rolled_back_from: None });
     let counters = Arc::new(Counters::new());
-    let watchers = generation.chain.observer().unwrap();
+    let lookups = generation.lookups.clone();
+    let watching = Watching { runner: generation.chain.observer().unwrap(), lookups };
     let (observer, observer_thread) =
-        Observer::start(None, Arc::clone(&counters), watchers).unwrap();
+        Observer::start(None, Arc::clone(&counters), watching).unwrap();
     let (committer, committer_thread) = Committer::start(Box::new(MemoryStore::default()), limits);
     let runner = generation.chain.runner().unwrap();
     let held = Held { generation: Arc::clone(&generation), runner, engines: Engines::of(&engines) };

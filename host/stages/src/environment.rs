@@ -4,7 +4,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    Decision, Engine, Location, NetworkId, Reason, Request, Terms, Timestamp, Topology,
+    Decision, Engine, Location, NetworkId, PoolUsage, Reason, Request, Terms, Timestamp, Topology,
 };
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 
@@ -69,6 +69,11 @@ pub trait Environment {
         network: NetworkId,
         work: impl FnOnce(&mut Engine) -> T,
     ) -> Result<T, Retired>;
+
+    /// Returns how full pools are for policies. In a replay, that is what was recorded.
+    fn pools(&self, counted: Vec<PoolUsage>) -> Vec<PoolUsage> {
+        counted
+    }
 
     /// Uses the newest engines from now on.
     fn renew(&mut self);

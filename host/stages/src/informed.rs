@@ -1,7 +1,10 @@
-//! The third stage: a request whose lookups have answers, and the plan that leads there.
+//! The third stage: a request whose lookups have answers, and the plans that lead there.
+//!
+//! There are at most two rounds of lookups. Invariant: no third round can be planned, because the
+//! second one is planned only after the first.
 
 use lessor_core::Reason;
-use lessor_policy_host::{AnsweredLookup, PlannedLookup};
+use lessor_policy_host::{AnsweredLookup, Lookups, Plan, PlannedLookup};
 
 use crate::{ended::Ended, located::Located, policies::Policies, witness::Witness};
 
@@ -9,14 +12,26 @@ use crate::{ended::Ended, located::Located, policies::Policies, witness::Witness
 #[derive(Debug)]
 pub struct Planned {
     located: Located,
+    round: Round,
     answered: Vec<AnsweredLookup>,
     unanswered: Vec<PlannedLookup>,
+}
+
+/// A round of lookups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Round {
+    /// The lookups depend on the message.
+    First,
+    /// The lookups depend on the answers of the first round.
+    Further,
 }
 
 /// A request with the answers to its lookups.
 #[derive(Debug)]
 pub struct Informed {
     pub(crate) located: Located,
+    /// The last round of lookups that was planned; `None` if there was none.
+    round: Option<Round>,
 }
 
 impl Located {
@@ -31,17 +46,55 @@ impl Located {
     ) -> Result<Planned, Ended<Self>> {
         let plan = policies.plan(&self.view);
         witness.planned(&self.view, &plan);
-        self.planned = plan.trace;
-        if plan.dropped.is_some() {
-            return Err(Ended::at(self, Reason::PolicyFailed, plan.dropped));
-        }
-        self.view.absent = plan.absent;
-        Ok(Planned { located: self, answered: Vec::new(), unanswered: plan.lookups })
+        self.planned.clear();
+        self.planned_in(Round::First, plan)
     }
 
     /// Continues without lookups, because no policy has any for such messages.
     pub const fn without_lookups(self) -> Informed {
-        Informed { located: self }
+        Informed { located: self, round: None }
+    }
+
+    fn planned_in(mut self, round: Round, plan: Plan) -> Result<Planned, Ended<Self>> {
+        self.planned.extend(plan.trace);
+        if plan.dropped.is_some() {
+            return Err(Ended::at(self, Reason::PolicyFailed, plan.dropped));
+        }
+        self.view.absent = plan.absent;
+        Ok(Planned { located: self, round, answered: Vec::new(), unanswered: plan.lookups })
+    }
+}
+
+impl Informed {
+    /// Whether a policy may look up more that depends on what the first round has found.
+    pub fn may_plan_further(&self, policies: &impl Policies) -> bool {
+        let view = &self.located.view;
+        self.round == Some(Round::First)
+            && !view.lookups.is_empty()
+            && policies.has_further_lookups_for(view.request.kind)
+    }
+
+    /// Asks the policies what to look up in the second round.
+    ///
+    /// # Errors
+    /// If a policy fails that must not be skipped.
+    pub fn plan_further(
+        self,
+        policies: &mut impl Policies,
+        witness: &mut impl Witness,
+    ) -> Result<Planned, Ended<Located>> {
+        let located = self.located;
+        let plan = policies.plan_further(&located.view);
+        witness.planned_further(&located.view, &plan);
+        located.planned_in(Round::Further, plan)
+    }
+
+    /// Converts the request before its lookups.
+    pub(crate) fn map<E>(
+        self,
+        convert: impl FnOnce(Located) -> Result<Located, E>,
+    ) -> Result<Self, E> {
+        Ok(Self { located: convert(self.located)?, round: self.round })
     }
 }
 
@@ -51,9 +104,22 @@ impl Planned {
         &self.located
     }
 
-    /// Drops the plan.
+    /// The round of its lookups.
+    pub const fn round(&self) -> Round {
+        self.round
+    }
+
+    /// The lookups that have no answer.
+    pub fn unanswered(&self) -> &[PlannedLookup] {
+        &self.unanswered
+    }
+
+    /// Drops the plan, and the answers of all rounds.
     pub(crate) fn into_located(self) -> Located {
-        self.located
+        let mut located = self.located;
+        located.view.lookups = Lookups::default();
+        located.view.absent = Default::default();
+        located
     }
 
     /// Ends the exchange without the answers.
@@ -87,10 +153,14 @@ impl Planned {
         answers: Vec<AnsweredLookup>,
         witness: &mut impl Witness,
     ) -> Informed {
-        let Self { mut located, mut answered, unanswered: _ } = self;
-        answered.extend(answers);
-        witness.informed(&answered);
-        located.view.lookups = answered.into();
-        Informed { located }
+        let Self { mut located, round, answered, unanswered: _ } = self;
+        let mut all = match round {
+            Round::First => Vec::new(),
+            Round::Further => located.view.lookups.to_vec(),
+        };
+        all.extend(answered.into_iter().chain(answers));
+        witness.informed(&all);
+        located.view.lookups = all.into();
+        Informed { located, round: Some(round) }
     }
 }

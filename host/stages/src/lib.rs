@@ -3,7 +3,7 @@
 //! Each stage is a type that is made from the one before, so none can be skipped:
 //!
 //! - [`Parsed`]: the datagram is a request.
-//! - [`Located`]: its network, subnet and client are known, and its reply may be sent.
+//! - [`Located`]: its classes, network, subnet and client are known, and its reply may be sent.
 //! - [`Planned`], [`Informed`]: policies said what they look up; every lookup has an answer.
 //! - [`Asked`]: the policies set the terms.
 //! - [`Decided`]: the engine decided.
@@ -27,6 +27,7 @@
 )]
 
 mod asked;
+mod classified;
 mod decided;
 mod ended;
 mod environment;
@@ -45,9 +46,9 @@ pub use asked::Asked;
 pub use decided::{About, Attempted, Decided, Edited};
 pub use ended::Ended;
 pub use environment::{Environment, Question, Retired, Ruling};
-pub use informed::{Informed, Planned};
+pub use informed::{Informed, Planned, Round};
 pub use life::{Life, Next, Reached};
-pub use located::Located;
+pub use located::{Located, Wanted};
 pub use moment::{Moment, in_clock_time};
 pub use parsed::Parsed;
 pub use policies::Policies;

@@ -12,7 +12,7 @@ use crate::{
     ended::Ended,
     environment::Environment,
     informed::{Informed, Planned},
-    located::Located,
+    located::{Located, Wanted},
     moment::Moment,
     parsed::Parsed,
     policies::Policies,
@@ -79,13 +79,13 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
             }
         };
         self.witness.parsed(parsed.request(), parsed.reply_source());
-        let wants_binding = self.policies.wants_binding_of(parsed.request().kind);
-        let located = parsed.locate(self.environment, self.moment, wants_binding, self.witness)?;
+        let wanted = Wanted::by(self.policies, parsed.request().kind);
+        let located = parsed.locate(self.environment, self.moment, wanted, self.witness)?;
         self.plan(located)
     }
 
-    /// Continues with an exchange that waited for lookups. Policies see the client's binding as it
-    /// is now.
+    /// Continues with an exchange that waited for lookups. Policies see the client's binding and the
+    /// pools as they are now. It may have to wait again, for a second round of lookups.
     ///
     /// # Errors
     /// If it ended.
@@ -94,9 +94,9 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
         planned: Planned,
         answers: Vec<AnsweredLookup>,
     ) -> Result<Next<E::Wait>, Ended<Reached>> {
-        let Informed { located } = planned.answer(answers, self.witness);
-        let located = self.refreshed(located)?;
-        self.ask(Informed { located })
+        let informed = planned.answer(answers, self.witness);
+        let informed = informed.map(|located| self.refreshed(located))?;
+        self.plan_further(informed)
     }
 
     /// Continues with an exchange whose lookups other policies planned: these plan again.
@@ -129,23 +129,45 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
         }
         let planned = located.plan(self.policies, self.witness)?;
         match planned.answer_known(|planned| self.environment.known(planned), self.witness) {
-            Ok(informed) => self.ask(informed),
+            Ok(informed) => self.plan_further(informed),
             Err(planned) => Ok(Next::LookUp(planned)),
         }
     }
 
-    fn ask(&mut self, informed: Informed) -> Result<Next<E::Wait>, Ended<Reached>> {
-        if let Some(why) = self.environment.missing(&informed.located.view.lookups) {
-            let reached = Reached::Located(informed.located);
-            return Err(Ended::at(reached, Reason::LookupFailed, Some(why)));
+    fn plan_further(&mut self, informed: Informed) -> Result<Next<E::Wait>, Ended<Reached>> {
+        let informed = self.not_missing(informed)?;
+        if !informed.may_plan_further(self.policies) {
+            return self.ask(informed);
         }
+        let planned = informed.plan_further(self.policies, self.witness)?;
+        match planned.answer_known(|planned| self.environment.known(planned), self.witness) {
+            Ok(informed) => {
+                let informed = self.not_missing(informed)?;
+                self.ask(informed)
+            }
+            Err(planned) => Ok(Next::LookUp(planned)),
+        }
+    }
+
+    /// Ends the exchange if a source has failed that it needs.
+    fn not_missing(&self, informed: Informed) -> Result<Informed, Ended<Reached>> {
+        match self.environment.missing(&informed.located.view.lookups) {
+            Some(why) => {
+                let reached = Reached::Located(informed.located);
+                Err(Ended::at(reached, Reason::LookupFailed, Some(why)))
+            }
+            None => Ok(informed),
+        }
+    }
+
+    fn ask(&mut self, informed: Informed) -> Result<Next<E::Wait>, Ended<Reached>> {
         let asked = informed.ask(self.policies, self.witness);
         self.go_on(asked)
     }
 
     fn refreshed(&mut self, located: Located) -> Result<Located, Ended<Located>> {
-        let wants_binding = self.policies.wants_binding_of(located.view().request.kind);
-        located.refresh(self.environment, self.moment, wants_binding, self.witness)
+        let wanted = Wanted::by(self.policies, located.view().request.kind);
+        located.refresh(self.environment, self.moment, wanted, self.witness)
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Binding, Reason, Request};
-use lessor_policy_host::{Absent, Lookups, TraceEntry, View};
+use lessor_core::{Binding, Reason, Request, RequestKind};
+use lessor_policy_host::{Absent, Lookups, Pools, TraceEntry, View};
 
 use crate::{
+    classified::classify,
     ended::Ended,
     environment::{self, Environment},
     moment::{Moment, in_clock_time},
     parsed::Parsed,
+    policies::Policies,
     why,
     witness::Witness,
 };
@@ -24,26 +26,41 @@ pub struct Located {
     pub(crate) planned: Vec<TraceEntry>,
 }
 
+/// What policies may read of the state of a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The client's binding.
+    pub binding: bool,
+    /// How full pools are.
+    pub pools: bool,
+}
+
+impl Wanted {
+    /// What these policies may read for messages of this kind.
+    pub fn by(policies: &impl Policies, kind: RequestKind) -> Self {
+        Self { binding: policies.wants_binding_of(kind), pools: policies.wants_pools_of(kind) }
+    }
+}
+
 impl Parsed {
-    /// Finds the network, the subnet and the client of the request, and checks that the reply may
-    /// be sent. The client's binding is looked up only if something needs it.
+    /// Finds the classes, the network, the subnet and the client of the request, and checks that the
+    /// reply may be sent. The state of the network is read only as far as something needs it.
     ///
     /// # Errors
     /// If the reply must not be sent, no network spans the request, it identifies no client, or its
     /// relay is not served.
     pub fn locate(
-        self,
+        mut self,
         environment: &mut impl Environment,
         moment: Moment,
-        wants_binding: bool,
+        wanted: Wanted,
         witness: &mut impl Witness,
     ) -> Result<Located, Ended<Self>> {
         if let Some((reason, detail)) = environment.refusal(self.request()) {
             return Err(Ended::at(self, reason, detail));
         }
-        let wants_binding = wants_binding || witness.wants_binding();
-        let (view, binding) = match see(self.request(), environment, moment, wants_binding, witness)
-        {
+        classify(self.request_mut(), environment);
+        let (view, binding) = match see(self.request(), environment, moment, wanted, witness) {
             Ok(seen) => seen,
             Err((reason, detail)) => return Err(Ended::at(self, reason, Some(detail))),
         };
@@ -84,11 +101,11 @@ impl Located {
         mut self,
         environment: &mut impl Environment,
         moment: Moment,
-        wants_binding: bool,
+        wanted: Wanted,
         witness: &mut impl Witness,
     ) -> Result<Self, Ended<Self>> {
-        let wants_binding = wants_binding || witness.wants_binding();
-        match see(&self.view.request, environment, moment, wants_binding, witness) {
+        classify(&mut self.view.request, environment);
+        match see(&self.view.request, environment, moment, wanted, witness) {
             Ok((view, binding)) => {
                 let View { lookups, absent, .. } = self.view;
                 self.view = View { lookups, absent, ..view };
@@ -111,30 +128,36 @@ fn see(
     request: &Arc<Request>,
     environment: &mut impl Environment,
     moment: Moment,
-    wants_binding: bool,
+    wanted: Wanted,
     witness: &mut impl Witness,
 ) -> Result<Seen, (Reason, String)> {
+    let wants_binding = wanted.binding || witness.wants_binding();
     let seen = environment::where_it_belongs(environment, request, |environment| {
         let found = environment::find(environment.topology(), request);
         witness.found(found.as_ref());
         let found = found?;
-        let kind = found.network.client_key;
+        let kind = found.network.client_key_of(request);
         let own = request.relay_information.as_ref();
-        let known = if wants_binding || (kind.needs_line() && own.is_none()) {
+        let needs_engine = wants_binding || wanted.pools || (kind.needs_line() && own.is_none());
+        let known = if needs_engine {
             environment.with_engine(found.location.network, |engine| {
-                (engine.client_of(request), engine.binding_for(request).map(Arc::new))
+                let binding = engine.binding_for(request).map(Arc::new);
+                let pools = wanted.pools.then(|| engine.usage_for(request));
+                (engine.client_of(request), binding, pools)
             })
         } else {
-            Ok((kind.key_of(request, own), None))
+            Ok((kind.key_of(request, own), None, None))
         };
-        Some(known.map(|(client, binding)| (found, client, binding)))
+        Some(known.map(|(client, binding, pools)| (found, client, binding, pools)))
     });
-    let (found, client, binding) = seen?;
+    let (found, client, binding, pools) = seen?;
     witness.identified(client.as_ref(), binding.as_ref());
     let Some(client) = client else {
-        let detail = why::unidentified_client(found.network.client_key);
+        let detail = why::unidentified_client(found.network.client_key_of(request));
         return Err((Reason::UnidentifiedClient, detail));
     };
+    let pools: Option<Pools> = pools.map(|counted| environment.pools(counted).into());
+    pools.iter().for_each(|pools| witness.counted(pools));
     let view = View {
         now: moment.in_clock_time(),
         binding: binding.as_ref().map(|binding| in_clock_time(binding, moment.clock_offset_ms)),
@@ -142,6 +165,7 @@ fn see(
         request: Arc::clone(request),
         network: found.network,
         subnet: found.location.subnet,
+        pools,
         lookups: Lookups::default(),
         absent: Absent::default(),
         catalogue: Arc::clone(environment.topology().catalogue()),

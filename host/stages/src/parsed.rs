@@ -38,6 +38,11 @@ impl Parsed {
         &self.request
     }
 
+    /// The request, to add its classes.
+    pub(crate) const fn request_mut(&mut self) -> &mut Arc<Request> {
+        &mut self.request
+    }
+
     /// Ends the exchange before anything else is known of the request.
     pub const fn end(self, reason: Reason, detail: Option<String>) -> Ended<Self> {
         Ended::at(self, reason, detail)

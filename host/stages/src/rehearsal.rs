@@ -19,7 +19,14 @@ pub fn rehearse(understudy: &mut Understudy<'_>) {
     } else {
         Ok(located.without_lookups())
     };
-    let Ok(informed) = informed else { return };
+    let Ok(mut informed) = informed else { return };
+    if informed.may_plan_further(understudy) {
+        let Ok(planned) = informed.plan_further(understudy, &mut ()) else { return };
+        match planned.answer_known(|planned| understudy.known(planned), &mut ()) {
+            Ok(further) => informed = further,
+            Err(_) => return,
+        }
+    }
     let asked = informed.ask(understudy, &mut ());
     if let Some(reply) = sample.reply.as_ref().filter(|_| !understudy.is_over()) {
         let decided = asked.with_reply(reply.unedited.clone(), &mut ());
@@ -33,6 +40,10 @@ impl Policies for Understudy<'_> {
         Self::has_lookups_for(self, kind)
     }
 
+    fn has_further_lookups_for(&self, kind: RequestKind) -> bool {
+        Self::has_further_lookups_for(self, kind)
+    }
+
     fn has_hook_for(&self, _: RequestKind) -> bool {
         true
     }
@@ -41,8 +52,16 @@ impl Policies for Understudy<'_> {
         true
     }
 
+    fn wants_pools_of(&self, _: RequestKind) -> bool {
+        true
+    }
+
     fn plan(&mut self, view: &View) -> Plan {
         Self::plan(self, view)
+    }
+
+    fn plan_further(&mut self, view: &View) -> Plan {
+        Self::plan_further(self, view)
     }
 
     fn terms(&mut self, view: &View) -> PolicyOutcome {

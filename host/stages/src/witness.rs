@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    Binding, ClientKey, Decision, Engine, LocatedBy, Location, Network, Reply, Request,
+    Binding, ClientKey, Decision, Engine, LocatedBy, Location, Network, PoolUsage, Reply, Request,
 };
 use lessor_policy_host::{AnsweredLookup, EditOutcome, Plan, PolicyOutcome, View};
 
@@ -42,12 +42,23 @@ pub trait Witness {
         let _ = (client, binding);
     }
 
+    /// It was counted how full the pools of the network are. Not called if no policy reads it.
+    fn counted(&mut self, pools: &[PoolUsage]) {
+        let _ = pools;
+    }
+
     /// The policies said what they look up. Not called if none looks up anything for such messages.
     fn planned(&mut self, view: &View, plan: &Plan) {
         let _ = (view, plan);
     }
 
-    /// Every lookup has an answer. Not called if there was nothing to plan.
+    /// The policies said what they look up in the second round. Not called if there is none.
+    fn planned_further(&mut self, view: &View, plan: &Plan) {
+        let _ = (view, plan);
+    }
+
+    /// Every lookup that was planned so far has an answer. Not called if there was nothing to plan;
+    /// called again after the second round.
     fn informed(&mut self, lookups: &[AnsweredLookup]) {
         let _ = lookups;
     }

@@ -145,6 +145,7 @@ pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
         max_message_size: hint(&options, code::MAX_MESSAGE_SIZE)
             .map(|octets| u16::from_be_bytes(octets).max(MESSAGE_SIZE_MIN)),
         subnet_selection: hint(&options, code::SUBNET_SELECTION).map(Ipv4Addr::from),
+        classes: Default::default(),
         relay_information: options
             .get(code::RELAY_AGENT_INFORMATION)
             .map(RelayInformation::from_octets),

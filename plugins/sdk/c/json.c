@@ -32,6 +32,16 @@ static const char *skip_value(const char *at) {
   return at;
 }
 
+char *lessor_json_raw(lessor_json value) {
+  if (!value) return lessor_join("null", NULL);
+  size_t length = (size_t)(skip_value(value) - value);
+  while (length && strchr(" \t\r\n", value[length - 1])) length--;
+  char *copy = lessor_allocate(length + 1);
+  memcpy(copy, value, length);
+  copy[length] = 0;
+  return copy;
+}
+
 lessor_json lessor_json_next(lessor_json *place, char **name) {
   if (!*place) return NULL;
   const char *at = skip_blanks(*place);

@@ -15,6 +15,8 @@ lessor_json lessor_json_member(lessor_json object, const char *name);
 // value, or NULL after the last. For an object, sets `name`, which may be NULL, to the member's
 // name (from `malloc`).
 lessor_json lessor_json_next(lessor_json *place, char **name);
+// Returns the JSON of a value, from `malloc`; `null` if there is no value.
+char *lessor_json_raw(lessor_json value);
 // Returns a text from `malloc`, or NULL if the value is not a text or contains a zero octet.
 char *lessor_json_text(lessor_json value);
 // Returns false if the value is not a whole number of at most 32 bits.

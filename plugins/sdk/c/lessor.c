@@ -37,6 +37,14 @@ void lessor_call_plan(void (*hook)(lessor_request, lessor_plan), int32_t request
   lessor_policy_types_lookup_plan_drop_borrow(planned);
 }
 
+void lessor_call_plan_event(void (*hook)(lessor_event, lessor_plan), int32_t event, int32_t plan) {
+  lessor_event told = {event};
+  lessor_plan planned = {plan};
+  hook(told, planned);
+  lessor_policy_types_lease_event_drop_borrow(told);
+  lessor_policy_types_lookup_plan_drop_borrow(planned);
+}
+
 // A verdict in memory has the form that the contract wants.
 _Static_assert(offsetof(lessor_verdict, val) == 4 && sizeof(lessor_verdict) == 12, "on wasm32");
 
@@ -87,10 +95,32 @@ bool lessor_is_inform(lessor_request request) {
   return lessor_policy_types_method_request_kind(request) == LESSOR_POLICY_TYPES_REQUEST_KIND_INFORM;
 }
 
+// Takes ownership of a text that the server may not have, which is then empty.
+static char *ended_or_empty(bool is_there, policy_string_t text) {
+  return is_there ? ended(text) : lessor_join("", NULL);
+}
+
 char *lessor_circuit_id_text(lessor_request request) {
-  policy_string_t text = {NULL, 0};
-  if (!lessor_policy_types_method_request_circuit_id_text(request, &text)) text.len = 0;
-  return ended(text);
+  policy_string_t text;
+  bool is_there = lessor_policy_types_method_request_circuit_id_text(request, &text);
+  return ended_or_empty(is_there, text);
+}
+
+bool lessor_count_pool(lessor_request request, const char *name, lessor_pool_usage *usage) {
+  policy_string_t text = borrowed(name);
+  return lessor_policy_types_method_request_pool_usage(request, &text, usage);
+}
+
+bool lessor_is_in_class(lessor_request request, const char *name) {
+  policy_list_string_t classes;
+  lessor_policy_types_method_request_classes(request, &classes);
+  bool is_in = false;
+  for (size_t i = 0; i < classes.len; i++) {
+    policy_string_t *found = &classes.ptr[i];
+    is_in |= found->len == strlen(name) && memcmp(found->ptr, name, found->len) == 0;
+  }
+  policy_list_string_free(&classes);
+  return is_in;
 }
 
 bool lessor_look_up(lessor_plan plan, const char *name, const char *source, const char *key) {
@@ -112,6 +142,14 @@ char *lessor_lookup_field(lessor_request request, const char *name, const char *
 void lessor_set_pool(lessor_terms terms, const char *name) {
   policy_string_t text = borrowed(name);
   lessor_policy_types_method_terms_set_pool(terms, &text);
+}
+
+void lessor_set_pools(lessor_terms terms, const char *const *names, size_t count) {
+  policy_string_t *texts = lessor_allocate(count * sizeof *texts + 1);
+  for (size_t i = 0; i < count; i++) texts[i] = borrowed(names[i]);
+  policy_list_string_t list = {texts, count};
+  lessor_policy_types_method_terms_set_pools(terms, &list);
+  free(texts);
 }
 
 void lessor_set_address(lessor_terms terms, lessor_address address) {
@@ -164,8 +202,8 @@ void lessor_set_final(lessor_terms terms) {
 
 char *lessor_pool(lessor_terms terms) {
   policy_string_t text;
-  if (!lessor_policy_types_method_terms_pool(terms, &text)) text.len = 0;
-  return ended(text);
+  bool is_there = lessor_policy_types_method_terms_pool(terms, &text);
+  return ended_or_empty(is_there, text);
 }
 
 // Whether the server accepted a change of an option.
@@ -194,6 +232,62 @@ bool lessor_reply_set_option(lessor_reply reply, uint8_t code, const void *value
 bool lessor_reply_remove_option(lessor_reply reply, uint8_t code) {
   lessor_policy_types_option_error_t error;
   return is_accepted(lessor_policy_types_method_reply_remove_option(reply, code, &error), &error);
+}
+
+char *lessor_reply_boot_file(lessor_reply reply) {
+  policy_string_t text;
+  bool is_there = lessor_policy_types_method_reply_boot_file(reply, &text);
+  return ended_or_empty(is_there, text);
+}
+
+char *lessor_reply_server_name(lessor_reply reply) {
+  policy_string_t text;
+  bool is_there = lessor_policy_types_method_reply_server_name(reply, &text);
+  return ended_or_empty(is_there, text);
+}
+
+bool lessor_reply_next_server(lessor_reply reply, lessor_address *address) {
+  return lessor_policy_types_method_reply_next_server(reply, address);
+}
+
+char *lessor_event_circuit_id_text(lessor_event event) {
+  policy_string_t text;
+  bool is_there = lessor_policy_types_method_lease_event_circuit_id_text(event, &text);
+  return ended_or_empty(is_there, text);
+}
+
+char *lessor_event_host_name(lessor_event event) {
+  policy_string_t text;
+  bool is_there = lessor_policy_types_method_lease_event_host_name(event, &text);
+  return ended_or_empty(is_there, text);
+}
+
+char *lessor_event_pool_name(lessor_event event) {
+  policy_string_t text;
+  bool is_there = lessor_policy_types_method_lease_event_pool_name(event, &text);
+  return ended_or_empty(is_there, text);
+}
+
+char *lessor_event_lookup_field(lessor_event event, const char *name, const char *field) {
+  policy_string_t texts[] = {borrowed(name), borrowed(field)}, found;
+  bool is_found =
+      lessor_policy_types_method_lease_event_lookup_field(event, &texts[0], &texts[1], &found);
+  return is_found ? ended(found) : NULL;
+}
+
+char *lessor_encode_on_server(const char *name, const char *value, lessor_option *option) {
+  policy_string_t texts[] = {borrowed(name), borrowed(value)}, mistake;
+  policy_tuple2_u8_list_u8_t encoded;
+  if (!lessor_policy_options_encode(&texts[0], &texts[1], &encoded, &mistake)) return ended(mistake);
+  *option = (lessor_option){.code = encoded.f0, .value = encoded.f1.ptr, .octets = encoded.f1.len};
+  return NULL;
+}
+
+char *lessor_decode_option(uint8_t code, const void *value, size_t octets) {
+  policy_list_u8_t list = {(uint8_t *)value, octets};
+  policy_string_t text;
+  lessor_policy_options_decode(code, &list, &text);
+  return ended(text);
 }
 
 bool lessor_read_address(const char *text, lessor_address *address) {

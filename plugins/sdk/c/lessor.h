@@ -43,6 +43,13 @@ lessor_verdict lessor_refuse(const char *reason);
 bool lessor_is_inform(lessor_request request);
 // The circuit id as text, or `hex:…` if it is not text; empty if there is none. From `malloc`.
 char *lessor_circuit_id_text(lessor_request request);
+// Whether the message belongs to the class of this name in the server's configuration.
+bool lessor_is_in_class(lessor_request request, const char *name);
+
+// How full a pool is: its fields are `total`, `leased` and `free`.
+typedef lessor_policy_types_pool_usage_t lessor_pool_usage;
+// Returns false if the client's network has no pool of this name.
+bool lessor_count_pool(lessor_request request, const char *name, lessor_pool_usage *usage);
 
 // Lookups.
 
@@ -55,6 +62,8 @@ char *lessor_lookup_field(lessor_request request, const char *name, const char *
 // The terms.
 
 void lessor_set_pool(lessor_terms terms, const char *name);
+// Takes the address from the first of these pools, at most 8, that has a free one.
+void lessor_set_pools(lessor_terms terms, const char *const *names, size_t count);
 void lessor_set_address(lessor_terms terms, lessor_address address);
 void lessor_set_lease_time_secs(lessor_terms terms, uint32_t secs);
 // When the client extends its lease with this server (T1), and with any server (T2).
@@ -80,10 +89,27 @@ char *lessor_pool(lessor_terms terms);
 #define LESSOR_REFUSE LESSOR_POLICY_TYPES_BEYOND_LIMIT_REFUSE
 #define LESSOR_REPLACE_OLDEST LESSOR_POLICY_TYPES_BEYOND_LIMIT_REPLACE_OLDEST
 
-// The reply. The functions return false if the server refuses the change.
+// The reply.
 
+// What the client boots and from where. The texts are from `malloc`, and empty if the reply does not say.
+char *lessor_reply_boot_file(lessor_reply reply);
+char *lessor_reply_server_name(lessor_reply reply);
+// Returns false if the reply names no server.
+bool lessor_reply_next_server(lessor_reply reply, lessor_address *address);
+// The next two return false if the server refuses the change.
 bool lessor_reply_set_option(lessor_reply reply, uint8_t code, const void *value, size_t octets);
 bool lessor_reply_remove_option(lessor_reply reply, uint8_t code);
+
+// Lease events. Texts are from `malloc`, and empty if the server does not know them.
+
+// The circuit id as text, as of a request.
+char *lessor_event_circuit_id_text(lessor_event event);
+char *lessor_event_host_name(lessor_event event);
+// The pool that the address belongs to.
+char *lessor_event_pool_name(lessor_event event);
+// A field of the row that a lookup of `hooks/plan_lease_lookups.h` found, from `malloc`; NULL if there is
+// none.
+char *lessor_event_lookup_field(lessor_event event, const char *name, const char *field);
 
 // Addresses.
 

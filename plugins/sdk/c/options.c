@@ -48,32 +48,6 @@ static char *number_text(long long number) {
   return lessor_join(at, NULL);
 }
 
-// Unknown names.
-
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
-// The number of letters that have to be inserted, removed, replaced or exchanged with their neighbour.
-static size_t distance(const char *one, const char *other) {
-  size_t rows = strlen(one) + 1, columns = strlen(other) + 1;
-  size_t *table = lessor_allocate(rows * columns * sizeof *table);
-  for (size_t row = 0; row < rows; row++) {
-    for (size_t column = 0; column < columns; column++) {
-      size_t *at = table + row * columns + column, found = row + column;
-      if (row && column) {
-        found = least(at[-1], *(at - columns)) + 1;
-        found = least(found, *(at - columns - 1) + (one[row - 1] != other[column - 1]));
-      }
-      bool is_exchanged = row > 1 && column > 1 && one[row - 1] == other[column - 2] &&
-                          one[row - 2] == other[column - 1];
-      if (is_exchanged) found = least(found, *(at - 2 * columns - 2) + 1);
-      *at = found;
-    }
-  }
-  size_t found = table[rows * columns - 1];
-  free(table);
-  return found;
-}
-
 static bool has_word(const char *words, const char *word) {
   size_t length = strlen(word);
   for (const char *at = words; length && (at = strstr(at, word)); at++) {
@@ -82,56 +56,12 @@ static bool has_word(const char *words, const char *word) {
   return false;
 }
 
-// The name that was probably meant, or NULL.
-static const char *meant(const char *name) {
-  for (size_t i = 0; i < LESSOR_OPTIONS; i++) {
-    if (has_word(lessor_options[i].synonyms, name)) return lessor_options[i].name;
-  }
-  char *plain = lessor_join(name, NULL);
-  size_t letters = 0;
-  for (char *at = plain; *at; at++) {
-    if (*at >= 'A' && *at <= 'Z') *at = (char)(*at - 'A' + 'a');
-    if (*at == '_') *at = '-';
-    letters += (*at & 0xc0) != 0x80;
-  }
-  size_t far = letters / 3 ? letters / 3 : 1;
-  const char *nearest = NULL;
-  for (size_t i = 0; i < LESSOR_OPTIONS; i++) {
-    size_t found = distance(plain, lessor_options[i].name);
-    if (found < far || (found == far && !nearest)) {
-      far = found;
-      nearest = lessor_options[i].name;
-    }
-  }
-  free(plain);
-  return nearest;
-}
-
-// Finds an option by name or number; sets its kind, or LESSOR_UNKNOWN. Returns a mistake or NULL.
-static char *recognise(const char *name, uint8_t *code, enum lessor_kind *kind) {
-  size_t digits = strspn(name, "0123456789");
-  bool is_number = digits && !name[digits];
-  unsigned long number = is_number ? strtoul(name, NULL, 10) : 256;
-  if (is_number && number > 255) {
-    return lessor_join("there is no option ", name, "; wanted a number from 1 to 254", NULL);
-  }
-  *kind = LESSOR_UNKNOWN;
-  *code = (uint8_t)number;
-  for (size_t i = 0; i < LESSOR_OPTIONS; i++) {
-    if (lessor_options[i].code != number && strcmp(lessor_options[i].name, name)) continue;
-    *kind = lessor_options[i].kind;
-    *code = lessor_options[i].code;
-    return NULL;
-  }
-  for (size_t i = 0; i < LESSOR_RESERVED_OPTIONS; i++) {
-    if (lessor_reserved_options[i].code != number && strcmp(lessor_reserved_options[i].name, name)) continue;
-    return lessor_join("option ", name, " is set only by the server; remove it", NULL);
-  }
-  if (is_number) return NULL;
-  const char *near = meant(name);
-  if (near) return lessor_join("no option is named `", name, "`; did you mean `", near, "`?", NULL);
-  return lessor_join("no option is named `", name, "`; write an option without a name by its number, such "
-                     "as \"224\" = \"hex:0a0b\"", NULL);
+// Whether a name, or a number, means the option with this code and name.
+static bool means(const char *text, uint8_t code, const char *name) {
+  char *number = number_text(code);
+  bool is_it = !strcmp(text, name) || !strcmp(text, number);
+  free(number);
+  return is_it;
 }
 
 // Values.
@@ -418,27 +348,31 @@ static bool put_value(struct context *context, lessor_json value, enum lessor_ki
     case LESSOR_U32: return put_number(context, value, 0, UINT32_MAX, 4, to);
     case LESSOR_I32: return put_number(context, value, INT32_MIN, INT32_MAX, 4, to);
     case LESSOR_TEXT: return put_text(context, value, false, to);
-    case LESSOR_LAYOUT:
-      return refuse(context, value, "octets such as \"hex:0a0b\"",
-                    "the function `encode` of lessor:policy/options encodes parts");
-    case LESSOR_OCTETS:
-    case LESSOR_UNKNOWN: return put_text(context, value, true, to);
+    case LESSOR_OCTETS: return put_text(context, value, true, to);
     default: return put_list(context, value, kind, to);
   }
 }
 
 char *lessor_encode_option(const char *name, lessor_json value, lessor_option *option) {
-  enum lessor_kind kind;
-  uint8_t code;
-  char *mistake = recognise(name, &code, &kind);
-  if (mistake) return mistake;
+  for (size_t i = 0; i < LESSOR_RESERVED_OPTIONS; i++) {
+    if (!means(name, lessor_reserved_options[i].code, lessor_reserved_options[i].name)) continue;
+    return lessor_join("option ", name, " is set only by the server; remove it", NULL);
+  }
+  size_t own = 0;
+  while (own < LESSOR_OPTIONS && !means(name, lessor_options[own].code, lessor_options[own].name)) own++;
+  if (own == LESSOR_OPTIONS) {
+    char *written = lessor_json_raw(value);
+    char *mistake = lessor_encode_on_server(name, written, option);
+    free(written);
+    return mistake;
+  }
   struct context context = {.option = name};
   struct octets octets = {.at = NULL};
   char *text = lessor_json_text(value);
   bool is_hexadecimal = text && !strncmp(text, "hex:", 4);
   if (is_hexadecimal) {
     put_hexadecimal(&context, value, text, &octets);
-  } else if (put_value(&context, value, kind, &octets) &&
+  } else if (put_value(&context, value, lessor_options[own].kind, &octets) &&
              octets.length + context.compressed_by > OCTETS_MAX) {
     char *length = number_text((long long)(octets.length + context.compressed_by));
     context.mistake = lessor_join("option ", name, " takes ", length, " octets; wanted at most 1020", NULL);
@@ -449,6 +383,6 @@ char *lessor_encode_option(const char *name, lessor_json value, lessor_option *o
     free(octets.at);
     return context.mistake;
   }
-  *option = (lessor_option){.code = code, .value = octets.at, .octets = octets.length};
+  *option = (lessor_option){.code = lessor_options[own].code, .value = octets.at, .octets = octets.length};
   return NULL;
 }

@@ -14,6 +14,12 @@
     lessor_call_plan(lessor_##hook, request, plan);                                          \
   }
 
+#define LESSOR_PLAN_EVENT(hook, name)                                                        \
+  void lessor_##hook(lessor_event event, lessor_plan plan);                                  \
+  __attribute__((export_name(name))) void lessor_export_##hook(int32_t event, int32_t plan) { \
+    lessor_call_plan_event(lessor_##hook, event, plan);                                      \
+  }
+
 #define LESSOR_DECIDE(hook, name)                                                            \
   lessor_verdict lessor_##hook(lessor_request request, lessor_terms terms);                  \
   __attribute__((export_name(name))) void *lessor_export_##hook(int32_t request, int32_t terms) { \
@@ -36,6 +42,7 @@
   }
 
 void lessor_call_plan(void (*hook)(lessor_request, lessor_plan), int32_t request, int32_t plan);
+void lessor_call_plan_event(void (*hook)(lessor_event, lessor_plan), int32_t event, int32_t plan);
 void *lessor_call_decide(lessor_verdict (*hook)(lessor_request, lessor_terms), int32_t request,
                          int32_t terms);
 void lessor_end_decide(void *verdict);

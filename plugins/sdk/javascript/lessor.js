@@ -5,14 +5,18 @@
 //
 // Names and values are those of the server's configuration, so a value of the settings can be passed as
 // it is. The rules and the words of the mistakes are those of the crate lessor-vocabulary; a test
-// compares them. The tables at the end are generated.
+// compares them. The tables at the end are generated. What is not in them, such as values that consist of
+// parts and options that the configuration declares, the server encodes.
+
+import { decode, encode } from "lessor:policy/options@0.1.2";
 
 /**
  * The value of an option as the configuration writes it. Addresses, prefixes and domain names are texts;
  * for any option, a text that begins with `hex:` gives the octets of the value, and so does a Uint8Array.
- * @typedef {boolean | number | string | Uint8Array | Route | OptionItem[]} OptionSetting
- * @typedef {number | string | Route} OptionItem
- * @typedef {{ to: string, via: string }} Route
+ * A value that consists of parts is an object.
+ * @typedef {boolean | number | string | Uint8Array | Parts | OptionItem[]} OptionSetting
+ * @typedef {boolean | number | string | Parts | OptionItem[]} OptionItem
+ * @typedef {{ [part: string]: OptionItem }} Parts
  */
 
 const OCTETS_MAX = 1020;
@@ -28,7 +32,11 @@ const GOALS_MAX = 64;
  */
 export function encodeOption(name, value) {
   const option = String(name);
-  const { code, kind } = recognise(option);
+  const found = ([code, known]) => known === option || String(code) === option;
+  if (RESERVED.some(found)) throw `option ${option} is set only by the server; remove it`;
+  const own = OPTIONS.find(found);
+  if (!own) return encodedByServer(option, value);
+  const [code, , kind] = own;
   if (value instanceof Uint8Array) return { code, value };
   const refuse = (found, wanted, help) => {
     throw `option ${option}: wanted ${wanted}, found ${described(found)}${help ? `; ${help}` : ""}`;
@@ -43,48 +51,26 @@ export function encodeOption(name, value) {
   return { code, value: new Uint8Array(state.octets) };
 }
 
-function recognise(name) {
-  const number = /^[0-9]+$/.test(name) ? Number(name) : -1;
-  if (number > 255) throw `there is no option ${name}; wanted a number from 1 to 254`;
-  const known = OPTIONS.find(([code, found]) => code === number || found === name);
-  if (known) return { code: known[0], kind: known[2] };
-  const reserved = RESERVED.find(([code, found]) => code === number || found === name);
-  if (reserved) throw `option ${name} is set only by the server; remove it`;
-  if (number >= 0) return { code: number, kind: "unknown" };
-  const near = meant(name);
-  throw near
-    ? `no option is named \`${name}\`; did you mean \`${near}\`?`
-    : `no option is named \`${name}\`; write an option without a name by its number, such as "224" = "hex:0a0b"`;
+/**
+ * Returns the value of an option from its octets, in the form in which `encodeOption` takes it. In a hook
+ * with a request, the sub-options of option 43 are those of the client's vendor.
+ * @param {number} code
+ * @param {Uint8Array} value
+ * @returns {OptionSetting}
+ */
+export function decodeOption(code, value) {
+  return JSON.parse(decode(code, value));
 }
 
-/** Returns the name that was probably meant. */
-function meant(name) {
-  const synonym = OPTIONS.find(([, , , synonyms]) => synonyms.split(" ").includes(name));
-  if (name && synonym) return synonym[1];
-  const plain = name.toLowerCase().replaceAll("_", "-");
-  const far = Math.max(Math.floor([...plain].length / 3), 1);
-  const close = OPTIONS.map(([, found]) => ({ found, far: distance([...plain], [...found]) }));
-  const [nearest] = close.filter((option) => option.far <= far).sort((a, b) => a.far - b.far);
-  return nearest?.found;
-}
-
-/** Counts the letters that have to be inserted, removed, replaced or exchanged with their neighbour. */
-function distance(one, other) {
-  const rows = [other.map((_, at) => at + 1)];
-  rows[0].unshift(0);
-  one.forEach((letter, row) => {
-    const now = [row + 1];
-    other.forEach((candidate, column) => {
-      let least = Math.min(now[column], rows[row][column + 1]) + 1;
-      least = Math.min(least, rows[row][column] + (letter === candidate ? 0 : 1));
-      if (row && column && letter === other[column - 1] && one[row - 1] === candidate) {
-        least = Math.min(least, rows[row - 1][column - 1] + 1);
-      }
-      now.push(least);
-    });
-    rows.push(now);
-  });
-  return rows[one.length][other.length];
+function encodedByServer(name, value) {
+  const octets = value instanceof Uint8Array;
+  const digits = octets ? [...value].map((octet) => octet.toString(16).padStart(2, "0")) : [];
+  try {
+    const [code, encoded] = encode(name, JSON.stringify(octets ? `hex:${digits.join("")}` : value ?? null));
+    return { code, value: encoded };
+  } catch (mistake) {
+    throw mistake?.payload ?? mistake;
+  }
 }
 
 function described(value) {
@@ -115,11 +101,6 @@ const WRITERS = {
   "domain-names": list("a domain name", domainName),
   routes: list("a route", route),
   octets: text(true),
-  layout(state, value, refuse) {
-    const help = "the function `encode` of lessor:policy/options encodes parts";
-    refuse(value, 'octets such as "hex:0a0b"', help);
-  },
-  unknown: text(true),
 };
 
 /** Returns a writer for a list of at least one item; any other value counts as a list with one item. */
@@ -240,145 +221,111 @@ function domainName(state, value, refuse) {
 }
 
 // begin generated
-/** Code, name, kind of value, and names in other software. */
-/** @type {[number, string, string, string][]} */
+/** The options that are encoded here: code, name, and kind of value. */
+/** @type {[number, string, string][]} */
 const OPTIONS = [
-  [1, "subnet-mask", "address", "netmask"],
-  [2, "time-offset", "i32", ""],
-  [3, "routers", "addresses", "gateway default-gateway"],
-  [4, "time-servers", "addresses", ""],
-  [5, "name-servers", "addresses", ""],
-  [6, "domain-name-servers", "addresses", "dns dns-servers nameservers"],
-  [7, "log-servers", "addresses", ""],
-  [8, "cookie-servers", "addresses", ""],
-  [9, "lpr-servers", "addresses", ""],
-  [10, "impress-servers", "addresses", ""],
-  [11, "resource-location-servers", "addresses", ""],
-  [12, "host-name", "text", "hostname"],
-  [13, "boot-file-size", "u16", "boot-size"],
-  [14, "merit-dump-file", "text", "merit-dump"],
-  [15, "domain-name", "text", "domain"],
-  [16, "swap-server", "address", ""],
-  [17, "root-path", "text", ""],
-  [18, "extensions-path", "text", ""],
-  [19, "ip-forwarding", "flag", ""],
-  [20, "non-local-source-routing", "flag", ""],
-  [21, "policy-filters", "layout", "policy-filter"],
-  [22, "max-datagram-reassembly", "u16", "max-dgram-reassembly"],
-  [23, "default-ip-ttl", "u8", ""],
-  [24, "path-mtu-aging-timeout", "u32", ""],
-  [25, "path-mtu-plateaus", "u16s", "path-mtu-plateau-table"],
-  [26, "interface-mtu", "u16", "mtu"],
-  [27, "all-subnets-local", "flag", ""],
-  [28, "broadcast-address", "address", "broadcast"],
-  [29, "mask-discovery", "flag", "perform-mask-discovery"],
-  [30, "mask-supplier", "flag", ""],
-  [31, "router-discovery", "flag", ""],
-  [32, "router-solicitation-address", "address", ""],
-  [33, "static-routes", "addresses", ""],
-  [34, "trailer-encapsulation", "flag", ""],
-  [35, "arp-cache-timeout", "u32", ""],
-  [36, "ieee802-3-encapsulation", "flag", ""],
-  [37, "default-tcp-ttl", "u8", ""],
-  [38, "tcp-keepalive-interval", "u32", ""],
-  [39, "tcp-keepalive-garbage", "flag", ""],
-  [40, "nis-domain", "text", ""],
-  [41, "nis-servers", "addresses", ""],
-  [42, "ntp-servers", "addresses", "ntp"],
-  [43, "vendor-specific-information", "octets", "vendor-encapsulated-options"],
-  [44, "netbios-name-servers", "addresses", "wins-servers"],
-  [45, "netbios-distribution-servers", "addresses", "netbios-dd-server"],
-  [46, "netbios-node-type", "u8", ""],
-  [47, "netbios-scope", "text", ""],
-  [48, "font-servers", "addresses", ""],
-  [49, "x-display-managers", "addresses", ""],
-  [60, "vendor-class-identifier", "text", ""],
-  [62, "netware-domain", "text", "nwip-domain"],
-  [63, "netware-information", "layout", "nwip-suboptions"],
-  [64, "nisplus-domain", "text", ""],
-  [65, "nisplus-servers", "addresses", ""],
-  [66, "tftp-server-name", "text", "tftp-server"],
-  [67, "boot-file-name", "text", "bootfile filename"],
-  [68, "home-agents", "addresses", "mobile-ip-home-agent"],
-  [69, "smtp-servers", "addresses", ""],
-  [70, "pop3-servers", "addresses", ""],
-  [71, "nntp-servers", "addresses", ""],
-  [72, "www-servers", "addresses", ""],
-  [73, "finger-servers", "addresses", ""],
-  [74, "irc-servers", "addresses", ""],
-  [75, "streettalk-servers", "addresses", ""],
-  [76, "streettalk-directory-servers", "addresses", "streettalk-directory-assistance-server"],
-  [78, "slp-directory-agent", "layout", ""],
-  [79, "slp-service-scope", "layout", ""],
-  [83, "isns-servers", "layout", ""],
-  [85, "nds-servers", "addresses", ""],
-  [86, "nds-tree-name", "text", ""],
-  [87, "nds-context", "text", ""],
-  [88, "bcmcs-domains", "layout", "bcms-controller-names"],
-  [89, "bcmcs-servers", "addresses", "bcms-controller-address"],
-  [95, "ldap-url", "text", ""],
-  [98, "user-authentication-servers", "text", "uap-servers"],
-  [99, "civic-location", "layout", "geoconf-civic"],
-  [100, "posix-timezone", "text", "pcode"],
-  [101, "tzdb-timezone", "text", "tcode"],
-  [108, "ipv6-only-preferred", "u32", "v6-only-preferred"],
-  [109, "softwire-source-address", "layout", ""],
-  [112, "netinfo-servers", "addresses", "netinfo-server-address"],
-  [113, "netinfo-tag", "text", "netinfo-server-tag"],
-  [114, "captive-portal", "text", "v4-captive-portal"],
-  [116, "auto-configuration", "u8", "auto-config"],
-  [117, "name-service-search", "u16s", ""],
-  [119, "domain-search", "domain-names", "search"],
-  [120, "sip-servers", "layout", ""],
-  [121, "classless-static-routes", "routes", "routes"],
-  [122, "cablelabs-configuration", "layout", "cablelabs-client-configuration"],
-  [123, "geographic-location", "octets", "geoconf"],
-  [124, "vendor-identifying-vendor-class", "layout", "vivco-suboptions"],
-  [125, "vendor-identifying-vendor-specific", "octets", "vivso-suboptions"],
-  [136, "pana-agents", "addresses", "pana-agent"],
-  [137, "lost-server", "layout", "v4-lost"],
-  [138, "capwap-controllers", "addresses", "capwap-ac-v4"],
-  [139, "mos-servers", "layout", ""],
-  [140, "mos-server-names", "layout", ""],
-  [141, "sip-configuration-domains", "layout", "sip-ua-cs-domains"],
-  [142, "andsf-servers", "addresses", ""],
-  [143, "sztp-bootstrap-servers", "layout", "v4-sztp-redirect"],
-  [144, "geographic-position", "octets", "geoloc"],
-  [146, "dns-server-selection", "layout", "rdnss-selection"],
-  [147, "dots-server-name", "layout", ""],
-  [148, "dots-servers", "addresses", ""],
-  [150, "tftp-servers", "addresses", ""],
-  [158, "pcp-servers", "layout", "v4-pcp-server"],
-  [159, "port-parameters", "layout", "v4-portparams"],
-  [162, "encrypted-resolvers", "layout", "v4-dnr dnr"],
-  [208, "pxelinux-magic", "octets", ""],
-  [209, "pxelinux-configuration-file", "text", "configfile"],
-  [210, "pxelinux-path-prefix", "text", "pathprefix"],
-  [211, "pxelinux-reboot-time", "u32", "reboottime"],
-  [212, "6rd", "layout", ""],
-  [213, "access-network-domain", "layout", "v4-access-domain"],
-  [249, "microsoft-classless-static-routes", "routes", "ms-classless-static-routes"],
-  [252, "proxy-auto-discovery", "text", "wpad"],
-  [77, "user-class", "layout", ""],
-  [80, "rapid-commit", "layout", ""],
-  [81, "client-fqdn", "layout", ""],
-  [90, "message-authentication", "layout", ""],
-  [91, "client-last-transaction-time", "u32", ""],
-  [92, "associated-addresses", "addresses", ""],
-  [93, "client-architecture", "u16s", ""],
-  [94, "client-network-interface", "layout", ""],
-  [97, "client-machine-identifier", "layout", ""],
-  [145, "forcerenew-nonce", "layout", ""],
-  [151, "leasequery-status", "layout", ""],
-  [152, "base-time", "u32", ""],
-  [153, "start-time-of-state", "u32", ""],
-  [154, "query-start-time", "u32", ""],
-  [155, "query-end-time", "u32", ""],
-  [156, "leasequery-state", "u8", ""],
-  [157, "data-source", "u8", ""],
-  [161, "mud-url", "text", ""],
-  [220, "subnet-allocation", "octets", ""],
-  [221, "virtual-subnet", "layout", ""],
+  [1, "subnet-mask", "address"],
+  [2, "time-offset", "i32"],
+  [3, "routers", "addresses"],
+  [4, "time-servers", "addresses"],
+  [5, "name-servers", "addresses"],
+  [6, "domain-name-servers", "addresses"],
+  [7, "log-servers", "addresses"],
+  [8, "cookie-servers", "addresses"],
+  [9, "lpr-servers", "addresses"],
+  [10, "impress-servers", "addresses"],
+  [11, "resource-location-servers", "addresses"],
+  [12, "host-name", "text"],
+  [13, "boot-file-size", "u16"],
+  [14, "merit-dump-file", "text"],
+  [15, "domain-name", "text"],
+  [16, "swap-server", "address"],
+  [17, "root-path", "text"],
+  [18, "extensions-path", "text"],
+  [19, "ip-forwarding", "flag"],
+  [20, "non-local-source-routing", "flag"],
+  [22, "max-datagram-reassembly", "u16"],
+  [23, "default-ip-ttl", "u8"],
+  [24, "path-mtu-aging-timeout", "u32"],
+  [25, "path-mtu-plateaus", "u16s"],
+  [26, "interface-mtu", "u16"],
+  [27, "all-subnets-local", "flag"],
+  [28, "broadcast-address", "address"],
+  [29, "mask-discovery", "flag"],
+  [30, "mask-supplier", "flag"],
+  [31, "router-discovery", "flag"],
+  [32, "router-solicitation-address", "address"],
+  [33, "static-routes", "addresses"],
+  [34, "trailer-encapsulation", "flag"],
+  [35, "arp-cache-timeout", "u32"],
+  [36, "ieee802-3-encapsulation", "flag"],
+  [37, "default-tcp-ttl", "u8"],
+  [38, "tcp-keepalive-interval", "u32"],
+  [39, "tcp-keepalive-garbage", "flag"],
+  [40, "nis-domain", "text"],
+  [41, "nis-servers", "addresses"],
+  [42, "ntp-servers", "addresses"],
+  [44, "netbios-name-servers", "addresses"],
+  [45, "netbios-distribution-servers", "addresses"],
+  [46, "netbios-node-type", "u8"],
+  [47, "netbios-scope", "text"],
+  [48, "font-servers", "addresses"],
+  [49, "x-display-managers", "addresses"],
+  [60, "vendor-class-identifier", "text"],
+  [62, "netware-domain", "text"],
+  [64, "nisplus-domain", "text"],
+  [65, "nisplus-servers", "addresses"],
+  [66, "tftp-server-name", "text"],
+  [67, "boot-file-name", "text"],
+  [68, "home-agents", "addresses"],
+  [69, "smtp-servers", "addresses"],
+  [70, "pop3-servers", "addresses"],
+  [71, "nntp-servers", "addresses"],
+  [72, "www-servers", "addresses"],
+  [73, "finger-servers", "addresses"],
+  [74, "irc-servers", "addresses"],
+  [75, "streettalk-servers", "addresses"],
+  [76, "streettalk-directory-servers", "addresses"],
+  [85, "nds-servers", "addresses"],
+  [86, "nds-tree-name", "text"],
+  [87, "nds-context", "text"],
+  [89, "bcmcs-servers", "addresses"],
+  [95, "ldap-url", "text"],
+  [98, "user-authentication-servers", "text"],
+  [100, "posix-timezone", "text"],
+  [101, "tzdb-timezone", "text"],
+  [108, "ipv6-only-preferred", "u32"],
+  [112, "netinfo-servers", "addresses"],
+  [113, "netinfo-tag", "text"],
+  [114, "captive-portal", "text"],
+  [116, "auto-configuration", "u8"],
+  [117, "name-service-search", "u16s"],
+  [119, "domain-search", "domain-names"],
+  [121, "classless-static-routes", "routes"],
+  [123, "geographic-location", "octets"],
+  [136, "pana-agents", "addresses"],
+  [138, "capwap-controllers", "addresses"],
+  [142, "andsf-servers", "addresses"],
+  [144, "geographic-position", "octets"],
+  [148, "dots-servers", "addresses"],
+  [150, "tftp-servers", "addresses"],
+  [208, "pxelinux-magic", "octets"],
+  [209, "pxelinux-configuration-file", "text"],
+  [210, "pxelinux-path-prefix", "text"],
+  [211, "pxelinux-reboot-time", "u32"],
+  [249, "microsoft-classless-static-routes", "routes"],
+  [252, "proxy-auto-discovery", "text"],
+  [91, "client-last-transaction-time", "u32"],
+  [92, "associated-addresses", "addresses"],
+  [93, "client-architecture", "u16s"],
+  [152, "base-time", "u32"],
+  [153, "start-time-of-state", "u32"],
+  [154, "query-start-time", "u32"],
+  [155, "query-end-time", "u32"],
+  [156, "leasequery-state", "u8"],
+  [157, "data-source", "u8"],
+  [161, "mud-url", "text"],
+  [220, "subnet-allocation", "octets"],
 ];
 
 /** Options that only the server sets. */

@@ -4,7 +4,8 @@
 
 Names and values are those of the server's configuration, so a value of the settings can be passed as it
 is. The rules and the words of the mistakes are those of the crate lessor-vocabulary; a test compares
-them. The tables at the end are generated.
+them. The tables at the end are generated. What is not in them, such as values that consist of parts and
+options that the configuration declares, the server encodes.
 """
 
 import json
@@ -12,6 +13,13 @@ import re
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NoReturn
+
+try:
+    from componentize_py_types import Err
+    from wit_world.imports import options as _server
+except ImportError:
+    # The world of the policy does not import lessor:policy/options.
+    _server = None
 
 OCTETS_MAX = 1020
 NAME_OCTETS_MAX = 254
@@ -30,7 +38,12 @@ def encode_option(name: str | int, value: Any) -> tuple[int, bytes]:
     of the value, and so do bytes.
     """
     option = str(name)
-    code, kind = _recognise(option)
+    if any(option in (known, str(code)) for code, known in RESERVED):
+        raise OptionMistake(f"option {option} is set only by the server; remove it")
+    own = [(code, kind) for code, known, kind in OPTIONS if option in (known, str(code))]
+    if not own:
+        return _encoded_by_server(option, value)
+    code, kind = own[0]
     if isinstance(value, bytes):
         return code, value
     writer = _Writer(option)
@@ -43,51 +56,30 @@ def encode_option(name: str | int, value: Any) -> tuple[int, bytes]:
     return code, bytes(writer.octets)
 
 
-def _recognise(name: str) -> tuple[int, str]:
-    number = int(name) if re.fullmatch("[0-9]+", name) else -1
-    if number > 255:
-        raise OptionMistake(f"there is no option {name}; wanted a number from 1 to 254")
-    for code, found, kind, _ in OPTIONS:
-        if code == number or found == name:
-            return code, kind
-    if any(code == number or found == name for code, found in RESERVED):
-        raise OptionMistake(f"option {name} is set only by the server; remove it")
-    if number >= 0:
-        return number, "unknown"
-    near = _meant(name)
-    if near:
-        raise OptionMistake(f"no option is named `{name}`; did you mean `{near}`?")
-    raise OptionMistake(
-        f"no option is named `{name}`; write an option without a name by its number, "
-        'such as "224" = "hex:0a0b"'
-    )
+def decode_option(code: int, value: bytes) -> Any:
+    """Returns the value of an option from its octets, in the form in which `encode_option` takes it.
+
+    In a hook with a request, the sub-options of option 43 are those of the client's vendor.
+    """
+    if _server is None:
+        raise OptionMistake(f"option {code}: {_NO_SERVER}")
+    return json.loads(_server.decode(code, value))
 
 
-def _meant(name: str) -> str | None:
-    """Returns the name that was probably meant."""
-    for _, found, _, synonyms in OPTIONS:
-        if name in synonyms.split():
-            return found
-    plain = name.lower().replace("_", "-")
-    far = max(len(plain) // 3, 1)
-    close = [(_distance(plain, found), found) for _, found, _, _ in OPTIONS]
-    close = [option for option in close if option[0] <= far]
-    return min(close, key=lambda option: option[0])[1] if close else None
+_NO_SERVER = "only the server knows it; build for a world that imports lessor:policy/options"
 
 
-def _distance(one: str, other: str) -> int:
-    """Counts letters that have to be inserted, removed, replaced or exchanged with their neighbour."""
-    rows = [list(range(len(other) + 1))]
-    for row, letter in enumerate(one):
-        now = [row + 1]
-        for column, candidate in enumerate(other):
-            least = min(now[column] + 1, rows[row][column + 1] + 1)
-            least = min(least, rows[row][column] + (letter != candidate))
-            if row and column and letter == other[column - 1] and one[row - 1] == candidate:
-                least = min(least, rows[row - 1][column - 1] + 1)
-            now.append(least)
-        rows.append(now)
-    return rows[-1][-1]
+def _encoded_by_server(option: str, value: Any) -> tuple[int, bytes]:
+    if _server is None:
+        raise OptionMistake(f"option {option}: {_NO_SERVER}")
+    written = f"hex:{value.hex()}" if isinstance(value, bytes) else value
+    try:
+        code, octets = _server.encode(
+            option, json.dumps(written, ensure_ascii=False, separators=(",", ":"))
+        )
+    except Err as mistake:
+        raise OptionMistake(str(mistake.value)) from None
+    return code, bytes(octets)
 
 
 class _Writer:
@@ -121,9 +113,6 @@ class _Writer:
                 self.all(value, "a domain name", self.domain_name)
             case "routes":
                 self.all(value, "a route", self.route)
-            case "layout":
-                help = "the function `encode` of lessor:policy/options encodes parts"
-                self.refuse(value, 'octets such as "hex:0a0b"', help)
             case _:
                 self.text(value, may_be_octets=kind != "text")
 
@@ -263,144 +252,110 @@ def _described(value: Any) -> str:
 
 
 # begin generated
-# Code, name, kind of value, and names in other software.
+# The options that are encoded here: code, name, and kind of value.
 OPTIONS = [
-    (1, "subnet-mask", "address", "netmask"),
-    (2, "time-offset", "i32", ""),
-    (3, "routers", "addresses", "gateway default-gateway"),
-    (4, "time-servers", "addresses", ""),
-    (5, "name-servers", "addresses", ""),
-    (6, "domain-name-servers", "addresses", "dns dns-servers nameservers"),
-    (7, "log-servers", "addresses", ""),
-    (8, "cookie-servers", "addresses", ""),
-    (9, "lpr-servers", "addresses", ""),
-    (10, "impress-servers", "addresses", ""),
-    (11, "resource-location-servers", "addresses", ""),
-    (12, "host-name", "text", "hostname"),
-    (13, "boot-file-size", "u16", "boot-size"),
-    (14, "merit-dump-file", "text", "merit-dump"),
-    (15, "domain-name", "text", "domain"),
-    (16, "swap-server", "address", ""),
-    (17, "root-path", "text", ""),
-    (18, "extensions-path", "text", ""),
-    (19, "ip-forwarding", "flag", ""),
-    (20, "non-local-source-routing", "flag", ""),
-    (21, "policy-filters", "layout", "policy-filter"),
-    (22, "max-datagram-reassembly", "u16", "max-dgram-reassembly"),
-    (23, "default-ip-ttl", "u8", ""),
-    (24, "path-mtu-aging-timeout", "u32", ""),
-    (25, "path-mtu-plateaus", "u16s", "path-mtu-plateau-table"),
-    (26, "interface-mtu", "u16", "mtu"),
-    (27, "all-subnets-local", "flag", ""),
-    (28, "broadcast-address", "address", "broadcast"),
-    (29, "mask-discovery", "flag", "perform-mask-discovery"),
-    (30, "mask-supplier", "flag", ""),
-    (31, "router-discovery", "flag", ""),
-    (32, "router-solicitation-address", "address", ""),
-    (33, "static-routes", "addresses", ""),
-    (34, "trailer-encapsulation", "flag", ""),
-    (35, "arp-cache-timeout", "u32", ""),
-    (36, "ieee802-3-encapsulation", "flag", ""),
-    (37, "default-tcp-ttl", "u8", ""),
-    (38, "tcp-keepalive-interval", "u32", ""),
-    (39, "tcp-keepalive-garbage", "flag", ""),
-    (40, "nis-domain", "text", ""),
-    (41, "nis-servers", "addresses", ""),
-    (42, "ntp-servers", "addresses", "ntp"),
-    (43, "vendor-specific-information", "octets", "vendor-encapsulated-options"),
-    (44, "netbios-name-servers", "addresses", "wins-servers"),
-    (45, "netbios-distribution-servers", "addresses", "netbios-dd-server"),
-    (46, "netbios-node-type", "u8", ""),
-    (47, "netbios-scope", "text", ""),
-    (48, "font-servers", "addresses", ""),
-    (49, "x-display-managers", "addresses", ""),
-    (60, "vendor-class-identifier", "text", ""),
-    (62, "netware-domain", "text", "nwip-domain"),
-    (63, "netware-information", "layout", "nwip-suboptions"),
-    (64, "nisplus-domain", "text", ""),
-    (65, "nisplus-servers", "addresses", ""),
-    (66, "tftp-server-name", "text", "tftp-server"),
-    (67, "boot-file-name", "text", "bootfile filename"),
-    (68, "home-agents", "addresses", "mobile-ip-home-agent"),
-    (69, "smtp-servers", "addresses", ""),
-    (70, "pop3-servers", "addresses", ""),
-    (71, "nntp-servers", "addresses", ""),
-    (72, "www-servers", "addresses", ""),
-    (73, "finger-servers", "addresses", ""),
-    (74, "irc-servers", "addresses", ""),
-    (75, "streettalk-servers", "addresses", ""),
-    (76, "streettalk-directory-servers", "addresses", "streettalk-directory-assistance-server"),
-    (78, "slp-directory-agent", "layout", ""),
-    (79, "slp-service-scope", "layout", ""),
-    (83, "isns-servers", "layout", ""),
-    (85, "nds-servers", "addresses", ""),
-    (86, "nds-tree-name", "text", ""),
-    (87, "nds-context", "text", ""),
-    (88, "bcmcs-domains", "layout", "bcms-controller-names"),
-    (89, "bcmcs-servers", "addresses", "bcms-controller-address"),
-    (95, "ldap-url", "text", ""),
-    (98, "user-authentication-servers", "text", "uap-servers"),
-    (99, "civic-location", "layout", "geoconf-civic"),
-    (100, "posix-timezone", "text", "pcode"),
-    (101, "tzdb-timezone", "text", "tcode"),
-    (108, "ipv6-only-preferred", "u32", "v6-only-preferred"),
-    (109, "softwire-source-address", "layout", ""),
-    (112, "netinfo-servers", "addresses", "netinfo-server-address"),
-    (113, "netinfo-tag", "text", "netinfo-server-tag"),
-    (114, "captive-portal", "text", "v4-captive-portal"),
-    (116, "auto-configuration", "u8", "auto-config"),
-    (117, "name-service-search", "u16s", ""),
-    (119, "domain-search", "domain-names", "search"),
-    (120, "sip-servers", "layout", ""),
-    (121, "classless-static-routes", "routes", "routes"),
-    (122, "cablelabs-configuration", "layout", "cablelabs-client-configuration"),
-    (123, "geographic-location", "octets", "geoconf"),
-    (124, "vendor-identifying-vendor-class", "layout", "vivco-suboptions"),
-    (125, "vendor-identifying-vendor-specific", "octets", "vivso-suboptions"),
-    (136, "pana-agents", "addresses", "pana-agent"),
-    (137, "lost-server", "layout", "v4-lost"),
-    (138, "capwap-controllers", "addresses", "capwap-ac-v4"),
-    (139, "mos-servers", "layout", ""),
-    (140, "mos-server-names", "layout", ""),
-    (141, "sip-configuration-domains", "layout", "sip-ua-cs-domains"),
-    (142, "andsf-servers", "addresses", ""),
-    (143, "sztp-bootstrap-servers", "layout", "v4-sztp-redirect"),
-    (144, "geographic-position", "octets", "geoloc"),
-    (146, "dns-server-selection", "layout", "rdnss-selection"),
-    (147, "dots-server-name", "layout", ""),
-    (148, "dots-servers", "addresses", ""),
-    (150, "tftp-servers", "addresses", ""),
-    (158, "pcp-servers", "layout", "v4-pcp-server"),
-    (159, "port-parameters", "layout", "v4-portparams"),
-    (162, "encrypted-resolvers", "layout", "v4-dnr dnr"),
-    (208, "pxelinux-magic", "octets", ""),
-    (209, "pxelinux-configuration-file", "text", "configfile"),
-    (210, "pxelinux-path-prefix", "text", "pathprefix"),
-    (211, "pxelinux-reboot-time", "u32", "reboottime"),
-    (212, "6rd", "layout", ""),
-    (213, "access-network-domain", "layout", "v4-access-domain"),
-    (249, "microsoft-classless-static-routes", "routes", "ms-classless-static-routes"),
-    (252, "proxy-auto-discovery", "text", "wpad"),
-    (77, "user-class", "layout", ""),
-    (80, "rapid-commit", "layout", ""),
-    (81, "client-fqdn", "layout", ""),
-    (90, "message-authentication", "layout", ""),
-    (91, "client-last-transaction-time", "u32", ""),
-    (92, "associated-addresses", "addresses", ""),
-    (93, "client-architecture", "u16s", ""),
-    (94, "client-network-interface", "layout", ""),
-    (97, "client-machine-identifier", "layout", ""),
-    (145, "forcerenew-nonce", "layout", ""),
-    (151, "leasequery-status", "layout", ""),
-    (152, "base-time", "u32", ""),
-    (153, "start-time-of-state", "u32", ""),
-    (154, "query-start-time", "u32", ""),
-    (155, "query-end-time", "u32", ""),
-    (156, "leasequery-state", "u8", ""),
-    (157, "data-source", "u8", ""),
-    (161, "mud-url", "text", ""),
-    (220, "subnet-allocation", "octets", ""),
-    (221, "virtual-subnet", "layout", ""),
+    (1, "subnet-mask", "address"),
+    (2, "time-offset", "i32"),
+    (3, "routers", "addresses"),
+    (4, "time-servers", "addresses"),
+    (5, "name-servers", "addresses"),
+    (6, "domain-name-servers", "addresses"),
+    (7, "log-servers", "addresses"),
+    (8, "cookie-servers", "addresses"),
+    (9, "lpr-servers", "addresses"),
+    (10, "impress-servers", "addresses"),
+    (11, "resource-location-servers", "addresses"),
+    (12, "host-name", "text"),
+    (13, "boot-file-size", "u16"),
+    (14, "merit-dump-file", "text"),
+    (15, "domain-name", "text"),
+    (16, "swap-server", "address"),
+    (17, "root-path", "text"),
+    (18, "extensions-path", "text"),
+    (19, "ip-forwarding", "flag"),
+    (20, "non-local-source-routing", "flag"),
+    (22, "max-datagram-reassembly", "u16"),
+    (23, "default-ip-ttl", "u8"),
+    (24, "path-mtu-aging-timeout", "u32"),
+    (25, "path-mtu-plateaus", "u16s"),
+    (26, "interface-mtu", "u16"),
+    (27, "all-subnets-local", "flag"),
+    (28, "broadcast-address", "address"),
+    (29, "mask-discovery", "flag"),
+    (30, "mask-supplier", "flag"),
+    (31, "router-discovery", "flag"),
+    (32, "router-solicitation-address", "address"),
+    (33, "static-routes", "addresses"),
+    (34, "trailer-encapsulation", "flag"),
+    (35, "arp-cache-timeout", "u32"),
+    (36, "ieee802-3-encapsulation", "flag"),
+    (37, "default-tcp-ttl", "u8"),
+    (38, "tcp-keepalive-interval", "u32"),
+    (39, "tcp-keepalive-garbage", "flag"),
+    (40, "nis-domain", "text"),
+    (41, "nis-servers", "addresses"),
+    (42, "ntp-servers", "addresses"),
+    (44, "netbios-name-servers", "addresses"),
+    (45, "netbios-distribution-servers", "addresses"),
+    (46, "netbios-node-type", "u8"),
+    (47, "netbios-scope", "text"),
+    (48, "font-servers", "addresses"),
+    (49, "x-display-managers", "addresses"),
+    (60, "vendor-class-identifier", "text"),
+    (62, "netware-domain", "text"),
+    (64, "nisplus-domain", "text"),
+    (65, "nisplus-servers", "addresses"),
+    (66, "tftp-server-name", "text"),
+    (67, "boot-file-name", "text"),
+    (68, "home-agents", "addresses"),
+    (69, "smtp-servers", "addresses"),
+    (70, "pop3-servers", "addresses"),
+    (71, "nntp-servers", "addresses"),
+    (72, "www-servers", "addresses"),
+    (73, "finger-servers", "addresses"),
+    (74, "irc-servers", "addresses"),
+    (75, "streettalk-servers", "addresses"),
+    (76, "streettalk-directory-servers", "addresses"),
+    (85, "nds-servers", "addresses"),
+    (86, "nds-tree-name", "text"),
+    (87, "nds-context", "text"),
+    (89, "bcmcs-servers", "addresses"),
+    (95, "ldap-url", "text"),
+    (98, "user-authentication-servers", "text"),
+    (100, "posix-timezone", "text"),
+    (101, "tzdb-timezone", "text"),
+    (108, "ipv6-only-preferred", "u32"),
+    (112, "netinfo-servers", "addresses"),
+    (113, "netinfo-tag", "text"),
+    (114, "captive-portal", "text"),
+    (116, "auto-configuration", "u8"),
+    (117, "name-service-search", "u16s"),
+    (119, "domain-search", "domain-names"),
+    (121, "classless-static-routes", "routes"),
+    (123, "geographic-location", "octets"),
+    (136, "pana-agents", "addresses"),
+    (138, "capwap-controllers", "addresses"),
+    (142, "andsf-servers", "addresses"),
+    (144, "geographic-position", "octets"),
+    (148, "dots-servers", "addresses"),
+    (150, "tftp-servers", "addresses"),
+    (208, "pxelinux-magic", "octets"),
+    (209, "pxelinux-configuration-file", "text"),
+    (210, "pxelinux-path-prefix", "text"),
+    (211, "pxelinux-reboot-time", "u32"),
+    (249, "microsoft-classless-static-routes", "routes"),
+    (252, "proxy-auto-discovery", "text"),
+    (91, "client-last-transaction-time", "u32"),
+    (92, "associated-addresses", "addresses"),
+    (93, "client-architecture", "u16s"),
+    (152, "base-time", "u32"),
+    (153, "start-time-of-state", "u32"),
+    (154, "query-start-time", "u32"),
+    (155, "query-end-time", "u32"),
+    (156, "leasequery-state", "u8"),
+    (157, "data-source", "u8"),
+    (161, "mud-url", "text"),
+    (220, "subnet-allocation", "octets"),
 ]
 
 # Options that only the server sets.

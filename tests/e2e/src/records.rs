@@ -85,6 +85,9 @@ pub struct JournalLine {
     /// The names of options for which there was no room.
     #[serde(default)]
     pub left_out: Vec<String>,
+    /// The names of the classes of the client.
+    #[serde(default)]
+    pub classes: Vec<String>,
     pub subscriber: Option<String>,
     pub network: Option<String>,
     pub interface: Option<String>,

@@ -48,10 +48,42 @@ fn on_real_traffic() {
 fn every_recipe() {
     let guide = Guide::read("docs/policies.md");
     let recipes: Vec<&str> = guide.titles().filter(|title| title.starts_with("Recipe: ")).collect();
-    assert!(recipes.len() >= 6, "{recipes:?}");
+    assert!(recipes.len() >= 10, "{recipes:?}");
     for recipe in recipes {
         chapter(recipe);
     }
+}
+
+#[test]
+fn the_same_policy_as_scripts_and_in_rust() {
+    for language in ["As a script", "As a script in JavaScript", "In Rust"] {
+        side_by_side(language);
+    }
+}
+
+#[test]
+fn the_same_policy_in_javascript() {
+    lessor_e2e::require!(npm, patience);
+    side_by_side("In JavaScript");
+}
+
+#[test]
+fn the_same_policy_in_python() {
+    lessor_e2e::require!(python3, patience);
+    side_by_side("In Python");
+}
+
+#[test]
+fn the_same_policy_in_c() {
+    lessor_e2e::require!(clang, make, wasi_libc);
+    side_by_side("In C");
+}
+
+/// Runs a chapter of the page that has one policy in every language.
+#[track_caller]
+fn side_by_side(language: &str) {
+    lessor_guests::interpreters().unwrap();
+    Guide::read("docs/policies-side-by-side.md").run(&["The cases", language]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub extern "C" fn drive_engine(hash_seed: u64, now_unix_ms: u64) -> u64 {
         bounds: lessor_core::Bounds::default(),
         client_key: ClientKeyKind::default(),
         after_data_loss: AfterDataLoss::default(),
+        classes: Default::default(),
     };
     let now = Timestamp::from_unix_ms(now_unix_ms);
     let mut engine = Engine::new(Arc::new(network), hash_seed);

@@ -4,7 +4,8 @@
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    BeyondLimit, BootFileName, LeasePart, OptionValue, ServerName, SubscriberLimit, Terms, Verdict,
+    BeyondLimit, BootFileName, LeasePart, OptionValue, PoolChoice, ServerName, SubscriberLimit,
+    Terms, Verdict,
 };
 use lessor_vocabulary::Catalogue;
 
@@ -24,8 +25,10 @@ pub struct Expectation {
     pub verdict: Verdict,
     /// The name of the expected fault.
     pub fault: Option<String>,
-    /// The pool that the policy sets.
-    pub pool: Option<String>,
+    /// The names of the classes that the message belongs to; `None` accepts any.
+    pub classes: Option<Vec<String>>,
+    /// The pools that the policy sets, in order of preference.
+    pub pool: Option<PoolChoice>,
     /// The address that the policy sets.
     pub address: Option<Ipv4Addr>,
     /// The lease time that the policy sets, in seconds.
@@ -93,7 +96,11 @@ pub(super) fn read(table: &Table) -> Expectation {
     Expectation {
         verdict: verdict(table),
         fault: text("fault", "the name of a fault, such as \"trap\""),
-        pool: text("pool", "the name of a pool"),
+        classes: table.get("classes").map(|value| {
+            let items = value.items();
+            items.iter().filter_map(|item| item.name()).map(str::to_owned).collect()
+        }),
+        pool: pool_choice(table),
         address: table.get("address").and_then(|value| value.address()),
         lease_time_secs: table.get("lease-time-secs").and_then(|value| value.number(0, u32::MAX)),
         reply_terms: ReplyTerms::read(table),
@@ -128,6 +135,19 @@ impl ReplyTerms {
                 .and_then(|value| header_text(&value, "the name of a file")),
         }
     }
+}
+
+/// The name of a pool, or a list of names in order of preference.
+fn pool_choice(table: &Table) -> Option<PoolChoice> {
+    let value = table.get("pool")?;
+    let items = value.items();
+    let names: Option<Vec<Arc<str>>> =
+        items.iter().map(|item| item.text("the name of a pool").map(Arc::from)).collect();
+    let choice = PoolChoice::new(names?);
+    if choice.is_none() {
+        value.refuse(&format!("1 to {} pools", PoolChoice::NAMES_MAX));
+    }
+    choice
 }
 
 fn verdict(table: &Table) -> Verdict {
@@ -172,9 +192,9 @@ fn read_subscriber(table: &Table) -> Option<SubscriberLimit> {
 
 /// Reads the terms that earlier policies have set.
 pub(super) fn earlier(table: &Table) -> Terms {
-    let pool = table.get("pool").and_then(|value| value.text("the name of a pool"));
+    let pool = pool_choice(table);
     let address = table.get("address").and_then(|value| value.address());
-    if let (Some(_), Some(_), Some(value)) = (pool, address, table.get("address")) {
+    if let (Some(_), Some(_), Some(value)) = (&pool, address, table.get("address")) {
         let draft = Draft::found("both a pool and an address are set")
             .wanted("wanted one of them: each replaces the other");
         value.report(draft);
@@ -190,7 +210,7 @@ pub(super) fn earlier(table: &Table) -> Terms {
         server_name,
         boot_file,
         verdict: Verdict::Proceed,
-        pool: pool.map(Arc::from),
+        pool,
         address,
         lease_time_secs: table.get("lease-time-secs").and_then(|value| value.number(0, u32::MAX)),
         options: set.chain(removed.into_iter().map(|code| (code, None))).collect(),

@@ -4,8 +4,8 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{
-    HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, ReplyKind, RequestKind, SourceRow,
-    Terms, Timestamp, option::code,
+    BootFileName, Classes, HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, PoolUsage,
+    ReplyKind, RequestKind, ServerName, SourceRow, Terms, Timestamp, option::code,
 };
 use lessor_vocabulary::Catalogue;
 use toml::de::DeValue;
@@ -16,11 +16,14 @@ use crate::{
     options::{Options, recognise_code},
     reader::{Table, Value},
     reservation::hardware_address,
-    shapes::{CASE_EARLIER, CASE_LEASE, CASE_REPLY},
+    scope::header_text,
+    shapes::{CASE_EARLIER, CASE_LEASE, CASE_POOL, CASE_REPLY},
 };
 
 /// The maximum number of answers of sources, and of rows of tables, in a request.
 pub const LOOKUPS_MAX: usize = 1_000;
+/// The maximum number of pools in a request.
+pub const POOLS_MAX: usize = 1_000;
 /// The maximum number of options that a client may request.
 pub const PARAMETERS_MAX: usize = 255;
 /// The maximum total size of a relay's sub-options, including codes and lengths, in octets.
@@ -53,6 +56,8 @@ pub struct CaseRequest {
     pub time: Timestamp,
     /// The name of the client's network; the default is that of the subnet.
     pub network: Option<Arc<str>>,
+    /// How full the pools of the network are.
+    pub pools: Vec<PoolUsage>,
     /// The subnet that the client is in; the default is 100.64.0.0/16.
     pub subnet: Ipv4Net,
     /// The client's lease on record.
@@ -67,6 +72,10 @@ pub struct CaseRequest {
     pub reply: Option<CaseReply>,
     /// The lease event, if the case is about that instead of the request.
     pub event: Option<LeaseEventKind>,
+    /// The names of the classes that the message belongs to, beside those of [`Self::classes`].
+    pub class_names: Vec<Arc<str>>,
+    /// The classes that the case describes.
+    pub classes: Classes,
     /// The options that the case knows by name.
     pub catalogue: Arc<Catalogue>,
 }
@@ -78,6 +87,8 @@ pub struct CaseLease {
     pub address: Ipv4Addr,
     /// The remaining lease time in seconds; 0 if the lease has ended.
     pub ends_in_secs: u32,
+    /// The name of the pool that contains the address.
+    pub pool: Option<Arc<str>>,
     /// The last sub-options that a relay sent about the client's line.
     pub relay_sub_options: Vec<(u8, Box<[u8]>)>,
 }
@@ -89,6 +100,12 @@ pub struct CaseReply {
     pub kind: Option<ReplyKind>,
     /// The assigned address (yiaddr).
     pub your_address: Option<Ipv4Addr>,
+    /// The server that the client boots from (siaddr).
+    pub next_server: Option<Ipv4Addr>,
+    /// The name of that server (sname).
+    pub server_name: Option<ServerName>,
+    /// What the client boots (file).
+    pub boot_file: Option<BootFileName>,
     /// The options of the reply.
     pub options: Vec<(u8, OptionValue)>,
 }
@@ -123,6 +140,7 @@ pub(super) fn read(table: &Table) -> CaseRequest {
         interface: name("interface"),
         time: table.get("time").and_then(|value| time(&value)).unwrap_or(A_DAY),
         network: name("network"),
+        pools: pools(table),
         subnet: table
             .get("subnet")
             .and_then(|value| value.prefix())
@@ -143,8 +161,15 @@ pub(super) fn read(table: &Table) -> CaseRequest {
             .and_then(|value| value.table(&CASE_REPLY))
             .map(|reply| read_reply(&reply)),
         event: table.get("event").and_then(|value| value.choice(&events)),
+        class_names: class_names(table),
+        classes: Classes::default(),
         catalogue: Arc::clone(table.collector().catalogue()),
     }
+}
+
+fn class_names(table: &Table) -> Vec<Arc<str>> {
+    let items = table.get("classes").map(|value| value.items()).unwrap_or_default();
+    items.iter().filter_map(|item| item.name()).map(Arc::from).collect()
 }
 
 /// 2026-01-01T00:00:00Z, so that a case does not depend on when it is run.
@@ -246,8 +271,42 @@ fn sub_options(table: &Table) -> Vec<(u8, Box<[u8]>)> {
 fn read_lease(table: &Table) -> Option<CaseLease> {
     let address = table.require("address", "\"100.64.1.7\"").and_then(|value| value.address());
     let ends_in = table.get("ends-in-secs").and_then(|value| value.number(0, u32::MAX));
-    let relay_sub_options = sub_options(table);
-    Some(CaseLease { address: address?, ends_in_secs: ends_in.unwrap_or(1_800), relay_sub_options })
+    let pool = table.get("pool").and_then(|value| value.text("the name of a pool"));
+    Some(CaseLease {
+        address: address?,
+        ends_in_secs: ends_in.unwrap_or(1_800),
+        pool: pool.map(Arc::from),
+        relay_sub_options: sub_options(table),
+    })
+}
+
+fn pools(table: &Table) -> Vec<PoolUsage> {
+    let Some(value) = table.get("pools") else { return Vec::new() };
+    let wanted = "a table of pools, such as { open = { total = 100, leased = 97, free = 3 } }";
+    let entries = value.entries(wanted);
+    if entries.len() > POOLS_MAX {
+        value.refuse(&format!("at most {POOLS_MAX} pools"));
+        return Vec::new();
+    }
+    let read = |entry: crate::reader::Entry| {
+        let pool = entry.value.table(&CASE_POOL)?;
+        let count = |key| pool.get(key).and_then(|value| value.number(0, u32::MAX));
+        let total = pool.require("total", "100")?.number(0, u32::MAX)?;
+        let leased = count("leased").unwrap_or(0);
+        let free = count("free").unwrap_or(total.saturating_sub(leased));
+        if u64::from(leased) + u64::from(free) > u64::from(total) {
+            entry.value.refuse("no more leased and free addresses than there are in all");
+            return None;
+        }
+        Some(PoolUsage {
+            pool: entry.key.value.into(),
+            size: total.into(),
+            leased: leased.into(),
+            offered: (total - leased - free).into(),
+            quarantined: 0,
+        })
+    };
+    entries.into_iter().filter_map(read).collect()
 }
 
 fn read_reply(table: &Table) -> CaseReply {
@@ -256,6 +315,13 @@ fn read_reply(table: &Table) -> CaseReply {
     CaseReply {
         kind: table.get("kind").and_then(|value| value.choice(&kinds)),
         your_address: address(table, "your-address"),
+        next_server: address(table, "next-server"),
+        server_name: table
+            .get("server-name")
+            .and_then(|value| header_text(&value, "the name of a server")),
+        boot_file: table
+            .get("boot-file")
+            .and_then(|value| header_text(&value, "the name of a file")),
         options: table
             .get("options")
             .map(|value| Options::read_lenient(&value))

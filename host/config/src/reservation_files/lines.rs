@@ -13,14 +13,14 @@ const BUFFER_OCTETS: usize = 256 << 10;
 /// The mark that some editors and spreadsheets write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-pub(super) struct Lines<'f> {
+pub(crate) struct Lines<'f> {
     reader: BufReader<Take<&'f File>>,
     octets: Vec<u8>,
     number: usize,
 }
 
 /// A line without its line ending.
-pub(super) enum Line<'l> {
+pub(crate) enum Line<'l> {
     /// The line number from 1, and the text.
     Text(usize, &'l str),
     /// A line that is not UTF-8: its number, its text with replacement characters, and the offset
@@ -31,7 +31,7 @@ pub(super) enum Line<'l> {
 }
 
 impl<'f> Lines<'f> {
-    pub(super) fn new(file: &'f File) -> Self {
+    pub(crate) fn new(file: &'f File) -> Self {
         let reader =
             BufReader::with_capacity(BUFFER_OCTETS, file.take(RESERVATION_FILE_OCTETS_MAX));
         Self { reader, octets: Vec::new(), number: 0 }
@@ -41,7 +41,7 @@ impl<'f> Lines<'f> {
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         loop {
             self.octets.clear();
             let octets_max = RESERVATION_ROW_OCTETS_MAX as u64 + 2;

@@ -66,9 +66,16 @@ fn files(value: &Value) -> BootFiles {
     if !matches!(value.raw(), DeValue::Table(_)) {
         return header_text(value, WANTED).map(BootFiles::for_all).unwrap_or_default();
     }
+    let entries = value.entries(WANTED);
+    if entries.is_empty() {
+        let draft = Draft::found("the table names no file")
+            .wanted("wanted a file for at least one kind of client")
+            .help("remove the key; boot-file = \"\" sends none, even if a wider level sets one");
+        value.report(draft);
+    }
     let mut files = Vec::new();
     let mut places: Vec<(BootClient, Range<usize>)> = Vec::new();
-    for entry in value.entries(WANTED) {
+    for entry in entries {
         let Some(client) = client(&entry, value) else { continue };
         if let Some((_, first)) = places.iter().find(|(found, _)| *found == client) {
             let draft = Draft::found(format!("`{}` names a client twice", entry.key.value))

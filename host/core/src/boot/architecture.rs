@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Request, option::code};
+use crate::{ReceivedOptions, option::code};
 
 /// A number in option 93.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,8 +80,8 @@ impl ClientArchitecture {
     /// The architectures that a client names, in its order of preference. An odd last octet is
     /// ignored. RFC 4578 calls 9 "EFI x86-64", and firmware of its time sends it; IANA has called
     /// 7 so since, so 9 is followed by 7.
-    pub(crate) fn of(request: &Request) -> impl Iterator<Item = Self> {
-        let octets = request.options.get(code::CLIENT_ARCHITECTURE).unwrap_or_default();
+    pub(crate) fn of(sent: &ReceivedOptions) -> impl Iterator<Item = Self> {
+        let octets = sent.get(code::CLIENT_ARCHITECTURE).unwrap_or_default();
         let numbers = octets.chunks_exact(2).take(CONSIDERED_MAX);
         let numbers = numbers.filter_map(|pair| Some(u16::from_be_bytes(pair.try_into().ok()?)));
         numbers.flat_map(|number| {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::{BootFileName, ClientArchitecture};
-use crate::{Request, option::code};
+use crate::{ReceivedOptions, option::code};
 
 /// What iPXE sends as its user class (option 77), without the length that RFC 3004 requires.
 const IPXE: &[u8] = b"iPXE";
@@ -34,9 +34,9 @@ pub enum BootClient {
 
 impl BootClient {
     /// The kinds that a client is of, in order of precedence.
-    fn of(request: &Request) -> SmallVec<[Self; 4]> {
-        let is_ipxe = request.options.get(code::USER_CLASS).is_some_and(is_ipxe);
-        let architectures = ClientArchitecture::of(request).map(Self::Architecture);
+    fn of(sent: &ReceivedOptions) -> SmallVec<[Self; 4]> {
+        let is_ipxe = sent.get(code::USER_CLASS).is_some_and(is_ipxe);
+        let architectures = ClientArchitecture::of(sent).map(Self::Architecture);
         let ipxe = is_ipxe.then_some(Self::Ipxe).into_iter();
         ipxe.chain(architectures).chain([Self::Other]).collect()
     }
@@ -90,18 +90,18 @@ impl BootFiles {
         all.collect::<Vec<_>>().into()
     }
 
-    /// The file for the client of `request` among those of several scopes, the most specific first,
-    /// and what stands beside it.
+    /// The file for a client that sent these options among those of several scopes, the most specific
+    /// first, and what stands beside it.
     pub(crate) fn find<'f, T: Copy>(
         scopes: &[(&'f Self, T)],
-        request: &Request,
+        sent: &ReceivedOptions,
     ) -> Option<(&'f BootFileName, T)> {
         if scopes.iter().all(|(files, _)| files.is_empty()) {
             return None;
         }
         let hiding = scopes.iter().position(|(files, _)| files.get(BootClient::Other).is_some());
         let seen = hiding.and_then(|last| scopes.get(..=last)).unwrap_or(scopes);
-        BootClient::of(request).into_iter().find_map(|client| {
+        BootClient::of(sent).into_iter().find_map(|client| {
             seen.iter().find_map(|(files, beside)| Some((files.get(client)?, *beside)))
         })
     }

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::{
     BindingState, Change, ClientKey, Reason, RelayInformation, Request, RequestKind, Reservation,
-    Terms, Timestamp, Verdict,
+    SubscriberLimit, Terms, Timestamp, Verdict,
     ledger::{Record, Standing},
 };
 
@@ -35,6 +35,8 @@ pub(super) struct Decider<'e, 'r> {
     pub(super) relay_information: Option<Cow<'r, RelayInformation>>,
     /// The reservation for the client or its line.
     pub(super) reservation: Option<&'e Reservation>,
+    /// The account of the client, and its limit.
+    pub(super) subscriber: Option<SubscriberLimit>,
     /// When the network started without any lease on storage, if it did.
     pub(super) no_records_since: Option<Timestamp>,
 }
@@ -59,6 +61,7 @@ impl<'e, 'r> Decider<'e, 'r> {
             }
         };
         let reservation = plan.reservation_for(subnet, request, relay_information.as_deref());
+        let subscriber = subscriber_of(request, terms, relay_information.as_deref());
         Some(Self {
             plan,
             bindings,
@@ -69,6 +72,7 @@ impl<'e, 'r> Decider<'e, 'r> {
             client,
             relay_information,
             reservation,
+            subscriber,
             no_records_since: None,
         })
     }
@@ -170,7 +174,7 @@ impl<'e, 'r> Decider<'e, 'r> {
             return Some(found);
         }
         // What has ended by now must not count.
-        let limit = self.terms.subscriber.as_ref()?;
+        let limit = self.subscriber.as_ref()?;
         self.bindings.notice_account(self.now, &limit.name);
         self.waits_for_account()
     }
@@ -203,7 +207,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         for address in self.bindings.records_of(self.client.on_record()) {
             self.bindings.notice(self.now, address);
         }
-        if let Some(limit) = &self.terms.subscriber {
+        if let Some(limit) = &self.subscriber {
             self.bindings.notice_account(self.now, &limit.name);
         }
     }
@@ -274,4 +278,14 @@ impl<'e, 'r> Decider<'e, 'r> {
     pub(super) fn record(&self, reason: Reason, change: Change) -> Decision {
         Decision { changes: SmallVec::from_iter([change]), ..Decision::of(reason) }
     }
+}
+
+/// The account that a lease of the client counts on, and its limit: those of the policies, or
+/// otherwise those of the first of its classes that has a limit.
+pub(super) fn subscriber_of(
+    request: &Request,
+    terms: &Terms,
+    relay_information: Option<&RelayInformation>,
+) -> Option<SubscriberLimit> {
+    terms.subscriber.clone().or_else(|| request.account_of_class(relay_information))
 }

@@ -12,9 +12,9 @@ use crate::{
 };
 
 use super::{
-    Decision,
+    Decision, Preference,
     decider::Decider,
-    entitlement::Entitlement,
+    entitlement::{Entitlement, PoolGroups},
     family::{Offer, View},
     obstacle::Obstacle,
     plan::address_of,
@@ -51,7 +51,7 @@ impl Decider<'_, '_> {
                 let offer = Offer {
                     resource: address,
                     holder: self.client.key.holder().clone(),
-                    subscriber: self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
+                    subscriber: self.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
                     source: Arc::clone(&source),
                     expires_at,
                 };
@@ -93,8 +93,24 @@ impl Decider<'_, '_> {
                 contested.map(found(Rule::Contested, Reason::OfferedContested))
             })
             .ok_or_else(|| self.why_none(entitlement, witness))?;
+        self.passes_over(entitlement, address, witness);
         self.takes(witness, rule, address, None);
         Ok((address, reason))
+    }
+
+    /// Notifies the witness of the pools that a policy prefers to that of `address`.
+    fn passes_over(
+        &self,
+        entitlement: Entitlement<'_>,
+        address: u32,
+        witness: &mut impl Witness,
+    ) {
+        let Entitlement::NamedPools(groups) = entitlement else { return };
+        let chosen = self.plan.giving_pool_of(address);
+        let is_before = |pools: &&[usize]| !chosen.is_some_and(|chosen| pools.contains(&chosen));
+        for pool in groups.into_iter().take_while(is_before).flatten() {
+            witness.considers(|| self.nothing_in(*pool, false));
+        }
     }
 
     /// The address that is offered to the client, that it has, or that it had before. If it may not
@@ -138,42 +154,65 @@ impl Decider<'_, '_> {
         is_given.then_some((address, Reason::OfferedRequested))
     }
 
-    /// A free address of the subnet that the client asked from, otherwise of the other subnets of
-    /// its network.
+    /// A free address of the pools that a policy names, in its order; otherwise one of the subnet that
+    /// the client asked from, or of the other subnets of its network.
     fn free_address(
         &mut self,
         entitlement: Entitlement<'_>,
         witness: &impl Witness,
     ) -> Option<u32> {
-        let preference = witness.preference();
+        let (plan, subnet, preference) = (self.plan, self.subnet, witness.preference());
+        let mut is_noticed = false;
+        // A pool whose leases have ended is not full, even if their ends were not noticed yet.
+        let mut find = |choices: &[&[usize]]| {
+            self.free_address_of(entitlement, choices, preference).or_else(|| {
+                if mem::replace(&mut is_noticed, true) {
+                    return None;
+                }
+                self.bindings.notice_due(self.now, DUE_IN_DECISION_MAX);
+                self.free_address_of(entitlement, choices, preference)
+            })
+        };
+        match entitlement {
+            Entitlement::NamedPools(groups) => {
+                groups.into_iter().find_map(|pools| find(&[pools]))
+            }
+            _ => find(&[plan.open_pools_of(subnet), plan.open_pools()]),
+        }
+    }
+
+    /// A free address of these pools, of the first group that has one.
+    fn free_address_of(
+        &self,
+        entitlement: Entitlement<'_>,
+        choices: &[&[usize]],
+        preference: Preference<'_>,
+    ) -> Option<u32> {
+        let is_among = |address| {
+            let pool = self.plan.giving_pool_of(address);
+            pool.is_some_and(|pool| choices.iter().any(|pools| pools.contains(&pool)))
+        };
         let preferred = preference.address.map(u32::from).filter(|address| {
             self.bindings.standing(*address).is_free()
+                && is_among(*address)
                 && !self.is_held_back(*address)
                 && self.obstacle(entitlement, *address).is_none()
         });
         if preferred.is_some() {
             return preferred;
         }
-        let choices = self.pool_choices(entitlement);
+        let mut choices = choices.iter().copied();
         if let Some(is_spoken_for) = preference.spoken_for {
             let held_back = |pool| self.is_pool_held_back(pool);
             let is_spoken_for = |address| is_spoken_for(address_of(address));
             let fresh = |pools| self.bindings.fresh_in(pools, held_back, &is_spoken_for);
-            if let Some(address) = choices.into_iter().find_map(fresh) {
+            if let Some(address) = choices.clone().find_map(fresh) {
                 return Some(address);
             }
         }
-        let find = |decider: &Self| {
-            let is_wanted = |address| !decider.has_declined_lately(address);
-            let held_back = |pool| decider.is_pool_held_back(pool);
-            choices
-                .into_iter()
-                .find_map(|pools| decider.bindings.free_in(pools, &held_back, &is_wanted))
-        };
-        find(self).or_else(|| {
-            self.bindings.notice_due(self.now, DUE_IN_DECISION_MAX);
-            find(self)
-        })
+        let is_wanted = |address| !self.has_declined_lately(address);
+        let held_back = |pool| self.is_pool_held_back(pool);
+        choices.find_map(|pools| self.bindings.free_in(pools, &held_back, &is_wanted))
     }
 
     /// The address that has been quarantined longest, unless this client declined it and would
@@ -203,37 +242,46 @@ impl Decider<'_, '_> {
         (!self.has_declined_lately(address)).then_some(address)
     }
 
-    /// The pools to take addresses from: those of the subnet that the client asked from, then those
-    /// of its whole network.
-    fn pool_choices<'p>(&self, entitlement: Entitlement<'p>) -> [&'p [usize]; 2]
+    /// The pools to take addresses from: those that a policy names, in its order; otherwise those of
+    /// the subnet that the client asked from, then those of its whole network.
+    fn pool_choices<'p>(&self, entitlement: Entitlement<'p>) -> PoolGroups<'p>
     where
         Self: 'p,
     {
         match entitlement {
-            Entitlement::NamedPools(pools) => [pools, &[]],
-            _ => [self.plan.open_pools_of(self.subnet), self.plan.open_pools()],
+            Entitlement::NamedPools(groups) => groups,
+            _ => {
+                let (near, all) = (self.plan.open_pools_of(self.subnet), self.plan.open_pools());
+                [near, all, &[], &[], &[], &[], &[], &[]]
+            }
         }
     }
 
     /// Why there is no address for the client in any of the pools that were searched.
     fn why_none(&self, entitlement: Entitlement<'_>, witness: &mut impl Witness) -> Reason {
-        let pools = match entitlement {
-            Entitlement::NamedPools(pools) => pools,
-            _ => self.plan.open_pools(),
-        };
+        let mut groups = PoolGroups::default();
+        match (entitlement, &mut groups) {
+            (Entitlement::NamedPools(named), groups) => *groups = named,
+            (_, [open, ..]) => *open = self.plan.open_pools(),
+        }
+        let pools = groups.into_iter().flatten();
         let holds = |pool: &usize| self.is_pool_held_back(*pool) && self.bindings.has_fresh(*pool);
-        let is_held_back = pools.iter().any(holds);
+        let is_held_back = pools.clone().any(holds);
         for pool in pools {
-            witness.considers(|| {
-                let name = self.plan.configured_pool(*pool).map(|pool| Arc::clone(&pool.name));
-                let obstacle = match is_held_back && self.is_pool_held_back(*pool) {
-                    true => Obstacle::HeldBack,
-                    false => Obstacle::PoolExhausted,
-                };
-                Candidate::none_in(name, obstacle)
-            });
+            witness.considers(|| self.nothing_in(*pool, is_held_back));
         }
         if is_held_back { Reason::HeldAfterDataLoss } else { Reason::NoFreeAddress }
+    }
+
+    /// A pool that was searched without success. `is_held_back` says whether some pool has addresses
+    /// that are held back.
+    fn nothing_in(&self, pool: usize, is_held_back: bool) -> Candidate {
+        let name = self.plan.configured_pool(pool).map(|pool| Arc::clone(&pool.name));
+        let obstacle = match is_held_back && self.is_pool_held_back(pool) {
+            true => Obstacle::HeldBack,
+            false => Obstacle::PoolExhausted,
+        };
+        Candidate::none_in(name, obstacle)
     }
 
     /// Returns whether a client of which this server has no record may hold `address`.

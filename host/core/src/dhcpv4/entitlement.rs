@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::{
-    BindingState, ClientKey, ClientState, Reason, RequestKind, Reservation, ReservationOwner,
-    ledger::Record, relay,
+    BindingState, ClientKey, ClientState, PoolChoice, Reason, RequestKind, Reservation,
+    ReservationOwner, ledger::Record, relay,
 };
 
 use super::{
@@ -20,6 +20,9 @@ use super::{
     witness::{Candidate, Rule, Witness},
 };
 
+/// The positions of pools, in groups in order of preference; the last ones can be empty.
+pub(super) type PoolGroups<'p> = [&'p [usize]; PoolChoice::NAMES_MAX];
+
 /// The addresses that a client may have under its terms.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Entitlement<'p> {
@@ -29,8 +32,8 @@ pub(super) enum Entitlement<'p> {
     Reservation(u32),
     /// Any address that is not reserved, of the pools that are open to every client.
     OpenPools,
-    /// Any address that is not reserved, of the pools at these positions, which a policy names.
-    NamedPools(&'p [usize]),
+    /// Any address that is not reserved, of the pools that a policy or a class names.
+    NamedPools(PoolGroups<'p>),
 }
 
 impl Entitlement<'_> {
@@ -45,8 +48,8 @@ impl Entitlement<'_> {
 
 impl<'e> Decider<'e, '_> {
     /// The addresses that the client may have: the one that a policy names, otherwise the one that
-    /// is reserved for it, otherwise those of the pools that its terms name, otherwise those of all
-    /// open pools.
+    /// is reserved for it, otherwise those of the pools that its terms or otherwise its classes name,
+    /// otherwise those of all open pools.
     ///
     /// An address that a policy names or that is reserved may be temporarily unavailable. Then the
     /// client is served as if it were not named, and moves to it when it becomes available.
@@ -73,15 +76,42 @@ impl<'e> Decider<'e, '_> {
                 return Ok(Entitlement::Reservation(address));
             }
         }
-        let Some(name) = &self.terms.pool else { return Ok(Entitlement::OpenPools) };
-        match self.plan.pools_named(name) {
-            Some(pools) => Ok(Entitlement::NamedPools(pools)),
-            None => {
-                let none = || Candidate::none_in(Some(Arc::clone(name)), Obstacle::UnknownPool);
-                witness.considers(none);
-                Err(Reason::UnknownPool)
+        let Some(choice) = &self.terms.pool else {
+            let of_classes = self.pools_of_classes();
+            return Ok(of_classes.map_or(Entitlement::OpenPools, Entitlement::NamedPools));
+        };
+        let groups = self.pools_named_by(choice, |name| {
+            witness.considers(|| Candidate::none_in(Some(Arc::clone(name)), Obstacle::UnknownPool));
+        });
+        groups.map(Entitlement::NamedPools).ok_or(Reason::UnknownPool)
+    }
+
+    /// The pools of the first of the client's classes that names some which the network has.
+    fn pools_of_classes(&self) -> Option<PoolGroups<'e>> {
+        let choices = self.request.classes.iter().filter_map(|class| class.pools.as_ref());
+        choices.into_iter().find_map(|choice| self.pools_named_by(choice, |_| {}))
+    }
+
+    /// The pools of a choice; `None` if the network has none of them. `unknown` is called for each
+    /// name that it does not have.
+    fn pools_named_by(
+        &self,
+        choice: &PoolChoice,
+        mut unknown: impl FnMut(&Arc<str>),
+    ) -> Option<PoolGroups<'e>> {
+        let mut groups = PoolGroups::default();
+        let mut places = groups.iter_mut();
+        let mut is_known = false;
+        for name in choice.names() {
+            match self.plan.pools_named(name) {
+                Some(pools) => {
+                    is_known = true;
+                    places.next().into_iter().for_each(|place| *place = pools);
+                }
+                None => unknown(name),
             }
         }
+        is_known.then_some(groups)
     }
 
     /// Notifies the witness that `address` is considered. Returns whether the client can have it,
@@ -200,7 +230,9 @@ impl<'e> Decider<'e, '_> {
         match entitlement {
             Entitlement::Policy(only) | Entitlement::Reservation(only) => only == address,
             Entitlement::OpenPools => pool().is_some_and(|pool| self.plan.is_open(pool)),
-            Entitlement::NamedPools(pools) => pool().is_some_and(|pool| pools.contains(&pool)),
+            Entitlement::NamedPools(groups) => {
+                pool().is_some_and(|pool| groups.iter().any(|pools| pools.contains(&pool)))
+            }
         }
     }
 

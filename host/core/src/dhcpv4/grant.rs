@@ -70,7 +70,7 @@ impl Decider<'_, '_> {
             began_at: own.map_or(self.now, Record::began_at),
             changed_at: self.now,
             expires_at: promised.map_or(ends_at, |promised| promised.max(ends_at)),
-            subscriber: self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
+            subscriber: self.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
             relay_information: self.relay_information.as_deref().cloned(),
             revision: 0,
             unknown_fields: last.map(|last| Facts::of(last).unknown_fields()).unwrap_or_default(),

@@ -70,7 +70,7 @@ pub struct SeenElsewhere {
 
 /// The client that sent `request`, or `None` if the request does not identify one.
 pub(super) fn client_of(plan: &Plan, bindings: &Bindings, request: &Request) -> Option<Client> {
-    let kind = plan.network().client_key;
+    let kind = plan.network().client_key_of(request);
     let information = relay_information_of(plan, bindings, request);
     let information = information.as_deref();
     let key = kind.key_of(request, information)?;
@@ -133,11 +133,16 @@ pub(super) fn differing_lines(
 fn is_of_sender(plan: &Plan, record: &Record<Ipv4>, request: &Request) -> bool {
     let client = ClientKey::from_octets(record.holder());
     let is_key = |kind: ClientKeyKind| kind.key_of(request, None).as_ref() == Some(&client);
-    match (&client, plan.network().client_key) {
+    let network = plan.network();
+    // Before its classes are known, the message may have the key of any of them.
+    let has_one_key = !network.classes.set_client_key;
+    match (&client, network.client_key) {
         (ClientKey::Line(_) | ClientKey::LineAndHardware(_), _) => {
             Facts::of(record).hardware_address == request.hardware_address
         }
-        (_, ClientKeyKind::ClientIdentifier) => is_key(ClientKeyKind::ClientIdentifier),
+        (_, ClientKeyKind::ClientIdentifier) if has_one_key => {
+            is_key(ClientKeyKind::ClientIdentifier)
+        }
         _ => is_key(ClientKeyKind::ClientIdentifier) || is_key(ClientKeyKind::HardwareAddress),
     }
 }

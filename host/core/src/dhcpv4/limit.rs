@@ -2,8 +2,8 @@
 //! which leases and offers give way for it.
 //!
 //! The active leases of the subscriber in the network, the leases in flight to storage and open
-//! offers count. Policies name the account of a lease or offer at its ACK or OFFER; they give the
-//! limit with each request. If the account is full only because of changes in flight, the decision
+//! offers count. Policies, or otherwise the classes of the client, name the account of a lease or
+//! offer at its ACK or OFFER; they give the limit with each request. If the account is full only because of changes in flight, the decision
 //! waits for storage ([`Decider::waits_for_account`]).
 //!
 //! Invariant: an ACK that puts a lease on an account leaves no more leases on it than the limit
@@ -48,18 +48,18 @@ impl Decider<'_, '_> {
     /// # Errors
     /// Fails if the client's subscriber has reached its limit.
     pub(super) fn make_room_for_offer(&mut self) -> Result<(), Reason> {
-        let Some(limit) = &self.terms.subscriber else { return Ok(()) };
-        let Some(others) = self.others(limit, None) else { return Ok(()) };
+        let Some(limit) = self.subscriber.clone() else { return Ok(()) };
+        let Some(others) = self.others(&limit, None) else { return Ok(()) };
         let goes_on = others.client_has_lease || others.client_has_offer;
         let is_too_many = match limit.beyond {
-            BeyondLimit::Refuse => others.beyond(limit, others.offers) > 0,
-            BeyondLimit::ReplaceOldest => others.beyond(limit, 0) > ENDED_FOR_ONE_MAX,
+            BeyondLimit::Refuse => others.beyond(&limit, others.offers) > 0,
+            BeyondLimit::ReplaceOldest => others.beyond(&limit, 0) > ENDED_FOR_ONE_MAX,
         };
         if is_too_many && !goes_on {
             return Err(Reason::SubscriberLimit);
         }
         if limit.beyond == BeyondLimit::ReplaceOldest {
-            let too_many = (others.offers + 1).saturating_sub(leases_max(limit));
+            let too_many = (others.offers + 1).saturating_sub(leases_max(&limit));
             let withdrawn: SmallVec<[u32; 1]> = others.offers().take(too_many).collect();
             for address in withdrawn {
                 self.bindings.withdraw_offer_of(address);
@@ -72,7 +72,7 @@ impl Decider<'_, '_> {
     /// have one more lease or offer on its subscriber's account.
     pub(super) fn waits_for_account(&self) -> Option<u32> {
         let is_granted = matches!(self.request.kind, RequestKind::Discover | RequestKind::Request);
-        let limit = self.terms.subscriber.as_ref().filter(|_| is_granted)?;
+        let limit = self.subscriber.as_ref().filter(|_| is_granted)?;
         let others = self.others(limit, None)?;
         let in_flight = others.account.in_flight()?;
         let beyond = match limit.beyond {
@@ -92,7 +92,7 @@ impl Decider<'_, '_> {
         let own = self.bindings.records_of(self.client.on_record()).into_iter();
         let mut ended: SmallVec<[u32; 2]> =
             own.filter(|own| *own != address && is_active(own)).collect();
-        let Some(limit) = &self.terms.subscriber else { return Some(ended) };
+        let Some(limit) = &self.subscriber else { return Some(ended) };
         let Some(others) = self.others(limit, Some(address)) else { return Some(ended) };
         if limit.beyond == BeyondLimit::ReplaceOldest {
             let beyond = others.beyond(limit, 0).min(ENDED_FOR_ONE_MAX);
@@ -152,7 +152,7 @@ impl Decider<'_, '_> {
 
     /// The subscriber's limit, if leases may give way for this request.
     fn replacing(&self) -> Option<&SubscriberLimit> {
-        let limit = self.terms.subscriber.as_ref()?;
+        let limit = self.subscriber.as_ref()?;
         (limit.beyond == BeyondLimit::ReplaceOldest && self.starts_anew()).then_some(limit)
     }
 

@@ -1,7 +1,7 @@
 //! What one reply is made from: the terms of its policies and the scopes of its address.
 //!
-//! Does not choose options; `options` does. The terms take precedence over the scopes, and the
-//! reservation over the pool, the pool over the subnet. Another scope is one more entry of
+//! Does not choose options; `options` does. The terms take precedence over the scopes, the
+//! reservation over the classes of the client, these over the pool, and the pool over the subnet. Another scope is one more entry of
 //! [`Parameters::scopes`]. Invariant: an OFFER and its ACK are made from the same parameters.
 
 use std::net::Ipv4Addr;
@@ -48,6 +48,11 @@ impl<'c> Parameters<'c> {
             options: &of.options,
             settings: &of.settings,
         });
+        let of_classes = (0..).zip(self.request.classes.iter()).map(|(position, of)| Scope {
+            origin: OptionOrigin::Class(position),
+            options: &of.options,
+            settings: &of.settings,
+        });
         let of_pool = self.pool.map(|of| Scope {
             origin: OptionOrigin::Pool,
             options: &of.options,
@@ -58,7 +63,7 @@ impl<'c> Parameters<'c> {
             options: &of.options,
             settings: &of.settings,
         });
-        [of_reservation, of_pool, of_subnet].into_iter().flatten()
+        of_reservation.into_iter().chain(of_classes).chain(of_pool).chain(of_subnet)
     }
 
     /// The value of the most specific scope that sets one, and that scope.
@@ -84,8 +89,8 @@ impl<'c> Parameters<'c> {
             return Some((name, OptionOrigin::Policy));
         }
         let files = |scope: Scope<'c>| (&scope.settings.boot.files, scope.origin);
-        let scopes: SmallVec<[(&BootFiles, OptionOrigin); 4]> = self.scopes().map(files).collect();
-        BootFiles::find(&scopes, self.request)
+        let scopes: SmallVec<[(&BootFiles, OptionOrigin); 6]> = self.scopes().map(files).collect();
+        BootFiles::find(&scopes, &self.request.options)
     }
 
     /// siaddr as it is written.
@@ -180,7 +185,7 @@ impl<'c> Parameters<'c> {
     }
 
     fn lease_time(&self) -> Option<LeaseTime> {
-        let scopes: SmallVec<[Scope<'_>; 4]> = self.scopes().collect();
+        let scopes: SmallVec<[Scope<'_>; 6]> = self.scopes().collect();
         let subnet = self.subnet?.lease_time;
         let narrow = |limits: LeaseTime, scope: &Scope<'_>| limits.within(&scope.settings.times);
         Some(scopes.iter().rev().fold(subnet, narrow))

@@ -97,7 +97,7 @@ impl Plan {
             by_name,
             reserved: reservations.map(|reservation| u32::from(reservation.address)).collect(),
             owners: Owners::new(&network, hasher),
-            longest_lease_secs: network.subnets.iter().map(Subnet::longest_lease_secs).collect(),
+            longest_lease_secs: longest_lease_secs(&network),
             pools,
             network,
         }
@@ -366,6 +366,13 @@ fn planned_pools(network: &Network) -> Box<[PlannedPool]> {
         }
     }
     pools.into()
+}
+
+/// The longest lease time of each subnet, in seconds; classes apply to all of them.
+fn longest_lease_secs(network: &Network) -> Box<[u32]> {
+    let of_classes = network.classes.longest_lease_secs;
+    let of_subnets = network.subnets.iter().map(Subnet::longest_lease_secs);
+    of_subnets.map(|secs| secs.max(of_classes)).collect()
 }
 
 /// First and last address of a subnet that a client can have (RFC 3021 for prefixes of 31 bits).

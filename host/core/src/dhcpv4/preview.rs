@@ -21,7 +21,7 @@ use crate::{
 
 use super::{
     Decision, Engine,
-    decider::Decider,
+    decider::{Decider, subscriber_of},
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     family::{Bindings, Facts, View},
     identity::{self, Client},
@@ -77,6 +77,8 @@ pub enum OptionOrigin {
     Policy,
     /// The reservation of the address.
     Reservation,
+    /// The class of the client at this position among its classes.
+    Class(u16),
     /// The pool of the address.
     Pool,
     /// The subnet of the address.
@@ -136,6 +138,7 @@ impl Engine {
         let client_address = Some(request.client_address);
         let named = [request.requested_address, client_address, terms.address, reserved];
         let accounts = self.accounts_of_decline(request, information.as_deref(), client.as_ref());
+        let subscriber = subscriber_of(request, terms, information.as_deref());
         self.bindings.part(&Scope {
             now,
             holders: client
@@ -144,7 +147,7 @@ impl Engine {
                 .map(|known| known.holder().clone())
                 .collect(),
             source: Arc::new(Origin::of(request)),
-            subscriber: terms.subscriber.as_ref().map(|limit| limit.name.as_ref()),
+            subscriber: subscriber.as_ref().map(|limit| limit.name.as_ref()),
             named: named.into_iter().flatten().map(u32::from).collect(),
             accounts,
             due_max: DUE_IN_DECISION_MAX,

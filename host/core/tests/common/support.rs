@@ -10,7 +10,7 @@ use std::{
 use lessor_core::{
     AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, Binding, BindingState, ClientKey,
     ClientKeyKind, Decision, Engine, HardwareAddress, LeaseTime, Network, OptionSet, OptionValue,
-    Outcome, Pool, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
+    Outcome, Pool, PoolChoice, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
     RequestKind, Reservation, ReservationOwner, ScopeFields, ScopeSettings, Subnet,
     SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
 };
@@ -42,6 +42,7 @@ pub(crate) fn network() -> Network {
         bounds: lessor_core::Bounds::default(),
         client_key: ClientKeyKind::default(),
         after_data_loss: AfterDataLoss::default(),
+        classes: Default::default(),
     }
 }
 
@@ -134,6 +135,7 @@ pub(crate) fn message(kind: RequestKind, client: u8) -> Request {
         parameter_request_list: [1, 3, 6].into_iter().collect(),
         max_message_size: None,
         subnet_selection: None,
+        classes: Default::default(),
         relay_information: None,
         options: ReceivedOptions::default(),
         packet: Box::default(),
@@ -355,6 +357,12 @@ pub(crate) fn lease_time_secs(decision: &Decision) -> u32 {
 /// Terms that name a pool.
 pub(crate) fn in_pool(name: &str) -> Terms {
     Terms { pool: Some(name.into()), ..Terms::default() }
+}
+
+/// Terms that name pools in order of preference.
+pub(crate) fn in_pools(names: &[&str]) -> Terms {
+    let pool = PoolChoice::new(names.iter().map(|name| Arc::from(*name)));
+    Terms { pool, ..Terms::default() }
 }
 
 /// Terms that name an address.

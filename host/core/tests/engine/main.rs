@@ -3,9 +3,11 @@
 
 mod addresses;
 mod bounds;
+mod classes;
 mod conformance;
 mod identity;
 mod locating;
+mod pools_in_order;
 mod preview;
 mod reconfigure;
 mod reservations;

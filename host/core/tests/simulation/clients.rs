@@ -220,6 +220,9 @@ pub(super) fn some_terms(client: u8, random: &mut Random) -> Terms {
         // These clients are all of one subscriber, whose oldest lease is replaced.
         terms = in_pool("lone");
     }
+    if client % 12 == 7 {
+        terms = in_pools(&["lone", "gone", "garden"]);
+    }
     match random.below(40) {
         0 => terms = if garden { Terms::default() } else { in_pool("garden") },
         1 => terms = in_pool("gone"),

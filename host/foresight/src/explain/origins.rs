@@ -11,6 +11,8 @@ use super::{FieldStep, OptionStep};
 /// What the parts of one reply are from.
 pub(super) struct Origins<'o> {
     pub(super) preview: &'o Preview,
+    /// The names of the classes of the client.
+    pub(super) classes: &'o [String],
     /// What the plugins did that set the terms.
     pub(super) set: &'o [TraceEntry],
     /// What the plugins did that edited the reply.
@@ -84,6 +86,10 @@ impl Origins<'_> {
                 return last(self.set, is_it).unwrap_or_else(|| "a policy".to_owned());
             }
             OptionOrigin::Reservation => "the reservation",
+            OptionOrigin::Class(position) => {
+                let name = self.classes.get(usize::from(position));
+                return name.map_or_else(|| "a class".to_owned(), |name| format!("class {name}"));
+            }
             OptionOrigin::Pool => "the pool",
             OptionOrigin::Subnet => "the subnet",
             OptionOrigin::Prefix => "the subnet's prefix",

@@ -9,13 +9,14 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use ipnet::Ipv4Net;
 use lessor_core::{
     Arrival, Binding, ClientKey, HardwareAddress, OptionValue, OwnAddresses, RelayInformation,
     RequestKind, Topology, option::code, readable, relay,
 };
 use lessor_serving::{Heard, HeardAt, Name};
+use lessor_vocabulary::Catalogue;
 use lessor_wire::ClientMessage;
 use serde::{Deserialize, Serialize};
 
@@ -49,8 +50,9 @@ pub struct Subject {
     pub address: Option<Ipv4Addr>,
     /// The server whose offer it accepts (option 54).
     pub server_identifier: Option<Ipv4Addr>,
-    /// Other options of the message, by code.
-    pub options: Vec<(u8, Octets)>,
+    /// Other options of the message, by name or number. The names that the configuration declares are
+    /// known only to the server.
+    pub options: Vec<(String, Octets)>,
     /// The options that it requests, by code; empty means all that are configured.
     pub parameters: Vec<u8>,
 }
@@ -146,7 +148,9 @@ impl Subject {
             _ => self.server_identifier,
         };
         let requested_address = address.filter(|_| !has_address);
-        let options = self.options(client_identifier, requested_address, server_identifier);
+        let catalogue = place.engines.topology().catalogue();
+        let options =
+            self.options(catalogue, client_identifier, requested_address, server_identifier)?;
         let message = ClientMessage {
             wants_broadcast: self.is_broadcast,
             client_address,
@@ -162,12 +166,16 @@ impl Subject {
     }
 
     /// Returns the options of the message, without its type and without that of the relay.
+    ///
+    /// # Errors
+    /// If no option has a name that is given.
     fn options(
         &self,
+        catalogue: &Catalogue,
         client_identifier: Option<Vec<u8>>,
         requested_address: Option<Ipv4Addr>,
         server_identifier: Option<Ipv4Addr>,
-    ) -> Vec<(u8, OptionValue)> {
+    ) -> anyhow::Result<Vec<(u8, OptionValue)>> {
         let octets = |octets: &[u8]| OptionValue::Octets(octets.to_vec());
         let parameters = Some(&self.parameters).filter(|parameters| !parameters.is_empty());
         let of_client = [
@@ -177,12 +185,14 @@ impl Subject {
             (code::PARAMETER_REQUEST_LIST, parameters.map(|parameters| octets(parameters))),
             (code::SUBNET_SELECTION, self.subnet_selection.map(OptionValue::Address)),
         ];
-        let given = self.options.iter().map(|(code, Octets(value))| (*code, octets(value)));
-        of_client
-            .into_iter()
-            .filter_map(|(code, value)| Some((code, value?)))
-            .chain(given)
-            .collect()
+        let mut options: Vec<(u8, OptionValue)> =
+            of_client.into_iter().filter_map(|(code, value)| Some((code, value?))).collect();
+        for (name, Octets(value)) in &self.options {
+            let code = catalogue.recognise(name);
+            let code = code.map_err(|unrecognised| anyhow!("--option {name}: {unrecognised}"))?;
+            options.push((code, octets(value)));
+        }
+        Ok(options)
     }
 
     const fn message_kind(&self) -> RequestKind {

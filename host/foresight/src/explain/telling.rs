@@ -7,15 +7,15 @@ use std::{
 };
 
 use lessor_core::{
-    Binding, ClientKey, Decision, Outcome, Preview, Reason, Reply, ReplyKind, Request, Terms,
-    Verdict, option::code,
+    Binding, ClientKey, Decision, Outcome, PoolUsage, Preview, Reason, Reply, ReplyKind, Request,
+    Terms, Verdict, option::code,
 };
 use lessor_policy_host::{
     AnsweredLookup, Chain, EditOutcome, Hook, Plan, PolicyOutcome, TraceEntry, View,
 };
 use lessor_serving::{clock, leases::LeaseRow};
 use lessor_stages::{Found, Witness};
-use lessor_vocabulary::Catalogue;
+use lessor_vocabulary::{Catalogue, Shape};
 
 use super::{
     Basis, Explanation, LocationStep, Microseconds, ReplyStep, facts,
@@ -49,8 +49,11 @@ impl<'t> Telling<'t> {
             assumed,
             request: Vec::new(),
             location: None,
+            classes: Vec::new(),
+            class_limit: None,
             client: String::new(),
             lease: None,
+            pools: Vec::new(),
             lookups: Vec::new(),
             plugins: Vec::new(),
             terms: Vec::new(),
@@ -100,6 +103,7 @@ impl<'t> Telling<'t> {
                 let options = request.as_deref().map(|request| &request.options);
                 let origins = Origins {
                     preview: &preview,
+                    classes: &explanation.classes,
                     set: &set,
                     edits: &edits,
                     catalogue: &catalogue,
@@ -128,7 +132,7 @@ impl<'t> Telling<'t> {
         let steps = plugin_steps(self.chain, hook, trace, final_by, &self.before, &catalogue);
         // Only plugins that plan lookups are asked for them.
         let is_shown =
-            |step: &super::PluginStep| hook != Hook::PlanLookups || step.not_asked.is_none();
+            |step: &super::PluginStep| hook.shape() != Shape::Plan || step.not_asked.is_none();
         self.explanation.plugins.extend(steps.into_iter().filter(is_shown));
         self.before = times(self.chain);
     }
@@ -172,9 +176,19 @@ impl Witness for Telling<'_> {
         self.watch.skip();
     }
 
+    fn counted(&mut self, pools: &[PoolUsage]) {
+        self.explanation.pools = pools.to_vec();
+    }
+
     fn planned(&mut self, _: &View, plan: &Plan) {
         self.watch.lap("plan");
         self.add_plugins(Hook::PlanLookups, &plan.trace, None);
+        self.watch.skip();
+    }
+
+    fn planned_further(&mut self, _: &View, plan: &Plan) {
+        self.watch.lap("plan further");
+        self.add_plugins(Hook::PlanFurtherLookups, &plan.trace, None);
         self.watch.skip();
     }
 
@@ -188,6 +202,12 @@ impl Witness for Telling<'_> {
         self.watch.lap("policy");
         self.add_plugins(Hook::for_request(view.request.kind), &outcome.trace, None);
         self.explanation.terms = texts::terms(&outcome.terms, &view.catalogue);
+        let classes = &view.request.classes;
+        self.explanation.classes = classes.names().map(ToString::to_string).collect();
+        if outcome.terms.subscriber.is_none() {
+            let limit = view.request.account_of_class(view.relay_information());
+            self.explanation.class_limit = limit.as_ref().map(texts::subscriber);
+        }
         self.terms = outcome.terms.clone();
         self.set = outcome.trace.clone();
         self.watch.skip();

@@ -56,7 +56,10 @@ pub(super) fn terms(terms: &Terms, catalogue: &Catalogue) -> Vec<String> {
     if terms.verdict != Verdict::Proceed {
         texts.push(verdict_text(&terms.verdict));
     }
-    texts.extend(terms.pool.as_ref().map(|pool| format!("pool {pool}")));
+    texts.extend(terms.pool.as_ref().map(|choice| match choice.is_single() {
+        true => format!("pool {choice}"),
+        false => format!("the first of the pools {choice} with a free address"),
+    }));
     texts.extend(terms.address.map(|address| format!("address {address}")));
     texts.extend(terms.lease_time_secs.map(|secs| format!("lease time {secs} s")));
     texts.extend(terms.renewal.map(|part| format!("renewal time {part}")));
@@ -64,14 +67,7 @@ pub(super) fn terms(terms: &Terms, catalogue: &Catalogue) -> Vec<String> {
     texts.extend(terms.next_server.map(|address| format!("next server {address}")));
     texts.extend(terms.server_name.as_deref().map(|name| format!("server name {name:?}")));
     texts.extend(terms.boot_file.as_deref().map(|name| format!("boot file {name:?}")));
-    texts.extend(terms.subscriber.as_ref().map(|limit| {
-        let beyond = match limit.beyond {
-            BeyondLimit::Refuse => "new ones are refused",
-            BeyondLimit::ReplaceOldest => "a new one replaces the oldest",
-        };
-        let leases = if limit.leases_max.get() == 1 { "lease" } else { "leases" };
-        format!("subscriber {}: at most {} {leases}, {beyond}", limit.name, limit.leases_max)
-    }));
+    texts.extend(terms.subscriber.as_ref().map(subscriber));
     for (option, value) in &terms.options {
         let name = catalogue.shown_name(*option);
         texts.push(match value {
@@ -80,6 +76,16 @@ pub(super) fn terms(terms: &Terms, catalogue: &Catalogue) -> Vec<String> {
         });
     }
     texts
+}
+
+/// Describes the account of a client, and its limit.
+pub(super) fn subscriber(limit: &SubscriberLimit) -> String {
+    let beyond = match limit.beyond {
+        BeyondLimit::Refuse => "new ones are refused",
+        BeyondLimit::ReplaceOldest => "a new one replaces the oldest",
+    };
+    let leases = if limit.leases_max.get() == 1 { "lease" } else { "leases" };
+    format!("subscriber {}: at most {} {leases}, {beyond}", limit.name, limit.leases_max)
 }
 
 pub(super) fn reservation(reservation: &Reservation) -> String {

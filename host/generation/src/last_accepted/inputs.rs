@@ -15,7 +15,7 @@ use crate::{
 pub(super) const PLUGINS: &str = "plugins";
 /// The folder of interpreters in a copy.
 pub(super) const INTERPRETERS: &str = "interpreters";
-/// The folder of files of reservations and sources in a copy.
+/// The folder of files of classes, reservations and sources in a copy.
 const FILES: &str = "files";
 /// The configuration file in a copy.
 const CONFIGURATION: &str = "lessor.toml";
@@ -65,6 +65,10 @@ impl Inputs {
                 let copy = Path::new(FILES).join(number.to_string());
                 files.push(Input { original: place.clone(), copy, stamp });
             }
+        }
+        for (number, file) in configuration.class_files.iter().enumerate() {
+            let copy = Path::new(FILES).join(format!("class-{number}"));
+            files.push(Input { original: file.path.clone(), copy, stamp: Some(file.stamp) });
         }
         for (number, file) in configuration.reservation_files.iter().enumerate() {
             let copy = Path::new(FILES).join(format!("reservations-{number}"));

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    BootFileName, Fraction, HeaderText, LeasePart, OptionValue, ServerName, SubscriberLimit,
-    Terms as CoreTerms, option::is_reserved_for_engine,
+    BootFileName, Fraction, HeaderText, LeasePart, OptionValue, PoolChoice, ServerName,
+    SubscriberLimit, Terms as CoreTerms, option::is_reserved_for_engine,
 };
 use lessor_vocabulary::option::OPTION_OCTETS_MAX;
 use wasmtime::component::Resource;
@@ -59,9 +59,9 @@ impl DraftTerms {
         settings
     }
 
-    fn pool(&self) -> Option<&Arc<str>> {
+    fn pool(&self) -> Option<&PoolChoice> {
         match &self.place {
-            Some(Setting::Pool(name)) => Some(name),
+            Some(Setting::Pool(choice)) => Some(choice),
             Some(_) => None,
             None => self.earlier.pool.as_ref(),
         }
@@ -120,6 +120,13 @@ fn fraction(found: f64) -> Result<LeasePart, BadAnswer> {
     Ok(LeasePart::Fraction(fraction))
 }
 
+fn pool_name(name: String) -> Result<Arc<str>, BadAnswer> {
+    match name.len() {
+        octets if octets > POOL_NAME_OCTETS_MAX => Err(BadAnswer::PoolName { octets }),
+        _ => Ok(name.into()),
+    }
+}
+
 /// A text for the header; `what` names it in the fault.
 fn header_text<const OCTETS_MAX: usize>(
     what: &'static str,
@@ -156,10 +163,15 @@ impl OptionBudget {
 
 impl HostTerms for Guest {
     fn set_pool(&mut self, _: Resource<Terms>, name: String) -> wasmtime::Result<()> {
-        if name.len() > POOL_NAME_OCTETS_MAX {
-            return Err(BadAnswer::PoolName { octets: name.len() }.into());
-        }
-        self.draft()?.place = Some(Setting::Pool(name.into()));
+        self.draft()?.place = Some(Setting::Pool(pool_name(name)?.into()));
+        Ok(())
+    }
+
+    fn set_pools(&mut self, _: Resource<Terms>, names: Vec<String>) -> wasmtime::Result<()> {
+        let found = names.len();
+        let names = names.into_iter().map(pool_name).collect::<Result<Vec<_>, _>>()?;
+        let choice = PoolChoice::new(names).ok_or(BadAnswer::Pools { found })?;
+        self.draft()?.place = Some(Setting::Pool(choice));
         Ok(())
     }
 
@@ -262,7 +274,12 @@ impl HostTerms for Guest {
     }
 
     fn pool(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<String>> {
-        Ok(self.draft()?.pool().map(|name| name.to_string()))
+        Ok(self.draft()?.pool().map(|choice| choice.first().to_string()))
+    }
+
+    fn pools(&mut self, _: Resource<Terms>) -> wasmtime::Result<Vec<String>> {
+        let choice = self.draft()?.pool();
+        Ok(choice.into_iter().flat_map(PoolChoice::names).map(ToString::to_string).collect())
     }
 
     fn address(&mut self, _: Resource<Terms>) -> wasmtime::Result<Option<Ipv4Address>> {

@@ -1,12 +1,15 @@
 //! Lease events as guests see them.
 
-use lessor_core::{ClientKey, relay};
+use lessor_core::{ClientKey, LookupAnswer, readable, relay};
 use wasmtime::component::Resource;
 
 use super::{
-    Guest, address_octets,
-    types::{HostLeaseEvent, Ipv4Address, LeaseEvent, LeaseEventKind},
+    Guest, address_octets, is_stale,
+    request::json_object,
+    row_of, status_of,
+    types::{HostLeaseEvent, Ipv4Address, LeaseEvent, LeaseEventKind, LookupStatus},
 };
+use crate::fault::BadAnswer;
 
 type Octets = Vec<u8>;
 
@@ -71,7 +74,65 @@ impl HostLeaseEvent for Guest {
         Ok(self.event()?.now.unix_ms())
     }
 
+    fn circuit_id_text(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<String>> {
+        let information = self.event()?.binding.relay_information.as_ref();
+        Ok(information.and_then(|found| found.circuit_id()).map(readable))
+    }
+
+    fn remote_id_text(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<String>> {
+        let information = self.event()?.binding.relay_information.as_ref();
+        Ok(information.and_then(|found| found.remote_id()).map(readable))
+    }
+
+    fn hardware_address_text(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<String> {
+        Ok(self.event()?.binding.hardware_address.to_string())
+    }
+
+    fn host_name(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<String>> {
+        Ok(self.event()?.host_name.as_deref().map(str::to_owned))
+    }
+
+    fn pool_name(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<String>> {
+        Ok(self.event()?.pool_name.as_deref().map(str::to_owned))
+    }
+
+    fn lookup_status(
+        &mut self,
+        _: Resource<LeaseEvent>,
+        name: String,
+    ) -> wasmtime::Result<LookupStatus> {
+        Ok(status_of(self.event_lookup(&name)?))
+    }
+
+    fn lookup_field(
+        &mut self,
+        _: Resource<LeaseEvent>,
+        name: String,
+        field: String,
+    ) -> wasmtime::Result<Option<String>> {
+        let row = row_of(self.event_lookup(&name)?);
+        Ok(row.and_then(|row| row.field(&field)).map(str::to_owned))
+    }
+
+    fn lookup_row(
+        &mut self,
+        _: Resource<LeaseEvent>,
+        name: String,
+    ) -> wasmtime::Result<Option<String>> {
+        Ok(row_of(self.event_lookup(&name)?).map(json_object))
+    }
+
+    fn lookup_is_stale(&mut self, _: Resource<LeaseEvent>, name: String) -> wasmtime::Result<bool> {
+        Ok(is_stale(self.event_lookup(&name)?))
+    }
+
     fn drop(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<()> {
         Ok(())
+    }
+}
+
+impl Guest {
+    fn event_lookup(&self, name: &str) -> Result<Option<&LookupAnswer>, BadAnswer> {
+        Ok(self.event()?.lookup(&self.plugin, name))
     }
 }

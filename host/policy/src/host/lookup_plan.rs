@@ -5,12 +5,11 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use super::{
-    Guest, Subject,
+    Guest,
     types::{HostLookupPlan, LookupError, LookupPlan},
 };
 use crate::{
     PlannedLookup,
-    fault::BadAnswer,
     limits::{LOOKUP_KEY_OCTETS_MAX, LOOKUP_NAME_OCTETS_MAX, LOOKUPS_MAX},
 };
 
@@ -22,9 +21,6 @@ impl HostLookupPlan for Guest {
         source: String,
         key: String,
     ) -> wasmtime::Result<Result<(), LookupError>> {
-        let Subject::Plan(_, planned) = &mut self.subject else {
-            return Err(BadAnswer::NoSubject.into());
-        };
         if !(1..=LOOKUP_NAME_OCTETS_MAX).contains(&name.len())
             || !(1..=LOOKUP_KEY_OCTETS_MAX).contains(&key.len())
         {
@@ -39,10 +35,13 @@ impl HostLookupPlan for Guest {
             source: source.into(),
             key: key.into(),
         };
-        let has_room = planned.len() < LOOKUPS_MAX;
+        let (planned, earlier) = self.plan()?;
+        let is_new = |name: &&Arc<str>| planned.iter().all(|lookup| lookup.name != **name);
+        let names = planned.len() + earlier.iter().filter(is_new).count();
+        let is_known = earlier.contains(&lookup.name);
         match planned.iter_mut().find(|earlier| earlier.name == lookup.name) {
             Some(earlier) => *earlier = lookup,
-            None if has_room => planned.push(lookup),
+            None if is_known || names < LOOKUPS_MAX => planned.push(lookup),
             None => return Ok(Err(LookupError::TooManyLookups)),
         }
         Ok(Ok(()))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{OptionValue, Reply as CoreReply, ReplyValue};
+use lessor_core::{BootFileName, OptionValue, Reply as CoreReply, ReplyValue, ServerName};
 use wasmtime::component::Resource;
 
 use super::{
@@ -17,6 +17,9 @@ use crate::trace::{Setting, set_reply_option};
 pub(crate) struct ReplyDraft {
     kind: ReplyKind,
     your_address: Option<Ipv4Address>,
+    next_server: Option<Ipv4Address>,
+    server_name: ServerName,
+    boot_file: BootFileName,
     options: Vec<(u8, ReplyValue)>,
     changes: Vec<Setting>,
     budget: OptionBudget,
@@ -28,6 +31,9 @@ impl ReplyDraft {
         Self {
             kind: reply.kind.into(),
             your_address: optional_address(reply.your_address),
+            next_server: optional_address(reply.next_server_address),
+            server_name: reply.server_name.clone(),
+            boot_file: reply.boot_file.clone(),
             options: reply.options.clone(),
             changes: Vec::new(),
             budget: OptionBudget::default(),
@@ -95,6 +101,20 @@ impl HostReply for Guest {
     ) -> wasmtime::Result<Result<(), OptionError>> {
         let reply = self.reply()?;
         Ok(reply.budget.spend(code, None).map(|()| reply.remove(code)))
+    }
+
+    fn next_server(&mut self, _: Resource<Reply>) -> wasmtime::Result<Option<Ipv4Address>> {
+        Ok(self.reply()?.next_server)
+    }
+
+    fn server_name(&mut self, _: Resource<Reply>) -> wasmtime::Result<Option<String>> {
+        let name = &self.reply()?.server_name;
+        Ok((!name.is_empty()).then(|| name.to_string()))
+    }
+
+    fn boot_file(&mut self, _: Resource<Reply>) -> wasmtime::Result<Option<String>> {
+        let name = &self.reply()?.boot_file;
+        Ok((!name.is_empty()).then(|| name.to_string()))
     }
 
     fn drop(&mut self, _: Resource<Reply>) -> wasmtime::Result<()> {

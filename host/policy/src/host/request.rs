@@ -1,16 +1,19 @@
 //! Requests as guests see them.
 
+use std::collections::HashSet;
+
 use lessor_core::{
-    LookupAnswer, SourceRow,
+    LookupAnswer, PoolUsage as CorePoolUsage, SourceRow,
     option::code::{HOST_NAME, VENDOR_CLASS},
     readable, relay,
 };
 use wasmtime::component::Resource;
 
 use super::{
-    Guest, address_octets, lossy_text, optional_address,
+    Guest, address_octets, is_stale, lossy_text, optional_address, row_of, status_of,
     types::{
-        ClientState, HostRequest, Ipv4Address, Ipv4Prefix, LookupStatus, Request, RequestKind,
+        ClientState, HostRequest, Ipv4Address, Ipv4Prefix, LookupStatus, PoolUsage, Request,
+        RequestKind,
     },
 };
 use crate::fault::BadAnswer;
@@ -126,6 +129,10 @@ impl HostRequest for Guest {
         Ok(self.view()?.request.arrival.interface.as_deref().map(str::to_owned))
     }
 
+    fn classes(&mut self, _: Resource<Request>) -> wasmtime::Result<Vec<String>> {
+        Ok(self.view()?.request.classes.names().map(|name| name.to_string()).collect())
+    }
+
     fn lease_address(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<Ipv4Address>> {
         Ok(self.view()?.binding.as_ref().map(|binding| address_octets(binding.address)))
     }
@@ -162,12 +169,7 @@ impl HostRequest for Guest {
         _: Resource<Request>,
         name: String,
     ) -> wasmtime::Result<LookupStatus> {
-        Ok(match self.lookup(&name)? {
-            None => LookupStatus::NotPlanned,
-            Some(LookupAnswer::Found { .. }) => LookupStatus::Found,
-            Some(LookupAnswer::NotFound) => LookupStatus::NotFound,
-            Some(LookupAnswer::Unavailable(_)) => LookupStatus::Unavailable,
-        })
+        Ok(status_of(self.lookup(&name)?))
     }
 
     fn lookup_field(
@@ -188,8 +190,31 @@ impl HostRequest for Guest {
     }
 
     fn lookup_is_stale(&mut self, _: Resource<Request>, name: String) -> wasmtime::Result<bool> {
-        let answer = self.lookup(&name)?;
-        Ok(matches!(answer, Some(LookupAnswer::Found { is_stale: true, .. })))
+        Ok(is_stale(self.lookup(&name)?))
+    }
+
+    fn pool_usage(
+        &mut self,
+        _: Resource<Request>,
+        name: String,
+    ) -> wasmtime::Result<Option<PoolUsage>> {
+        let pools = self.pools()?.iter().filter(|usage| *usage.pool == *name);
+        Ok(pools.map(guest_usage).reduce(|sum, one| PoolUsage {
+            total: sum.total.saturating_add(one.total),
+            leased: sum.leased.saturating_add(one.leased),
+            free: sum.free.saturating_add(one.free),
+        }))
+    }
+
+    fn pool_names(&mut self, _: Resource<Request>) -> wasmtime::Result<Vec<String>> {
+        let mut names: Vec<String> = Vec::new();
+        let mut seen = HashSet::new();
+        for usage in self.pools()? {
+            if seen.insert(&*usage.pool) {
+                names.push(usage.pool.to_string());
+            }
+        }
+        Ok(names)
     }
 
     fn packet(&mut self, _: Resource<Request>) -> wasmtime::Result<Octets> {
@@ -207,11 +232,19 @@ impl Guest {
     }
 
     fn found_row(&self, name: &str) -> Result<Option<&SourceRow>, BadAnswer> {
-        Ok(match self.lookup(name)? {
-            Some(LookupAnswer::Found { row, .. }) => Some(row),
-            _ => None,
-        })
+        Ok(row_of(self.lookup(name)?))
     }
+
+    fn pools(&self) -> Result<&[CorePoolUsage], BadAnswer> {
+        self.view()?.pools.as_deref().ok_or(BadAnswer::PoolsNotCounted)
+    }
+}
+
+/// How full one pool is, as guests see it.
+fn guest_usage(usage: &CorePoolUsage) -> PoolUsage {
+    let counts = [usage.size, usage.leased, usage.free()];
+    let [total, leased, free] = counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+    PoolUsage { total, leased, free }
 }
 
 /// A row as a JSON object with string values.

@@ -24,6 +24,10 @@ impl Script {
         match self.never {}
     }
 
+    pub(crate) fn counts_pools(&self) -> bool {
+        match self.never {}
+    }
+
     pub(crate) fn loops(&self) -> String {
         match self.never {}
     }

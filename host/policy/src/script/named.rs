@@ -33,6 +33,12 @@ impl Reader<'_> {
         }
         match (word(0), word(2)) {
             (Some(_), Some("pool")) if self.is(at + 3, "=") => self.values(at + 4),
+            (Some(_), Some("pools")) if self.is(at + 3, "=") && self.is(at + 4, "[") => {
+                self.items(at + 5)
+            }
+            (Some(_), Some("pool_usage" | "poolUsage")) if self.is(at + 3, "(") => {
+                self.name(at + 4, NamedKind::Pool).into_iter().collect()
+            }
             (Some(object), Some("add")) if object.contains("plan") && self.is(at + 3, "(") => {
                 let source = self.argument(at + 4, 1);
                 source.and_then(|at| self.name(at, NamedKind::Source)).into_iter().collect()
@@ -77,6 +83,21 @@ impl Reader<'_> {
         found
     }
 
+    /// The pools in a list whose first item is at this token.
+    fn items(&self, from: usize) -> Vec<Named> {
+        let mut found = Vec::new();
+        for at in from..self.tokens.len() {
+            let is_whole = self.is(at - 1, "[") || self.is(at - 1, ",");
+            match self.sign(at) {
+                Some("]") => break,
+                Some(_) => {}
+                None if is_whole => found.extend(self.name(at, NamedKind::Pool)),
+                None => {}
+            }
+        }
+        found
+    }
+
     /// The position of an argument: the one at `position` in a list that begins at `from`.
     fn argument(&self, from: usize, position: usize) -> Option<usize> {
         let (mut depth, mut passed) = (0_usize, 0);
@@ -97,7 +118,7 @@ impl Reader<'_> {
     /// The name at a token, as a literal or a constant.
     fn name(&self, at: usize, kind: NamedKind) -> Option<Named> {
         let token = self.tokens.get(at)?;
-        let is_whole = [",", ")", ";", "}", ":"].iter().any(|sign| self.is(at + 1, sign))
+        let is_whole = [",", ")", "]", ";", "}", ":"].iter().any(|sign| self.is(at + 1, sign))
             || self.tokens.get(at + 1).is_none_or(|next| next.line > token.line);
         let name = match token.kind {
             TokenKind::Text => token.text.as_str(),
@@ -163,6 +184,8 @@ mod tests {
             }
             fn decide(request, terms) {
                 terms.pool = "residential";
+                terms.pools = ["first", GARDEN, "put-" + "together", "last"];
+                if request.pool_usage("counted").free < 9 { }
                 terms.pool = GARDEN;
                 terms.pool = if x { "fast" } else { "slow" };
                 terms.pool = "put-" + "together";

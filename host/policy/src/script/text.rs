@@ -10,6 +10,9 @@ use crate::{error::PluginProblem, limits::SCRIPT_OCTETS_MAX};
 /// The byte order marks of UTF-16.
 const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
+/// What reads how full pools are, in the spelling of each language.
+const COUNTING: [&str; 4] = ["pool_usage", "pool_names", "poolUsage", "poolNames"];
+
 /// A script.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
@@ -50,6 +53,11 @@ impl Script {
     /// The pools and sources that the script names literally.
     pub(crate) fn named(&self) -> Vec<Named> {
         named::named(&self.text, self.is_javascript())
+    }
+
+    /// Whether the script names what reads how full pools are.
+    pub(crate) fn counts_pools(&self) -> bool {
+        COUNTING.iter().any(|name| self.text.contains(name))
     }
 
     /// A sentence that says where the script has loops.

@@ -45,8 +45,8 @@ pub(super) fn terms(live: &Terms, shadow: &Terms) -> Vec<Difference> {
         // The client gets no address in either case; the reasons are informational.
         return found.0;
     }
-    let text = |text: &Option<Arc<str>>| text.as_ref().map(ToString::to_string);
-    found.compare(DifferenceKind::Pool, text(&live.pool), text(&shadow.pool));
+    let pool = |terms: &Terms| terms.pool.as_ref().map(|choice| choice.to_string());
+    found.compare(DifferenceKind::Pool, pool(live), pool(shadow));
     let address = |terms: &Terms| terms.address.map(|address| address.to_string());
     found.compare(DifferenceKind::Address, address(live), address(shadow));
     let lease_time = |terms: &Terms| terms.lease_time_secs.map(|secs| format!("{secs} s"));
@@ -269,7 +269,7 @@ mod tests {
         let pool = entry(vec![Setting::Pool("a".into())], None, None);
         assert!(follow(&mut followed, &pool, None));
         assert!(follow(&mut followed, &entry(vec![], None, Some(FaultKind::Trap)), None));
-        assert_eq!(followed.pool.as_deref(), Some("a"));
+        assert_eq!(followed.pool, Some("a".into()));
         let dropping = entry(vec![], None, Some(FaultKind::Trap));
         assert!(!follow(&mut followed, &dropping, Some("p: trap".to_owned())));
         assert_eq!(followed.pool, None);

@@ -11,10 +11,10 @@ use std::{
 
 use super::{
     Sample, ShadowDifference, ShadowSample, Shadows,
-    understudy::{PlacedShadow, Understudy},
+    understudy::{PlacedShadow, Understudy, known_to},
 };
 use crate::{
-    Chain, FaultKind, PluginError, background,
+    Chain, FaultKind, LeaseEvent, PluginError, background,
     hook::Hook,
     seat::{Duty, Seat},
 };
@@ -93,17 +93,35 @@ impl ShadowRunner {
         match self.shadows.waiting.recv_timeout(patience) {
             Ok(Sample::Exchange(sample)) => self.exchange(&sample, rehearse),
             Ok(Sample::Lease(event)) => {
-                let mut clock = Instant::now();
-                for PlacedShadow { seat, .. } in &mut self.seats {
-                    if seat.plugin.hooks.contains(Hook::OnLease) {
-                        // The plugin's status records the fault.
-                        let _: Result<(), FaultKind> =
-                            seat.call(&mut clock, &*event, |instance| instance.tell(&event));
-                    }
-                }
+                self.lease_event(&event);
                 Vec::new()
             }
             Err(_) => Vec::new(),
+        }
+    }
+
+    /// Notifies the shadows of a lease event. One that needs an answer which no live plugin had, and
+    /// which is not in memory, misses it.
+    fn lease_event(&mut self, event: &LeaseEvent) {
+        let mut clock = Instant::now();
+        for PlacedShadow { seat, .. } in &mut self.seats {
+            if !seat.plugin.hooks.contains(Hook::OnLease) {
+                continue;
+            }
+            let mut event = event.clone();
+            if seat.plugin.hooks.plans_for_events() {
+                let planned = seat.call(&mut clock, &event, |own| own.plan_for_event(&event));
+                let Ok(planned) = planned else { continue };
+                let sources = self.chain.lookup_sources();
+                let (known, unknown) = known_to(sources, &event.lookups, planned);
+                if !unknown.is_empty() {
+                    continue;
+                }
+                event.lookups = known.into();
+            }
+            // The plugin's status records the fault.
+            let _: Result<(), FaultKind> =
+                seat.call(&mut clock, &event, |instance| instance.tell(&event));
         }
     }
 

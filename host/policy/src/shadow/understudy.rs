@@ -13,8 +13,9 @@ use super::{
     results::{Finding, Shadow},
 };
 use crate::{
-    AnsweredLookup, Chain, EditOutcome, Encode, FaultKind, Plan, PlannedLookup, PolicyOutcome,
-    TraceEntry, View, hook::Hook, limits::DIFFERENCE_CHARS_MAX, plugin::Plugin, seat::Seat,
+    AnsweredLookup, Chain, EditOutcome, Encode, FaultKind, LookupSources, Plan, PlannedLookup,
+    PolicyOutcome, TraceEntry, View, hook::Hook, limits::DIFFERENCE_CHARS_MAX, plugin::Plugin,
+    seat::Seat,
 };
 
 /// A shadow and its position in the chain.
@@ -65,10 +66,27 @@ impl<'u> Understudy<'u> {
         self.place.seat.plugin.hooks.planned().contains(Hook::for_request(kind))
     }
 
+    /// Whether the shadow may look up more that depends on those lookups.
+    pub fn has_further_lookups_for(&self, kind: RequestKind) -> bool {
+        self.place.seat.plugin.hooks.planned_further().contains(Hook::for_request(kind))
+    }
+
     /// Returns what the shadow wants to look up.
     pub fn plan(&mut self, view: &View) -> Plan {
-        let planned =
-            self.place.seat.call(&mut Instant::now(), view, |instance| instance.plan(view));
+        self.plan_round(Hook::PlanLookups, view)
+    }
+
+    /// Returns what the shadow wants to look up in the second round.
+    pub fn plan_further(&mut self, view: &View) -> Plan {
+        match view.has_lookups_of(&self.place.seat.plugin.name) {
+            true => self.plan_round(Hook::PlanFurtherLookups, view),
+            false => Plan::default(),
+        }
+    }
+
+    fn plan_round(&mut self, round: Hook, view: &View) -> Plan {
+        let seat = &mut self.place.seat;
+        let planned = seat.call(&mut Instant::now(), view, |instance| instance.plan(round, view));
         match planned {
             Ok(lookups) => Plan { lookups, ..Plan::default() },
             Err(kind) => {
@@ -78,30 +96,14 @@ impl<'u> Understudy<'u> {
         }
     }
 
-    /// Returns the answers that were found for the live plugins and those that are in memory, and
-    /// the lookups that have none. If there are such, the exchange cannot be compared.
+    /// Returns the answers that were found for the live plugins or are in memory, and the lookups
+    /// that have none. If there are such, the exchange cannot be compared.
     pub fn known(
         &mut self,
         planned: Vec<PlannedLookup>,
     ) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
-        let answered = &self.sample.view.lookups;
-        let (mut known, mut unknown) = (answered.to_vec(), Vec::new());
-        for lookup in planned {
-            let is_same =
-                |other: &&AnsweredLookup| other.source == lookup.source && other.key == lookup.key;
-            let answer = answered.iter().find(is_same).map(|known| known.answer.clone());
-            let in_memory = || {
-                let row = self.chain.lookup_sources().row(&lookup.source, &lookup.key)?;
-                Some(row.map_or(LookupAnswer::NotFound, |row| LookupAnswer::Found {
-                    row,
-                    is_stale: false,
-                }))
-            };
-            match answer.or_else(in_memory) {
-                Some(answer) => known.push(lookup.answered(answer)),
-                None => unknown.push(lookup),
-            }
-        }
+        let sources = self.chain.lookup_sources();
+        let (known, unknown) = known_to(sources, &self.sample.view.lookups, planned);
         if !unknown.is_empty() {
             self.finding = Finding::NotComparable;
         }
@@ -220,4 +222,31 @@ impl<'u> Understudy<'u> {
         }]);
         self.is_over = true;
     }
+}
+
+/// Returns the lookups whose answers are among those of live plugins or in memory, and the others.
+pub(super) fn known_to(
+    sources: &dyn LookupSources,
+    live: &[AnsweredLookup],
+    planned: Vec<PlannedLookup>,
+) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for lookup in planned {
+        let is_same =
+            |other: &&AnsweredLookup| other.source == lookup.source && other.key == lookup.key;
+        let answer = live.iter().find(is_same).map(|known| known.answer.clone());
+        let in_memory =
+            || {
+                let row = sources.row(&lookup.source, &lookup.key)?;
+                Some(row.map_or(LookupAnswer::NotFound, |row| LookupAnswer::Found {
+                    row,
+                    is_stale: false,
+                }))
+            };
+        match answer.or_else(in_memory) {
+            Some(answer) => known.push(lookup.answered(answer)),
+            None => unknown.push(lookup),
+        }
+    }
+    (known, unknown)
 }

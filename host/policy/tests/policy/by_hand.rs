@@ -82,12 +82,7 @@ fn a_component_by_hand_is_a_plugin_like_any_other() {
     let folder = TempDir::new().unwrap();
     let path = contract::write(folder.path(), "10-by-hand", &component("", "", ""));
     let chain = runtime().chain(vec![plugin("10-by-hand", &path, &json!({}))]).unwrap();
-    chain.observer().unwrap().on_lease(&LeaseEvent {
-        kind: LeaseEventKind::Granted,
-        binding: std::sync::Arc::new(lease()),
-        network_name: "access".into(),
-        now: Timestamp::from_unix_ms(1),
-    });
+    chain.observer().unwrap().on_lease(&lease_event(LeaseEventKind::Granted, lease()));
     let status = &chain.status()[0];
     assert_eq!((status.calls, &status.last_fault), (1, &None));
 }

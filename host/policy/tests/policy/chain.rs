@@ -131,7 +131,7 @@ fn a_verdict_other_than_proceed_ends_the_chain() {
         let (chain, mut runner) = start(&runtime(), sources);
         let outcome = runner.terms(&discover());
         assert_eq!(outcome.terms.verdict, verdict);
-        assert_eq!(outcome.terms.pool.as_deref(), Some("garden"));
+        assert_eq!(outcome.terms.pool_name(), Some("garden"));
         assert_eq!(outcome.trace.len(), 1);
         assert_eq!(outcome.trace[0].verdict, Some(verdict));
         assert_eq!([chain.status()[0].calls, chain.status()[1].calls], [1, 0]);
@@ -303,7 +303,8 @@ fn replies_are_edited_in_place() {
         vec![misbehaving("10-edit", settings), plugin("20-mirror", &guest("mirror"), &json!({}))];
     let (found, trace) = edited(sources, ReplyKind::Ack);
     // The mirror reads the result of the first plugin.
-    let seen = "ReplyKind::Ack Some(100.64.1.7) [1, 15] Some([255, 255, 0, 0]) None 7";
+    let seen = "ReplyKind::Ack Some(100.64.1.7) [1, 15] Some([255, 255, 0, 0]) None 7 None None \
+                None";
     let mut wanted = reply(ReplyKind::Ack);
     wanted.options = vec![
         wanted.options[0].clone(),
@@ -329,16 +330,12 @@ fn a_nak_is_shown_to_nobody() {
 fn lease_events_reach_the_plugins_that_want_them() {
     let seen = "LeaseEventKind::Renewed 100.64.1.7 access id:0102 Some([1, 2]) 1/[2, 0, 94, 0, 83, 1] \
                 Some(\"olt1/3\") Some([0, 255]) Some(6) 1699999995000 18446744073709551615 \
-                1700000000000";
+                1700000000000 Some(\"olt1/3\") Some(\"hex:00ff\") 02:00:5e:00:53:01 Some(\"tv\") \
+                Some(\"open\")";
     let mut leased = lease();
     leased.client = ClientKey::Identifier(Box::from([1, 2]));
     leased.expires_at = Timestamp::NEVER;
-    let mut event = LeaseEvent {
-        kind: LeaseEventKind::Renewed,
-        binding: Arc::new(leased),
-        network_name: "access".into(),
-        now: NOW,
-    };
+    let mut event = lease_event(LeaseEventKind::Renewed, leased);
     let sources = vec![
         plugin("10-deaf", &guest("minimal"), &json!({})),
         plugin("20-mirror", &guest("mirror"), &json!({ "lease-event": seen })),
@@ -385,13 +382,11 @@ fn hardware_clients_are_told_as_such() {
         ClientKey::Hardware(HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]))
     );
     let seen = "LeaseEventKind::Granted 100.64.1.7 access hw:02:00:5e:00:53:01 None \
-                1/[2, 0, 94, 0, 83, 1] None None None 1699999995000 1700000060000 1700000000000";
-    let event = LeaseEvent {
-        kind: LeaseEventKind::Granted,
-        binding: Arc::new(lessor_core::Binding { relay_information: None, ..leased }),
-        network_name: "access".into(),
-        now: NOW,
-    };
+                1/[2, 0, 94, 0, 83, 1] None None None 1699999995000 1700000060000 1700000000000 None \
+                None 02:00:5e:00:53:01 None None";
+    let leased = lessor_core::Binding { relay_information: None, ..leased };
+    let mut event = lease_event(LeaseEventKind::Granted, leased);
+    (event.pool_name, event.host_name) = (None, None);
     let source = plugin("10-mirror", &guest("mirror"), &json!({ "lease-event": seen }));
     let chain = runtime().chain(vec![source]).unwrap();
     chain.observer().unwrap().on_lease(&event);

@@ -10,12 +10,12 @@ use std::{
 
 use lessor_core::{
     AfterDataLoss, Arrival, Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress,
-    LeaseTime, Network, OptionSet, ReceivedOptions, RelayInformation, Request, RequestKind, Subnet,
-    Timestamp, UnknownClients,
+    LeaseEventKind, LeaseTime, Network, OptionSet, PoolUsage, ReceivedOptions, RelayInformation,
+    Request, RequestKind, Subnet, Timestamp, UnknownClients,
 };
 use lessor_policy_host::{
-    Absent, Chain, CompilerSettings, Lookups, PluginError, PluginReport, PluginSource,
-    PolicyOutcome, Runner, Runtime, RuntimeSettings, View,
+    Absent, Chain, CompilerSettings, LeaseEvent, Lookups, PluginError, PluginReport, PluginSource,
+    PolicyOutcome, Pools, Runner, Runtime, RuntimeSettings, View,
 };
 use lessor_settings::{FailurePolicy, Grants, PluginLimits, PluginMode};
 
@@ -109,6 +109,7 @@ pub(crate) fn network() -> Arc<Network> {
         bounds: lessor_core::Bounds::default(),
         client_key: ClientKeyKind::default(),
         after_data_loss: AfterDataLoss::default(),
+        classes: Default::default(),
     })
 }
 
@@ -142,6 +143,7 @@ pub(crate) fn request(kind: RequestKind) -> Request {
         parameter_request_list: [1_u8, 3, 6].into_iter().collect(),
         max_message_size: None,
         subnet_selection: None,
+        classes: Default::default(),
         relay_information: Some(relay_information()),
         options,
         packet: Box::from(&b"\x01\x01\x06"[..]),
@@ -159,6 +161,7 @@ pub(crate) fn view_of(request: Request) -> View {
         now: NOW,
         network: network(),
         subnet: 0,
+        pools: None,
         binding: None,
         lookups: Lookups::default(),
         absent: Absent::default(),
@@ -169,6 +172,32 @@ pub(crate) fn view_of(request: Request) -> View {
 
 pub(crate) fn discover() -> View {
     view_of(request(RequestKind::Discover))
+}
+
+/// An event of this lease, in the pool `open`, of a client that is called `tv`.
+pub(crate) fn lease_event(kind: LeaseEventKind, binding: Binding) -> LeaseEvent {
+    LeaseEvent {
+        kind,
+        binding: Arc::new(binding),
+        network_name: "access".into(),
+        pool_name: Some("open".into()),
+        host_name: Some("tv".into()),
+        now: NOW,
+        lookups: Lookups::default(),
+        absent: Absent::default(),
+    }
+}
+
+/// How full two pools are: `open`, which consists of two ranges, and `garden`, which is full.
+pub(crate) fn pools() -> Pools {
+    let usage = |pool: &str, size, leased, offered| PoolUsage {
+        pool: pool.into(),
+        size,
+        leased,
+        offered,
+        quarantined: 0,
+    };
+    [usage("open", 100, 60, 5), usage("garden", 10, 9, 1), usage("open", 20, 0, 0)].into()
 }
 
 /// The record of a lease that the client of [`request`] holds.

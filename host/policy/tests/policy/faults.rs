@@ -199,7 +199,7 @@ fn faults_of_one_plugin_are_not_those_of_the_next() {
     let (chain, mut runner) = start(&runtime(), vec![behaving("trap"), good]);
     let outcome = ask(&mut runner, &discover());
     assert_eq!(outcome.trace[0].fault, Some(FaultKind::Trap));
-    assert_eq!((outcome.trace[1].fault, outcome.terms.pool.as_deref()), (None, Some("garden")));
+    assert_eq!((outcome.trace[1].fault, outcome.terms.pool_name()), (None, Some("garden")));
     assert_eq!(chain.status()[1].last_fault, None);
 }
 
@@ -266,7 +266,7 @@ fn a_client_whose_faults_cost_too_much_is_shut_out_alone() {
             let is_offender_elsewhere = bystander.client == offender.client;
             let outcome = ask(runner, &bystander);
             if !is_offender_elsewhere {
-                assert_eq!(outcome.terms.pool.as_deref(), Some("garden"), "{outcome:?}");
+                assert_eq!(outcome.terms.pool_name(), Some("garden"), "{outcome:?}");
             }
             assert_ne!(outcome.trace[0].fault, Some(FaultKind::ShutOut));
         }
@@ -289,7 +289,7 @@ fn cheap_faults_cost_their_packets_only() {
         // The call does not wait for an instance: one is created if none is ready.
         let faulted = runner.terms(&offender).trace[0].fault;
         assert!(matches!(faulted, Some(FaultKind::Trap | FaultKind::ShutOut)), "{faulted:?}");
-        assert_eq!(runner.terms(&bystander).terms.pool.as_deref(), Some("garden"));
+        assert_eq!(runner.terms(&bystander).terms.pool_name(), Some("garden"));
     }
     let status = &chain.status()[0];
     println!("{:?}, worst {:?}", status.faults, status.offenders[0]);
@@ -335,7 +335,7 @@ fn faults_in_the_lease_hook_do_not_concern_packets() {
     let mut observer = chain.observer().unwrap();
     for _ in 0..40 {
         observer.on_lease(&expired());
-        assert_eq!(ask(&mut runner, &discover()).terms.pool.as_deref(), Some("garden"));
+        assert_eq!(ask(&mut runner, &discover()).terms.pool_name(), Some("garden"));
     }
     let status = &chain.status()[0];
     assert!(status.faults[&FaultKind::DeadlineExceeded] >= 1, "{status:?}");
@@ -345,12 +345,7 @@ fn faults_in_the_lease_hook_do_not_concern_packets() {
 }
 
 fn expired() -> LeaseEvent {
-    LeaseEvent {
-        kind: LeaseEventKind::Expired,
-        binding: Arc::new(crate::common::lease()),
-        network_name: "access".into(),
-        now: crate::common::NOW,
-    }
+    crate::common::lease_event(LeaseEventKind::Expired, crate::common::lease())
 }
 
 fn reply() -> Reply {
@@ -435,7 +430,7 @@ fn without_address_space_memory_comes_as_it_is_needed() {
         let (_, mut runner): (Arc<Chain>, Runner) = start(&runtime, vec![source]);
         runner.terms(&discover())
     };
-    assert_eq!(limited("well").terms.pool.as_deref(), Some("garden"));
+    assert_eq!(limited("well").terms.pool_name(), Some("garden"));
     assert_eq!(limited("grow-memory").trace[0].fault, Some(FaultKind::MemoryExceeded));
     assert_eq!(limited("recurse").trace[0].fault, Some(FaultKind::StackExhausted));
     assert_eq!(limited("loop").trace[0].fault, Some(FaultKind::DeadlineExceeded));

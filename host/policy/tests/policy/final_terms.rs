@@ -32,7 +32,7 @@ fn plugins_behind_the_one_that_makes_the_terms_final_are_not_asked() {
     let (chain, mut runner) = start(&runtime(), sources);
     for kind in [RequestKind::Discover, RequestKind::Request, RequestKind::Inform] {
         let outcome = runner.terms(&view_of(request(kind)));
-        assert_eq!(outcome.terms.pool.as_deref(), Some("garden"), "{kind:?}");
+        assert_eq!(outcome.terms.pool_name(), Some("garden"), "{kind:?}");
         assert_eq!(outcome.final_by.as_deref(), Some("20-garden"));
         let trace = shown(&outcome.trace);
         assert_eq!(trace.as_array().unwrap().len(), 2);
@@ -69,7 +69,7 @@ fn terms_are_final_only_if_the_call_returns() {
     let (_chain, mut runner) =
         start(&runtime(), vec![failing(FailurePolicy::Skip), homes("20-homes")]);
     let outcome = runner.terms(&discover());
-    assert_eq!((outcome.terms.pool.as_deref(), outcome.final_by), (Some("homes"), None));
+    assert_eq!((outcome.terms.pool_name(), outcome.final_by), (Some("homes"), None));
 }
 
 #[test]

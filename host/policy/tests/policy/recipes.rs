@@ -4,18 +4,18 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use lessor_core::{
-    LeaseEventKind, LookupAnswer, OptionValue, RelayInformation, Reply, ReplyKind, RequestKind,
-    SourceRow,
+    LeaseEventKind, LookupAnswer, OptionValue, PoolUsage, RelayInformation, Reply, ReplyKind,
+    RequestKind, SourceRow,
 };
 use lessor_policy_host::{
-    Chain, LeaseEvent, LeaseEventRunner, LookupSources, PlannedLookup, Runner, View,
+    Chain, LeaseEventRunner, LookupSources, PlannedLookup, Runner, View, sent_host_name,
 };
 use lessor_settings::Grants;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    common::{CLIENT, NOW, lease, request, view_of, wait_for},
+    common::{CLIENT, lease, lease_event, request, view_of, wait_for},
     scripts::{JAVASCRIPT, Language, RHAI, RUNTIME},
 };
 
@@ -72,7 +72,14 @@ fn message(kind: RequestKind, value: Option<&[u8]>, other: Option<&[u8]>) -> Vie
     for (code, value) in [(60, value), (12, value), (77, value), (61, other), (82, other)] {
         value.inspect(|value| asked.options.append(code, value));
     }
-    view_of(asked)
+    let pools = ["residential", "business", "television", "walled-garden"].map(|pool| PoolUsage {
+        pool: pool.into(),
+        size: 10,
+        leased: 10,
+        offered: 0,
+        quarantined: 0,
+    });
+    View { pools: Some(pools.into()), ..view_of(asked) }
 }
 
 /// Every source that the guide declares.
@@ -215,6 +222,10 @@ fn survives(
         for answer in answers() {
             let answered = |lookup: &PlannedLookup| lookup.clone().answered(answer.clone());
             view.lookups = planned.iter().map(answered).collect();
+            let further = runner.plan_further(&view).lookups;
+            is_well("planning further");
+            view.lookups =
+                view.lookups.iter().cloned().chain(further.iter().map(answered)).collect();
             runner.terms(&view);
             is_well("deciding");
             let mut reply = reply();
@@ -232,13 +243,17 @@ fn survives(
     let mut of = lease();
     of.relay_information =
         message(RequestKind::Request, value, other).request.relay_information.clone();
-    observer.on_lease(&LeaseEvent {
-        kind: LeaseEventKind::Granted,
-        binding: Arc::new(of),
-        network_name: "access".into(),
-        now: NOW,
-    });
-    is_well("hearing of a lease");
+    let mut event = lease_event(LeaseEventKind::Granted, of);
+    let sent = message(RequestKind::Request, value, other);
+    event.host_name = sent_host_name(&sent.request).map(Arc::from);
+    let planned = observer.plan(&event).lookups;
+    is_well("planning for a lease");
+    for answer in answers() {
+        let answered = |lookup: &PlannedLookup| lookup.clone().answered(answer.clone());
+        event.lookups = planned.iter().map(answered).collect();
+        observer.on_lease(&event);
+        is_well("hearing of a lease");
+    }
 }
 
 fn reply() -> Reply {

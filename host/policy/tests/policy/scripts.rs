@@ -206,7 +206,7 @@ fn mistakes_are_found_when_a_script_is_loaded_and_have_a_place() {
         ),
         (
             "// here\n\nfn on_discovery(r, t) {}",
-            "line 3, column 4: on_discovery is not a hook; wanted one of decide, plan_lookups, on_discover",
+            "line 3, column 4: on_discovery is not a hook; wanted one of decide, plan_lookups, plan_further_lookups",
         ),
         (
             "fn decide(request) {}",
@@ -312,12 +312,7 @@ fn a_rhai_script_hears_of_leases() {
     "#;
     let (chain, _runner) = RHAI.start(text, json!({}));
     let mut observer = chain.observer().unwrap();
-    observer.on_lease(&LeaseEvent {
-        kind: LeaseEventKind::Granted,
-        binding: Arc::new(lease()),
-        network_name: "access".into(),
-        now: NOW,
-    });
+    observer.on_lease(&lease_event(LeaseEventKind::Granted, lease()));
     let message = chain.status()[0].last_fault.clone().unwrap().message;
     let wanted = format!(
         "20-garden.rhai, line 3, column 13: granted {CLIENT} access hw:02:00:5e:00:53:01 \
@@ -413,7 +408,7 @@ fn a_javascript_script_decides_with_its_settings_and_what_it_remembers() {
     let mut unknown = request(RequestKind::Inform);
     unknown.relay_information = None;
     let terms = runner.terms(&view_of(unknown)).terms;
-    assert_eq!((terms.pool.as_deref(), terms.lease_time_secs), (Some("walled-garden"), Some(60)));
+    assert_eq!((terms.pool_name(), terms.lease_time_secs), (Some("walled-garden"), Some(60)));
 }
 
 #[test]
@@ -451,7 +446,7 @@ fn mistakes_in_javascript_are_found_when_it_is_loaded_and_have_a_place() {
         ("function decide(request, terms) {\n  const x = ;\n}", "line 2, column 13: SyntaxError: "),
         (
             "// here\n\nfunction onDiscovery(r, t) {}",
-            "line 3, column 10: onDiscovery is not a hook; wanted one of decide, planLookups, onDiscover",
+            "line 3, column 10: onDiscovery is not a hook; wanted one of decide, planLookups, planFurtherLookups",
         ),
         (
             "function decide(a, b, c) {}",

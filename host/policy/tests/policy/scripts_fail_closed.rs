@@ -170,7 +170,7 @@ fn a_long_chain_of_conditions_runs_and_a_longer_one_says_that_it_is_too_deep() {
         assert_eq!(plugins.status()[0].last_fault, None, "{head}");
         let id = discover().request.transaction_id;
         let wanted = (id < ELSE_IFS as u32).then(|| format!("p{id}"));
-        assert_eq!(outcome.terms.pool.as_deref(), wanted.as_deref());
+        assert_eq!(outcome.terms.pool_name(), wanted.as_deref());
         let text = chain(ELSE_IFS_TOO_MANY, head, open, close);
         let mistake = language.mistake(&text, json!({}));
         assert!(mistake.contains("nested too deeply"), "{head}: {mistake}");

@@ -71,7 +71,7 @@ fn a_shadow_decides_nothing_and_is_compared() {
     let live = misbehaving("10-live", json!({ "pool": "residential", "lease-time-secs": 60 }));
     let garden = json!({ "pool": "garden", "lease-time-secs": 60, "remove-routers": true });
     let (outcome, found, status) = compared(vec![live, shadow("20-new", garden)]);
-    assert_eq!(outcome.terms.pool.as_deref(), Some("residential"));
+    assert_eq!(outcome.terms.pool_name(), Some("residential"));
     assert_eq!(outcome.trace.len(), 1);
     assert_eq!(
         written(&found),
@@ -118,7 +118,7 @@ fn who_ends_the_chain_ends_it_for_shadows_too() {
     assert_eq!((found, status.agreed), (vec![], 1));
     let (outcome, found, _) =
         compared(vec![shadow("10-new", refuse), misbehaving("20-live", garden())]);
-    assert_eq!(outcome.terms.pool.as_deref(), Some("garden"));
+    assert_eq!(outcome.terms.pool_name(), Some("garden"));
     assert_eq!(written(&found), ["verdict: proceed, not refuse: as the settings say"]);
     // A live plugin that failed and drops the packet has ended the exchange as well.
     let trapping = misbehaving("10-live", json!({ "behaviour": "trap" }));
@@ -142,7 +142,7 @@ fn a_fault_of_a_shadow_is_its_own() {
     let view = discover();
     for _ in 0..DIFFERENCE_EXAMPLES_MAX + 3 {
         let outcome = runner.terms(&view);
-        assert_eq!(outcome.terms.pool.as_deref(), Some("residential"));
+        assert_eq!(outcome.terms.pool_name(), Some("residential"));
         let found = look(&chain, &mut shadows, &view, outcome, None);
         assert_eq!(found[0].differences[0].kind, DifferenceKind::Fault);
     }
@@ -207,12 +207,7 @@ fn a_chain_of_shadows_asks_nobody_on_the_packet_path() {
 fn lease_events_reach_shadows_behind_the_queue() {
     let (chain, _runner, mut shadows) = ready(vec![shadow("10-new", json!({}))]);
     let mut observer = chain.observer().unwrap();
-    observer.on_lease(&LeaseEvent {
-        kind: LeaseEventKind::Granted,
-        binding: Arc::new(lease()),
-        network_name: "access".into(),
-        now: crate::common::NOW,
-    });
+    observer.on_lease(&lease_event(LeaseEventKind::Granted, lease()));
     assert_eq!(only_status(&chain).plugin.calls, 0);
     shadows.run_one(PATIENCE, lessor_stages::rehearse);
     let status = only_status(&chain);

@@ -73,6 +73,16 @@ fn check(path: &Path) -> Result<String, Refusal> {
         counted(reservations, "reservation", "s"),
         counted(chain.plugins().count() as u64, "plugin", "s"),
     )];
+    let classes: Vec<&str> =
+        configuration.topology.classes().iter().map(|(_, class)| &*class.name).collect();
+    if !classes.is_empty() {
+        lines.push(format!("  classes {}", classes.join(", ")));
+    }
+    for file in &configuration.class_files {
+        let (path, values) = (file.path.display(), counted(file.values, "value", "s"));
+        let note = if file.values == 0 { "; no message can be among them" } else { "" };
+        lines.push(format!("  class file {path}: {values}{note}"));
+    }
     for file in &configuration.reservation_files {
         let (path, rows) = (file.path.display(), counted(file.reservations, "reservation", "s"));
         lines.push(format!("  reservations {path}: {rows}"));

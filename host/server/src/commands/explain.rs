@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::bail;
-use lessor_core::{HardwareAddress, option::recognise};
+use lessor_core::{HardwareAddress, option::code};
 use lessor_foresight::explain::{Answer, Kind, Octets, Subject, offline};
 
 use super::check;
@@ -62,9 +62,10 @@ pub(crate) struct ExplainArguments {
     /// The vendor class (option 60).
     #[arg(long, value_name = "OCTETS", value_parser = octets)]
     vendor_class: Option<Octets>,
-    /// Another option of the message, by code or name: 77=iptv, user-class=hex:0469707476.
+    /// Another option of the message, by code or by a name that is registered or that the
+    /// configuration declares: 77=iptv, user-class=hex:0469707476.
     #[arg(long = "option", value_name = "OPTION=OCTETS", value_parser = option)]
-    options: Vec<(u8, Octets)>,
+    options: Vec<(String, Octets)>,
     /// The options that the client requests, by code; by default all that are configured.
     #[arg(long, value_name = "CODES", value_delimiter = ',')]
     parameters: Vec<u8>,
@@ -103,7 +104,7 @@ impl ExplainArguments {
     fn subject(&self) -> Subject {
         let mut options = self.options.clone();
         if let Some(class) = &self.vendor_class {
-            options.push((lessor_core::option::code::VENDOR_CLASS, class.clone()));
+            options.push((code::VENDOR_CLASS.to_string(), class.clone()));
         }
         Subject {
             kind: self.kind,
@@ -135,11 +136,11 @@ fn octets(text: &str) -> Result<Octets, String> {
     Ok(Octets(octets))
 }
 
-fn option(text: &str) -> Result<(u8, Octets), String> {
+/// Parses the name and the value of an option. The server knows which names there are.
+fn option(text: &str) -> Result<(String, Octets), String> {
     let wanted = "wanted a code or name, =, and text or hex: and octets, such as 77=iptv";
-    let (option, value) = text.split_once('=').ok_or(wanted)?;
-    let (code, _) = recognise(option).map_err(|unrecognised| unrecognised.to_string())?;
-    Ok((code, octets(value)?))
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or(wanted)?;
+    Ok((name.to_owned(), octets(value)?))
 }
 
 #[cfg(test)]
@@ -148,12 +149,12 @@ mod tests {
 
     #[test]
     fn options_are_named_by_code_or_name_and_given_as_text_or_octets() {
-        assert_eq!(option("77=iptv"), Ok((77, Octets(b"iptv".to_vec()))));
-        assert_eq!(option("host-name=hex:00ff"), Ok((12, Octets(vec![0, 255]))));
-        for wrong in ["77", "300=1", "77=hex:0"] {
+        let named = |name: &str, octets: &[u8]| Ok((name.to_owned(), Octets(octets.to_vec())));
+        assert_eq!(option("77=iptv"), named("77", b"iptv"));
+        assert_eq!(option("host-name=hex:00ff"), named("host-name", &[0, 255]));
+        assert_eq!(option("acme-profile=a=b"), named("acme-profile", b"a=b"));
+        for wrong in ["77", "=1", "77=hex:0"] {
             assert!(option(wrong).unwrap_err().contains("wanted"), "{wrong}");
         }
-        let unknown = option("dns=1").unwrap_err();
-        assert_eq!(unknown, "no option is named `dns`; did you mean `domain-name-servers`?");
     }
 }

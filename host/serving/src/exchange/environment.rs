@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{Attempt, Engine, NetworkId, Reason, Request, Topology, Wait};
+use lessor_core::{Attempt, Engine, NetworkId, PoolUsage, Reason, Request, Topology, Wait};
 use lessor_generation::GenerationSources;
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 use lessor_stages::{Environment, Question, Retired, Ruling, Witness};
@@ -43,6 +43,17 @@ impl Environment for Surroundings<'_, '_> {
         work: impl FnOnce(&mut Engine) -> T,
     ) -> Result<T, Retired> {
         self.engines.shards().with_engine(network, work)
+    }
+
+    fn pools(&self, counted: Vec<PoolUsage>) -> Vec<PoolUsage> {
+        let recorded = |own: PoolUsage| {
+            let same = self.pipeline.recorded_pools.iter().find(|usage| usage.pool == own.pool);
+            same.cloned().unwrap_or(own)
+        };
+        match self.pipeline.recorded_pools {
+            [] => counted,
+            _ => counted.into_iter().map(recorded).collect(),
+        }
     }
 
     fn renew(&mut self) {

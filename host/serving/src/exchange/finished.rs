@@ -104,6 +104,8 @@ impl Finished {
         let (kept, decision) = self.take_decided()?;
         let reached = &self.reached;
         let payload = reached.request().map_or(&*kept.payload, |request| &*request.packet);
+        let pools = reached.view().and_then(|view| view.pools.as_deref());
+        let pools = pools.map(<[_]>::to_vec).unwrap_or_default();
         let lookups = reached.view().map(|view| view.lookups.to_vec()).unwrap_or_default();
         Some(Input {
             sequence: kept.sequence,
@@ -116,6 +118,7 @@ impl Finished {
                 payload: payload.to_vec(),
             },
             binding: reached.binding().map(|binding| Binding::clone(binding)),
+            pools,
             lookups,
             decision,
         })
@@ -177,6 +180,11 @@ impl Finished {
         let named = reached.terms().and_then(|terms| terms.subscriber.as_ref());
         let named = named.map(|limit| Arc::clone(&limit.name));
         let counted = || changes.first().and_then(|change| change.binding.subscriber.clone());
+        let of_class = || {
+            let request = request.as_deref()?;
+            let account = request.account_of_class(request.relay_information.as_ref());
+            account.map(|account| account.name)
+        };
         let about = reached.about();
         let event = Event {
             reason,
@@ -185,8 +193,8 @@ impl Finished {
             source: notes.arrival.source,
             interface: notes.arrival.interface,
             header: reached.header(),
-            subscriber: named.or_else(counted),
-            network: reached.view().map(|view| Arc::clone(&view.network.name)),
+            subscriber: named.or_else(counted).or_else(of_class),
+            network: reached.view().map(|view| Arc::clone(&view.network)),
             catalogue: reached.view().map(|view| Arc::clone(&view.catalogue)),
             address: about.address,
             lease_time_secs: about.lease_time_secs,

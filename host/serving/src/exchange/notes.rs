@@ -6,7 +6,7 @@
 use std::{
     net::Ipv4Addr,
     sync::{Arc, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use lessor_core::{Arrival, Decision, Engine, Reply, ReplyKind, Request, Timestamp};
@@ -28,6 +28,8 @@ pub(crate) struct Notes {
     pub(super) arrival: Arrival,
     /// When it was decided; if storage reported a conflict since, when it was first decided.
     pub(super) decided_at: Timestamp,
+    /// When it first waited for lookups, and how long it may wait for all of them.
+    pub(crate) lookups: Option<LookupTime>,
     /// How often storage reported a conflict.
     pub(super) conflicts: u8,
     /// Its place in the order of events, once it is decided.
@@ -38,6 +40,23 @@ pub(crate) struct Notes {
     pub(super) shadows: Option<Arc<Shadows>>,
     /// The reply before it was edited, if the shadows need it.
     pub(super) unedited: Option<Reply>,
+}
+
+/// The time of an exchange for its lookups. Both rounds share it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LookupTime {
+    since: Instant,
+    longest: Duration,
+}
+
+impl LookupTime {
+    /// Adds lookups whose answers take at most `deadline` to those that an exchange has waited for.
+    /// Returns when it stops waiting; its first round ends by the deadlines of the sources.
+    pub(crate) fn extend(of: &mut Option<Self>, now: Instant, deadline: Duration) -> Instant {
+        let time = of.get_or_insert(Self { since: now, longest: deadline });
+        time.longest = time.longest.max(deadline);
+        time.since + time.longest
+    }
 }
 
 /// The part of an exchange that only a recording needs.
@@ -74,6 +93,7 @@ impl Notes {
             since,
             arrival,
             decided_at: Timestamp::default(),
+            lookups: None,
             conflicts: 0,
             place: None,
             kept: None,

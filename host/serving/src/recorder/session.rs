@@ -144,7 +144,7 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
 fn take_back_all(shared: &Shared, now: Timestamp, engine: &mut Engine) {
     while engine.next_deadline().is_some_and(|deadline| deadline <= now) {
         let expired = engine.reclaim(now, WAITING_LINES_MAX);
-        shared.observer.expired(&engine.network().name, expired);
+        shared.observer.expired(engine.network(), expired);
     }
 }
 

@@ -167,7 +167,8 @@ mod tests {
     fn signatures_show_one_function_of_each_shape() {
         assert_eq!(
             signatures(LetterCase::Snake),
-            "decide(request, terms), plan_lookups(request, plan), reply_options(request, reply) or \
+            "decide(request, terms), plan_lookups(request, plan), plan_further_lookups(request, \
+             plan), reply_options(request, reply), plan_lease_lookups(event, plan) or \
              on_lease(event)"
         );
         assert!(HOOKS.iter().all(|hook| objects(hook).count() == hook.shape.parameters().len()));
@@ -177,7 +178,7 @@ mod tests {
     fn mistakes_name_what_was_wanted() {
         let (at, message) = Hooks::find(LetterCase::Snake, |_| None).unwrap_err();
         assert_eq!(at, None);
-        assert!(message.contains("decide, plan_lookups, on_discover"), "{message}");
+        assert!(message.contains("decide, plan_lookups, plan_further_lookups"), "{message}");
         let (at, message) =
             Hooks::find(LetterCase::Snake, |name| (name == "decide").then_some(1)).unwrap_err();
         assert_eq!(at.as_deref(), Some("decide"));

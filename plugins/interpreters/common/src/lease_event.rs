@@ -5,6 +5,7 @@ use lessor_policy::LeaseEvent;
 use crate::{
     Function, Object, Property, Value,
     kinds::lease_event,
+    lookup::LOOKUP,
     value::object::{absent, argument},
 };
 
@@ -31,16 +32,28 @@ pub(crate) static EVENT: Object = Object {
         Property::read("remote_id", |_| {
             tell(|event| Value::or_nothing(event.remote_id(), |octets| Value::octets(&octets)))
         }),
+        Property::read("host_name", |_| {
+            tell(|event| Value::or_nothing(event.host_name(), Value::Text))
+        }),
+        Property::read("pool_name", |_| {
+            tell(|event| Value::or_nothing(event.pool_name(), Value::Text))
+        }),
         Property::read("began_at_ms", |_| tell(|event| Value::number(event.began_at_ms()))),
         Property::read("expires_at_ms", |_| tell(|event| Value::number(event.expires_at_ms()))),
         Property::read("server_time_ms", |_| tell(|event| Value::number(event.server_time_ms()))),
     ],
-    functions: &[Function::new("relay_sub_option", 1, |_, arguments| {
-        let code = argument(arguments, 0).as_number("sub-option", "a code from 0 to 255")?;
-        tell(|event| {
-            Value::or_nothing(event.relay_sub_option(code), |octets| Value::octets(&octets))
-        })
-    })],
+    functions: &[
+        Function::new("relay_sub_option", 1, |_, arguments| {
+            let code = argument(arguments, 0).as_number("sub-option", "a code from 0 to 255")?;
+            tell(|event| {
+                Value::or_nothing(event.relay_sub_option(code), |octets| Value::octets(&octets))
+            })
+        }),
+        Function::new("lookup", 1, |_, arguments| {
+            let name = argument(arguments, 0).as_text("lookup")?;
+            Ok(Value::Object(&LOOKUP, name.to_owned()))
+        }),
+    ],
 };
 
 fn tell(act: impl FnOnce(&LeaseEvent) -> Value) -> Result<Value, String> {

@@ -1,6 +1,6 @@
 //! `plan`, the lookups that a script plans, and `lookup`, their results.
 
-use lessor_policy::{Lookup, LookupPlan, LookupStatus, Request};
+use lessor_policy::{LeaseEvent, Lookup, LookupPlan, LookupStatus, Request};
 
 use crate::{
     Function, Object, Property, Value,
@@ -24,7 +24,8 @@ pub(crate) static PLAN: Object = Object {
     })],
 };
 
-/// The object that `request.lookup(name)` returns.
+/// The object that `request.lookup(name)` and `event.lookup(name)` return. A call has either a request
+/// or an event.
 pub(crate) static LOOKUP: Object = Object {
     name: "lookup",
     is_global: false,
@@ -51,6 +52,8 @@ pub(crate) static LOOKUP: Object = Object {
     })],
 };
 
-fn found(name: &str, act: impl FnOnce(Lookup) -> Result<Value, String>) -> Result<Value, String> {
-    Request::entered(|request| act(request.lookup(name))).ok_or_else(|| absent("a lookup"))?
+fn found(name: &str, act: impl Fn(Lookup) -> Result<Value, String>) -> Result<Value, String> {
+    let of_request = Request::entered(|request| act(request.lookup(name)));
+    let found = of_request.or_else(|| LeaseEvent::entered(|event| act(event.lookup(name))));
+    found.ok_or_else(|| absent("a lookup"))?
 }

@@ -94,6 +94,11 @@ macro_rules! method {
             request.enter(|| plan.enter(|| self.run($interface)));
         }
     };
+    ($function:ident $interface:literal plan_event) => {
+        fn $function(&mut self, event: &LeaseEvent, plan: &LookupPlan) {
+            event.enter(|| plan.enter(|| self.run($interface)));
+        }
+    };
     ($function:ident $interface:literal decide) => {
         fn $function(&mut self, request: &Request, terms: &Terms) -> Verdict {
             let answer = request.enter(|| terms.enter(|| self.run($interface)));

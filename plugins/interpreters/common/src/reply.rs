@@ -16,6 +16,15 @@ pub(crate) static REPLY: Object = Object {
         Property::read("your_address", |_| {
             show(|reply| Value::or_nothing(reply.your_address(), Value::address))
         }),
+        Property::read("next_server", |_| {
+            show(|reply| Value::or_nothing(reply.next_server(), Value::address))
+        }),
+        Property::read("server_name", |_| {
+            show(|reply| Value::or_nothing(reply.server_name(), Value::Text))
+        }),
+        Property::read("boot_file", |_| {
+            show(|reply| Value::or_nothing(reply.boot_file(), Value::Text))
+        }),
         Property::read("option_codes", |_| show(|reply| Value::numbers(&reply.option_codes()))),
     ],
     functions: &[

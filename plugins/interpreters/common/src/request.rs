@@ -1,6 +1,6 @@
 //! `request`: the message of a client and what the server knows about it.
 
-use lessor_policy::Request;
+use lessor_policy::{PoolUsage, Request};
 
 use crate::{
     Function, Object, Property, Value,
@@ -77,6 +77,9 @@ pub(crate) static REQUEST: Object = Object {
         Property::read("interface_name", |_| {
             ask(|request| Value::or_nothing(request.interface_name(), Value::Text))
         }),
+        Property::read("classes", |_| {
+            ask(|request| Value::List(request.classes().into_iter().map(Value::Text).collect()))
+        }),
         Property::read("lease_address", |_| {
             ask(|request| Value::or_nothing(request.lease_address(), Value::address))
         }),
@@ -88,6 +91,9 @@ pub(crate) static REQUEST: Object = Object {
         }),
         Property::read("server_time_ms", |_| {
             ask(|request| Value::number(request.server_time_ms()))
+        }),
+        Property::read("pool_names", |_| {
+            ask(|request| Value::List(request.pool_names().into_iter().map(Value::Text).collect()))
         }),
         Property::read("packet", |_| ask(|request| Value::numbers(&request.packet()))),
     ],
@@ -104,6 +110,17 @@ pub(crate) static REQUEST: Object = Object {
             let code = argument(arguments, 0).as_number("sub-option", "a code from 0 to 255")?;
             ask(|request| {
                 Value::or_nothing(request.relay_sub_option(code), |octets| Value::octets(&octets))
+            })
+        }),
+        Function::new("pool_usage", 1, |_, arguments| {
+            let name = argument(arguments, 0).as_text("pool_usage")?;
+            ask(|request| {
+                Value::or_nothing(request.pool_usage(name), |PoolUsage { total, leased, free }| {
+                    let counts = [("total", total), ("leased", leased), ("free", free)];
+                    let field =
+                        |(name, count): (&str, u32)| (name.to_owned(), Value::number(count));
+                    Value::Table(counts.map(field).into())
+                })
             })
         }),
         Function::new("lookup", 1, |_, arguments| {

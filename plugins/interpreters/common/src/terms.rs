@@ -8,6 +8,8 @@ use crate::{
     value::wanted,
 };
 
+/// The largest number of pools in order of preference.
+const POOLS_MAX: usize = 8;
 /// The longest name of a boot server in octets; one more for the final zero fills the field sname.
 const SERVER_NAME_OCTETS_MAX: usize = 63;
 /// The longest name of a boot file in octets; one more for the final zero fills the field file.
@@ -23,6 +25,14 @@ pub(crate) static TERMS: Object = Object {
             |value| {
                 let name = value.as_text("terms.pool")?;
                 with(|terms| terms.set_pool(name))
+            },
+        ),
+        Property::both(
+            "pools",
+            |_| with(|terms| Value::List(terms.pools().into_iter().map(Value::Text).collect())),
+            |value| {
+                let names = value.as_texts("terms.pools", POOLS_MAX)?;
+                with(|terms| terms.set_pools(names))
             },
         ),
         Property::both(

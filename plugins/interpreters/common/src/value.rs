@@ -101,6 +101,18 @@ impl Value {
         }
     }
 
+    /// Returns a list of 1 to `count_max` texts.
+    pub(crate) fn as_texts(&self, what: &str, count_max: usize) -> Result<Vec<String>, String> {
+        let refused = || wanted(what, &format!("a list of 1 to {count_max} texts"), self);
+        match self {
+            Self::List(items) if (1..=count_max).contains(&items.len()) => {
+                let texts = items.iter().map(|item| item.as_text(what).map(str::to_owned));
+                texts.collect()
+            }
+            _ => Err(refused()),
+        }
+    }
+
     pub(crate) fn as_address(&self, what: &str) -> Result<Ipv4Addr, String> {
         let text = match self {
             Self::Text(text) => text.parse().ok(),

@@ -30,6 +30,16 @@ pub mod __private {
         configured(slot, |policy| hook(policy, &Request(request), &LookupPlan(plan)));
     }
 
+    /// Calls a hook that plans lookups for a lease event.
+    pub fn plan_event<P: Policy>(
+        slot: &Slot<P>,
+        hook: fn(&mut P, &LeaseEvent, &LookupPlan),
+        event: &types::LeaseEvent,
+        plan: &types::LookupPlan,
+    ) {
+        configured(slot, |policy| hook(policy, &LeaseEvent(event), &LookupPlan(plan)));
+    }
+
     /// Calls a hook that decides about a request.
     pub fn decide<P: Policy>(
         slot: &Slot<P>,
@@ -108,6 +118,18 @@ macro_rules! __export_hook {
             ) {
                 let hook = <$policy as $crate::Policy>::$hook;
                 $slot.with(|slot| $crate::__private::plan(slot, hook, request, plan))
+            }
+        }
+        $crate::__export_function! { $hook handle $exported }
+    };
+    (plan_event $hook:ident $policy:ty, $exported:ident, $slot:ident) => {
+        impl $crate::__bindings::$hook::Guest for $exported {
+            fn handle(
+                event: &$crate::__bindings::types::LeaseEvent,
+                plan: &$crate::__bindings::types::LookupPlan,
+            ) {
+                let hook = <$policy as $crate::Policy>::$hook;
+                $slot.with(|slot| $crate::__private::plan_event(slot, hook, event, plan))
             }
         }
         $crate::__export_function! { $hook handle $exported }

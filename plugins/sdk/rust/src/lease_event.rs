@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 pub use crate::__bindings::types::LeaseEventKind;
-use crate::{__bindings::types, request::from_octets};
+use crate::{__bindings::types, Lookup, lookup::Subject, request::from_octets};
 
 /// A change of a lease that is on stable storage.
 #[derive(Debug)]
@@ -58,6 +58,37 @@ impl LeaseEvent<'_> {
     /// The sub-option of option 82 with this code that a relay last reported for the client's line.
     pub fn relay_sub_option(&self, code: u8) -> Option<Vec<u8>> {
         self.0.relay_sub_option(code)
+    }
+
+    /// [`LeaseEvent::circuit_id`] as text, as [`crate::Request::circuit_id_text`] returns it: a good
+    /// key for lookups.
+    pub fn circuit_id_text(&self) -> Option<String> {
+        self.0.circuit_id_text()
+    }
+
+    /// [`LeaseEvent::remote_id`] as text, in the same way.
+    pub fn remote_id_text(&self) -> Option<String> {
+        self.0.remote_id_text()
+    }
+
+    /// [`LeaseEvent::hardware_address`] as text: `02:00:5e:00:53:01`.
+    pub fn hardware_address_text(&self) -> String {
+        self.0.hardware_address_text()
+    }
+
+    /// The host name of the client, or `None` if it sent none.
+    pub fn host_name(&self) -> Option<String> {
+        self.0.host_name()
+    }
+
+    /// The name of the pool that the address belongs to, or `None` if it is in no pool.
+    pub fn pool_name(&self) -> Option<String> {
+        self.0.pool_name()
+    }
+
+    /// The result of the lookup that [`crate::Policy::plan_lease_lookups`] planned under `name`.
+    pub fn lookup<'a>(&'a self, name: &'a str) -> Lookup<'a> {
+        Lookup { subject: Subject::Event(self.0), name }
     }
 
     /// The time since which this client has had this address without interruption, in milliseconds

@@ -112,7 +112,7 @@ pub use lookup::{Lookup, LookupError, LookupPlan, LookupStatus};
 #[cfg(feature = "settings")]
 pub use option_table::OptionTable;
 pub use reply::{Reply, ReplyKind};
-pub use request::{ClientState, Request, RequestKind};
+pub use request::{ClientState, PoolUsage, Request, RequestKind};
 pub use terms::{BeyondLimit, OptionError, Terms};
 pub use verdict::Verdict;
 
@@ -160,6 +160,12 @@ macro_rules! method {
         $($documentation)*
         fn $function(&mut self, request: &Request, plan: &LookupPlan) {
             let _ = (request, plan);
+        }
+    };
+    ([$($documentation:tt)*] $function:ident plan_event) => {
+        $($documentation)*
+        fn $function(&mut self, event: &LeaseEvent, plan: &LookupPlan) {
+            let _ = (event, plan);
         }
     };
     ([$($documentation:tt)*] $function:ident decide) => {

@@ -5,7 +5,8 @@ use std::fmt;
 use crate::__bindings::types;
 pub use crate::__bindings::types::LookupStatus;
 
-/// The lookups that a policy needs before it decides about a request.
+/// The lookups that a policy needs before it decides about a request, or is notified of a lease
+/// event.
 #[derive(Debug)]
 pub struct LookupPlan<'call>(pub(crate) &'call types::LookupPlan);
 
@@ -25,14 +26,24 @@ impl LookupPlan<'_> {
 /// more than once.
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup<'call> {
-    pub(crate) request: &'call types::Request,
+    pub(crate) subject: Subject<'call>,
     pub(crate) name: &'call str,
+}
+
+/// What a lookup was made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject<'call> {
+    Request(&'call types::Request),
+    Event(&'call types::LeaseEvent),
 }
 
 impl Lookup<'_> {
     /// Whether the source has a row for the key, has none, or was unavailable.
     pub fn status(&self) -> LookupStatus {
-        self.request.lookup_status(self.name)
+        match self.subject {
+            Subject::Request(request) => request.lookup_status(self.name),
+            Subject::Event(event) => event.lookup_status(self.name),
+        }
     }
 
     /// Whether the source has a row for the key.
@@ -42,12 +53,18 @@ impl Lookup<'_> {
 
     /// A field of the row as text, or `None` if there is no row or the field is missing or empty.
     pub fn field(&self, field: &str) -> Option<String> {
-        self.request.lookup_field(self.name, field)
+        match self.subject {
+            Subject::Request(request) => request.lookup_field(self.name, field),
+            Subject::Event(event) => event.lookup_field(self.name, field),
+        }
     }
 
     /// The whole row as a JSON object of texts, or `None` if there is no row.
     pub fn row_json(&self) -> Option<String> {
-        self.request.lookup_row(self.name)
+        match self.subject {
+            Subject::Request(request) => request.lookup_row(self.name),
+            Subject::Event(event) => event.lookup_row(self.name),
+        }
     }
 
     /// The whole row, deserialized into a type of the policy, or `None` if there is no row.
@@ -63,7 +80,10 @@ impl Lookup<'_> {
 
     /// Whether the row is older than its cache time because its source does not answer.
     pub fn is_stale(&self) -> bool {
-        self.request.lookup_is_stale(self.name)
+        match self.subject {
+            Subject::Request(request) => request.lookup_is_stale(self.name),
+            Subject::Event(event) => event.lookup_is_stale(self.name),
+        }
     }
 }
 
@@ -75,7 +95,7 @@ pub enum LookupError {
     UnknownSource,
     /// The name has more than 64 octets or the key more than 1,024, or one of them is empty.
     UnusableKey,
-    /// This call has already planned 8 lookups.
+    /// 8 lookups are planned already, by this call and that of the round before.
     TooManyLookups,
     /// Another reason, as text.
     Other(Option<String>),
@@ -88,7 +108,7 @@ impl fmt::Display for LookupError {
             Self::UnusableKey => {
                 "the name has more than 64 octets or the key more than 1,024, or one is empty"
             }
-            Self::TooManyLookups => "more lookups than one call may plan",
+            Self::TooManyLookups => "more lookups than may be planned, in both rounds together",
             Self::Other(None) => "the server refused the lookup",
             Self::Other(Some(text)) => text,
         })

@@ -20,6 +20,21 @@ impl Reply<'_> {
         self.0.your_address().map(from_octets)
     }
 
+    /// The server that the client boots from (siaddr), or `None` if the reply names none.
+    pub fn next_server(&self) -> Option<Ipv4Addr> {
+        self.0.next_server().map(from_octets)
+    }
+
+    /// The name of the server that the client boots from (sname), or `None` if the reply names none.
+    pub fn server_name(&self) -> Option<String> {
+        self.0.server_name()
+    }
+
+    /// What the client boots (file), or `None` if the reply does not say.
+    pub fn boot_file(&self) -> Option<String> {
+        self.0.boot_file()
+    }
+
     /// The octets of an option of the reply, with the changes of earlier policies and of this one.
     pub fn dhcp_option(&self, code: u8) -> Option<Vec<u8>> {
         self.0.dhcp_option(code)

@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-pub use crate::__bindings::types::{ClientState, RequestKind};
-use crate::{__bindings::types, Ipv4Prefix, Lookup};
+pub use crate::__bindings::types::{ClientState, PoolUsage, RequestKind};
+use crate::{__bindings::types, Ipv4Prefix, Lookup, lookup::Subject};
 
 /// The message of a client and what the server knows about it. Each method makes a call to the
 /// server, which takes about 100 ns, so keep values that are needed more than once.
@@ -146,6 +146,11 @@ impl Request<'_> {
         self.0.interface_name()
     }
 
+    /// The names of the classes that the message belongs to, in the order of the configuration.
+    pub fn classes(&self) -> Vec<String> {
+        self.0.classes()
+    }
+
     /// The address that the server has on record for this client, whether or not the lease is still
     /// active.
     pub fn lease_address(&self) -> Option<Ipv4Addr> {
@@ -185,9 +190,21 @@ impl Request<'_> {
         self.0.hardware_address_text()
     }
 
-    /// The result of the lookup that [`crate::Policy::plan_lookups`] planned under `name`.
+    /// How full the pool of this name was in the client's network when the message came in, or
+    /// `None` if there is no such pool. What the client itself has or is offered counts as free.
+    pub fn pool_usage(&self, name: &str) -> Option<PoolUsage> {
+        self.0.pool_usage(name)
+    }
+
+    /// The names of the pools of the client's network, in the order of the configuration.
+    pub fn pool_names(&self) -> Vec<String> {
+        self.0.pool_names()
+    }
+
+    /// The result of the lookup that [`crate::Policy::plan_lookups`] or
+    /// [`crate::Policy::plan_further_lookups`] planned under `name`.
     pub fn lookup<'a>(&'a self, name: &'a str) -> Lookup<'a> {
-        Lookup { request: self.0, name }
+        Lookup { subject: Subject::Request(self.0), name }
     }
 
     /// The message as received: the whole payload of the datagram.

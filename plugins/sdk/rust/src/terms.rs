@@ -39,6 +39,15 @@ impl Terms<'_> {
         self.0.set_pool(name);
     }
 
+    /// Takes the address from the first of these pools that has one for the client, which keeps an
+    /// address of any of them. Pools that the network does not have are passed over; if it has none
+    /// of them, the client gets no answer. Apart from that, this is as [`Terms::set_pool`]. The call
+    /// fails for no name and for more than 8 names.
+    pub fn set_pools<N: Into<String>>(&self, names: impl IntoIterator<Item = N>) {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        self.0.set_pools(&names);
+    }
+
     /// Gives the client exactly this address, even if it has a reservation. The address must be in
     /// a subnet of the client's network and neither reserved for nor leased to another client;
     /// otherwise the client gets no answer. This replaces a pool that this or an earlier policy has
@@ -144,6 +153,12 @@ impl Terms<'_> {
     /// reply either.
     pub fn set_final(&self) {
         self.0.set_final();
+    }
+
+    /// The pools that earlier policies or this call have set, in order of preference; empty if the
+    /// latest of them set an address or if none set a pool.
+    pub fn pools(&self) -> Vec<String> {
+        self.0.pools()
     }
 
     /// The pool that earlier policies or this call have set, or `None` if the latest of them set an

@@ -44,20 +44,23 @@ impl Policy for Mirror {
 
     fn reply_options(&mut self, request: &Request, reply: &Reply) {
         let seen = format!(
-            "{:?} {:?} {:?} {:?} {:?} {}",
+            "{:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {:?}",
             reply.kind(),
             reply.your_address(),
             reply.option_codes(),
             reply.dhcp_option(1),
             reply.dhcp_option(2),
             request.transaction_id(),
+            reply.next_server(),
+            reply.server_name(),
+            reply.boot_file(),
         );
         must(reply.set_option(LEASE_CODE, seen));
     }
 
     fn on_lease(&mut self, event: &LeaseEvent) {
         let seen = format!(
-            "{:?} {} {} {} {:?} {}/{:?} {:?} {:?} {:?} {} {} {}",
+            "{:?} {} {} {} {:?} {}/{:?} {:?} {:?} {:?} {} {} {} {:?} {:?} {} {:?} {:?}",
             event.kind(),
             event.address(),
             event.network_name(),
@@ -71,6 +74,11 @@ impl Policy for Mirror {
             event.began_at_ms(),
             event.expires_at_ms(),
             event.server_time_ms(),
+            event.circuit_id_text(),
+            event.remote_id_text(),
+            event.hardware_address_text(),
+            event.host_name(),
+            event.pool_name(),
         );
         if seen != self.lease_event {
             panic!("{seen}");

@@ -1,10 +1,12 @@
-//! A policy that plans the lookups of its settings and writes the results to option 224. It can
-//! also make invalid plans, for tests of the server's limits.
+//! A policy that plans the lookups of its settings, in two rounds and for lease events, and writes the
+//! results to option 224 or to the log. It can also make invalid plans, for tests of the server's
+//! limits, and it can name pools.
 
 use std::hint::black_box;
 
 use lessor_policy::{
-    LookupError, LookupPlan, Policy, Reply, Request, Terms, Verdict, policy, settings,
+    LeaseEvent, Lookup, LookupError, LookupPlan, Policy, Reply, Request, Terms, Verdict, policy,
+    settings,
 };
 use serde::Deserialize;
 
@@ -33,8 +35,18 @@ struct Planner {
     /// The name, source and key of each lookup; the key `circuit-id` stands for the request's
     /// circuit id.
     plan: Vec<[String; 3]>,
+    /// The name and source of each lookup of the second round, and the lookup of the first one whose
+    /// field `next` is the key.
+    further: Vec<[String; 3]>,
     /// The field to report.
     field: String,
+    /// The lookups of a lease event; the key is its circuit id. The result is expected as the message
+    /// of a fault.
+    lease_plan: Vec<[String; 2]>,
+    /// The pools to set, in order of preference.
+    pools: Vec<String>,
+    /// The pools to report.
+    count: Vec<String>,
 }
 
 #[policy]
@@ -65,9 +77,56 @@ impl Policy for Planner {
         }
     }
 
+    fn plan_further_lookups(&mut self, request: &Request, plan: &LookupPlan) {
+        if self.behaviour == Behaviour::Abuse {
+            return abuse_further(plan);
+        }
+        for [name, source, first] in &self.further {
+            if let Some(key) = request.lookup(first).field("next") {
+                if let Err(error) = plan.add(name, source, &key) {
+                    panic!("{error}");
+                }
+            }
+        }
+    }
+
+    fn plan_lease_lookups(&mut self, event: &LeaseEvent, plan: &LookupPlan) {
+        for [name, source] in &self.lease_plan {
+            let key = event.circuit_id_text().unwrap_or_default();
+            if let Err(error) = plan.add(name, source, &key) {
+                panic!("{error}");
+            }
+        }
+    }
+
+    fn on_lease(&mut self, event: &LeaseEvent) {
+        let tell = |[name, _]: &[String; 2]| self.tell(name, event.lookup(name));
+        let found: Vec<String> = self.lease_plan.iter().map(tell).collect();
+        if !found.is_empty() {
+            panic!("{}", found.join("\n"));
+        }
+    }
+
     fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
-        let found: Vec<String> =
-            self.plan.iter().map(|[name, _, _]| self.tell(request, name)).collect();
+        if !self.pools.is_empty() {
+            terms.set_pools(self.pools.iter());
+            assert_eq!(
+                (terms.pool().as_ref(), terms.pools()),
+                (self.pools.first(), self.pools.clone())
+            );
+        }
+        let names = self.plan.iter().chain(&self.further).map(|[name, _, _]| name);
+        let mut found: Vec<String> =
+            names.map(|name| self.tell(name, request.lookup(name))).collect();
+        if !self.count.is_empty() {
+            found.push(format!("pools: {:?}", request.pool_names()));
+        }
+        for pool in &self.count {
+            let usage = request.pool_usage(pool);
+            let text =
+                usage.map(|usage| format!("{} {} {}", usage.total, usage.leased, usage.free));
+            found.push(format!("{pool}: {text:?}"));
+        }
         if let Err(error) = terms.set_option(FOUND_CODE, found.join("\n")) {
             panic!("{error}");
         }
@@ -84,8 +143,7 @@ impl Policy for Planner {
 }
 
 impl Planner {
-    fn tell(&self, request: &Request, name: &str) -> String {
-        let lookup = request.lookup(name);
+    fn tell(&self, name: &str, lookup: Lookup) -> String {
         let stale = if lookup.is_stale() { " stale" } else { "" };
         let (status, field, row) = (lookup.status(), lookup.field(&self.field), lookup.row_json());
         format!("{name}: {status:?} {field:?} {row:?}{stale}")
@@ -109,4 +167,11 @@ fn abuse(plan: &LookupPlan) {
     assert_eq!(add("one-more", "subscribers", "k"), Err(LookupError::TooManyLookups));
     let first = format!("0{}", "n".repeat(63));
     assert_eq!(add(&first, "subscribers", "the later counts"), Ok(()));
+}
+
+/// Plans a ninth lookup, which the server must refuse, and one that replaces one of the first round.
+fn abuse_further(plan: &LookupPlan) {
+    let add = |name: &str| plan.add(name, "subscribers", "further");
+    assert_eq!(add("one-more"), Err(LookupError::TooManyLookups));
+    assert_eq!(add(&format!("7{}", "n".repeat(63))), Ok(()));
 }

@@ -7,7 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{samples::samples, sdk};
+use crate::{
+    samples::{REFUSED, samples},
+    sdk,
+};
 
 /// Reads a sample in JSON from each line, a name and a value, and writes the code and the digits of
 /// the octets, or the mistake.
@@ -24,9 +27,39 @@ for (const line of readFileSync(0, "utf8").trim().split("\n")) {
 }
 "#;
 
+/// Resolves the imports of the server to [`JAVASCRIPT_SERVER`].
+const JAVASCRIPT_HOOKS: &str = r#"
+import { register } from "node:module";
+const hooks = `export const resolve = (name, context, next) => name.startsWith("lessor:")
+  ? { url: "SERVER", shortCircuit: true } : next(name, context);`;
+register(`data:text/javascript,${encodeURIComponent(hooks)}`);
+"#;
+
+const JAVASCRIPT_SERVER: &str = r#"
+export const decode = () => "null";
+export function encode(name, value) {
+  if (name === "REFUSED") throw Object.assign(new Error(), { payload: "WORDS" });
+  return [0, new Uint8Array(Buffer.from(`${name} ${value}`))];
+}
+"#;
+
 const PYTHON: &str = r#"
-import json, sys
+import json, sys, types
 sys.dont_write_bytecode = True
+class Err(Exception):
+    def __init__(self, value):
+        self.value = value
+def encode(name, value):
+    if name == "REFUSED":
+        raise Err("WORDS")
+    return 0, f"{name} {value}".encode()
+world = types.ModuleType("wit_world.imports")
+world.options = types.SimpleNamespace(encode=encode)
+sys.modules.update({
+    "componentize_py_types": types.SimpleNamespace(Err=Err),
+    "wit_world": types.ModuleType("wit_world"),
+    "wit_world.imports": world,
+})
 sys.path.insert(0, "SDK")
 from lessor import OptionMistake, encode_option
 for line in sys.stdin:
@@ -42,6 +75,13 @@ const C: &str = r#"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <text.h>
+char *lessor_encode_on_server(const char *name, const char *value, lessor_option *option) {
+  if (!strcmp(name, "REFUSED")) return lessor_join("WORDS", NULL);
+  char *asked = lessor_join(name, " ", value, NULL);
+  *option = (lessor_option){.code = 0, .value = (uint8_t *)asked, .octets = strlen(asked)};
+  return NULL;
+}
 int main(void) {
   static char line[1 << 16];
   while (fgets(line, sizeof line, stdin)) {
@@ -66,17 +106,30 @@ int main(void) {
 #[test]
 fn options_in_javascript_are_those_of_the_server() {
     let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("options.mjs");
-    let text =
-        JAVASCRIPT.replace("SDK", sdk("javascript").canonicalize().unwrap().to_str().unwrap());
-    fs::write(&program, text).unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let server = write("server.mjs", &with_refusal(JAVASCRIPT_SERVER));
+    let url = format!("file://{}", server.display());
+    let hooks = write("hooks.mjs", &JAVASCRIPT_HOOKS.replace("SERVER", &url));
+    let sdk = sdk("javascript").canonicalize().unwrap();
+    let program = write("options.mjs", &JAVASCRIPT.replace("SDK", sdk.to_str().unwrap()));
     // A module of the SDK is one although no package says so.
-    check("node", Command::new("node").arg("--experimental-default-type=module").arg(&program));
+    let mut node = Command::new("node");
+    node.arg("--experimental-default-type=module").arg("--import").arg(&hooks).arg(&program);
+    check("node", &mut node);
+}
+
+/// A server of the tests that refuses one option.
+fn with_refusal(program: &str) -> String {
+    program.replace("REFUSED", REFUSED.0).replace("WORDS", REFUSED.1)
 }
 
 #[test]
 fn options_in_python_are_those_of_the_server() {
-    let text = PYTHON.replace("SDK", sdk("python").to_str().unwrap());
+    let text = with_refusal(PYTHON).replace("SDK", sdk("python").to_str().unwrap());
     check("python3", Command::new("python3").args(["-B", "-c", &text]));
 }
 
@@ -84,7 +137,7 @@ fn options_in_python_are_those_of_the_server() {
 fn options_in_c_are_those_of_the_server() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("options.c");
-    fs::write(&program, C).unwrap();
+    fs::write(&program, with_refusal(C)).unwrap();
     let sources = ["json.c", "options.c", "text.c"].map(|name| sdk("c").join(name));
     let mut compiler = Command::new("cc");
     compiler.args(["-Wall", "-Wextra", "-Werror", "-O1", "-fsanitize=undefined", "-I"]);

@@ -1,7 +1,10 @@
 //! Samples of options: every option of the catalogue with a value of its kind, values in every
-//! form, and mistakes.
+//! form, and mistakes; and what the server is asked.
 
-use lessor_vocabulary::{OptionDefinition, OptionKind, Written, encode_option};
+use lessor_vocabulary::{
+    OptionDefinition, OptionKind, Written, encode_option,
+    option::{code, recognise},
+};
 use serde_json::{Value, json};
 
 /// A name, a value, and what encoding them yields.
@@ -12,11 +15,36 @@ pub(crate) struct Sample {
     pub(crate) wanted: Result<(u8, Vec<u8>), String>,
 }
 
+/// The name of an option that the server of the tests refuses, with these words.
+pub(crate) const REFUSED: (&str, &str) = ("acme-refused", "option acme-refused: not like this");
+
+/// Returns what the server of the tests answers for an option: code 0, and what it was asked.
+pub(crate) fn asked(name: &str, value: &Value) -> Result<(u8, Vec<u8>), String> {
+    match name == REFUSED.0 {
+        true => Err(REFUSED.1.to_owned()),
+        false => Ok((0, format!("{name} {value}").into_bytes())),
+    }
+}
+
+/// Whether the SDKs for C, JavaScript and Python have the server encode an option that has a name: its
+/// value consists of parts, or of what vendors define.
+pub(crate) fn is_encoded_by_server(option: &OptionDefinition) -> bool {
+    const VENDORS: [u8; 2] =
+        [code::VENDOR_SPECIFIC_INFORMATION, code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC];
+    option.kind.is_layout() || VENDORS.contains(&option.code)
+}
+
+fn is_asked(name: &str) -> bool {
+    match recognise(name).map(|(code, _)| OptionDefinition::by_code(code)) {
+        Ok(Some(option)) => is_encoded_by_server(option),
+        Ok(None) | Err(_) => true,
+    }
+}
+
 /// Returns the samples, with what `lessor-vocabulary` makes of them.
 pub(crate) fn samples() -> Vec<Sample> {
-    // Only the server encodes values that consist of parts.
     let options = OptionDefinition::all().iter().chain(OptionDefinition::of_clients());
-    let every = options.filter(|option| !option.kind.is_layout()).flat_map(|option| {
+    let every = options.flat_map(|option| {
         let names = [option.name.to_owned(), option.code.to_string()];
         names.map(|name| (name, of_kind(&option.kind)))
     });
@@ -47,6 +75,10 @@ pub(crate) fn samples() -> Vec<Sample> {
         ("224", json!("abc")),
         ("224", json!("hex:")),
         ("80", json!("hex:")),
+        ("acme-profile", json!({"id": 7, "servers": ["192.0.2.10"]})),
+        ("vendor-specific-information", json!({"acme": {"acs-url": "https://acs.example.net/ä"}})),
+        ("bcmcs-domains", json!(["example.net", true, null, -1])),
+        (REFUSED.0, json!([])),
     ];
     let mistakes = [
         ("dns", json!("192.0.2.1")),
@@ -98,7 +130,10 @@ pub(crate) fn samples() -> Vec<Sample> {
     every
         .chain(others)
         .map(|(name, value)| {
-            let wanted = encode_option(&name, &written(&value));
+            let wanted = match is_asked(&name) {
+                true => asked(&name, &value),
+                false => encode_option(&name, &written(&value)),
+            };
             Sample { name, value, wanted }
         })
         .collect()
@@ -118,7 +153,8 @@ fn of_kind(kind: &OptionKind) -> Value {
         OptionKind::DomainNames => json!(["example.net", "a.example.net"]),
         OptionKind::Routes => json!([{"to": "10.0.0.0/8", "via": "192.0.2.1"}]),
         OptionKind::Octets => json!("hex:0a0b"),
-        layout => unreachable!("{layout} is encoded by the server"),
+        // The server of the tests takes anything.
+        _ => json!({"a": [1, "b"]}),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use lessor_vocabulary::OptionDefinition;
 
-use crate::{assert_generated, sdk};
+use crate::{assert_generated, samples::is_encoded_by_server, sdk};
 
 /// Between these lines of a file, the tables are generated.
 const BEGIN: &str = "begin generated\n";
@@ -13,10 +13,10 @@ const END: &str = "end generated\n";
 #[test]
 fn the_table_for_c_is_that_of_the_vocabulary() {
     let kinds: Vec<String> = kinds().iter().map(|kind| constant(kind)).collect();
-    let options: String = settable()
+    let options: String = encoded()
         .map(|option| {
             let (code, name, kind) = (option.code, option.name, constant(option.kind.name()));
-            format!("  {{{code}, {kind}, \"{name}\", \"{}\"}},\n", option.synonyms.join(" "))
+            format!("  {{{code}, {kind}, \"{name}\"}},\n")
         })
         .collect();
     let reserved: String = OptionDefinition::of_engine()
@@ -24,11 +24,11 @@ fn the_table_for_c_is_that_of_the_vocabulary() {
         .map(|option| format!("  {{{}, \"{}\"}},\n", option.code, option.name))
         .collect();
     let text = format!(
-        "// The options that have a name. Generated from the crate lessor-vocabulary. DO NOT EDIT!\n\n\
-         enum lessor_kind {{ LESSOR_UNKNOWN, {} }};\n\n\
-         // Code, kind of value, name, and names in other software.\n\
+        "// The tables of options. Generated from the crate lessor-vocabulary. DO NOT EDIT!\n\n\
+         enum lessor_kind {{ {} }};\n\n\
+         // The options that are encoded here: code, kind of value, and name.\n\
          static const struct {{\n  uint8_t code;\n  enum lessor_kind kind;\n  \
-         const char *name, *synonyms;\n}} lessor_options[] = {{\n{options}}};\n\n\
+         const char *name;\n}} lessor_options[] = {{\n{options}}};\n\n\
          // Options that only the server sets.\n\
          static const struct {{\n  uint8_t code;\n  const char *name;\n}} \
          lessor_reserved_options[] = {{\n{reserved}}};\n\n\
@@ -43,8 +43,8 @@ fn the_table_for_c_is_that_of_the_vocabulary() {
 #[test]
 fn the_table_for_javascript_is_that_of_the_vocabulary() {
     let text = format!(
-        "/** Code, name, kind of value, and names in other software. */\n\
-         /** @type {{[number, string, string, string][]}} */\nconst OPTIONS = [\n{}];\n\n\
+        "/** The options that are encoded here: code, name, and kind of value. */\n\
+         /** @type {{[number, string, string][]}} */\nconst OPTIONS = [\n{}];\n\n\
          /** Options that only the server sets. */\n\
          /** @type {{[number, string][]}} */\nconst RESERVED = [\n{}];\n",
         rows('[', ']', "  "),
@@ -56,7 +56,7 @@ fn the_table_for_javascript_is_that_of_the_vocabulary() {
 #[test]
 fn the_table_for_python_is_that_of_the_vocabulary() {
     let text = format!(
-        "# Code, name, kind of value, and names in other software.\nOPTIONS = [\n{}]\n\n\
+        "# The options that are encoded here: code, name, and kind of value.\nOPTIONS = [\n{}]\n\n\
          # Options that only the server sets.\nRESERVED = [\n{}]\n",
         rows('(', ')', "    "),
         reserved_rows('(', ')', "    "),
@@ -99,15 +99,15 @@ fn with_table(text: &str, name: &str, table: &str) -> String {
 fn rows(open: char, close: char, indent: &str) -> String {
     let row = |option: &OptionDefinition| {
         let (code, name, kind) = (option.code, option.name, option.kind.name());
-        let synonyms = option.synonyms.join(" ");
-        format!("{indent}{open}{code}, \"{name}\", \"{kind}\", \"{synonyms}\"{close},\n")
+        format!("{indent}{open}{code}, \"{name}\", \"{kind}\"{close},\n")
     };
-    settable().map(row).collect()
+    encoded().map(row).collect()
 }
 
-/// The options that policies can set by name.
-fn settable() -> impl Iterator<Item = &'static OptionDefinition> {
-    OptionDefinition::all().iter().chain(OptionDefinition::of_clients())
+/// The options that the SDKs encode: the server encodes the others.
+fn encoded() -> impl Iterator<Item = &'static OptionDefinition> {
+    let settable = OptionDefinition::all().iter().chain(OptionDefinition::of_clients());
+    settable.filter(|option| !is_encoded_by_server(option))
 }
 
 fn reserved_rows(open: char, close: char, indent: &str) -> String {
@@ -119,7 +119,7 @@ fn reserved_rows(open: char, close: char, indent: &str) -> String {
 
 /// The kinds of values, each once, in the order of the catalogue.
 fn kinds() -> Vec<&'static str> {
-    let all = settable().map(|option| option.kind.name());
+    let all = encoded().map(|option| option.kind.name());
     let mut kinds: Vec<&str> = all.chain(["u16s"]).collect();
     kinds.sort_unstable();
     kinds.dedup();

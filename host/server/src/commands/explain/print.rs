@@ -49,6 +49,21 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
         }
         None => out.line("lease on record", "none")?,
     }
+    if !explanation.classes.is_empty() {
+        out.line("classes", &explanation.classes.join(", "))?;
+    }
+    if let Some(limit) = &explanation.class_limit {
+        out.line("limit", limit)?;
+    }
+    if !explanation.pools.is_empty() {
+        out.title("Pools, as policies see them")?;
+        let mut table = table(&["pool", "total", "leased", "free"]);
+        for usage in &explanation.pools {
+            let counts = [usage.size, usage.leased, usage.free()].map(|count| count.to_string());
+            table.add_row(std::iter::once(usage.pool.to_string()).chain(counts));
+        }
+        out.table(&table)?;
+    }
     if !explanation.lookups.is_empty() {
         out.title("Lookups")?;
         let mut table = table(&["plugin", "source", "key", "answer"]);

@@ -1,0 +1,226 @@
+//! Reads `[[class]]`: conditions on messages, and what clients that send such messages get.
+//!
+//! Does not read values of a level; `scope` does. Invariant: every class has a condition that some
+//! message may meet, and every pool that it names exists, unless a mistake was reported.
+
+mod condition;
+mod contradiction;
+mod fitting;
+mod part;
+mod reading;
+mod set_file;
+
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroU32,
+    ops::Range,
+    sync::Arc,
+};
+
+use ipnet::Ipv4Net;
+use lessor_core::{BeyondLimit, Class, ClassLimit, Classes, Condition, LimitBy, PoolChoice};
+
+use crate::{
+    Surroundings,
+    mistake::Draft,
+    reader::{Placed, Table, Value},
+    scope::Level,
+    settings::ClassFile,
+    shapes::{CLASS, CLASS_LIMIT, CLASS_MATCH},
+    subnet::{PlacedSubnet, client_key},
+    suggest::{closest, joined},
+};
+
+use self::reading::Reader;
+
+/// The maximum number of classes, because every message is tested for each.
+pub const CLASSES_MAX: usize = 1_000;
+
+/// The classes of a document.
+#[derive(Default)]
+pub(crate) struct ReadClasses {
+    classes: Vec<(Condition, Class)>,
+    /// The places of what must exist elsewhere.
+    mentions: Mentions,
+    /// The files that hold values.
+    pub(crate) files: Vec<ClassFile>,
+}
+
+/// What classes mention, with its places.
+#[derive(Default)]
+struct Mentions {
+    pools: Vec<Placed<Arc<str>>>,
+    relays: Vec<Placed<Box<[Ipv4Net]>>>,
+}
+
+/// Reads the classes. `interfaces` are those that the server listens on; `None` if they are not
+/// known. Classes with mistakes are left out.
+pub(crate) fn read(
+    value: Option<&Value>,
+    surroundings: &Surroundings,
+    interfaces: Option<&[String]>,
+) -> ReadClasses {
+    let mut read = ReadClasses::default();
+    let Some(value) = value else { return read };
+    let tables = value.tables(&CLASS);
+    if let Some(table) = tables.get(CLASSES_MAX) {
+        let draft = Draft::found(format!("there are more than {CLASSES_MAX} classes"));
+        let help = "a policy can look up what clients have in common";
+        table.collector().report(table.span(), draft.wanted("this one is too many").help(help));
+    }
+    let mut names: HashMap<&str, Range<usize>> = HashMap::new();
+    for table in tables.iter().take(CLASSES_MAX) {
+        let name_value = table.require("name", "\"phones\"");
+        let name = name_value.as_ref().and_then(|value| value.name());
+        if let (Some(name), Some(value)) = (name, &name_value)
+            && let Some(first) = names.insert(name, value.span().clone())
+        {
+            let draft = Draft::found(format!("two classes are named {name:?}"))
+                .wanted("the second one")
+                .related(&first, "the first one")
+                .help("the journal and policies refer to classes by name: give each its own");
+            value.report(draft);
+        }
+        let condition = condition(table, surroundings, interfaces, &mut read);
+        let class = class(table, name.unwrap_or_default(), &mut read.mentions);
+        if let (Some(condition), Some(_)) = (condition, name) {
+            read.classes.push((condition, class));
+        }
+    }
+    read
+}
+
+impl ReadClasses {
+    /// Returns the classes, without knowing which pools and relays there are.
+    pub(crate) fn unchecked(self) -> Classes {
+        Classes::new(self.classes)
+    }
+
+    /// Reports pools that no subnet has, and relays that no subnet serves. Returns the classes.
+    pub(crate) fn checked(self, value: Option<&Value>, subnets: &[PlacedSubnet]) -> Classes {
+        if let Some(value) = value {
+            self.mentions.report_unknown_pools(value, subnets);
+            self.mentions.report_unserved_relays(value, subnets);
+        }
+        let behind = |relays: &[Ipv4Net]| subnets_behind(relays, subnets);
+        let classes = self.classes.into_iter();
+        let classes = classes.map(|(condition, class)| (condition.with_subnets(&behind), class));
+        Classes::new(classes.collect())
+    }
+}
+
+impl Mentions {
+    fn report_unknown_pools(&self, value: &Value, subnets: &[PlacedSubnet]) {
+        if self.pools.is_empty() {
+            return;
+        }
+        let pools = subnets.iter().flat_map(|subnet| &subnet.pools);
+        let known: HashSet<&str> = pools.map(|placed| &*placed.pool.name).collect();
+        for pool in self.pools.iter().filter(|pool| !known.contains(&*pool.value)) {
+            let draft = Draft::found(format!("no pool is named {:?}", pool.value));
+            let draft = match closest(&pool.value, known.iter().copied()) {
+                Some(name) => draft.wanted(format!("did you mean {name:?}?")),
+                None => draft.wanted("unknown"),
+            };
+            let help = "the name of a pool is that below [[subnet.pool]], or its range";
+            value.collector().report(&pool.span, draft.help(help));
+        }
+    }
+
+    fn report_unserved_relays(&self, value: &Value, subnets: &[PlacedSubnet]) {
+        let served: Option<Vec<&[Ipv4Net]>> = subnets.iter().map(PlacedSubnet::relays).collect();
+        // A subnet that names no relays serves all of them.
+        let Some(served) = served.filter(|served| !served.is_empty()) else { return };
+        let is_served = |relay: &Ipv4Net| {
+            served.iter().flat_map(|served| served.iter()).any(|served| overlap(served, relay))
+        };
+        for relays in self.relays.iter().filter(|relays| !relays.value.iter().any(is_served)) {
+            let draft = Draft::found("no message meets this: none of these relays is served")
+                .wanted("wanted a relay that `relays` of [server] or a [[subnet]] allows")
+                .help("add the relay there, or correct it here");
+            value.collector().report(&relays.span, draft);
+        }
+    }
+}
+
+/// The subnets of every network that one of these relays belongs to.
+fn subnets_behind(relays: &[Ipv4Net], subnets: &[PlacedSubnet]) -> Box<[Ipv4Net]> {
+    let is_own =
+        |subnet: &&PlacedSubnet| relays.iter().any(|relay| overlap(relay, &subnet.prefix.value));
+    let network = |subnet: &PlacedSubnet| {
+        let shared = subnet.shared.network.as_ref();
+        shared.map(|name| name.value.clone())
+    };
+    let networks: HashSet<String> = subnets.iter().filter(is_own).filter_map(network).collect();
+    let is_behind = |subnet: &&PlacedSubnet| {
+        is_own(subnet) || network(subnet).is_some_and(|network| networks.contains(&network))
+    };
+    subnets.iter().filter(is_behind).map(|subnet| subnet.prefix.value).collect()
+}
+
+fn overlap(one: &Ipv4Net, other: &Ipv4Net) -> bool {
+    one.contains(other) || other.contains(one)
+}
+
+fn condition(
+    table: &Table,
+    surroundings: &Surroundings,
+    interfaces: Option<&[String]>,
+    read: &mut ReadClasses,
+) -> Option<Condition> {
+    let wanted = table.require("match", "{ vendor-class = { starts-with = \"Polycom\" } }")?;
+    let matching = wanted.table(&CLASS_MATCH)?;
+    let relays = &mut read.mentions.relays;
+    let mut reader = Reader { surroundings, interfaces, relays, files: &mut read.files, depth: 0 };
+    let condition = reader.condition(&matching, &wanted)?;
+    contradiction::report(&condition, &wanted);
+    Some(condition)
+}
+
+/// Reads what the clients of a class get.
+fn class(table: &Table, name: &str, mentions: &mut Mentions) -> Class {
+    let level = Level::of(table);
+    Class {
+        name: name.into(),
+        pools: table.get("pools").and_then(|value| pools(&value, mentions)),
+        client_key: client_key(table).map(|placed| placed.value),
+        limit: table.get("limit").and_then(|value| limit(&value)),
+        settings: level.settings(),
+        options: level.options.into_set(),
+    }
+}
+
+fn pools(value: &Value, mentions: &mut Mentions) -> Option<PoolChoice> {
+    let items = value.items();
+    let names: Option<Vec<Arc<str>>> =
+        items.iter().map(|item| Some(Arc::from(item.name()?))).collect();
+    let names = names?;
+    mentions.pools.extend(names.iter().zip(&items).map(|(name, item)| item.place(name.clone())));
+    let choice = PoolChoice::new(names);
+    if choice.is_none() {
+        value.refuse(&format!("1 to {} names of pools", PoolChoice::NAMES_MAX));
+    }
+    choice
+}
+
+fn limit(value: &Value) -> Option<ClassLimit> {
+    let table = value.table(&CLASS_LIMIT)?;
+    let beyond = [("refuse", BeyondLimit::Refuse), ("replace-oldest", BeyondLimit::ReplaceOldest)];
+    let by = table.require("by", "\"line\"").and_then(|value| value.choice(&LimitBy::ALL));
+    let leases_max = table.require("leases-max", "2");
+    let leases_max = leases_max.and_then(|value| value.number(1, u32::MAX));
+    let beyond = table.get("beyond").map_or(Some(BeyondLimit::Refuse), |it| it.choice(&beyond));
+    Some(ClassLimit { by: by?, leases_max: NonZeroU32::new(leases_max?)?, beyond: beyond? })
+}
+
+/// Reports a table that tests nothing.
+fn without_test(value: &Value) {
+    let keys = joined(CLASS_MATCH.keys.iter().copied());
+    let draft = Draft::found("nothing is tested, so every message would belong to the class")
+        .wanted("wanted at least one test")
+        .help(format!(
+            "the tests are {keys}; what all clients get belongs below [server], [[network]] or \
+             [[subnet]]"
+        ));
+    value.report(draft);
+}

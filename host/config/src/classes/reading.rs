@@ -1,0 +1,73 @@
+//! What the readers of conditions share: what is known around a class, and the tests so far.
+//!
+//! Reads nothing itself. Invariant: no two tests of one condition are about the same octets.
+
+use std::ops::Range;
+
+use ipnet::Ipv4Net;
+use lessor_core::{Condition, Fact, Fitting, Reading, Test, option::code};
+
+use crate::{
+    Surroundings,
+    mistake::Draft,
+    reader::{Placed, Value},
+    settings::ClassFile,
+};
+
+/// Reads conditions.
+pub(super) struct Reader<'r> {
+    pub(super) surroundings: &'r Surroundings<'r>,
+    /// The interfaces that the server listens on, if they are known.
+    pub(super) interfaces: Option<&'r [String]>,
+    /// The relays that conditions name.
+    pub(super) relays: &'r mut Vec<Placed<Box<[Ipv4Net]>>>,
+    /// The files that conditions name.
+    pub(super) files: &'r mut Vec<ClassFile>,
+    pub(super) depth: usize,
+}
+
+/// The tests of one table, with their places.
+#[derive(Default)]
+pub(super) struct Tests(Vec<Placed<Test>>);
+
+impl Tests {
+    /// Returns whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The condition that is met if all of them hold.
+    pub(super) fn into_condition(self) -> Condition {
+        Condition::all(self.0.into_iter().map(|placed| placed.value).collect())
+    }
+
+    /// Adds the test that was read from `value`, unless there is one of the same octets.
+    pub(super) fn add(&mut self, what: &str, value: &Value, test: Test) {
+        match self.place_of_same(&test) {
+            Some(first) => value.report(twice(&format!("`{what}`"), &first)),
+            None => self.0.push(value.place(test)),
+        }
+    }
+
+    /// Adds that the vendor class begins as that of a vendor's clients.
+    pub(super) fn add_vendor_class(&mut self, value: &Value, class: &str) {
+        let fitting = Fitting { starting: [class].into_iter().collect(), ..Fitting::default() };
+        let test = Test::Octets(Fact::option(code::VENDOR_CLASS), Reading::Text, fitting);
+        // The class itself may test the vendor class more precisely.
+        self.0.push(value.place(Test::Any([Condition::all(vec![test])].into())));
+    }
+
+    fn place_of_same(&self, test: &Test) -> Option<Range<usize>> {
+        let Test::Octets(fact, ..) = test else { return None };
+        let is_same = |placed: &&Placed<Test>| matches!(&placed.value, Test::Octets(other, ..) if other == fact);
+        self.0.iter().find(is_same).map(|placed| placed.span.clone())
+    }
+}
+
+/// Reports a test that is made twice: alternatives of one test would have been meant.
+fn twice(what: &str, first: &Range<usize>) -> Draft {
+    Draft::found(format!("{what} is tested twice"))
+        .wanted("the second time")
+        .related(first, "the first time")
+        .help("several values in one test are alternatives; all tests of a class must hold")
+}

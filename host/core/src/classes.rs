@@ -1,0 +1,73 @@
+//! The classes of a configuration, and the messages that belong to them.
+//!
+//! A class has a condition, which a message meets or does not, and settings for the clients that
+//! send such messages. Classes are found once, when the place of a message is. Reads no files.
+//! Invariant: without classes a message costs nothing.
+
+mod condition;
+mod octet_set;
+
+use std::sync::Arc;
+
+use crate::{Class, Membership, RelayInformation, Request};
+
+pub use self::{
+    condition::{Condition, Fact, FactPart, Fitting, Reading, Relays, Test},
+    octet_set::OctetSet,
+};
+
+/// Every class of a configuration, in its order. Cheap to clone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    entries: Arc<[(Condition, Arc<Class>)]>,
+    reads_relay_information: bool,
+}
+
+impl Classes {
+    /// Creates the classes of a configuration.
+    pub fn new(classes: Vec<(Condition, Class)>) -> Self {
+        let entries = classes.into_iter().map(|(condition, class)| (condition, Arc::new(class)));
+        let entries: Arc<[_]> = entries.collect();
+        let reads = |(condition, _): &(Condition, _)| condition.reads_relay_information();
+        Self { reads_relay_information: entries.iter().any(reads), entries }
+    }
+
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns whether a condition is about option 82, which the server remembers for messages
+    /// that clients send directly.
+    pub const fn reads_relay_information(&self) -> bool {
+        self.reads_relay_information
+    }
+
+    /// Every class with its condition.
+    pub fn iter(&self) -> impl Iterator<Item = (&Condition, &Class)> {
+        self.entries.iter().map(|(condition, class)| (condition, &**class))
+    }
+
+    /// The classes that a message belongs to. `relay_information` is its own option 82 or, if it
+    /// has none, the remembered one.
+    pub fn of(
+        &self,
+        request: &Request,
+        relay_information: Option<&RelayInformation>,
+    ) -> Membership {
+        let matching = self.entries.iter();
+        let matching = matching.filter(|(found, _)| found.is_met(request, relay_information));
+        matching.map(|(_, class)| Arc::clone(class)).collect()
+    }
+
+    /// The longest lease time that a class sets, in seconds; 0 if none sets one.
+    pub fn longest_lease_secs(&self) -> u32 {
+        let each = self.entries.iter().map(|(_, class)| class.settings.longest_lease_secs());
+        each.max().unwrap_or_default()
+    }
+
+    /// Returns whether a class says by which property its clients are distinguished.
+    pub fn set_client_key(&self) -> bool {
+        self.entries.iter().any(|(_, class)| class.client_key.is_some())
+    }
+}

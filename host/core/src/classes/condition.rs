@@ -1,0 +1,290 @@
+//! The condition of a class: what a message must be like.
+//!
+//! Reads the octets of a message and allocates nothing. Invariant: a message is tested as it
+//! arrived, except for its relay: a client that sends directly from the address that it leases is
+//! tested with what its relay said last, and as if the relay of its network had forwarded it.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use ipnet::Ipv4Net;
+use lessor_vocabulary::value_blocks;
+
+use crate::{HardwareAddress, RelayInformation, Request, option::code, relay};
+
+use super::OctetSet;
+
+/// What a message must be like: every test holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition(Box<[Test]>);
+
+/// A property that a message has or does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// Octets of the message fit.
+    Octets(Fact, Reading, Fitting),
+    /// The hardware address begins with one of these: the type, and octets of the address.
+    HardwareAddress(OctetSet),
+    /// One of these relays forwarded the message.
+    Relay(Relays),
+    /// The message arrived on one of these interfaces.
+    Interface(Box<[Arc<str>]>),
+    /// One of these conditions is met.
+    Any(Box<[Condition]>),
+    /// This condition is not met.
+    Not(Condition),
+}
+
+/// Relays by their addresses, and the clients behind them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relays {
+    /// The addresses of the relays.
+    pub addresses: Box<[Ipv4Net]>,
+    /// The subnets of the networks that these addresses belong to. A client that renews its lease
+    /// sends directly to the server, so that only its own address shows where it is.
+    pub subnets: Box<[Ipv4Net]>,
+}
+
+/// Octets of a message: those of an option, or of a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// The code of the option.
+    pub option: u8,
+    /// The way to the part: a part of the option, a part of that, and so on.
+    pub parts: Box<[FactPart]>,
+}
+
+/// A part of octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactPart {
+    /// The first sub-option with this code.
+    SubOption(u8),
+    /// The first part of this enterprise (RFC 3925).
+    Enterprise(u32),
+}
+
+/// How octets are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// As they are.
+    Octets,
+    /// As a text: zeros at its end do not count.
+    Text,
+    /// As they are or as items of this many octets, one of which has to fit.
+    Items(u8),
+    /// As a text or as texts, each after its length (RFC 3004), one of which has to fit.
+    Texts,
+}
+
+/// The octets that fit: several are alternatives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fitting {
+    /// These.
+    pub equal: OctetSet,
+    /// Those that begin with one of these.
+    pub starting: OctetSet,
+    /// All: it is enough that the message has some.
+    pub anything: bool,
+}
+
+impl Condition {
+    /// A condition that is met if all of these tests hold.
+    pub fn all(tests: Vec<Test>) -> Self {
+        Self(tests.into())
+    }
+
+    /// The tests.
+    pub fn tests(&self) -> &[Test] {
+        &self.0
+    }
+
+    /// Returns whether a message is as it must be. `relay_information` is its own option 82, or the
+    /// remembered one.
+    pub fn is_met(&self, request: &Request, relay_information: Option<&RelayInformation>) -> bool {
+        self.0.iter().all(|test| test.holds(request, relay_information))
+    }
+
+    /// The same condition, in which relays have the subnets that `subnets_of` returns for their
+    /// addresses.
+    #[must_use]
+    pub fn with_subnets(self, subnets_of: &dyn Fn(&[Ipv4Net]) -> Box<[Ipv4Net]>) -> Self {
+        let with_subnets = |test: Test| match test {
+            Test::Relay(Relays { addresses, .. }) => {
+                let subnets = subnets_of(&addresses);
+                Test::Relay(Relays { addresses, subnets })
+            }
+            Test::Any(conditions) => {
+                let conditions = conditions.into_iter();
+                Test::Any(conditions.map(|each| each.with_subnets(subnets_of)).collect())
+            }
+            Test::Not(condition) => Test::Not(condition.with_subnets(subnets_of)),
+            test => test,
+        };
+        Self(self.0.into_iter().map(with_subnets).collect())
+    }
+
+    /// Returns whether a test is about option 82.
+    pub(super) fn reads_relay_information(&self) -> bool {
+        self.0.iter().any(|test| match test {
+            Test::Octets(fact, ..) => fact.option == code::RELAY_AGENT_INFORMATION,
+            Test::Any(conditions) => conditions.iter().any(Self::reads_relay_information),
+            Test::Not(condition) => condition.reads_relay_information(),
+            Test::HardwareAddress(_) | Test::Relay(_) | Test::Interface(_) => false,
+        })
+    }
+}
+
+impl Test {
+    fn holds(&self, request: &Request, relay_information: Option<&RelayInformation>) -> bool {
+        let is_met = |condition: &Condition| condition.is_met(request, relay_information);
+        match self {
+            Self::Octets(fact, reading, fitting) => fact
+                .of(request, relay_information)
+                .is_some_and(|octets| fitting.fits_as(*reading, octets)),
+            Self::HardwareAddress(set) => starts_in(set, &request.hardware_address),
+            Self::Relay(relays) => relays.are_of(request),
+            Self::Interface(names) => {
+                let interface = request.arrival.interface.as_ref();
+                interface.is_some_and(|interface| names.contains(interface))
+            }
+            Self::Any(conditions) => conditions.iter().any(is_met),
+            Self::Not(condition) => !is_met(condition),
+        }
+    }
+
+    /// A hardware address, or the beginning of one, as [`Test::HardwareAddress`] has it.
+    pub fn hardware_octets(kind: u8, octets: &[u8]) -> Vec<u8> {
+        [&[kind], octets].concat()
+    }
+}
+
+impl Reading {
+    /// Returns whether octets are several items, each of which may fit.
+    pub const fn has_items(self) -> bool {
+        matches!(self, Self::Items(_) | Self::Texts)
+    }
+}
+
+impl Relays {
+    fn are_of(&self, request: &Request) -> bool {
+        let is_in = |prefixes: &[Ipv4Net], address: Ipv4Addr| {
+            prefixes.iter().any(|prefix| prefix.contains(&address))
+        };
+        match request.is_relayed() {
+            true => is_in(&self.addresses, request.relay_address),
+            false => request.is_direct() && is_in(&self.subnets, request.client_address),
+        }
+    }
+}
+
+impl Fact {
+    /// An option.
+    pub fn option(option: u8) -> Self {
+        Self { option, parts: Box::default() }
+    }
+
+    /// A sub-option of option 82.
+    pub fn of_relay(code: u8) -> Self {
+        let parts = [FactPart::SubOption(code)].into();
+        Self { option: code::RELAY_AGENT_INFORMATION, parts }
+    }
+
+    fn of<'m>(
+        &self,
+        request: &'m Request,
+        relay_information: Option<&'m RelayInformation>,
+    ) -> Option<&'m [u8]> {
+        let option = match self.option {
+            code::RELAY_AGENT_INFORMATION => relay_information.map(RelayInformation::octets),
+            option => request.options.get(option),
+        };
+        self.parts.iter().try_fold(option?, |octets, part| match part {
+            FactPart::SubOption(code) => relay::sub_option(octets, *code),
+            FactPart::Enterprise(number) => {
+                let mut blocks = value_blocks(octets);
+                blocks.find(|(found, _)| found == number).map(|(_, part)| part)
+            }
+        })
+    }
+}
+
+impl Fitting {
+    /// Returns whether octets fit if they are read in this way.
+    pub fn fits_as(&self, reading: Reading, octets: &[u8]) -> bool {
+        match reading {
+            Reading::Octets => self.fits(octets),
+            Reading::Items(width) => {
+                let mut items = octets.chunks_exact(usize::from(width).max(1));
+                self.fits(octets) || items.any(|item| self.fits(item))
+            }
+            Reading::Text => self.fits(without_final_zeros(octets)),
+            Reading::Texts => {
+                self.fits(without_final_zeros(octets)) || texts(octets).any(|text| self.fits(text))
+            }
+        }
+    }
+
+    fn fits(&self, octets: &[u8]) -> bool {
+        self.anything || self.equal.contains(octets) || self.starting.contains_start_of(octets)
+    }
+}
+
+fn starts_in(set: &OctetSet, address: &HardwareAddress) -> bool {
+    let mut octets = [0; 1 + HardwareAddress::OCTETS_MAX];
+    let found = address.octets();
+    let length = 1 + found.len();
+    let [kind, rest @ ..] = &mut octets;
+    *kind = address.kind();
+    rest.iter_mut().zip(found).for_each(|(to, from)| *to = *from);
+    octets.get(..length).is_some_and(|octets| set.contains_start_of(octets))
+}
+
+fn without_final_zeros(octets: &[u8]) -> &[u8] {
+    let end = octets.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+    octets.get(..end).unwrap_or_default()
+}
+
+/// The texts in octets that consist of texts, each after its length, up to a place that cannot be
+/// read.
+fn texts(octets: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = octets;
+    std::iter::from_fn(move || {
+        let (length, tail) = rest.split_first()?;
+        let (text, after) = tail.split_at_checked(usize::from(*length))?;
+        rest = after;
+        Some(text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fitting(equal: &[&str], starting: &[&str]) -> Fitting {
+        Fitting {
+            equal: equal.iter().collect(),
+            starting: starting.iter().collect(),
+            anything: false,
+        }
+    }
+
+    #[test]
+    fn texts_fit_with_and_without_zeros_and_lengths() {
+        let found = fitting(&["iPXE"], &["docsis"]);
+        for octets in [&b"iPXE"[..], b"iPXE\0", b"docsis", b"docsis3.0:", b"docsis\0\0"] {
+            assert!(found.fits_as(Reading::Text, octets), "{octets:?}");
+            assert!(found.fits_as(Reading::Texts, octets), "{octets:?}");
+        }
+        for octets in [&b"\x04iPXE"[..], b"\x03abc\x04iPXE", b"\x09docsis3.1", b"\x04iPXE\x09"] {
+            assert!(!found.fits_as(Reading::Text, octets), "{octets:?}");
+            assert!(found.fits_as(Reading::Texts, octets), "{octets:?}");
+        }
+        for octets in [&b""[..], b"ipxe", b"iPXE2", b"\x05iPXE", b"\x04iPX", b"\0"] {
+            assert!(!found.fits_as(Reading::Texts, octets), "{octets:?}");
+        }
+        assert!(!found.fits_as(Reading::Octets, b"iPXE\0"));
+        let anything = Fitting { anything: true, ..Fitting::default() };
+        assert!(
+            anything.fits_as(Reading::Octets, b"") && anything.fits_as(Reading::Texts, b"\xff")
+        );
+    }
+}
