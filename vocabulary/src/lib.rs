@@ -33,6 +33,7 @@ pub use option::{OptionDefinition, OptionKind};
 pub use prefix::Ipv4Prefix;
 pub use read::{Refusal, Source};
 pub use value::{
-    ForClass, ForEnterprise, OptionValue, enterprises, shown_addresses, text as value_text,
+    ForClass, ForEnterprise, OptionValue, blocks as value_blocks, enterprises, shown_addresses,
+    text as value_text,
 };
 pub use written::Written;

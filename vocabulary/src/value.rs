@@ -112,7 +112,7 @@ pub fn enterprises(octets: &[u8]) -> Vec<u32> {
 }
 
 /// The enterprise numbers and the octets of their parts, up to a place that cannot be read.
-pub(crate) fn blocks(octets: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
+pub fn blocks(octets: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     let mut rest = octets;
     core::iter::from_fn(move || {
         let (number, after) = rest.split_first_chunk::<4>()?;

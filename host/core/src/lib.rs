@@ -31,6 +31,7 @@ mod reason;
 pub mod relay;
 mod reply;
 mod request;
+mod reservation;
 mod scope;
 mod sending;
 mod terms;
@@ -45,14 +46,15 @@ pub use boot::{
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
     Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, Listing, Obstacle,
-    OpenOffer, OptionOrigin, PoolUsage, Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
+    OpenOffer, OptionOrigin, PoolUsage, Preference, Prepared, Preview, Remembered, Rule,
+    SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{
     AfterDataLoss, Bounds, LocatedBy, Location, Network, NetworkId, OffersMax, OptionSet, Pool,
-    QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError, UnknownClients,
+    QuarantineMax, Subnet, Topology, TopologyError, UnknownClients,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
@@ -62,6 +64,9 @@ pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyValue};
 pub use request::{Arrival, Request, is_host_address};
+pub use reservation::{
+    IdentifierKind, Owners, Reservation, ReservationOwner, SharedReservations, relay_sub_options,
+};
 pub use scope::{ScopeFields, ScopeSettings};
 pub use sending::{SendRule, SendRules, Sending};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    ClientKeyKind, HardwareAddress, LeaseTime, OptionValue, Origin, Request, ScopeSettings,
-    option::recorded::Recorded,
+    ClientKeyKind, LeaseTime, OptionValue, Origin, Request, Reservation, ScopeSettings,
+    SharedReservations, option::recorded::Recorded,
 };
 
 /// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
@@ -85,7 +85,8 @@ pub struct Subnet {
     pub settings: ScopeSettings,
     /// The pools. Addresses are taken from them in order, except from those by policy only.
     pub pools: Vec<Pool>,
-    /// Addresses that are reserved for one client or line.
+    /// What is reserved for one client or line each. Those without an address apply in all subnets of
+    /// the network.
     pub reservations: Vec<Reservation>,
     /// The relays whose messages are served, by their address (giaddr). Every relay is served if
     /// absent.
@@ -145,36 +146,6 @@ pub struct Pool {
     pub settings: ScopeSettings,
 }
 
-/// An address that is reserved for one client or line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Reservation {
-    /// The owner of the reservation.
-    pub owner: ReservationOwner,
-    /// The address; it is within the subnet, in a pool or not.
-    pub address: Ipv4Addr,
-    /// Options for the owner; they take precedence over those of pool and subnet.
-    pub options: OptionSet,
-    /// What else it sets; this also takes precedence over pool and subnet.
-    #[serde(default, skip_serializing_if = "ScopeSettings::is_empty")]
-    pub settings: ScopeSettings,
-}
-
-/// What identifies the owner of a reservation. If several match, the kind that is listed first
-/// takes precedence: the line before the device.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReservationOwner {
-    /// Sub-option 1 of option 82.
-    CircuitId(#[serde(with = "crate::octets")] Box<[u8]>),
-    /// Sub-option 2 of option 82.
-    RemoteId(#[serde(with = "crate::octets")] Box<[u8]>),
-    /// Option 61.
-    ClientIdentifier(#[serde(with = "crate::octets")] Box<[u8]>),
-    /// The hardware address.
-    HardwareAddress(HardwareAddress),
-}
-
 /// Options by code, each at most once, in order of code. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<(u8, Recorded)>", into = "Vec<(u8, Recorded)>")]
@@ -219,6 +190,8 @@ pub struct Topology {
     spans: Arc<[Span]>,
     /// The options that the configuration of the networks knows by name.
     catalogue: Arc<Catalogue>,
+    /// The reservations that belong to no subnet.
+    shared_reservations: Arc<SharedReservations>,
 }
 
 /// The addresses of one subnet.
@@ -267,6 +240,18 @@ impl Topology {
         let wanted = numbered.filter(|(position, _)| wanted(NetworkId(*position as u32)));
         let only = Self::of_disjoint(wanted.map(|(_, network)| Arc::clone(network)).collect());
         only.with_catalogue(Arc::clone(&self.catalogue))
+            .with_shared_reservations(Arc::clone(&self.shared_reservations))
+    }
+
+    /// The same topology with these reservations in all of its networks.
+    #[must_use]
+    pub fn with_shared_reservations(self, shared_reservations: Arc<SharedReservations>) -> Self {
+        Self { shared_reservations, ..self }
+    }
+
+    /// The reservations that belong to no subnet.
+    pub fn shared_reservations(&self) -> &Arc<SharedReservations> {
+        &self.shared_reservations
     }
 
     /// The same topology with these options.
@@ -280,8 +265,8 @@ impl Topology {
         &self.catalogue
     }
 
-    /// The same topology, but networks that are equal in `other` are shared with it, so that they
-    /// exist once in memory.
+    /// The same topology, but networks and reservations that are equal in `other` are shared with it,
+    /// so that they exist once in memory.
     pub fn sharing(self, other: &Self) -> Self {
         let by_name: HashMap<&str, &Arc<Network>, FixedState> =
             other.networks.iter().map(|network| (&*network.name, network)).collect();
@@ -289,7 +274,13 @@ impl Topology {
             let same = by_name.get(&*network.name).filter(|other| **other == network);
             Arc::clone(same.copied().unwrap_or(network))
         });
-        Self { networks: shared.collect(), ..self.clone() }
+        let same = self.shared_reservations == other.shared_reservations;
+        let reservations = if same { other } else { &self }.shared_reservations();
+        Self {
+            networks: shared.collect(),
+            shared_reservations: Arc::clone(reservations),
+            ..self.clone()
+        }
     }
 
     fn of_disjoint(networks: Vec<Arc<Network>>) -> Self {
@@ -303,7 +294,7 @@ impl Topology {
         });
         let mut spans: Vec<Span> = spans.collect();
         spans.sort_unstable_by_key(|span| span.first);
-        Self { networks: networks.into(), spans: spans.into(), catalogue: Arc::default() }
+        Self { networks: networks.into(), spans: spans.into(), ..Self::default() }
     }
 
     /// The networks, each at the position of its [`NetworkId`].
