@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lessor_core::SharedReservations;
 use toml::{Spanned, de::DeTable};
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     own_addresses::OwnAddresses,
     parts::Parts,
     reader::Table,
+    reservation::{self, Home},
     reservation_files,
     reserved::Reserved,
     scope::Level,
@@ -103,11 +105,17 @@ fn read_root(
         around.networks.report_unused(value, used.map(|name| name.value.as_str()));
     }
     let mut reserved = Reserved::of_document(&mut subnets, collector);
+    if let Some(value) = root.get("reservation") {
+        let subnet_of = |address| reserved.subnet_of(address).map(|(_, prefix)| prefix);
+        let (shape, own) = (&shapes::SHARED_RESERVATION, &around.own.in_file);
+        let read = reservation::read_tables(&value, shape, Home::Any(&subnet_of), own);
+        read.into_iter().for_each(|placed| reserved.add_in_document(placed, collector));
+    }
     let reservations = root.get("reservations");
     let reservation_files = reservations.map_or_else(Vec::new, |value| {
         reservation_files::read(&value, surroundings, &around.own.in_file, &mut reserved)
     });
-    drop(reserved);
+    let shared = subnet::fitted(reserved.into_shared(), |placed| placed.reservation);
     let topology = networks::build(subnets, &defaults, collector);
     let (Some(server), Some(topology)) = (server, topology) else { return Some(None) };
     Some(Some(Configuration {
@@ -120,7 +128,9 @@ fn read_root(
         metrics,
         log,
         reservation_files,
-        topology: topology.with_catalogue(Arc::clone(collector.catalogue())),
+        topology: topology
+            .with_catalogue(Arc::clone(collector.catalogue()))
+            .with_shared_reservations(Arc::new(SharedReservations::new(shared))),
     }))
 }
 

@@ -71,6 +71,7 @@ pub(crate) static DOCUMENT: Shape = Shape {
         "option",
         "vendor",
         "network",
+        "reservation",
         "subnet",
     ],
     synonyms: &[
@@ -284,19 +285,28 @@ pub(crate) static RESERVATION: Shape = Shape {
     keys: with_level_keys![
         "circuit-id",
         "remote-id",
+        "relay-sub-options",
+        "vendor-sub-options",
         "client-identifier",
+        "duid",
         "hardware-address",
         "address",
+        "pool",
         "options",
     ],
     synonyms: with_level_synonyms![
         ("mac", "hardware-address"),
         ("hw-address", "hardware-address"),
         ("client-id", "client-identifier"),
+        ("sub-options", "relay-sub-options"),
         ("ip", "address"),
         ("ip-address", "address"),
     ],
 };
+
+/// A reservation outside of a subnet.
+pub(crate) static SHARED_RESERVATION: Shape =
+    Shape { name: "[[reservation]]", keys: RESERVATION.keys, synonyms: RESERVATION.synonyms };
 
 /// A reservation in a file of reservations.
 pub(crate) static RESERVATION_ROW: Shape =
@@ -462,7 +472,7 @@ pub(crate) static CASE_PLANNED: Shape =
     Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
 
 /// The tables of a configuration file.
-static CONFIGURATION: [&Shape; 15] = [
+static CONFIGURATION: [&Shape; 16] = [
     &DOCUMENT,
     &SERVER,
     &STORE,
@@ -478,6 +488,7 @@ static CONFIGURATION: [&Shape; 15] = [
     &SUBNET,
     &POOL,
     &RESERVATION,
+    &SHARED_RESERVATION,
 ];
 
 /// The only key of the document that is not a table.
@@ -486,9 +497,7 @@ const AT_THE_TOP: &str = "reservations";
 impl Shape {
     /// Whether a key that is unknown in this table belongs at the top of the file, or vice versa.
     pub(crate) fn is_elsewhere(&self, key: &str) -> bool {
-        let is_document = self.name == DOCUMENT.name;
-        let is_subnet = self.name == SUBNET.name;
-        (is_subnet && key == AT_THE_TOP) || (is_document && key == "reservation")
+        self.name == SUBNET.name && key == AT_THE_TOP
     }
 
     /// Advice for an unknown key, if it is known from another table.

@@ -274,6 +274,7 @@ impl Engine {
         let since =
             self.no_records_since().filter(|_| network.after_data_loss == AfterDataLoss::Hold)?;
         let longest_secs = self.plan.longest_lease_secs().max()?;
+        let longest_secs = longest_secs.max(self.shared_reservations.longest_lease_secs());
         Some(since.after_secs(longest_secs)).filter(|until| now < *until)
     }
 

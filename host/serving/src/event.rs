@@ -7,6 +7,7 @@ use std::{
 
 use lessor_core::{
     BootFileName, Changes, ClientKey, Destination, HardwareAddress, Reason, Request,
+    ReservationOwner,
 };
 use lessor_policy_host::TraceEntry;
 use lessor_vocabulary::Catalogue;
@@ -32,6 +33,8 @@ pub(crate) struct Event {
     pub(crate) header: Option<Header>,
     /// The subscriber that policies count the client against.
     pub(crate) subscriber: Option<Arc<str>>,
+    /// The identifier by which the client's reservation was found, if it has one.
+    pub(crate) reserved_by: Option<Box<ReservationOwner>>,
     /// The name of its network.
     pub(crate) network: Option<Arc<str>>,
     /// The address that was offered, acknowledged or released.

@@ -15,7 +15,6 @@ use crate::{
     mistake::Draft,
     options::{Options, recognise_code},
     reader::{Table, Value},
-    reservation::hardware_address,
     shapes::{CASE_EARLIER, CASE_LEASE, CASE_REPLY},
 };
 

@@ -4,7 +4,7 @@
 use std::{borrow::Cow, io, ops::Range, str};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
-use lessor_core::OptionKind;
+use lessor_core::{IdentifierKind, OptionKind};
 use lessor_vocabulary::hexadecimal::HEX;
 use toml::{
     Spanned,
@@ -13,9 +13,11 @@ use toml::{
 
 use crate::{
     collector::Collector,
+    identifiers::{
+        self, PLAIN, RELAY_SUB_OPTIONS, VENDOR_SUB_OPTIONS, kind_named, plain_hardware_address,
+    },
     mistake::Draft,
     options,
-    reservation::OWNERS,
     shapes::RESERVATION_ROW,
     suggest::{closest, joined},
 };
@@ -26,7 +28,7 @@ use super::{
 };
 
 /// The settings of a reservation that a cell has room for.
-const TEXTS: [&str; 3] = ["next-server", "server-name", "boot-file"];
+const TEXTS: [&str; 5] = ["address", "pool", "next-server", "server-name", "boot-file"];
 const TIMES: [&str; 5] =
     ["lease-time", "min-lease-time", "max-lease-time", "renewal-time", "rebinding-time"];
 
@@ -35,14 +37,13 @@ const OPTION: &str = "options.";
 
 /// The content of a column.
 enum Column {
-    /// One of [`OWNERS`].
-    Owner(&'static str),
-    Address,
+    /// Identifiers of the owner, under this name.
+    Owner(IdentifierKind, String),
     /// One of [`TEXTS`].
     Text(&'static str),
     /// One of [`TIMES`].
     Time(&'static str),
-    /// A value of an option; the type is `None` if the option has no name.
+    /// A value of an option, under this name.
     Option(String, Form),
 }
 
@@ -132,14 +133,15 @@ fn named_columns(collector: &Collector, text: &str, cells: &Cells) -> Vec<Column
         return columns;
     }
     let whole = 0..text.len();
-    if !columns.iter().any(|column| matches!(column, Column::Address)) {
-        let draft = Draft::found("no column is named `address`").wanted("wanted one in this line");
+    if columns.iter().all(|column| matches!(column, Column::Owner(..))) && !columns.is_empty() {
+        let draft = Draft::found("no column says what is reserved")
+            .wanted("wanted one in this line, such as `address`");
         collector
             .report(&whole, draft.help("write circuit-id,address above the rows, for example"));
     }
-    if !columns.iter().any(|column| matches!(column, Column::Owner(_))) {
+    if !columns.iter().any(|column| matches!(column, Column::Owner(..))) {
         let draft = Draft::found("no column identifies the owners of the reservations")
-            .wanted(format!("wanted one of {}", joined(OWNERS)))
+            .wanted(format!("wanted one of {}", joined(identifiers::keys())))
             .help("circuit-id is for lines, hardware-address for devices");
         collector.report(&whole, draft);
     }
@@ -148,11 +150,8 @@ fn named_columns(collector: &Collector, text: &str, cells: &Cells) -> Vec<Column
 
 impl Column {
     fn named(collector: &Collector, name: &str, span: &Range<usize>) -> Option<Self> {
-        if let Some(owner) = OWNERS.into_iter().find(|owner| *owner == name) {
-            return Some(Self::Owner(owner));
-        }
-        if name == "address" {
-            return Some(Self::Address);
+        if let Some(kind) = kind_named(name) {
+            return Some(Self::Owner(kind, name.to_owned()));
         }
         if let Some(text) = TEXTS.into_iter().find(|text| *text == name) {
             return Some(Self::Text(text));
@@ -163,11 +162,13 @@ impl Column {
         if let Some(option) = name.strip_prefix(OPTION) {
             return Self::of_option(collector, option, &(span.start + OPTION.len()..span.end));
         }
-        let names = OWNERS.into_iter().chain(["address"]).chain(TEXTS).chain(TIMES);
+        let names = PLAIN.into_iter().chain(TEXTS).chain(TIMES);
         let synonym = RESERVATION_ROW.synonyms.iter().find(|(synonym, _)| *synonym == name);
         let meant = synonym.map(|(_, meant)| *meant).or_else(|| closest(name, names.clone()));
         let help = format!(
-            "the columns are {}, and `{OPTION}` followed by the name of an option",
+            "the columns are {}, `{RELAY_SUB_OPTIONS}.` followed by a sub-option, \
+             `{VENDOR_SUB_OPTIONS}.` followed by an enterprise number and a sub-option, and \
+             `{OPTION}` followed by the name of an option",
             joined(names)
         );
         let draft = Draft::found(format!("unknown column `{name}`")).help(help);
@@ -191,7 +192,7 @@ impl Column {
             }
             kind => {
                 let form = kind.as_ref().map_or(Form::Text, Form::of);
-                Some(Self::Option(name.to_owned(), form))
+                Some(Self::Option(format!("{OPTION}{name}"), form))
             }
         }
     }
@@ -218,13 +219,13 @@ fn take(number: usize, text: &str, columns: &[Column], cells: &mut Cells, rows: 
     }
 }
 
-/// The key and text of the owner, and the address, if the row has these and no more.
-fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((&'static str, &'c str), &'c str)> {
+/// The kind and text of the owner, and the address, if the row has these and no more.
+fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((IdentifierKind, &'c str), &'c str)> {
     let (mut owner, mut address) = (None, None);
     for (column, cell) in columns.iter().zip(cells.iter()).filter(|(_, cell)| !cell.is_empty()) {
         match column {
-            Column::Owner(key) if owner.is_none() => owner = Some((*key, cell)),
-            Column::Address => address = Some(cell),
+            Column::Owner(kind, _) if owner.is_none() => owner = Some((*kind, cell)),
+            Column::Text("address") => address = Some(cell),
             _ => return None,
         }
     }
@@ -233,27 +234,60 @@ fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((&'static str, &'c
 
 /// Converts the row to a table. Empty cells are omitted.
 fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'c> {
-    let (mut entries, mut options) = (DeTable::new(), DeTable::new());
+    let mut row = Row { entries: DeTable::new(), whole: 0..text.len() };
     for ((column, cell), span) in columns.iter().zip(cells.iter()).zip(places(text)) {
         if cell.is_empty() {
             continue;
         }
-        let key = |name: &'c str| Spanned::new(span.clone(), Cow::Borrowed(name));
         let text = || DeValue::String(Cow::Borrowed(cell));
-        let (table, name, value) = match column {
-            Column::Owner(name) | Column::Text(name) => (&mut entries, *name, text()),
-            Column::Address => (&mut entries, "address", text()),
-            Column::Time(name) => (&mut entries, *name, number(cell).unwrap_or_else(text)),
-            Column::Option(name, form) => (&mut options, name.as_str(), value(cell, *form, &span)),
+        let (path, value) = match column {
+            Column::Owner(kind, name) => (name.as_str(), identifier_cell(*kind, cell, &span)),
+            Column::Text(name) => (*name, text()),
+            Column::Time(name) => (*name, number(cell).unwrap_or_else(text)),
+            Column::Option(path, form) => (path.as_str(), value(cell, *form, &span)),
         };
-        table.insert(key(name), Spanned::new(span.clone(), value));
+        row.put(path, &span, value);
     }
-    if !options.is_empty() {
-        let whole = 0..text.len();
-        let key = Spanned::new(whole.clone(), Cow::Borrowed("options"));
-        entries.insert(key, Spanned::new(whole, DeValue::Table(options)));
+    row.entries
+}
+
+/// A cell with identifiers: hardware addresses may be several, separated by spaces.
+fn identifier_cell<'c>(kind: IdentifierKind, cell: &'c str, span: &Range<usize>) -> DeValue<'c> {
+    let text = |item: &'c str| DeValue::String(Cow::Borrowed(item));
+    let several = || cell.split_whitespace();
+    let is_list = kind == IdentifierKind::HardwareAddress
+        && several().count() > 1
+        && several().all(|item| plain_hardware_address(item).is_some());
+    match is_list {
+        true => DeValue::Array(several().map(|it| Spanned::new(span.clone(), text(it))).collect()),
+        false => text(cell),
     }
-    entries
+}
+
+/// A row as a table.
+struct Row<'c> {
+    entries: DeTable<'c>,
+    whole: Range<usize>,
+}
+
+impl<'c> Row<'c> {
+    /// Adds a value under a name whose parts are separated by dots. A name of three parts at most is
+    /// that of a sub-option; what follows the first dot of an option is its name.
+    fn put(&mut self, path: &'c str, span: &Range<usize>, value: DeValue<'c>) {
+        let parts = if path.starts_with(VENDOR_SUB_OPTIONS) { 3 } else { 2 };
+        let mut names: Vec<&'c str> = path.splitn(parts, '.').collect();
+        let Some(last) = names.pop() else { return };
+        let mut table = &mut self.entries;
+        for name in names {
+            let key = Spanned::new(self.whole.clone(), Cow::Borrowed(name));
+            let inner = || Spanned::new(self.whole.clone(), DeValue::Table(DeTable::new()));
+            let found = table.entry(key).or_insert_with(inner);
+            let DeValue::Table(inner) = found.get_mut() else { return };
+            table = inner;
+        }
+        let key = Spanned::new(span.clone(), Cow::Borrowed(last));
+        table.insert(key, Spanned::new(span.clone(), value));
+    }
 }
 
 /// How a cell is written.

@@ -24,6 +24,8 @@ use super::{
 /// Decides one request under its terms at a point in time.
 pub(super) struct Decider<'e, 'r> {
     pub(super) plan: &'e Plan,
+    /// The reservations of all networks.
+    pub(super) shared: &'e SharedReservations,
     pub(super) bindings: &'e mut Bindings,
     pub(super) now: Timestamp,
     /// The subnet of the client.
@@ -66,6 +68,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         let matched = matched.or_else(|| shared.find(request, information));
         Some(Self {
             plan,
+            shared,
             bindings,
             now,
             subnet,

@@ -85,8 +85,8 @@ impl ReservationOwner {
         match self {
             Self::RelaySubOption(_, octets)
             | Self::VendorSubOption(_, _, octets)
-            | Self::ClientIdentifier(octets)
-            | Self::Duid(octets) => readable(octets),
+            | Self::ClientIdentifier(octets) => readable(octets),
+            Self::Duid(octets) => format!("hex:{}", hex::encode(octets)),
             Self::HardwareAddress(address) => address.to_string(),
         }
     }

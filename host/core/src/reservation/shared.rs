@@ -18,6 +18,7 @@ use super::{
 pub struct SharedReservations {
     list: Vec<Reservation>,
     index: OwnerIndex,
+    longest_lease_secs: u32,
 }
 
 impl SharedReservations {
@@ -26,7 +27,13 @@ impl SharedReservations {
         list.retain(|reservation| reservation.address.is_none());
         list.shrink_to_fit();
         let index = OwnerIndex::new(list.iter());
-        Self { list, index }
+        let longest = list.iter().map(|of| of.settings.longest_lease_secs()).max();
+        Self { list, index, longest_lease_secs: longest.unwrap_or_default() }
+    }
+
+    /// The longest lease time that any of them sets, in seconds; 0 if none sets one.
+    pub const fn longest_lease_secs(&self) -> u32 {
+        self.longest_lease_secs
     }
 
     /// The reservations, in order.
