@@ -148,12 +148,13 @@ impl<'e> Decider<'e, '_> {
     /// has the address keeps it until its lease ends, unless that lease gives way: it has had the
     /// address since before it was reserved, or has another identifier of the same reservation. A
     /// client with an identifier of the reservation that this client has, too, gives the address up:
-    /// the line has another device, or the device uses another interface.
+    /// the line has another device, or the device uses another interface. It does not do so for a
+    /// client that only extends a lease which it has lost: that one has to know first.
     fn why_not_reserved_now(&self, reservation: &Reservation, address: u32) -> Option<Obstacle> {
         let active = self.bindings.slot(address).and_then(View::active);
         let is_of_other = active.is_some_and(|record| {
             !self.client.on_record().is_holder_of(record)
-                && !self.is_same_owner(reservation, record)
+                && !(self.starts_anew() && self.is_same_owner(reservation, record))
         });
         if is_of_other && !self.gives_way(address) {
             return Some(Obstacle::HeldByOther);
