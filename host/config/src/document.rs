@@ -113,7 +113,8 @@ fn read_root(
     }
     let reservations = root.get("reservations");
     let reservation_files = reservations.map_or_else(Vec::new, |value| {
-        reservation_files::read(&value, surroundings, &around.own.in_file, &mut reserved)
+        let own = &around.own.in_file;
+        reservation_files::read(&value, &lookups, surroundings, own, &mut reserved)
     });
     let shared = subnet::fitted(reserved.into_shared(), |placed| placed.reservation);
     let topology = networks::build(subnets, &defaults, collector);

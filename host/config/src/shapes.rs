@@ -312,6 +312,13 @@ pub(crate) static SHARED_RESERVATION: Shape =
 pub(crate) static RESERVATION_ROW: Shape =
     Shape { name: "the reservation", keys: RESERVATION.keys, synonyms: RESERVATION.synonyms };
 
+/// A lookup source that also has reservations.
+pub(crate) static RESERVATION_SOURCE: Shape = Shape {
+    name: "the source of reservations",
+    keys: &["lookup", "columns"],
+    synonyms: &[("source", "lookup"), ("name", "lookup"), ("column", "columns")],
+};
+
 pub(crate) static ROUTE: Shape = Shape {
     name: "a route",
     keys: &["to", "via"],
@@ -568,6 +575,7 @@ mod tests {
     #[test]
     fn synonyms_mean_keys_and_are_none() {
         let others = [
+            &RESERVATION_SOURCE,
             &ROUTE,
             &ROLLBACK,
             &QUARANTINE_MAX,

@@ -339,3 +339,62 @@ fn a_file_that_ends_anywhere_is_read_or_explained() {
     }
     assert!(whole >= 4, "{whole}");
 }
+
+/// Reads a configuration whose reservations are in the table of a source with this text.
+fn read_source(columns: &str, text: &str) -> Result<Configuration, Mistakes> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ports.csv"), text).unwrap();
+    let path = folder.path().join("lessor.toml");
+    let source = "[[lookup]]\nname = \"ports\"\ntype = \"csv\"\npath = \"ports.csv\"\n\
+        key = \"port\"\ndelimiter = \";\"\n[[lookup]]\nname = \"crm\"\ntype = \"json\"\n\
+        path = \"crm.json\"\n";
+    let line = format!("reservations = [{{ lookup = \"ports\", columns = {columns} }}]");
+    fs::write(&path, format!("{line}\n{SUBNETS}{source}")).unwrap();
+    lessor_config::load(&path)
+}
+
+#[test]
+fn a_table_for_policies_may_have_reservations_too() {
+    let table = "port;customer;ip;mac\nolt1;4711;100.64.2.7;\nolt2;\"47;12\";;\n\
+        ;4713;;02:00:5e:00:53:01\nolt3;4714;;02:00:5e:00:53:02\n;;100.64.2.8;\n";
+    let columns = "{ circuit-id = \"port\", address = \"ip\" }";
+    let configuration = read_source(columns, table).unwrap_or_else(|it| panic!("{it}"));
+    assert_eq!(configuration.reservation_files[0].reservations, 1);
+    let found = reservations(&configuration);
+    assert_eq!(*first_owner(found[1]), ReservationOwner::circuit_id(*b"olt1"));
+    let both = "{ circuit-id = \"port\", hardware-address = \"mac\", address = \"ip\", \
+        \"options.host-name\" = \"customer\" }";
+    let configuration = read_source(both, table).unwrap_or_else(|it| panic!("{it}"));
+    assert_eq!((reservations(&configuration).len(), shared(&configuration).len()), (2, 3));
+    let said = read_source(columns, &table.replace("2.7", "2.777")).unwrap_err().to_string();
+    assert!(said.contains("ports.csv:2:11"), "{said}");
+}
+
+#[test]
+fn what_a_source_of_reservations_lacks_is_named() {
+    for (columns, wanted) in [
+        ("{ circuit-id = \"ports\", address = \"ip\" }", "no column is named \"ports\""),
+        ("{ circuit-id = \"port\" }", "no column says what is reserved"),
+        ("{ address = \"ip\" }", "no column identifies the owners"),
+        ("{ circuit = \"port\", address = \"ip\" }", "unknown column `circuit`"),
+        ("\"port\"", "wanted a table, such as"),
+    ] {
+        let said = read_source(columns, "port;ip\nolt1;100.64.2.7\n").unwrap_err().to_string();
+        assert!(said.contains(wanted), "{said}");
+    }
+    let sources = [
+        ("{ lookup = \"port\", columns = {} }", "no [[lookup]] is named \"port\""),
+        ("{ lookup = \"crm\", columns = {} }", "is not of type \"csv\""),
+        ("{ columns = {} }", "missing key `lookup`"),
+        ("{ lookup = \"crm\" }", "missing key `columns`"),
+    ];
+    for (source, wanted) in sources {
+        let text = format!(
+            "reservations = [{source}]\n{SUBNETS}[[lookup]]\nname = \"crm\"\ntype = \"json\"\n\
+             path = \"crm.json\"\n"
+        );
+        let read = lessor_config::parse("lessor.toml", &text, Path::new(""));
+        let said = read.unwrap_err().to_string();
+        assert!(said.contains(wanted), "{said}");
+    }
+}

@@ -1,9 +1,8 @@
 //! Comma-separated values (RFC 4180), below a line that names the columns. A row is one line: an
 //! identifier with a line break in it is written in hexadecimal.
 
-use std::{borrow::Cow, io, ops::Range, str};
+use std::{borrow::Cow, io, ops::Range};
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
 use lessor_core::{IdentifierKind, OptionKind};
 use lessor_vocabulary::hexadecimal::HEX;
 use toml::{
@@ -23,6 +22,8 @@ use crate::{
 };
 
 use super::{
+    cells::Cells,
+    layout::{Layout, Mapped},
     lines::{Line, Lines},
     rows::{Plain, Rows},
 };
@@ -45,18 +46,22 @@ enum Column {
     Time(&'static str),
     /// A value of an option, under this name.
     Option(String, Form),
+    /// A column of a table that is not asked for it.
+    Ignored,
 }
 
 /// Reads the line that names the columns, and all rows.
 ///
 /// # Errors
 /// If the file cannot be read.
-pub(super) fn read(lines: &mut Lines, rows: &mut Rows) -> io::Result<()> {
-    let mut cells = Cells::default();
-    let Some(columns) = columns(lines, rows, &mut cells)? else { return Ok(()) };
+pub(super) fn read(lines: &mut Lines, layout: &Layout, rows: &mut Rows) -> io::Result<()> {
+    let mut cells = Cells::new(layout.delimiter);
+    let Some(columns) = columns(lines, layout, rows, &mut cells)? else { return Ok(()) };
+    // The rows of a table that has other purposes need not all reserve something.
+    let is_table = layout.columns.is_some();
     while let Some(line) = lines.next()? {
         match line {
-            Line::Text(number, text) => take(number, text, &columns, &mut cells, rows),
+            Line::Text(number, text) => take(number, text, (&columns, is_table), &mut cells, rows),
             other => {
                 if !rows.refuse(other) {
                     break;
@@ -70,6 +75,7 @@ pub(super) fn read(lines: &mut Lines, rows: &mut Rows) -> io::Result<()> {
 /// Reads the columns. Returns `None` if the line that names them has a mistake.
 fn columns(
     lines: &mut Lines,
+    layout: &Layout,
     rows: &mut Rows,
     cells: &mut Cells,
 ) -> io::Result<Option<Vec<Column>>> {
@@ -93,7 +99,10 @@ fn columns(
     };
     let collector = rows.collector_of(number, text);
     let columns = match cells.split(text) {
-        true => named_columns(&collector, text, cells),
+        true => match &layout.columns {
+            None => named_columns(&collector, text, cells),
+            Some(mapped) => mapped_columns(&collector, text, cells, mapped),
+        },
         false => {
             report_open_quote(&collector, text);
             Vec::new()
@@ -106,7 +115,7 @@ fn columns(
 
 fn named_columns(collector: &Collector, text: &str, cells: &Cells) -> Vec<Column> {
     let names: Vec<(String, Range<usize>)> =
-        cells.iter().map(|cell| cell.trim().to_owned()).zip(places(text)).collect();
+        cells.iter().map(|cell| cell.trim().to_owned()).zip(cells.places(text)).collect();
     if let [(name, span)] = names.as_slice()
         && name.contains([';', '\t'])
     {
@@ -129,23 +138,59 @@ fn named_columns(collector: &Collector, text: &str, cells: &Cells) -> Vec<Column
             columns.push(column);
         }
     }
-    if !collector.is_empty() {
-        return columns;
+    if collector.is_empty() {
+        report_missing(collector, text, &columns);
     }
+    columns
+}
+
+/// The columns of a table of which only some are wanted.
+fn mapped_columns(
+    collector: &Collector,
+    text: &str,
+    cells: &Cells,
+    mapped: &[Mapped],
+) -> Vec<Column> {
+    let names: Vec<&str> = cells.iter().map(str::trim).collect();
+    let is_missing = |wanted: &&Mapped| !names.contains(&wanted.column.as_str());
+    for missing in mapped.iter().filter(is_missing) {
+        let draft = Draft::found(format!("no column is named {:?}", missing.column))
+            .wanted(format!("wanted the column for `{}`", missing.meaning.value))
+            .help("`columns` of the source of reservations names it");
+        collector.report(&(0..text.len()), draft);
+    }
+    let mut columns = Vec::new();
+    for (name, span) in names.iter().zip(cells.places(text)) {
+        let found = mapped.iter().find(|wanted| wanted.column == *name);
+        let column = match found {
+            Some(found) => Column::named(collector, &found.meaning.value, &span),
+            None => Some(Column::Ignored),
+        };
+        columns.extend(column);
+    }
+    if collector.is_empty() {
+        report_missing(collector, text, &columns);
+    }
+    columns
+}
+
+/// Reports that the columns do not say who gets what.
+fn report_missing(collector: &Collector, text: &str, columns: &[Column]) {
     let whole = 0..text.len();
-    if columns.iter().all(|column| matches!(column, Column::Owner(..))) && !columns.is_empty() {
+    let is_owner = |column: &Column| matches!(column, Column::Owner(..));
+    let is_reserved = |column: &Column| !is_owner(column) && !matches!(column, Column::Ignored);
+    if !columns.iter().any(is_reserved) {
         let draft = Draft::found("no column says what is reserved")
             .wanted("wanted one in this line, such as `address`");
         collector
             .report(&whole, draft.help("write circuit-id,address above the rows, for example"));
     }
-    if !columns.iter().any(|column| matches!(column, Column::Owner(..))) {
+    if !columns.iter().any(is_owner) {
         let draft = Draft::found("no column identifies the owners of the reservations")
             .wanted(format!("wanted one of {}", joined(identifiers::keys())))
             .help("circuit-id is for lines, hardware-address for devices");
         collector.report(&whole, draft);
     }
-    columns
 }
 
 impl Column {
@@ -198,7 +243,13 @@ impl Column {
     }
 }
 
-fn take(number: usize, text: &str, columns: &[Column], cells: &mut Cells, rows: &mut Rows) {
+fn take(
+    number: usize,
+    text: &str,
+    (columns, is_table): (&[Column], bool),
+    cells: &mut Cells,
+    rows: &mut Rows,
+) {
     let is_split = cells.split(text);
     if !is_split || cells.count != columns.len() {
         let collector = rows.collector_of(number, text);
@@ -207,6 +258,9 @@ fn take(number: usize, text: &str, columns: &[Column], cells: &mut Cells, rows: 
             false => report_open_quote(&collector, text),
         }
         rows.collector.adopt(collector);
+        return;
+    }
+    if is_table && !reserves_something(columns, cells) {
         return;
     }
     let plain = match plain(columns, cells) {
@@ -219,6 +273,14 @@ fn take(number: usize, text: &str, columns: &[Column], cells: &mut Cells, rows: 
     }
 }
 
+/// Whether a row names an owner and what is reserved for it.
+fn reserves_something(columns: &[Column], cells: &Cells) -> bool {
+    let filled = || columns.iter().zip(cells.iter()).filter(|(_, cell)| !cell.is_empty());
+    let has = |is_it: fn(&Column) -> bool| filled().any(|(column, _)| is_it(column));
+    has(|column| matches!(column, Column::Owner(..)))
+        && has(|column| !matches!(column, Column::Owner(..) | Column::Ignored))
+}
+
 /// The kind and text of the owner, and the address, if the row has these and no more.
 fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((IdentifierKind, &'c str), &'c str)> {
     let (mut owner, mut address) = (None, None);
@@ -226,6 +288,7 @@ fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((IdentifierKind, &
         match column {
             Column::Owner(kind, _) if owner.is_none() => owner = Some((*kind, cell)),
             Column::Text("address") => address = Some(cell),
+            Column::Ignored => {}
             _ => return None,
         }
     }
@@ -235,7 +298,7 @@ fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((IdentifierKind, &
 /// Converts the row to a table. Empty cells are omitted.
 fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'c> {
     let mut row = Row { entries: DeTable::new(), whole: 0..text.len() };
-    for ((column, cell), span) in columns.iter().zip(cells.iter()).zip(places(text)) {
+    for ((column, cell), span) in columns.iter().zip(cells.iter()).zip(cells.places(text)) {
         if cell.is_empty() {
             continue;
         }
@@ -245,6 +308,7 @@ fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'
             Column::Text(name) => (*name, text()),
             Column::Time(name) => (*name, number(cell).unwrap_or_else(text)),
             Column::Option(path, form) => (path.as_str(), value(cell, *form, &span)),
+            Column::Ignored => continue,
         };
         row.put(path, &span, value);
     }
@@ -359,76 +423,4 @@ fn report_open_quote(collector: &Collector, text: &str) {
         .wanted("wanted a closing quote in this line")
         .help("write a quote in a quoted value twice, and octets that are not text as hex:0a0b");
     collector.report(&(text.rfind('"').unwrap_or(0)..text.len()), draft);
-}
-
-/// The places of the values in a line, including their quotes.
-fn places(text: &str) -> Vec<Range<usize>> {
-    let (mut places, mut start, mut is_quoted) = (Vec::new(), 0, false);
-    for (offset, octet) in text.bytes().enumerate() {
-        match octet {
-            b'"' => is_quoted = !is_quoted,
-            b',' if !is_quoted => {
-                places.push(start..offset);
-                start = offset + 1;
-            }
-            _ => {}
-        }
-    }
-    places.push(start..text.len());
-    places
-}
-
-/// The values of one line.
-struct Cells {
-    reader: Reader,
-    /// The line with its line ending.
-    line: Vec<u8>,
-    octets: Vec<u8>,
-    ends: Vec<usize>,
-    count: usize,
-}
-
-impl Default for Cells {
-    fn default() -> Self {
-        let reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
-        Self { reader, line: Vec::new(), octets: Vec::new(), ends: vec![0; 16], count: 0 }
-    }
-}
-
-impl Cells {
-    /// Splits a line. Returns whether every quote in it is closed.
-    fn split(&mut self, text: &str) -> bool {
-        self.reader.reset();
-        self.line.clear();
-        self.line.extend_from_slice(text.as_bytes());
-        self.line.push(b'\n');
-        // All values together are no longer than the line.
-        self.octets.resize(self.line.len(), 0);
-        self.count = 0;
-        let mut written = 0;
-        let mut rest = self.line.as_slice();
-        loop {
-            let octets = self.octets.get_mut(written..).unwrap_or_default();
-            let ends = self.ends.get_mut(self.count..).unwrap_or_default();
-            let (result, read, wrote, ended) = self.reader.read_record(rest, octets, ends);
-            rest = rest.get(read..).unwrap_or_default();
-            written += wrote;
-            self.count += ended;
-            match result {
-                ReadRecordResult::Record => return true,
-                ReadRecordResult::InputEmpty | ReadRecordResult::End => return false,
-                ReadRecordResult::OutputFull => self.octets.push(0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-            }
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &str> {
-        let ends = self.ends.get(..self.count).unwrap_or_default();
-        let starts = std::iter::once(&0).chain(ends);
-        starts.zip(ends).map(|(start, end)| {
-            let octets = self.octets.get(*start..*end).unwrap_or_default();
-            str::from_utf8(octets).unwrap_or_default()
-        })
-    }
 }
