@@ -119,7 +119,8 @@ impl IdentifierKind {
             Self::ClientIdentifier => request.client_identifier.as_deref()?,
             Self::Duid => duid_of(request.client_identifier.as_deref()?)?,
             Self::HardwareAddress => {
-                return Some(Identifier::of_hardware(&request.hardware_address));
+                let address = &request.hardware_address;
+                return address.is_anybody().then(|| Identifier::of_hardware(address));
             }
         };
         Some(Identifier::new(self, octets))
