@@ -81,8 +81,7 @@ mod tests {
                  {{ hardware-address = \"02:00:5e:00:53:01\", address = \"10.0.{number}.1\" }}]\n"
             )
         };
-        let text =
-            format!("[server]\nlisten = [\"192.0.2.1\"]\n{text}{}{}", subnet(1), subnet(2));
+        let text = format!("[server]\nlisten = [\"192.0.2.1\"]\n{text}{}{}", subnet(1), subnet(2));
         let read = lessor_config::parse("lessor.toml", &text, Path::new(""));
         warnings(&read.unwrap_or_else(|mistakes| panic!("{mistakes}")).topology)
     }
@@ -108,7 +107,9 @@ mod tests {
             .map(|number| {
                 let octets = vec!["00"; 2 + number % 14].join(":");
                 let kind = 1 + number / 14;
-                format!("[[reservation]]\nhardware-address = \"{kind}/{octets}\"\nboot-file = \"a\"\n")
+                format!(
+                    "[[reservation]]\nhardware-address = \"{kind}/{octets}\"\nboot-file = \"a\"\n"
+                )
             })
             .collect();
         let found = of(&reservations);

@@ -2,7 +2,7 @@
 //! grow. Memory is resident memory minus that of an empty server, after growth and after a restart.
 //!
 //! - `configuration` writes configurations of any size.
-//! - `leases`, `networks` and `fullness` are the measurements.
+//! - `leases`, `networks`, `reserved` and `fullness` are the measurements.
 //! - `document` writes the tables in `docs/performance.md`.
 //!
 //! The memory of a lease, a network or a reservation is nearly the same on every machine; times
@@ -14,6 +14,7 @@ mod fullness;
 mod leases;
 mod measured;
 mod networks;
+mod reserved;
 
 use std::path::{Path, PathBuf};
 
@@ -58,6 +59,7 @@ pub(crate) fn run(arguments: &GrowthArguments) -> anyhow::Result<()> {
     let mut sections = Vec::new();
     show(&mut sections, leases::measure(&lessor, folder, &arguments.leases)?);
     show(&mut sections, networks::measure(&lessor, folder, arguments)?);
+    show(&mut sections, reserved::measure(&lessor, folder, &arguments.reservations)?);
     show(&mut sections, fullness::measure(&lessor, folder)?);
     if arguments.write {
         let path = workspace().join("docs/performance.md");
