@@ -181,7 +181,7 @@ fn a_pool_that_a_row_names_exists_in_some_network() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lessor.toml");
     fs::write(&path, text).unwrap();
-    let mut read = |pool: &str| {
+    let read = |pool: &str| {
         let row = format!("{{ \"duid\": \"0003000102\", \"pool\": {pool:?} }}\n");
         fs::write(folder.path().join("a.jsonl"), row).unwrap();
         lessor_config::load(&path)

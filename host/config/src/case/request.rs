@@ -12,6 +12,7 @@ use toml::de::DeValue;
 
 use super::expectation;
 use crate::{
+    identifiers::hardware_address,
     mistake::Draft,
     options::{Options, recognise_code},
     reader::{Table, Value},

@@ -163,7 +163,7 @@ fn a_pool_may_be_reserved_and_a_policy_may_name_another() {
     assert_eq!(server.reason(&selecting(1, ip(100))), Reason::AckSelecting);
     assert_eq!(server.reason(&renewing(1, ip(100))), Reason::AckRenewing);
     assert_eq!(offered(&server.ask_under(&discover(1), &in_pool("open"))), ip(10));
-    assert_eq!(offered(&server.ask(&discover(2))), ip(10));
+    assert_eq!(offered(&server.ask(&discover(2))), ip(11));
     // A client that gets the reservation later moves at its renewal.
     let mut server = Server::plain();
     assert_eq!(server.lease(1), ip(10));
