@@ -81,25 +81,21 @@ pub(crate) fn plain_owner(kind: IdentifierKind, text: &str) -> Option<Reservatio
 /// Reads the identifiers of a table. Returns `None` if there is none, or if one has a mistake, which
 /// is reported.
 pub(crate) fn read(table: &Table) -> Option<Identifiers> {
-    let mut found: Vec<Option<Placed<ReservationOwner>>> = Vec::new();
+    let mut found = Found::new();
     for (key, kind) in PLAIN.into_iter().filter_map(|key| Some((key, kind_named(key)?))) {
         let value = table.get(key);
         found.extend(value.iter().flat_map(Value::items).map(|value| owner(kind, &value)));
     }
-    if let Some(value) = table.get(RELAY_SUB_OPTIONS) {
-        for Entry { key, value } in value.entries("a table, such as { subscriber-id = \"4711\" }") {
-            let kind = relay_kind(key.value);
-            match kind {
-                Some(kind) => found.extend(value.items().iter().map(|value| owner(kind, value))),
-                None => {
-                    report_unknown_sub_option(&value, &key);
-                    found.push(None);
-                }
-            }
+    for (key, read) in
+        [(RELAY_SUB_OPTIONS, of_relay as fn(&Value, &mut Found)), (VENDOR_SUB_OPTIONS, of_vendors)]
+    {
+        let Some(value) = table.get(key) else { continue };
+        let before = found.len();
+        read(&value, &mut found);
+        if found.len() == before {
+            // It is not a table, which was reported, or an empty one.
+            found.push(None);
         }
-    }
-    if let Some(value) = table.get(VENDOR_SUB_OPTIONS) {
-        of_vendors(&value, &mut found);
     }
     if found.is_empty() {
         report_none(table);
@@ -122,15 +118,31 @@ pub(crate) fn read(table: &Table) -> Option<Identifiers> {
     let Some(owners) = Owners::new(owners) else {
         let draft = Draft::found(format!("the reservation has {count} identifiers"))
             .wanted(format!("wanted at most {}", Owners::MAX))
-            .help("write a reservation without an address for each of the others");
+            .help("identify the owner by fewer of them, for example by its DUID or its line");
         table.collector().report(places.last()?, draft);
         return None;
     };
     Some(Identifiers { owners, places })
 }
 
+/// Identifiers with their places; `None` for one with a mistake.
+type Found = Vec<Option<Placed<ReservationOwner>>>;
+
+/// Sub-options of option 82 by name or code.
+fn of_relay(value: &Value, found: &mut Found) {
+    for Entry { key, value } in value.entries("a table, such as { subscriber-id = \"4711\" }") {
+        match relay_kind(key.value) {
+            Some(kind) => found.extend(value.items().iter().map(|value| owner(kind, value))),
+            None => {
+                report_unknown_sub_option(&value, &key);
+                found.push(None);
+            }
+        }
+    }
+}
+
 /// Sub-options of option 125 by enterprise number and code.
-fn of_vendors(value: &Value, found: &mut Vec<Option<Placed<ReservationOwner>>>) {
+fn of_vendors(value: &Value, found: &mut Found) {
     const WANTED: &str = "a table, such as { 3561 = { 2 = \"serial number\" } }";
     for vendor in value.entries(WANTED) {
         let Ok(enterprise) = vendor.key.value.parse::<u32>() else {
