@@ -409,7 +409,7 @@ fn owner(node: &Node, flex_id: Option<IdentifierKind>) -> Result<ReservationOwne
             (_, Some(IdentifierKind::RelaySubOption(code))) => {
                 Ok(ReservationOwner::RelaySubOption(code, octets))
             }
-            _ => Err("its flex-id is more than one sub-option of option 82".to_owned()),
+            _ => Err("the expression of flex-id is not one sub-option of option 82".to_owned()),
         };
     }
     Err("its owner is none of hw-address, client-id, circuit-id, duid and flex-id".to_owned())
