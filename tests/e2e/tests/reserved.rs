@@ -128,7 +128,7 @@ fn the_second_network_card_gets_the_address_after_the_first() {
 
 #[test]
 fn reservations_of_all_networks_apply_where_there_is_no_other() {
-    let mut server = Setup::on_loopback(SUBNETS).start();
+    let server = Setup::on_loopback(SUBNETS).start();
     let owner = device(6, "some line");
     assert_eq!(host_name(&acquire(&server, LINK, &owner)).as_deref(), Some("everywhere"));
     assert_eq!(host_name(&acquire(&server, OTHER_LINK, &owner)).as_deref(), Some("own"));
