@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lessor_core::SharedReservations;
 use toml::{Spanned, de::DeTable};
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     own_addresses::OwnAddresses,
     parts::Parts,
     reader::Table,
+    reservation::{self, Home},
     reservation_files,
     reserved::Reserved,
     scope::Level,
@@ -108,11 +110,18 @@ fn read_root(
     let class_files = classes.files.clone();
     let classes = classes.checked(class.as_ref(), &subnets);
     let mut reserved = Reserved::of_document(&mut subnets, collector);
+    if let Some(value) = root.get("reservation") {
+        let subnet_of = |address| reserved.subnet_of(address).map(|(_, prefix)| prefix);
+        let (shape, own) = (&shapes::SHARED_RESERVATION, &around.own.in_file);
+        let read = reservation::read_tables(&value, shape, Home::Any(&subnet_of), own);
+        read.into_iter().for_each(|placed| reserved.add_in_document(placed, collector));
+    }
     let reservations = root.get("reservations");
     let reservation_files = reservations.map_or_else(Vec::new, |value| {
-        reservation_files::read(&value, surroundings, &around.own.in_file, &mut reserved)
+        let own = &around.own.in_file;
+        reservation_files::read(&value, &lookups, surroundings, own, &mut reserved)
     });
-    drop(reserved);
+    let shared = subnet::fitted(reserved.into_shared(), |placed| placed.reservation);
     let topology = networks::build(subnets, &defaults, &classes, collector);
     let (Some(server), Some(topology)) = (server, topology) else { return Some(None) };
     Some(Some(Configuration {
@@ -126,7 +135,10 @@ fn read_root(
         log,
         class_files,
         reservation_files,
-        topology: topology.with_catalogue(Arc::clone(collector.catalogue())).with_classes(classes),
+        topology: topology
+            .with_catalogue(Arc::clone(collector.catalogue()))
+            .with_classes(classes)
+            .with_shared_reservations(Arc::new(SharedReservations::new(shared))),
     }))
 }
 

@@ -16,6 +16,7 @@ mod declarations;
 mod document;
 mod file;
 mod file_position;
+mod identifiers;
 mod json;
 mod lenient;
 mod lookups;
@@ -57,6 +58,7 @@ pub use case::{
 pub use classes::CLASSES_MAX;
 pub use declarations::VENDORS_MAX;
 pub use file::FILE_OCTETS_MAX;
+pub use identifiers::IDENTIFIER_KINDS_MAX;
 pub use lenient::{Found, look_up, store_folder_despite_mistakes};
 pub use lookups::{
     LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,

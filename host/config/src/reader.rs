@@ -121,6 +121,12 @@ impl<'a> Table<'a> {
         value
     }
 
+    /// Whether the table has a key that is not among `keys`.
+    pub(crate) fn has_other_keys_than(&self, keys: impl Iterator<Item = &'static str>) -> bool {
+        let keys: Vec<&str> = keys.collect();
+        self.entries.keys().any(|found| !keys.contains(&found.get_ref().as_ref()))
+    }
+
     /// Whether an unknown key is a misspelling of one of `keys`; then it has been reported already.
     pub(crate) fn misspells_any(&self, keys: &[&'static str]) -> bool {
         let found = self.entries.keys().map(|found| found.get_ref().as_ref());

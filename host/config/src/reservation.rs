@@ -1,25 +1,26 @@
-//! Reservations: one owner, one address.
+//! Reservations: what one owner gets. Its identifiers are read by `identifiers`.
 
 use std::{net::Ipv4Addr, ops::Range};
 
 use ipnet::Ipv4Net;
-use lessor_core::{HardwareAddress, Reservation, ReservationOwner};
+use lessor_core::{Reservation, ScopeFields, ScopeSettings};
 
 use crate::{
     file_position::FilePosition,
+    identifiers::{self, Identifiers},
     mistake::Draft,
     reader::{Placed, Table, Value},
     scope::Level,
-    shapes::RESERVATION,
-    suggest::joined,
-    values,
+    shapes::{RESERVATION, Shape},
 };
 
 /// A reservation with its places in the file.
 pub(crate) struct PlacedReservation {
     pub(crate) reservation: Reservation,
+    /// The first identifier of the owner.
     pub(crate) owner: FilePosition,
-    pub(crate) address: FilePosition,
+    /// What is reserved: the address or the pool, otherwise the owner.
+    pub(crate) place: FilePosition,
 }
 
 /// The subnet in which an address may be reserved.
@@ -37,12 +38,21 @@ pub(crate) fn read_all(
     prefix: Option<&Placed<Ipv4Net>>,
     own: &[Ipv4Addr],
 ) -> Vec<PlacedReservation> {
-    let tables = value.tables(&RESERVATION);
+    read_tables(value, &RESERVATION, Home::Subnet(prefix), own)
+}
+
+/// Reads a list of reservations, leaving out those with mistakes.
+pub(crate) fn read_tables(
+    value: &Value,
+    shape: &'static Shape,
+    home: Home,
+    own: &[Ipv4Addr],
+) -> Vec<PlacedReservation> {
+    let tables = value.tables(shape);
     let read = |table| {
-        let Read { reservation, owner, address } = read(table, Home::Subnet(prefix), own)?;
-        let (owner, address) =
-            (FilePosition::in_document(&owner), FilePosition::in_document(&address));
-        Some(PlacedReservation { reservation, owner, address })
+        let Read { reservation, owners, place } = read(table, home, own)?;
+        let owner = FilePosition::in_document(owners.first()?);
+        Some(PlacedReservation { reservation, owner, place: FilePosition::in_document(&place) })
     };
     tables.iter().filter_map(read).collect()
 }
@@ -50,109 +60,60 @@ pub(crate) fn read_all(
 /// A reservation that was read from a table, with its places in the file.
 pub(crate) struct Read {
     pub(crate) reservation: Reservation,
-    pub(crate) owner: Range<usize>,
-    pub(crate) address: Range<usize>,
+    /// Each identifier of the owner.
+    pub(crate) owners: Vec<Range<usize>>,
+    /// The address or the pool, otherwise the first identifier.
+    pub(crate) place: Range<usize>,
 }
 
 /// Reads one reservation. Returns `None` if it has mistakes, which are reported.
 pub(crate) fn read(table: &Table, home: Home, own: &[Ipv4Addr]) -> Option<Read> {
-    let owner = owner(table);
-    let address = table
-        .require("address", "\"100.64.201.17\"")
-        .and_then(|value| Some(value.place(address(&value, home, own)?)));
+    let identifiers = identifiers::read(table);
+    let address = table.get("address").map(|value| {
+        let address = address(&value, home, own);
+        address.map(|address| value.place(address))
+    });
+    let pool = table.get("pool").map(|value| {
+        let name = value.name();
+        name.map(|name| value.place(name.to_owned()))
+    });
     let level = Level::of(table);
-    let (owner, address) = (owner?, address?);
-    Some(Read {
-        reservation: Reservation {
-            owner: owner.value,
-            address: address.value,
-            settings: level.settings(),
-            options: level.options.into_set(),
-        },
-        owner: owner.span,
-        address: address.span,
-    })
-}
-
-/// The keys that identify the owner of a reservation.
-pub(crate) const OWNERS: [&str; 4] =
-    ["circuit-id", "remote-id", "client-identifier", "hardware-address"];
-
-fn owner(table: &Table) -> Option<Placed<ReservationOwner>> {
-    let mut named = OWNERS.into_iter().filter_map(|key| Some((key, table.get(key)?)));
-    let Some((key, value)) = named.next() else {
-        if !table.misspells_any(&OWNERS) {
-            let draft = Draft::found("the reservation has no owner")
-                .wanted(format!("wanted one of {}", joined(OWNERS)))
-                .help(
-                    "for example, write circuit-id = \"olt1/1/3/onu17\" for a line, or \
-                     hardware-address = \"02:00:5e:00:53:01\" for a device",
-                );
-            table.collector().report_missing(table.span(), draft);
-        }
-        return None;
-    };
-    if let Some((other_key, other)) = named.next() {
-        let draft = Draft::found(format!("the reservation has both `{key}` and `{other_key}`"))
+    if let (Some(address), Some(pool)) = (table.get("address"), table.get("pool")) {
+        let draft = Draft::found("the reservation has both `address` and `pool`")
             .wanted("wanted one of them")
-            .related(value.span(), "the other")
-            .help("a reservation has one owner; other identifiers of the client are ignored");
-        other.report(draft);
-        return None;
+            .related(address.span(), "the other")
+            .help("a reserved address may be in a pool or not, so it needs no `pool`");
+        pool.report(draft);
     }
-    let owner = match key {
-        "circuit-id" => ReservationOwner::CircuitId(value.identifier()?),
-        "remote-id" => ReservationOwner::RemoteId(value.identifier()?),
-        "client-identifier" => ReservationOwner::ClientIdentifier(value.identifier()?),
-        _ => ReservationOwner::HardwareAddress(hardware_address(&value)?),
-    };
-    Some(value.place(owner))
-}
-
-/// The owner that a text under one of [`OWNERS`] identifies; `None` if the text is not valid.
-pub(crate) fn plain_owner(key: &str, text: &str) -> Option<ReservationOwner> {
-    Some(match key {
-        "circuit-id" => ReservationOwner::CircuitId(values::identifier(text)?),
-        "remote-id" => ReservationOwner::RemoteId(values::identifier(text)?),
-        "client-identifier" => ReservationOwner::ClientIdentifier(values::identifier(text)?),
-        _ => ReservationOwner::HardwareAddress(plain_hardware_address(text)?),
-    })
-}
-
-/// Reads a hardware address that is not empty.
-pub(crate) fn hardware_address(value: &Value) -> Option<HardwareAddress> {
-    const WANTED: &str = "a hardware address, such as \"02:00:5e:00:53:01\"";
-    let text = value.text(WANTED)?;
-    let address = plain_hardware_address(text);
-    if address.is_none() {
-        match guess_ethernet(text) {
-            Some(meant) => value.refuse_with_help(WANTED, format!("did you mean \"{meant}\"?")),
-            None => value.refuse_with_help(
-                WANTED,
-                "write two hexadecimal digits for every octet, after the hardware type and a slash \
-                 if it is not Ethernet",
-            ),
-        }
+    let settings = with_pool(&level.settings(), pool.as_ref());
+    let options = level.options.into_set();
+    let sets_nothing = !table.has_other_keys_than(identifiers::keys());
+    if sets_nothing {
+        report_nothing(table);
     }
-    address
-}
-
-/// The hardware address that a text stands for, if it has octets.
-pub(crate) fn plain_hardware_address(text: &str) -> Option<HardwareAddress> {
-    let address = text.parse::<HardwareAddress>().ok();
-    address.filter(|address| !address.octets().is_empty())
-}
-
-/// Guesses an Ethernet address that is written in another common format: digits grouped by two or
-/// four or not at all, or without leading zeros.
-fn guess_ethernet(text: &str) -> Option<HardwareAddress> {
-    let groups: Vec<&str> = text.split([':', '-', '.', ' ']).collect();
-    let digits = match groups.len() {
-        6 => groups.iter().map(|group| format!("{group:0>2}")).collect(),
-        _ => groups.concat(),
+    let Identifiers { owners, places } = identifiers?;
+    let place = match (&address, &pool) {
+        (Some(address), _) => address.as_ref()?.span.clone(),
+        (None, Some(pool)) => pool.as_ref()?.span.clone(),
+        (None, None) => places.first()?.clone(),
     };
-    let octets = hex::decode(digits).ok()?;
-    Some(HardwareAddress::ethernet(octets.try_into().ok()?))
+    let address = address.flatten().map(|address| address.value);
+    let reservation = Reservation { owners, address, options, settings };
+    (!sets_nothing).then_some(Read { reservation, owners: places, place })
+}
+
+/// Adds the pool to what else a reservation sets.
+fn with_pool(settings: &ScopeSettings, pool: Option<&Option<Placed<String>>>) -> ScopeSettings {
+    let Some(Some(pool)) = pool else { return settings.clone() };
+    let fields: ScopeFields = settings.clone().into();
+    ScopeFields { pool: Some(pool.value.as_str().into()), ..fields }.into()
+}
+
+fn report_nothing(table: &Table) {
+    let draft = Draft::found("the reservation reserves nothing")
+        .wanted("wanted an address, a pool, options or other settings")
+        .help("for example, write address = \"100.64.201.17\", or boot-file = \"modem.cfg\"");
+    table.collector().report_missing(table.span(), draft);
 }
 
 fn address(value: &Value, home: Home, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {

@@ -1,13 +1,15 @@
 //! `reservations`: files that contain only reservations, one per line, which are assigned to
-//! subnets by their addresses. A million of them are as much a part of the configuration as those
+//! subnets by their addresses; those without an address apply in all networks. A million of them are as much a part of the configuration as those
 //! that are written in it.
 //!
 //! A file is read line by line and no line is kept, so the file may be larger than the
 //! configuration. A line that is unambiguously valid is used as it is; any other is converted to a
 //! table and read like one of the configuration, so that mistakes have the same messages.
 
+mod cells;
 mod csv;
 mod json_lines;
+mod layout;
 mod lines;
 mod rows;
 
@@ -21,6 +23,8 @@ use std::{
 
 use lessor_core::{OptionSet, ScopeSettings};
 use lessor_files::Stamp;
+use lessor_settings::SourceSettings;
+use toml::de::DeValue;
 
 use crate::{
     Surroundings, collector::Collector, mistake::Draft, reader::Value, reserved::Reserved,
@@ -28,7 +32,7 @@ use crate::{
 };
 
 pub(crate) use self::lines::{Line, Lines};
-use self::rows::Rows;
+use self::{layout::Layout, rows::Rows};
 
 /// The maximum size of a file of reservations, in octets: some ten million lines.
 pub const RESERVATION_FILE_OCTETS_MAX: u64 = 512 << 20;
@@ -36,10 +40,9 @@ pub const RESERVATION_FILE_OCTETS_MAX: u64 = 512 << 20;
 pub const RESERVATION_ROW_OCTETS_MAX: usize = 64 << 10;
 
 /// The format of the lines.
-#[derive(Clone, Copy)]
 enum Form {
     /// Comma-separated values, below a line that names the columns.
-    Csv,
+    Csv(Layout),
     /// A JSON object with the keys of `[[subnet.reservation]]`.
     JsonLines,
 }
@@ -57,11 +60,12 @@ struct Wanted<'v> {
 /// Reads every file that `value` names, and adds its reservations. Mistakes are reported.
 pub(crate) fn read(
     value: &Value,
+    lookups: &[SourceSettings],
     surroundings: &Surroundings,
     own: &[Ipv4Addr],
     reserved: &mut Reserved,
 ) -> Vec<ReservationFile> {
-    let wanted = wanted(value, surroundings);
+    let wanted = wanted(value, lookups, surroundings);
     let names: Vec<String> = wanted.iter().map(|file| file.place.display().to_string()).collect();
     let mut files = Vec::new();
     for (number, (file, name)) in (1..).zip(wanted.iter().zip(&names)) {
@@ -89,8 +93,8 @@ pub(crate) fn read(
             last_settings: ScopeSettings::default(),
         };
         let mut lines = Lines::new(&opened);
-        let read = match file.form {
-            Form::Csv => csv::read(&mut lines, &mut rows),
+        let read = match &file.form {
+            Form::Csv(layout) => csv::read(&mut lines, layout, &mut rows),
             Form::JsonLines => json_lines::read(&mut lines, &mut rows),
         };
         let Rows { collector, count, .. } = rows;
@@ -112,11 +116,20 @@ pub(crate) fn read(
     files
 }
 
-fn wanted<'v>(value: &Value<'v>, surroundings: &Surroundings) -> Vec<Wanted<'v>> {
+fn wanted<'v>(
+    value: &Value<'v>,
+    lookups: &[SourceSettings],
+    surroundings: &Surroundings,
+) -> Vec<Wanted<'v>> {
     let mut wanted: Vec<Wanted> = Vec::new();
     for value in value.items() {
-        let Some(path) = value.path(surroundings.base) else { continue };
-        let Some(form) = Form::of(&path) else {
+        let found = match value.raw() {
+            DeValue::Table(_) => layout::of_source(&value, lookups)
+                .map(|(path, layout)| (path.to_owned(), Some(Form::Csv(layout)))),
+            _ => value.path(surroundings.base).map(|path| (path.clone(), Form::of(&path))),
+        };
+        let Some((path, form)) = found else { continue };
+        let Some(form) = form else {
             value.refuse_with_help(
                 "a file whose name ends in .csv or .jsonl",
                 "the extension selects the format: CSV below a line that names the columns, or a \
@@ -141,7 +154,7 @@ fn wanted<'v>(value: &Value<'v>, surroundings: &Surroundings) -> Vec<Wanted<'v>>
 impl Form {
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-            "csv" => Some(Self::Csv),
+            "csv" => Some(Self::Csv(Layout::OF_RESERVATIONS)),
             "jsonl" | "ndjson" => Some(Self::JsonLines),
             _ => None,
         }

@@ -38,6 +38,7 @@ impl Level {
             boot: boot::read(table),
             times: times::read(table),
             sending: sending::read(table, &options),
+            pool: None,
         };
         Self { options, fields }
     }

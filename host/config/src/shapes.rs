@@ -73,6 +73,7 @@ pub(crate) static DOCUMENT: Shape = Shape {
         "vendor",
         "class",
         "network",
+        "reservation",
         "subnet",
     ],
     synonyms: &[
@@ -331,23 +332,39 @@ pub(crate) static RESERVATION: Shape = Shape {
     keys: with_level_keys![
         "circuit-id",
         "remote-id",
+        "relay-sub-options",
+        "vendor-sub-options",
         "client-identifier",
+        "duid",
         "hardware-address",
         "address",
+        "pool",
         "options",
     ],
     synonyms: with_level_synonyms![
         ("mac", "hardware-address"),
         ("hw-address", "hardware-address"),
         ("client-id", "client-identifier"),
+        ("sub-options", "relay-sub-options"),
         ("ip", "address"),
         ("ip-address", "address"),
     ],
 };
 
+/// A reservation outside of a subnet.
+pub(crate) static SHARED_RESERVATION: Shape =
+    Shape { name: "[[reservation]]", keys: RESERVATION.keys, synonyms: RESERVATION.synonyms };
+
 /// A reservation in a file of reservations.
 pub(crate) static RESERVATION_ROW: Shape =
     Shape { name: "the reservation", keys: RESERVATION.keys, synonyms: RESERVATION.synonyms };
+
+/// A lookup source that also has reservations.
+pub(crate) static RESERVATION_SOURCE: Shape = Shape {
+    name: "the source of reservations",
+    keys: &["lookup", "columns"],
+    synonyms: &[("source", "lookup"), ("name", "lookup"), ("column", "columns")],
+};
 
 pub(crate) static ROUTE: Shape = Shape {
     name: "a route",
@@ -543,6 +560,7 @@ static CONFIGURATION: [&Shape; 16] = [
     &SUBNET,
     &POOL,
     &RESERVATION,
+    &SHARED_RESERVATION,
 ];
 
 /// The only key of the document that is not a table.
@@ -551,9 +569,7 @@ const AT_THE_TOP: &str = "reservations";
 impl Shape {
     /// Whether a key that is unknown in this table belongs at the top of the file, or vice versa.
     pub(crate) fn is_elsewhere(&self, key: &str) -> bool {
-        let is_document = self.name == DOCUMENT.name;
-        let is_subnet = self.name == SUBNET.name;
-        (is_subnet && key == AT_THE_TOP) || (is_document && key == "reservation")
+        self.name == SUBNET.name && key == AT_THE_TOP
     }
 
     /// Advice for an unknown key, if it is known from another table.
@@ -624,6 +640,7 @@ mod tests {
     #[test]
     fn synonyms_mean_keys_and_are_none() {
         let others = [
+            &RESERVATION_SOURCE,
             &ROUTE,
             &ROLLBACK,
             &QUARANTINE_MAX,

@@ -5,7 +5,6 @@ use std::{
 };
 
 use lessor_config::Configuration;
-use lessor_core::ReservationOwner;
 use lessor_settings::{SourceKind, SourceSettings};
 
 fn folder() -> PathBuf {
@@ -103,15 +102,31 @@ fn the_examples_show_what_they_are_named_after() {
     assert_eq!(shared.topology.networks().len(), 1);
     assert_eq!(shared.topology.networks()[0].subnets.len(), 2);
     let reservations = load("reservations.toml");
-    let kinds: Vec<_> = reservations.topology.networks()[0].subnets[0]
+    let shared = reservations.topology.shared_reservations().list();
+    let kinds: Vec<String> = reservations.topology.networks()[0].subnets[0]
         .reservations
         .iter()
-        .map(|reservation| match reservation.owner {
-            ReservationOwner::CircuitId(_) => 1,
-            ReservationOwner::RemoteId(_) => 2,
-            ReservationOwner::ClientIdentifier(_) => 3,
-            ReservationOwner::HardwareAddress(_) => 4,
-        })
+        .chain(shared)
+        .flat_map(|reservation| reservation.owners.iter())
+        .map(|owner| owner.kind().to_string())
         .collect();
-    assert_eq!(kinds, [1, 1, 2, 3, 4]);
+    let [laptop, other_card, in_pool, modem] = ["hardware-address"; 4];
+    assert_eq!(
+        kinds,
+        [
+            "circuit-id",
+            "circuit-id",
+            "remote-id",
+            "client-identifier",
+            "hardware-address",
+            "relay-sub-options.subscriber-id",
+            "vendor-sub-options.3561.2",
+            "duid",
+            laptop,
+            other_card,
+            in_pool,
+            modem,
+        ]
+    );
+    assert_eq!(shared.len(), 1);
 }

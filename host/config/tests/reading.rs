@@ -315,18 +315,18 @@ fn owners_of_reservations_are_text_or_octets() {
         "#,
     );
     let owners: Vec<&ReservationOwner> =
-        subnet.reservations.iter().map(|found| &found.owner).collect();
+        subnet.reservations.iter().flat_map(|found| found.owners.iter()).collect();
     let mac = HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]);
     assert_eq!(
         owners,
         [
-            &ReservationOwner::CircuitId(b"olt1/1/3/onu17"[..].into()),
-            &ReservationOwner::RemoteId([0, 10, 255, 1].into()),
+            &ReservationOwner::circuit_id(*b"olt1/1/3/onu17"),
+            &ReservationOwner::remote_id([0, 10, 255, 1]),
             &ReservationOwner::ClientIdentifier([1, 255].into()),
             &ReservationOwner::HardwareAddress(mac),
         ]
     );
-    assert_eq!(subnet.reservations[0].address, Ipv4Addr::new(100, 64, 0, 1));
+    assert_eq!(subnet.reservations[0].address, Some(Ipv4Addr::new(100, 64, 0, 1)));
     assert_eq!(value(&subnet.reservations[0].options, 12), OptionValue::Text("onu17".to_owned()));
 }
 
@@ -344,8 +344,8 @@ fn the_same_owner_may_have_an_address_in_each_network() {
         "#,
     );
     assert_eq!(
-        networks[0].subnets[0].reservations[0].owner,
-        networks[1].subnets[0].reservations[0].owner
+        networks[0].subnets[0].reservations[0].owners,
+        networks[1].subnets[0].reservations[0].owners
     );
 }
 

@@ -7,9 +7,10 @@ use std::{
 };
 
 use lessor_config::{
-    Configuration, MISTAKES_MAX, Mistakes, RESERVATION_FILE_OCTETS_MAX, RESERVATION_ROW_OCTETS_MAX,
+    Configuration, IDENTIFIER_KINDS_MAX, MISTAKES_MAX, Mistakes, RESERVATION_FILE_OCTETS_MAX,
+    RESERVATION_ROW_OCTETS_MAX,
 };
-use lessor_core::{HardwareAddress, OptionValue, Reservation, ReservationOwner};
+use lessor_core::{HardwareAddress, OptionValue, Reservation, ReservationOwner, relay::CIRCUIT_ID};
 
 const SUBNETS: &str = "[server]\nlisten = [\"192.0.2.1\", \"100.64.0.2\"]\n\
     [[subnet]]\nprefix = \"100.64.0.0/24\"\nshared-network = \"homes\"\n\
@@ -37,6 +38,15 @@ fn reservations(configuration: &Configuration) -> Vec<&Reservation> {
     networks.flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.reservations).collect()
 }
 
+fn first_owner(reservation: &Reservation) -> &ReservationOwner {
+    reservation.owners.iter().next().unwrap()
+}
+
+/// The reservations that belong to no subnet.
+fn shared(configuration: &Configuration) -> &[Reservation] {
+    configuration.topology.shared_reservations().list()
+}
+
 #[test]
 fn rows_go_to_the_subnets_of_their_addresses() {
     let folder = tempfile::tempdir().unwrap();
@@ -59,24 +69,19 @@ fn rows_go_to_the_subnets_of_their_addresses() {
     let found = reservations(&configuration);
     let written: Vec<String> = found
         .iter()
-        .map(|found| match &found.owner {
-            ReservationOwner::CircuitId(id) => {
-                format!("{} circuit {}", found.address, String::from_utf8_lossy(id))
-            }
-            owner => format!("{} {owner:?}", found.address),
-        })
+        .map(|found| format!("{} {}", found.address.unwrap(), first_owner(found)))
         .collect();
     assert_eq!(
         written,
         [
-            "100.64.0.9 circuit olt9",
-            "100.64.0.7 ClientIdentifier([1, 255])",
-            "100.64.0.8 HardwareAddress(02:00:5e:00:53:01)",
-            "100.64.1.7 RemoteId([0, 1])",
-            "100.64.1.8 circuit olt/2",
-            "100.64.1.9 circuit über",
-            "100.64.2.7 circuit olt1",
-            "100.64.2.8 HardwareAddress(02:00:5e:00:53:02)",
+            "100.64.0.9 circuit-id olt9",
+            "100.64.0.7 client-identifier hex:01ff",
+            "100.64.0.8 hardware-address 02:00:5e:00:53:01",
+            "100.64.1.7 remote-id hex:0001",
+            "100.64.1.8 circuit-id olt/2",
+            "100.64.1.9 circuit-id hex:c3bc626572",
+            "100.64.2.7 circuit-id olt1",
+            "100.64.2.8 hardware-address 02:00:5e:00:53:02",
         ]
     );
     let option =
@@ -100,8 +105,104 @@ fn what_a_file_says_is_what_the_document_would_say() {
         ReservationOwner::HardwareAddress(HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]));
     for configuration in [read_text("a.jsonl", row), read_text("a.csv", csv)] {
         let configuration = configuration.unwrap();
-        assert_eq!(reservations(&configuration)[1].owner, wanted);
+        assert_eq!(*first_owner(reservations(&configuration)[1]), wanted);
     }
+}
+
+/// What the rows of a file come to: the owners, the address, the pool and the boot file.
+fn described(reservation: &Reservation) -> String {
+    let owners: Vec<String> = reservation.owners.iter().map(ToString::to_string).collect();
+    let Reservation { address, settings, .. } = reservation;
+    let files = &settings.boot.files;
+    format!("{}: {address:?} {:?} {files:?}", owners.join(", "), settings.pool)
+}
+
+#[test]
+fn every_identifier_has_a_column_and_a_row_may_have_several() {
+    let csv = "circuit-id,relay-sub-options.subscriber-id,relay-sub-options.151,\
+        vendor-sub-options.3561.2,client-identifier,duid,hardware-address,address\n\
+        near,4711,hex:00aa,SN1,hex:01ff,00:03:00:01:02,02:00:5e:00:53:01 02:00:5e:00:53:02,100.64.2.7\n\
+        ,,,,,hex:0003000103,,100.64.2.8\n";
+    let json = r#"{"circuit-id":"near","relay-sub-options":{"subscriber-id":"4711","151":"hex:00aa"},
+        "vendor-sub-options":{"3561":{"2":"SN1"}},"client-identifier":"hex:01ff","duid":"0003000102",
+        "hardware-address":["02:00:5e:00:53:01","02:00:5e:00:53:02"],"address":"100.64.2.7"}"#;
+    let json =
+        json.replace('\n', "") + "\n{\"duid\":\"00-03-00-01-03\",\"address\":\"100.64.2.8\"}\n";
+    let csv = read_text("a.csv", csv).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let json = read_text("a.jsonl", json).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let owners = [
+        ReservationOwner::RelaySubOption(CIRCUIT_ID, (*b"near").into()),
+        ReservationOwner::ClientIdentifier([1, 255].into()),
+        ReservationOwner::Duid([0, 3, 0, 1, 2].into()),
+        ReservationOwner::HardwareAddress(HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1])),
+        ReservationOwner::HardwareAddress(HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 2])),
+        ReservationOwner::RelaySubOption(6, (*b"4711").into()),
+        ReservationOwner::RelaySubOption(151, [0, 0xaa].into()),
+        ReservationOwner::VendorSubOption(3561, 2, (*b"SN1").into()),
+    ];
+    for configuration in [&csv, &json] {
+        let found = reservations(configuration);
+        let mut named: Vec<&ReservationOwner> = found[1].owners.iter().collect();
+        named.sort();
+        let mut wanted: Vec<&ReservationOwner> = owners.iter().collect();
+        wanted.sort();
+        assert_eq!(named, wanted);
+        assert_eq!(*first_owner(found[2]), ReservationOwner::Duid([0, 3, 0, 1, 3].into()));
+    }
+}
+
+#[test]
+fn rows_without_an_address_apply_in_all_networks() {
+    let csv = "hardware-address,address,pool,boot-file,lease-time,options.host-name\n\
+        02:00:5e:00:53:01,,,modem.cfg,1d,\n\
+        02:00:5e:00:53:02,,,,,x\n\
+        02:00:5e:00:53:03,100.64.2.7,,,,\n";
+    let configuration = read_text("a.csv", csv).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(configuration.reservation_files[0].reservations, 3);
+    assert_eq!(reservations(&configuration).len(), 2);
+    let [modem, named] = shared(&configuration) else { panic!("{configuration:?}") };
+    assert!(described(modem).contains("modem.cfg"), "{}", described(modem));
+    assert_eq!(modem.settings.longest_lease_secs(), 86_400);
+    assert!(named.options.get(12).is_some() && named.address.is_none());
+    // The same owner may have a reservation of its own in a network.
+    let both = "hardware-address,address,boot-file\n02:00:5e:00:53:01,,modem.cfg\n\
+        02:00:5e:00:53:01,100.64.2.7,\n";
+    assert!(read_text("a.csv", both).is_ok());
+    let twice = both.replace("100.64.2.7,", ",other.cfg");
+    let said = read_text("a.csv", twice).unwrap_err().to_string();
+    assert!(said.contains("the same owner, hardware-address 02:00:5e:00:53:01"), "{said}");
+    assert!(said.contains("a.csv:3:1"), "{said}");
+}
+
+#[test]
+fn a_pool_that_a_row_names_exists_in_some_network() {
+    let text = format!("reservations = \"a.jsonl\"\n{SUBNETS}")
+        + "pool = [{ name = \"modems\", range = \"100.64.2.10-100.64.2.20\" }]\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lessor.toml");
+    fs::write(&path, text).unwrap();
+    let read = |pool: &str| {
+        let row = format!("{{ \"duid\": \"0003000102\", \"pool\": {pool:?} }}\n");
+        fs::write(folder.path().join("a.jsonl"), row).unwrap();
+        lessor_config::load(&path)
+    };
+    let configuration = read("modems").unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert!(described(&shared(&configuration)[0]).contains("modems"));
+    let said = read("modem").unwrap_err().to_string();
+    assert!(said.contains("a.jsonl:1:") && said.contains("did you mean \"modems\"?"), "{said}");
+}
+
+#[test]
+fn so_many_kinds_of_identifiers_may_occur() {
+    let rows = |count: usize| -> String {
+        let row =
+            |code| format!("{{\"relay-sub-options\":{{\"{code}\":\"x\"}},\"boot-file\":\"a\"}}\n");
+        // The document has reservations by circuit id, which is one kind.
+        (100..100 + count - 1).map(row).collect()
+    };
+    assert!(read_text("a.jsonl", rows(IDENTIFIER_KINDS_MAX)).is_ok());
+    let said = read_text("a.jsonl", rows(IDENTIFIER_KINDS_MAX + 1)).unwrap_err().to_string();
+    assert!(said.contains("a.jsonl:32:") && said.contains("wanted at most 32 kinds"), "{said}");
 }
 
 #[test]
@@ -148,7 +249,7 @@ fn what_two_files_say_twice_names_both() {
     let said = read(folder.path(), &["a.csv", "b.csv"]).unwrap_err().to_string();
     assert!(said.contains("b.csv:2:6") && said.contains("a.csv:2"), "{said}");
     assert!(said.contains("100.64.2.7 is reserved twice"), "{said}");
-    assert!(said.contains("two reservations have the same owner"), "{said}");
+    assert!(said.contains("two reservations have the same owner, circuit-id olt1"), "{said}");
     let said = read(folder.path(), &["a.csv", "a.csv"]).unwrap_err().to_string();
     assert!(said.contains("a.csv is named twice"), "{said}");
 }
@@ -237,4 +338,63 @@ fn a_file_that_ends_anywhere_is_read_or_explained() {
         }
     }
     assert!(whole >= 4, "{whole}");
+}
+
+/// Reads a configuration whose reservations are in the table of a source with this text.
+fn read_source(columns: &str, text: &str) -> Result<Configuration, Mistakes> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ports.csv"), text).unwrap();
+    let path = folder.path().join("lessor.toml");
+    let source = "[[lookup]]\nname = \"ports\"\ntype = \"csv\"\npath = \"ports.csv\"\n\
+        key = \"port\"\ndelimiter = \";\"\n[[lookup]]\nname = \"crm\"\ntype = \"json\"\n\
+        path = \"crm.json\"\n";
+    let line = format!("reservations = [{{ lookup = \"ports\", columns = {columns} }}]");
+    fs::write(&path, format!("{line}\n{SUBNETS}{source}")).unwrap();
+    lessor_config::load(&path)
+}
+
+#[test]
+fn a_table_for_policies_may_have_reservations_too() {
+    let table = "port;customer;ip;mac\nolt1;4711;100.64.2.7;\nolt2;\"47;12\";;\n\
+        ;4713;;02:00:5e:00:53:01\nolt3;4714;;02:00:5e:00:53:02\n;;100.64.2.8;\n";
+    let columns = "{ circuit-id = \"port\", address = \"ip\" }";
+    let configuration = read_source(columns, table).unwrap_or_else(|it| panic!("{it}"));
+    assert_eq!(configuration.reservation_files[0].reservations, 1);
+    let found = reservations(&configuration);
+    assert_eq!(*first_owner(found[1]), ReservationOwner::circuit_id(*b"olt1"));
+    let both = "{ circuit-id = \"port\", hardware-address = \"mac\", address = \"ip\", \
+        \"options.host-name\" = \"customer\" }";
+    let configuration = read_source(both, table).unwrap_or_else(|it| panic!("{it}"));
+    assert_eq!((reservations(&configuration).len(), shared(&configuration).len()), (2, 3));
+    let said = read_source(columns, &table.replace("2.7", "2.777")).unwrap_err().to_string();
+    assert!(said.contains("ports.csv:2:11"), "{said}");
+}
+
+#[test]
+fn what_a_source_of_reservations_lacks_is_named() {
+    for (columns, wanted) in [
+        ("{ circuit-id = \"ports\", address = \"ip\" }", "no column is named \"ports\""),
+        ("{ circuit-id = \"port\" }", "no column says what is reserved"),
+        ("{ address = \"ip\" }", "no column identifies the owners"),
+        ("{ circuit = \"port\", address = \"ip\" }", "unknown column `circuit`"),
+        ("\"port\"", "wanted a table, such as"),
+    ] {
+        let said = read_source(columns, "port;ip\nolt1;100.64.2.7\n").unwrap_err().to_string();
+        assert!(said.contains(wanted), "{said}");
+    }
+    let sources = [
+        ("{ lookup = \"port\", columns = {} }", "no [[lookup]] is named \"port\""),
+        ("{ lookup = \"crm\", columns = {} }", "is not of type \"csv\""),
+        ("{ columns = {} }", "missing key `lookup`"),
+        ("{ lookup = \"crm\" }", "missing key `columns`"),
+    ];
+    for (source, wanted) in sources {
+        let text = format!(
+            "reservations = [{source}]\n{SUBNETS}[[lookup]]\nname = \"crm\"\ntype = \"json\"\n\
+             path = \"crm.json\"\n"
+        );
+        let read = lessor_config::parse("lessor.toml", &text, Path::new(""));
+        let said = read.unwrap_err().to_string();
+        assert!(said.contains(wanted), "{said}");
+    }
 }

@@ -15,7 +15,7 @@
 //!
 //! - `family`: IPv4 addresses as resources of [`crate::ledger`], which knows who holds which
 //!   address.
-//! - `plan`: the configuration of addresses, prepared for lookup.
+//! - `plan`: the configuration of addresses, prepared for lookup; `owners`: its reservations.
 //! - `identity`: the client that a request comes from; `quarantine`: the accounts that a declined
 //!   address counts against.
 //! - `decider`: one request with its terms; `entitlement`: the addresses that its client may have.
@@ -40,6 +40,7 @@ mod limit;
 mod listing;
 mod obstacle;
 mod options;
+mod owners;
 mod parameters;
 mod plan;
 mod preview;
@@ -56,8 +57,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AfterDataLoss, Answer, Binding, Change, Changes, ClientKey, Network, Origin, OwnAddresses,
-    Reason, RelayInformation, Reply, Request, Terms, Timestamp, keyed_hash::KeyedState,
-    ledger::Standing,
+    Reason, RelayInformation, Reply, Request, ReservationOwner, SharedReservations, Terms,
+    Timestamp, keyed_hash::KeyedState, ledger::Standing,
 };
 
 use self::{
@@ -72,7 +73,7 @@ pub use self::{
     listing::{BindingCopies, Listing},
     obstacle::Obstacle,
     preview::{HeaderField, OptionOrigin, Preview},
-    reconfigure::Remembered,
+    reconfigure::{Prepared, Remembered},
     witness::{Candidate, Rule},
 };
 
@@ -91,6 +92,9 @@ pub struct Decision {
     /// How the client differs from the record of its active lease, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_elsewhere: Option<Box<SeenElsewhere>>,
+    /// The identifier of the client by which its reservation was found, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_by: Option<Box<ReservationOwner>>,
 }
 
 /// The outcome of a request.
@@ -123,6 +127,8 @@ pub struct Engine {
     no_records_since: Option<Timestamp>,
     /// The server's own addresses, which pools do not give out.
     own: OwnAddresses,
+    /// The reservations of all networks.
+    shared_reservations: Arc<SharedReservations>,
 }
 
 /// The number of addresses of a pool in each state. A lease, offer or quarantine that has ended is
@@ -199,7 +205,8 @@ pub struct OpenOffer {
 impl Decision {
     /// A decision without a reply or a change.
     pub(super) fn of(reason: Reason) -> Self {
-        Self { reason, reply: None, changes: Changes::new(), seen_elsewhere: None }
+        let changes = Changes::new();
+        Self { reason, reply: None, changes, seen_elsewhere: None, reserved_by: None }
     }
 }
 
@@ -207,13 +214,19 @@ impl Engine {
     /// Creates an engine for `network` without any binding. `hash_seed` makes the order of hash
     /// tables unpredictable to senders of requests; the same seed replays exactly.
     pub fn new(network: Arc<Network>, hash_seed: u64) -> Self {
+        Self::prepared(Prepared::new(network), hash_seed)
+    }
+
+    /// Creates an engine for a network that was prepared.
+    pub fn prepared(prepared: Prepared, hash_seed: u64) -> Self {
         let hasher = KeyedState::with_seed(hash_seed);
-        let plan = Arc::new(Plan::new(network, &hasher));
+        let plan = prepared.into_plan();
         Self {
             bindings: Bindings::new(Arc::clone(&plan), &hasher),
             plan,
             no_records_since: None,
             own: OwnAddresses::default(),
+            shared_reservations: Arc::default(),
         }
     }
 
@@ -247,6 +260,11 @@ impl Engine {
         }
     }
 
+    /// Sets the reservations that apply in all networks.
+    pub fn set_shared_reservations(&mut self, reservations: &Arc<SharedReservations>) {
+        self.shared_reservations = Arc::clone(reservations);
+    }
+
     /// Records that the network started at `since` without any lease on storage: clients that this
     /// server does not know may have leased its addresses before then.
     pub fn set_no_records_since(&mut self, since: Timestamp) {
@@ -265,6 +283,7 @@ impl Engine {
         let since =
             self.no_records_since().filter(|_| network.after_data_loss == AfterDataLoss::Hold)?;
         let longest_secs = self.plan.longest_lease_secs().max()?;
+        let longest_secs = longest_secs.max(self.shared_reservations.longest_lease_secs());
         Some(since.after_secs(longest_secs)).filter(|until| now < *until)
     }
 
@@ -391,7 +410,8 @@ impl Engine {
         witness: &mut impl Witness,
     ) -> Attempt {
         self.set_own_addresses(&request.arrival.own_addresses);
-        let decider = Decider::new(&self.plan, &mut self.bindings, now, subnet, request, terms);
+        let (plan, shared) = (&self.plan, &self.shared_reservations);
+        let decider = Decider::new(plan, shared, &mut self.bindings, now, subnet, request, terms);
         let Some(mut decider) = decider else {
             return Attempt::Decided(Decision::of(Reason::UnidentifiedClient));
         };

@@ -35,6 +35,7 @@ mod reason;
 pub mod relay;
 mod reply;
 mod request;
+mod reservation;
 mod scope;
 mod sending;
 mod terms;
@@ -51,14 +52,15 @@ pub use classes::{Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
     Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, Listing, Obstacle,
-    OpenOffer, OptionOrigin, PoolUsage, Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
+    OpenOffer, OptionOrigin, PoolUsage, Preference, Prepared, Preview, Remembered, Rule,
+    SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{
     AfterDataLoss, Bounds, ClassEffects, LocatedBy, Location, Network, NetworkId, OffersMax, Pool,
-    QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError, UnknownClients,
+    QuarantineMax, Subnet, Topology, TopologyError, UnknownClients,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
@@ -70,6 +72,9 @@ pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyValue};
 pub use request::{Arrival, Request, is_host_address};
+pub use reservation::{
+    IdentifierKind, Owners, Reservation, ReservationOwner, SharedReservations, relay_sub_options,
+};
 pub use scope::{ScopeFields, ScopeSettings};
 pub use sending::{SendRule, SendRules, Sending};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};

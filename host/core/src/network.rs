@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    Classes, ClientKeyKind, HardwareAddress, LeaseTime, OptionSet, Origin, Request, ScopeSettings,
+    Classes, ClientKeyKind, LeaseTime, OptionSet, Origin, Request, Reservation, ScopeSettings,
+    SharedReservations,
 };
 
 /// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
@@ -98,7 +99,8 @@ pub struct Subnet {
     pub settings: ScopeSettings,
     /// The pools. Addresses are taken from them in order, except from those by policy only.
     pub pools: Vec<Pool>,
-    /// Addresses that are reserved for one client or line.
+    /// What is reserved for one client or line each. Those without an address apply in all subnets of
+    /// the network.
     pub reservations: Vec<Reservation>,
     /// The relays whose messages are served, by their address (giaddr). Every relay is served if
     /// absent.
@@ -158,36 +160,6 @@ pub struct Pool {
     pub settings: ScopeSettings,
 }
 
-/// An address that is reserved for one client or line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Reservation {
-    /// The owner of the reservation.
-    pub owner: ReservationOwner,
-    /// The address; it is within the subnet, in a pool or not.
-    pub address: Ipv4Addr,
-    /// Options for the owner; they take precedence over those of pool and subnet.
-    pub options: OptionSet,
-    /// What else it sets; this also takes precedence over pool and subnet.
-    #[serde(default, skip_serializing_if = "ScopeSettings::is_empty")]
-    pub settings: ScopeSettings,
-}
-
-/// What identifies the owner of a reservation. If several match, the kind that is listed first
-/// takes precedence: the line before the device.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReservationOwner {
-    /// Sub-option 1 of option 82.
-    CircuitId(#[serde(with = "crate::octets")] Box<[u8]>),
-    /// Sub-option 2 of option 82.
-    RemoteId(#[serde(with = "crate::octets")] Box<[u8]>),
-    /// Option 61.
-    ClientIdentifier(#[serde(with = "crate::octets")] Box<[u8]>),
-    /// The hardware address.
-    HardwareAddress(HardwareAddress),
-}
-
 /// The position of a network in its [`Topology`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -229,6 +201,8 @@ pub struct Topology {
     catalogue: Arc<Catalogue>,
     /// The classes of the clients of all networks.
     classes: Classes,
+    /// The reservations that belong to no subnet.
+    shared_reservations: Arc<SharedReservations>,
 }
 
 /// The addresses of one subnet.
@@ -276,7 +250,20 @@ impl Topology {
         let numbered = self.networks.iter().enumerate();
         let wanted = numbered.filter(|(position, _)| wanted(NetworkId(*position as u32)));
         let only = Self::of_disjoint(wanted.map(|(_, network)| Arc::clone(network)).collect());
-        only.with_catalogue(Arc::clone(&self.catalogue)).with_classes(self.classes.clone())
+        only.with_catalogue(Arc::clone(&self.catalogue))
+            .with_classes(self.classes.clone())
+            .with_shared_reservations(Arc::clone(&self.shared_reservations))
+    }
+
+    /// The same topology with these reservations in all of its networks.
+    #[must_use]
+    pub fn with_shared_reservations(self, shared_reservations: Arc<SharedReservations>) -> Self {
+        Self { shared_reservations, ..self }
+    }
+
+    /// The reservations that belong to no subnet.
+    pub fn shared_reservations(&self) -> &Arc<SharedReservations> {
+        &self.shared_reservations
     }
 
     /// The same topology with these options.
@@ -301,8 +288,8 @@ impl Topology {
         &self.catalogue
     }
 
-    /// The same topology, but networks that are equal in `other` are shared with it, so that they
-    /// exist once in memory.
+    /// The same topology, but networks and reservations that are equal in `other` are shared with it,
+    /// so that they exist once in memory.
     pub fn sharing(self, other: &Self) -> Self {
         let by_name: HashMap<&str, &Arc<Network>, FixedState> =
             other.networks.iter().map(|network| (&*network.name, network)).collect();
@@ -310,7 +297,13 @@ impl Topology {
             let same = by_name.get(&*network.name).filter(|other| **other == network);
             Arc::clone(same.copied().unwrap_or(network))
         });
-        Self { networks: shared.collect(), ..self.clone() }
+        let same = self.shared_reservations == other.shared_reservations;
+        let reservations = if same { other } else { &self }.shared_reservations();
+        Self {
+            networks: shared.collect(),
+            shared_reservations: Arc::clone(reservations),
+            ..self.clone()
+        }
     }
 
     fn of_disjoint(networks: Vec<Arc<Network>>) -> Self {

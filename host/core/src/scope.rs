@@ -25,14 +25,22 @@ pub struct ScopeFields {
     pub times: LeaseTimes,
     /// How replies are sent.
     pub sending: Sending,
+    /// The pool from which a client gets its address, unless a policy says otherwise. Only
+    /// reservations set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<Arc<str>>,
 }
 
 static NOTHING: ScopeFields = ScopeFields::NOTHING;
 
 impl ScopeFields {
     /// Settings that say nothing.
-    const NOTHING: Self =
-        Self { boot: Boot::NOTHING, times: LeaseTimes::NOTHING, sending: Sending::NOTHING };
+    const NOTHING: Self = Self {
+        boot: Boot::NOTHING,
+        times: LeaseTimes::NOTHING,
+        sending: Sending::NOTHING,
+        pool: None,
+    };
 
     /// These settings and, where they say nothing, those of a scope around this one. Lease times
     /// are not joined: see [`crate::LeaseTime::within`].
@@ -42,6 +50,7 @@ impl ScopeFields {
             boot: self.boot.or(&outer.boot),
             times: self.times.or(&outer.times),
             sending: self.sending.or(&outer.sending),
+            pool: self.pool.or_else(|| outer.pool.clone()),
         }
     }
 }

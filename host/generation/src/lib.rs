@@ -15,6 +15,7 @@
 pub mod last_accepted;
 mod lookups;
 pub mod named;
+pub mod never_apply;
 pub mod patience;
 mod plugin_folder;
 mod reading;

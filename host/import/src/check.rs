@@ -37,7 +37,8 @@ pub(crate) fn read(
     })?;
     let networks = read.topology.networks().iter();
     let subnets = networks.flat_map(|network| network.subnets.iter());
-    let found: usize = subnets.map(|subnet| subnet.reservations.len()).sum();
+    let of_subnets: usize = subnets.map(|subnet| subnet.reservations.len()).sum();
+    let found = of_subnets + read.topology.shared_reservations().list().len();
     if found != count {
         return Err(Refusal::new(
             format!("the result would have {found} reservations instead of {count}"),

@@ -176,7 +176,7 @@ impl FoundLease {
         let client = self.client_key(network.client_key)?;
         let pool = subnet.pools.iter().find(|pool| pool.contains(self.address));
         let is_reserved =
-            || subnet.reservations.iter().any(|reserved| reserved.address == self.address);
+            || subnet.reservations.iter().any(|reserved| reserved.address == Some(self.address));
         let note = match pool {
             Some(pool) if pool.by_policy_only => Some(FOR_POLICIES),
             None if !is_reserved() => Some(NO_POOL),

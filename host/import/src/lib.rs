@@ -145,7 +145,7 @@ pub fn read_configuration(
         return Err(Refusal::new(format!("{} has no subnet", text.name), help));
     }
     report.sort();
-    let count: usize = site.subnets.iter().map(|subnet| subnet.reservations.len()).sum();
+    let count = site.all_reservations().count();
     let fitting = reservations::fitting(&site).count();
     let in_file = match wishes.reservations {
         Reservations::Automatic => fitting > INLINE_RESERVATIONS_MAX,

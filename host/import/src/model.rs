@@ -55,7 +55,8 @@ pub(crate) struct Site {
     /// What applies everywhere.
     pub(crate) everywhere: Scope,
     pub(crate) subnets: Vec<Subnet>,
-    /// Reservations that belong to whichever subnet contains their address.
+    /// Reservations that belong to whichever subnet contains their address, or to all networks if they
+    /// have none.
     pub(crate) reservations: Vec<Reservation>,
 }
 
@@ -104,16 +105,37 @@ pub(crate) struct Pool {
     pub(crate) options: Options,
 }
 
-/// A fixed address.
+/// What one client gets.
 #[derive(Clone, Debug)]
 pub(crate) struct Reservation {
     pub(crate) place: Place,
     pub(crate) entry: EntryId,
     /// The name of the host, for a comment.
     pub(crate) name: String,
-    pub(crate) owner: ReservationOwner,
-    pub(crate) address: Ipv4Addr,
+    /// Its identifiers, at least one.
+    pub(crate) owners: Vec<ReservationOwner>,
+    pub(crate) address: Option<Ipv4Addr>,
+    pub(crate) lease_time: Option<u32>,
+    pub(crate) next_server: Option<Ipv4Addr>,
     pub(crate) options: Options,
+}
+
+impl Site {
+    /// The reservations of all subnets, and those of all networks.
+    pub(crate) fn all_reservations(&self) -> impl Iterator<Item = &Reservation> {
+        let of_subnets = self.subnets.iter().flat_map(|subnet| &subnet.reservations);
+        of_subnets.chain(&self.reservations)
+    }
+}
+
+impl Reservation {
+    /// Whether it gives its client nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.address.is_none()
+            && self.lease_time.is_none()
+            && self.next_server.is_none()
+            && self.options.is_empty()
+    }
 }
 
 impl Scope {

@@ -1,11 +1,12 @@
 //! Reservations as a file of their own, CSV as `lessor.toml` can name it.
 //!
-//! Reservations whose options are tables are left to the configuration. Invariant: the columns are
-//! the owners that occur, the address, and the options that occur.
+//! Reservations that no row can express are left to the configuration. Invariant: the columns are the
+//! identifiers that occur, the address, and the settings and options that occur.
 
 use std::collections::BTreeSet;
 
 use csv_core::{WriteResult, Writer, WriterBuilder};
+use lessor_core::{IdentifierKind, ReservationOwner};
 use lessor_vocabulary::{Catalogue, Written, hexadecimal};
 
 use crate::{
@@ -16,35 +17,60 @@ use crate::{
 
 /// The reservations that can be in the file.
 pub(crate) fn fitting(site: &Site) -> impl Iterator<Item = &Reservation> {
-    let all = site.subnets.iter().flat_map(|subnet| &subnet.reservations);
-    all.filter(|reservation| expressing::fit_cells(&site.catalogue, &reservation.options))
+    site.all_reservations().filter(|reservation| fits(site, reservation))
+}
+
+/// Whether a reservation can be in the file: its options have cells, and it has one identifier of
+/// each kind or several that a cell can hold. Without an address it must be of all networks.
+pub(crate) fn fits(site: &Site, reservation: &Reservation) -> bool {
+    let kinds: BTreeSet<IdentifierKind> =
+        reservation.owners.iter().map(ReservationOwner::kind).collect();
+    let is_hardware = kinds.iter().all(|kind| *kind == IdentifierKind::HardwareAddress);
+    let is_shared = || site.reservations.iter().any(|of| std::ptr::eq(of, reservation));
+    expressing::fit_cells(&site.catalogue, &reservation.options)
+        && (is_hardware || kinds.len() == reservation.owners.len())
+        && (reservation.address.is_some() || is_shared())
 }
 
 /// The text of the file.
 pub(crate) fn csv(site: &Site) -> String {
     let all: Vec<&Reservation> = fitting(site).collect();
-    let owners: BTreeSet<&str> =
-        all.iter().map(|reservation| toml::owner(&reservation.owner).0).collect();
+    let owners = all.iter().flat_map(|reservation| &reservation.owners);
+    let kinds: BTreeSet<IdentifierKind> = owners.map(ReservationOwner::kind).collect();
     let codes: BTreeSet<u8> =
         all.iter().flat_map(|reservation| reservation.options.keys().copied()).collect();
+    let has = |is_set: fn(&Reservation) -> bool| all.iter().any(|found| is_set(found));
+    let with_time = has(|found| found.lease_time.is_some());
+    let with_server = has(|found| found.next_server.is_some());
     let mut rows = Rows::new();
     let names = codes
         .iter()
         .map(|code| format!("options.{}", expressing::option_name(&site.catalogue, *code)));
-    let header = owners.iter().map(|owner| (*owner).to_owned()).chain(["address".to_owned()]);
-    rows.push(header.chain(names));
+    let settings = [(with_server, "next-server"), (with_time, "lease-time")];
+    let settings = settings.into_iter().filter(|(is_there, _)| *is_there);
+    let settings = settings.map(|(_, name)| name.to_owned());
+    let header = kinds.iter().map(IdentifierKind::to_string).chain(["address".to_owned()]);
+    rows.push(header.chain(settings).chain(names));
     for reservation in all {
-        let (key, owner) = toml::owner(&reservation.owner);
-        let owned =
-            owners.iter().map(|name| if *name == key { owner.clone() } else { String::new() });
-        let address = reservation.address.to_string();
+        let owned = kinds.iter().map(|kind| {
+            let owners = reservation.owners.iter().filter(|owner| owner.kind() == *kind);
+            owners.map(toml::identifier).collect::<Vec<String>>().join(" ")
+        });
+        let address = shown(reservation.address.as_ref());
+        let next_server = with_server.then(|| shown(reservation.next_server.as_ref()));
+        let lease_time =
+            with_time.then(|| reservation.lease_time.map(toml::duration).unwrap_or_default());
         let options = codes.iter().map(|code| {
             let value = reservation.options.get(code);
             value.map(|value| cell(&site.catalogue, *code, value)).unwrap_or_default()
         });
-        rows.push(owned.chain([address]).chain(options));
+        rows.push(owned.chain([address]).chain(next_server).chain(lease_time).chain(options));
     }
     rows.finish()
+}
+
+fn shown(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
 }
 
 /// A value as a cell. What has no plain form there is written as octets.

@@ -5,7 +5,7 @@
 
 mod declarations;
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use lessor_core::{ClientKeyKind, INFINITE_SECS, ReservationOwner};
 use lessor_vocabulary::{Catalogue, Written, hexadecimal};
@@ -14,6 +14,7 @@ use toml_edit::{Array, InlineTable, Key, Value};
 use crate::{
     expressing,
     model::{Options, Pool, Reservation, Scope, Site, Subnet, Unknown},
+    reservations,
 };
 
 /// What the file says beside the configuration of the other server.
@@ -55,8 +56,17 @@ pub(crate) fn text(site: &Site, frame: &Frame) -> String {
         out.header("[options]");
         options(&mut out, &site.everywhere.options, catalogue);
     }
+    let is_written = |reservation: &Reservation| {
+        frame.reservations.is_none() || !reservations::fits(site, reservation)
+    };
+    for reservation in site.reservations.iter().filter(|found| is_written(found)) {
+        write_reservation(&mut out, "[[reservation]]", reservation, catalogue);
+    }
     for subnet in &site.subnets {
-        write_subnet(&mut out, subnet, frame.reservations.is_none(), catalogue);
+        write_subnet(&mut out, subnet, catalogue);
+        for reservation in subnet.reservations.iter().filter(|found| is_written(found)) {
+            write_reservation(&mut out, "[[subnet.reservation]]", reservation, catalogue);
+        }
     }
     out.0
 }
@@ -93,7 +103,7 @@ fn of_network(out: &mut Text, scope: &Scope) {
     }
 }
 
-fn write_subnet(out: &mut Text, subnet: &Subnet, with_reservations: bool, catalogue: &Catalogue) {
+fn write_subnet(out: &mut Text, subnet: &Subnet, catalogue: &Catalogue) {
     out.blank();
     out.comment(&subnet.place.short());
     out.line("[[subnet]]");
@@ -121,11 +131,6 @@ fn write_subnet(out: &mut Text, subnet: &Subnet, with_reservations: bool, catalo
         options(out, &scope.options, catalogue);
     }
     subnet.pools.iter().for_each(|pool| write_pool(out, pool, catalogue));
-    for reservation in &subnet.reservations {
-        if with_reservations || !expressing::fit_cells(catalogue, &reservation.options) {
-            write_reservation(out, reservation, catalogue);
-        }
-    }
 }
 
 fn write_pool(out: &mut Text, pool: &Pool, catalogue: &Catalogue) {
@@ -141,30 +146,65 @@ fn write_pool(out: &mut Text, pool: &Pool, catalogue: &Catalogue) {
     }
 }
 
-fn write_reservation(out: &mut Text, reservation: &Reservation, catalogue: &Catalogue) {
+fn write_reservation(
+    out: &mut Text,
+    header: &str,
+    reservation: &Reservation,
+    catalogue: &Catalogue,
+) {
     out.blank();
     out.comment(&match reservation.name.as_str() {
         "" => reservation.place.short(),
         name => format!("{name}, {}", reservation.place.short()),
     });
-    out.line("[[subnet.reservation]]");
-    let (key, owner) = owner(&reservation.owner);
-    out.key(key, owner);
-    out.key("address", reservation.address.to_string());
+    out.line(header);
+    write_owners(out, &reservation.owners);
+    if let Some(address) = reservation.address {
+        out.key("address", address.to_string());
+    }
+    if let Some(next) = reservation.next_server {
+        out.key("next-server", next.to_string());
+    }
+    if let Some(secs) = reservation.lease_time {
+        out.key("lease-time", duration(secs));
+    }
     if !reservation.options.is_empty() {
         out.key("options", inline_options(&reservation.options, catalogue));
     }
 }
 
-/// The key and the value of the owner of a reservation.
-pub(crate) fn owner(owner: &ReservationOwner) -> (&'static str, String) {
-    match owner {
-        ReservationOwner::CircuitId(octets) => ("circuit-id", hexadecimal::plain_or_hex(octets)),
-        ReservationOwner::RemoteId(octets) => ("remote-id", hexadecimal::plain_or_hex(octets)),
-        ReservationOwner::ClientIdentifier(octets) => {
-            ("client-identifier", hexadecimal::plain_or_hex(octets))
+/// Writes the identifiers of an owner, those of one kind as a list.
+fn write_owners(out: &mut Text, owners: &[ReservationOwner]) {
+    let mut by_key: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for owner in owners {
+        by_key.entry(owner.kind().to_string()).or_default().push(identifier(owner));
+    }
+    let mut sub_options = InlineTable::new();
+    for (key, mut texts) in by_key {
+        let value = match texts.len() {
+            1 => Value::from(texts.remove(0)),
+            _ => list(texts.into_iter().map(Value::from)),
+        };
+        match key.split_once('.') {
+            Some((_, name)) => {
+                sub_options.insert(name, value);
+            }
+            None => out.key(&key, value),
         }
-        ReservationOwner::HardwareAddress(address) => ("hardware-address", address.to_string()),
+    }
+    if !sub_options.is_empty() {
+        sub_options.fmt();
+        out.key("relay-sub-options", sub_options);
+    }
+}
+
+/// An identifier as the configuration and files of reservations write it.
+pub(crate) fn identifier(owner: &ReservationOwner) -> String {
+    match owner {
+        ReservationOwner::RelaySubOption(_, octets)
+        | ReservationOwner::VendorSubOption(_, _, octets)
+        | ReservationOwner::ClientIdentifier(octets) => hexadecimal::plain_or_hex(octets),
+        ReservationOwner::Duid(_) | ReservationOwner::HardwareAddress(_) => owner.value(),
     }
 }
 
@@ -213,7 +253,7 @@ fn list(items: impl Iterator<Item = Value>) -> Value {
 }
 
 /// A duration in the largest unit that fits.
-fn duration(secs: u32) -> String {
+pub(crate) fn duration(secs: u32) -> String {
     if secs == INFINITE_SECS {
         return "infinite".to_owned();
     }

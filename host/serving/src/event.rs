@@ -7,6 +7,7 @@ use std::{
 
 use lessor_core::{
     BootFileName, Changes, ClientKey, Destination, HardwareAddress, Network, Reason, Request,
+    ReservationOwner,
 };
 use lessor_policy_host::{TraceEntry, sent_host_name};
 use lessor_vocabulary::Catalogue;
@@ -32,6 +33,8 @@ pub(crate) struct Event {
     pub(crate) header: Option<Header>,
     /// The subscriber that policies or classes count the client against.
     pub(crate) subscriber: Option<Arc<str>>,
+    /// The identifier by which the client's reservation was found, if it has one.
+    pub(crate) reserved_by: Option<Box<ReservationOwner>>,
     /// Its network.
     pub(crate) network: Option<Arc<Network>>,
     /// The address that was offered, acknowledged or released.

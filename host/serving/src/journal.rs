@@ -7,6 +7,7 @@
 mod file;
 
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddrV4},
     sync::Arc,
     time::Duration,
@@ -56,6 +57,10 @@ struct Line<'a> {
     destination: Option<Destination>,
     #[serde(skip_serializing_if = "Option::is_none")]
     boot_file: Option<&'a str>,
+    /// The identifier by which the client's reservation was found: its key in the configuration, and
+    /// its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation: Option<BTreeMap<String, String>>,
     /// Names of options that did not fit into the reply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     left_out: Vec<String>,
@@ -128,6 +133,10 @@ impl Journal {
             address: event.address,
             lease_time_secs: event.lease_time_secs,
             subscriber: event.subscriber.as_deref(),
+            reservation: event
+                .reserved_by
+                .as_deref()
+                .map(|owner| BTreeMap::from([(owner.kind().to_string(), owner.value())])),
             network: event.network.as_deref().map(|network| &*network.name),
             source: Some(event.source),
             interface: event.interface.as_deref(),

@@ -18,7 +18,10 @@ use std::{
     },
 };
 
-use lessor_core::{Binding, Engine, Network, NetworkId, Remembered, Subnet, Timestamp, Topology};
+use lessor_core::{
+    Binding, Engine, Network, NetworkId, Prepared, Remembered, SharedReservations, Subnet,
+    Timestamp, Topology,
+};
 use lessor_stages::Retired;
 use roaring::RoaringBitmap;
 
@@ -99,7 +102,9 @@ impl Shards {
     /// Creates empty shards for every network.
     pub fn new(topology: Topology, hash_seed: u64) -> Self {
         let networks = topology.networks().iter();
-        let shards = networks.map(|network| Arc::new(Shard::idle(network, hash_seed))).collect();
+        let shared = topology.shared_reservations();
+        let shard = |network| Arc::new(Shard::of_unknown(network, None, shared, hash_seed));
+        let shards = networks.map(shard).collect();
         Self::of(topology, hash_seed, shards)
     }
 
@@ -153,7 +158,8 @@ impl Shards {
     ) -> Result<T, Retired> {
         let position = usize::try_from(id.0).map_err(|_| Retired)?;
         let mut contents = self.shards.get(position).ok_or(Retired)?.lock();
-        let Made { engine, waiting } = contents.make(self.hash_seed).ok_or(Retired)?;
+        let shared = self.topology.shared_reservations();
+        let Made { engine, waiting } = contents.make(shared, self.hash_seed).ok_or(Retired)?;
         if let Some(is_made) = self.is_made.get(position) {
             is_made.store(true, Ordering::Release);
         }
@@ -222,8 +228,8 @@ impl Shards {
     /// engines, and they are retired. `publish` is called with the new set before any shard can be
     /// seen as retired, so that a caller that sees one also finds the new set.
     ///
-    /// Takes time proportional to the bindings of the networks that changed; only their clients
-    /// wait.
+    /// Takes time proportional to the bindings of the networks whose subnets or pools changed; only
+    /// their clients wait. What follows from the configuration alone is prepared before they wait.
     pub(crate) fn reconfigure(
         &self,
         now: Timestamp,
@@ -245,6 +251,8 @@ impl Shards {
         let kept_pointers: HashSet<*const Shard> = kept.iter().flatten().map(Arc::as_ptr).collect();
         let is_kept = |shard: &Arc<Shard>| kept_pointers.contains(&Arc::as_ptr(shard));
 
+        let mut prepared = self.prepare(&topology, &kept);
+
         // All locks are held until the new set is published. No other thread takes two of them at a
         // time, so there is no lock order to violate.
         let mut retiring: Vec<MutexGuard<'_, Contents>> =
@@ -258,16 +266,24 @@ impl Shards {
             matches!(kept.get(id.0 as usize), Some(None)) && concerned.contains(&id)
         };
         let (rebuilt, outside) =
-            Engine::rebuild(old_engines, &topology.only(is_rebuilt), hash_seed);
+            Engine::rebuild_with(old_engines, &topology.only(is_rebuilt), hash_seed, |network| {
+                let known = prepared.remove(&Arc::as_ptr(network));
+                known.unwrap_or_else(|| Prepared::new(Arc::clone(network)))
+            });
         let mut rebuilt = rebuilt.into_iter();
+        let shared = Arc::clone(topology.shared_reservations());
+        let mut unknown = |network| {
+            let prepared = prepared.remove(&Arc::as_ptr(network));
+            Shard::of_unknown(network, prepared, &shared, hash_seed)
+        };
         let shards = (0..).map(NetworkId).zip(topology.networks()).zip(&kept);
         let shards = shards.map(|((id, network), kept)| match kept {
             Some(kept) => Arc::clone(kept),
             None if is_rebuilt(id) => Arc::new(match rebuilt.next() {
                 Some(engine) => Shard::of(engine),
-                None => Shard::idle(network, hash_seed),
+                None => unknown(network),
             }),
-            None => Arc::new(Shard::idle(network, hash_seed)),
+            None => Arc::new(unknown(network)),
         });
         let shards = shards.collect();
         let mut next = Self::of(topology, hash_seed, shards);
@@ -279,9 +295,33 @@ impl Shards {
         }
         publish(Arc::new(next));
         drop(retiring);
+        if !Arc::ptr_eq(&shared, self.topology.shared_reservations()) {
+            let goes_on = |shard: &Arc<Shard>| shard.set_shared_reservations(&shared);
+            kept.iter().flatten().for_each(goes_on);
+        }
         // The exchanges that waited are decided with the new engines, and wait there if necessary.
         let waiting: Vec<Wake> = waiting.iter_mut().flat_map(Waiting::take_all).collect();
         waiting.into_iter().for_each(|wake| wake());
+    }
+
+    /// Prepares the networks of `topology` that are not kept and get an engine at once, because they
+    /// continue one with an engine or are large. Returns them by the pointer to the network.
+    fn prepare(
+        &self,
+        topology: &Topology,
+        kept: &[Option<Arc<Shard>>],
+    ) -> HashMap<*const Network, Prepared> {
+        let made = self.topology.networks().iter().zip(&self.is_made);
+        let made = made.filter(|(_, is_made)| is_made.load(Ordering::Acquire));
+        let subnets = made.flat_map(|(network, _)| &network.subnets);
+        let homes = subnets.filter_map(|subnet| topology.locate_address(subnet.prefix.network()));
+        let homes: HashSet<NetworkId> = homes.map(|home| home.network).collect();
+        let networks = (0..).map(NetworkId).zip(topology.networks()).zip(kept);
+        let prepared = networks.filter_map(|((id, network), kept)| {
+            let is_wanted = kept.is_none() && (homes.contains(&id) || is_large(network));
+            is_wanted.then(|| (Arc::as_ptr(network), Prepared::new(Arc::clone(network))))
+        });
+        prepared.collect()
     }
 
     /// Visits every binding, network by network in order of address, until `visit` returns that it
@@ -312,10 +352,22 @@ impl Shards {
 /// Returns the networks of `topology` that continue one of `engines`, or own an address that one of
 /// them knows.
 fn concerned(engines: &[Engine], topology: &Topology) -> HashSet<NetworkId> {
-    let subnets = engines.iter().flat_map(|engine| &engine.network().subnets);
-    let homes = subnets.map(|subnet| subnet.prefix.network());
-    let located = homes.chain(engines.iter().flat_map(Engine::known_addresses));
-    located.filter_map(|address| Some(topology.locate_address(address)?.network)).collect()
+    let locate = |address| Some(topology.locate_address(address)?.network);
+    let mut concerned = HashSet::new();
+    for engine in engines {
+        let subnets = || engine.network().subnets.iter().map(|subnet| subnet.prefix);
+        concerned.extend(subnets().filter_map(|prefix| locate(prefix.network())));
+        // The addresses of a subnet that is in one subnet as before are where its first one is.
+        let is_split = subnets().any(|prefix| {
+            let ends = [prefix.network(), prefix.broadcast()];
+            let [first, last] = ends.map(|end| topology.locate_address(end));
+            first.is_none() || first != last
+        });
+        if is_split {
+            concerned.extend(engine.known_addresses().filter_map(locate));
+        }
+    }
+    concerned
 }
 
 impl Shard {
@@ -324,12 +376,25 @@ impl Shard {
         Self(Mutex::new(Contents::Made(Box::new(made))))
     }
 
-    /// Creates the shard of a network of which nothing is known.
-    fn idle(network: &Arc<Network>, hash_seed: u64) -> Self {
-        let parts = |found: &Subnet| 1 + found.pools.len() + found.reservations.len();
-        match network.subnets.iter().map(parts).sum::<usize>() <= PARTS_MADE_LATER_MAX {
-            true => Self(Mutex::new(Contents::Idle(Arc::clone(network)))),
-            false => Self::of(Engine::new(Arc::clone(network), hash_seed)),
+    /// Creates the shard of a network of which nothing is known, and which may be prepared.
+    fn of_unknown(
+        network: &Arc<Network>,
+        prepared: Option<Prepared>,
+        shared: &Arc<SharedReservations>,
+        hash_seed: u64,
+    ) -> Self {
+        match is_large(network) {
+            false => Self(Mutex::new(Contents::Idle(Arc::clone(network)))),
+            true => {
+                let prepared = prepared.unwrap_or_else(|| Prepared::new(Arc::clone(network)));
+                Self::of(engine_of(prepared, shared, hash_seed))
+            }
+        }
+    }
+
+    fn set_shared_reservations(&self, shared: &Arc<SharedReservations>) {
+        if let Some(made) = self.lock().made() {
+            made.engine.set_shared_reservations(shared);
         }
     }
 
@@ -344,11 +409,23 @@ impl Shard {
     }
 }
 
+fn engine_of(prepared: Prepared, shared: &Arc<SharedReservations>, hash_seed: u64) -> Engine {
+    let mut engine = Engine::prepared(prepared, hash_seed);
+    engine.set_shared_reservations(shared);
+    engine
+}
+
+/// Returns whether the engine of a network takes too long to make while a request waits.
+fn is_large(network: &Network) -> bool {
+    let parts = |found: &Subnet| 1 + found.pools.len() + found.reservations.len();
+    network.subnets.iter().map(parts).sum::<usize>() > PARTS_MADE_LATER_MAX
+}
+
 impl Contents {
     /// Returns the engine, which is made if necessary, or `None` if it was retired.
-    fn make(&mut self, hash_seed: u64) -> Option<&mut Made> {
+    fn make(&mut self, shared: &Arc<SharedReservations>, hash_seed: u64) -> Option<&mut Made> {
         if let Self::Idle(network) = self {
-            let engine = Engine::new(Arc::clone(network), hash_seed);
+            let engine = engine_of(Prepared::new(Arc::clone(network)), shared, hash_seed);
             *self = Self::Made(Box::new(Made { engine, waiting: Waiting::default() }));
         }
         self.made()

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use lessor_core::{
     Change, Changes, Decision, OptionValue, Reason, Reply, ReplyKind, Request, RequestKind,
-    Timestamp, option::code,
+    ReservationOwner, Timestamp, option::code,
 };
 use lessor_policy_host::{TraceEntry, View};
 
@@ -25,6 +25,8 @@ pub struct Decided {
     detail: Option<String>,
     changes: Changes,
     about: About,
+    /// The identifier of the client by which its reservation was found.
+    reserved_by: Option<Box<ReservationOwner>>,
     /// The reply, until it is edited.
     reply: Option<Reply>,
     /// How each plugin edited the reply.
@@ -97,9 +99,10 @@ impl Asked {
     ) -> Decided {
         let detail = decision.seen_elsewhere.as_deref().map(why::seen_elsewhere).or(detail);
         witness.decided(self.view(), &decision, detail.as_deref());
-        let Decision { reason, reply, changes, seen_elsewhere: _ } = decision;
+        let Decision { reason, reply, changes, seen_elsewhere: _, reserved_by } = decision;
         let about = About::new(self.request(), changes.first(), reply.as_ref());
-        Decided { asked: self, reason, detail, changes, about, reply, edits: Vec::new() }
+        let edits = Vec::new();
+        Decided { asked: self, reason, detail, changes, about, reserved_by, reply, edits }
     }
 
     /// Adds a reply that no engine made, but a sample of an exchange or a described one.
@@ -110,7 +113,9 @@ impl Asked {
             ReplyKind::Nak => Reason::NakByPolicy,
         };
         let (reply, changes) = (Some(reply), Changes::new());
-        self.decided(Decision { reason, reply, changes, seen_elsewhere: None }, None, witness)
+        let (seen_elsewhere, reserved_by) = (None, None);
+        let decision = Decision { reason, reply, changes, seen_elsewhere, reserved_by };
+        self.decided(decision, None, witness)
     }
 }
 
@@ -143,6 +148,11 @@ impl Decided {
     /// What the decision is about.
     pub const fn about(&self) -> About {
         self.about
+    }
+
+    /// Takes the identifier of the client by which its reservation was found, if it has one.
+    pub const fn take_reserved_by(&mut self) -> Option<Box<ReservationOwner>> {
+        self.reserved_by.take()
     }
 
     /// How each plugin edited the reply.

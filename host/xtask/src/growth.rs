@@ -2,7 +2,7 @@
 //! grow. Memory is resident memory minus that of an empty server, after growth and after a restart.
 //!
 //! - `configuration` writes configurations of any size.
-//! - `leases`, `networks`, `classes` and `fullness` are the measurements.
+//! - `leases`, `networks`, `classes`, `reserved` and `fullness` are the measurements.
 //! - `document` writes the tables in `docs/performance.md`.
 //!
 //! The memory of a lease, a network or a reservation is nearly the same on every machine; times
@@ -15,6 +15,7 @@ mod fullness;
 mod leases;
 mod measured;
 mod networks;
+mod reserved;
 
 use std::path::{Path, PathBuf};
 
@@ -60,6 +61,7 @@ pub(crate) fn run(arguments: &GrowthArguments) -> anyhow::Result<()> {
     show(&mut sections, leases::measure(&lessor, folder, &arguments.leases)?);
     show(&mut sections, networks::measure(&lessor, folder, arguments)?);
     show(&mut sections, classes::measure(&lessor, folder)?);
+    show(&mut sections, reserved::measure(&lessor, folder, &arguments.reservations)?);
     show(&mut sections, fullness::measure(&lessor, folder)?);
     if arguments.write {
         let path = workspace().join("docs/performance.md");

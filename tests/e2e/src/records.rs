@@ -75,6 +75,8 @@ pub struct JournalLine {
     pub transaction_id: Option<String>,
     pub source: Option<String>,
     pub client: Option<String>,
+    /// The identifier by which the client's reservation was found.
+    pub reservation: Option<BTreeMap<String, String>>,
     pub hardware_address: Option<String>,
     pub address: Option<Ipv4Addr>,
     pub lease_time_secs: Option<u32>,

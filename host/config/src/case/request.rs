@@ -12,10 +12,10 @@ use toml::de::DeValue;
 
 use super::expectation;
 use crate::{
+    identifiers::hardware_address,
     mistake::Draft,
     options::{Options, recognise_code},
     reader::{Table, Value},
-    reservation::hardware_address,
     scope::header_text,
     shapes::{CASE_EARLIER, CASE_LEASE, CASE_POOL, CASE_REPLY},
 };

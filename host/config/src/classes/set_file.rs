@@ -16,7 +16,7 @@ use crate::{
     collector::Collector,
     mistake::Draft,
     reader::Value,
-    reservation::plain_hardware_address,
+    identifiers::plain_hardware_address,
     reservation_files::{
         Line, Lines, RESERVATION_ROW_OCTETS_MAX, Unreadable, open, report_unreadable,
     },

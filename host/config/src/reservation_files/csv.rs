@@ -1,10 +1,9 @@
 //! Comma-separated values (RFC 4180), below a line that names the columns. A row is one line: an
 //! identifier with a line break in it is written in hexadecimal.
 
-use std::{borrow::Cow, io, ops::Range, str};
+use std::{borrow::Cow, io, ops::Range};
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
-use lessor_core::OptionKind;
+use lessor_core::{IdentifierKind, OptionKind};
 use lessor_vocabulary::hexadecimal::HEX;
 use toml::{
     Spanned,
@@ -13,20 +12,24 @@ use toml::{
 
 use crate::{
     collector::Collector,
+    identifiers::{
+        self, PLAIN, RELAY_SUB_OPTIONS, VENDOR_SUB_OPTIONS, kind_named, plain_hardware_address,
+    },
     mistake::Draft,
     options,
-    reservation::OWNERS,
     shapes::RESERVATION_ROW,
     suggest::{closest, joined},
 };
 
 use super::{
+    cells::Cells,
+    layout::{Layout, Mapped},
     lines::{Line, Lines},
     rows::{Plain, Rows},
 };
 
 /// The settings of a reservation that a cell has room for.
-const TEXTS: [&str; 3] = ["next-server", "server-name", "boot-file"];
+const TEXTS: [&str; 5] = ["address", "pool", "next-server", "server-name", "boot-file"];
 const TIMES: [&str; 5] =
     ["lease-time", "min-lease-time", "max-lease-time", "renewal-time", "rebinding-time"];
 
@@ -35,27 +38,30 @@ const OPTION: &str = "options.";
 
 /// The content of a column.
 enum Column {
-    /// One of [`OWNERS`].
-    Owner(&'static str),
-    Address,
+    /// Identifiers of the owner, under this name.
+    Owner(IdentifierKind, String),
     /// One of [`TEXTS`].
     Text(&'static str),
     /// One of [`TIMES`].
     Time(&'static str),
-    /// A value of an option; the type is `None` if the option has no name.
+    /// A value of an option, under this name.
     Option(String, Form),
+    /// A column of a table that is not asked for it.
+    Ignored,
 }
 
 /// Reads the line that names the columns, and all rows.
 ///
 /// # Errors
 /// If the file cannot be read.
-pub(super) fn read(lines: &mut Lines, rows: &mut Rows) -> io::Result<()> {
-    let mut cells = Cells::default();
-    let Some(columns) = columns(lines, rows, &mut cells)? else { return Ok(()) };
+pub(super) fn read(lines: &mut Lines, layout: &Layout, rows: &mut Rows) -> io::Result<()> {
+    let mut cells = Cells::new(layout.delimiter);
+    let Some(columns) = columns(lines, layout, rows, &mut cells)? else { return Ok(()) };
+    // The rows of a table that has other purposes need not all reserve something.
+    let is_table = layout.columns.is_some();
     while let Some(line) = lines.next()? {
         match line {
-            Line::Text(number, text) => take(number, text, &columns, &mut cells, rows),
+            Line::Text(number, text) => take(number, text, (&columns, is_table), &mut cells, rows),
             other => {
                 if !rows.refuse(other) {
                     break;
@@ -69,6 +75,7 @@ pub(super) fn read(lines: &mut Lines, rows: &mut Rows) -> io::Result<()> {
 /// Reads the columns. Returns `None` if the line that names them has a mistake.
 fn columns(
     lines: &mut Lines,
+    layout: &Layout,
     rows: &mut Rows,
     cells: &mut Cells,
 ) -> io::Result<Option<Vec<Column>>> {
@@ -92,7 +99,10 @@ fn columns(
     };
     let collector = rows.collector_of(number, text);
     let columns = match cells.split(text) {
-        true => named_columns(&collector, text, cells),
+        true => match &layout.columns {
+            None => named_columns(&collector, text, cells),
+            Some(mapped) => mapped_columns(&collector, text, cells, mapped),
+        },
         false => {
             report_open_quote(&collector, text);
             Vec::new()
@@ -105,7 +115,7 @@ fn columns(
 
 fn named_columns(collector: &Collector, text: &str, cells: &Cells) -> Vec<Column> {
     let names: Vec<(String, Range<usize>)> =
-        cells.iter().map(|cell| cell.trim().to_owned()).zip(places(text)).collect();
+        cells.iter().map(|cell| cell.trim().to_owned()).zip(cells.places(text)).collect();
     if let [(name, span)] = names.as_slice()
         && name.contains([';', '\t'])
     {
@@ -128,31 +138,65 @@ fn named_columns(collector: &Collector, text: &str, cells: &Cells) -> Vec<Column
             columns.push(column);
         }
     }
-    if !collector.is_empty() {
-        return columns;
-    }
-    let whole = 0..text.len();
-    if !columns.iter().any(|column| matches!(column, Column::Address)) {
-        let draft = Draft::found("no column is named `address`").wanted("wanted one in this line");
-        collector
-            .report(&whole, draft.help("write circuit-id,address above the rows, for example"));
-    }
-    if !columns.iter().any(|column| matches!(column, Column::Owner(_))) {
-        let draft = Draft::found("no column identifies the owners of the reservations")
-            .wanted(format!("wanted one of {}", joined(OWNERS)))
-            .help("circuit-id is for lines, hardware-address for devices");
-        collector.report(&whole, draft);
+    if collector.is_empty() {
+        report_missing(collector, text, &columns);
     }
     columns
 }
 
+/// The columns of a table of which only some are wanted.
+fn mapped_columns(
+    collector: &Collector,
+    text: &str,
+    cells: &Cells,
+    mapped: &[Mapped],
+) -> Vec<Column> {
+    let names: Vec<&str> = cells.iter().map(str::trim).collect();
+    let is_missing = |wanted: &&Mapped| !names.contains(&wanted.column.as_str());
+    for missing in mapped.iter().filter(is_missing) {
+        let draft = Draft::found(format!("no column is named {:?}", missing.column))
+            .wanted(format!("wanted the column for `{}`", missing.meaning.value))
+            .help("`columns` of the source of reservations names it");
+        collector.report(&(0..text.len()), draft);
+    }
+    let mut columns = Vec::new();
+    for (name, span) in names.iter().zip(cells.places(text)) {
+        let found = mapped.iter().find(|wanted| wanted.column == *name);
+        let column = match found {
+            Some(found) => Column::named(collector, &found.meaning.value, &span),
+            None => Some(Column::Ignored),
+        };
+        columns.extend(column);
+    }
+    if collector.is_empty() {
+        report_missing(collector, text, &columns);
+    }
+    columns
+}
+
+/// Reports that the columns do not say who gets what.
+fn report_missing(collector: &Collector, text: &str, columns: &[Column]) {
+    let whole = 0..text.len();
+    let is_owner = |column: &Column| matches!(column, Column::Owner(..));
+    let is_reserved = |column: &Column| !is_owner(column) && !matches!(column, Column::Ignored);
+    if !columns.iter().any(is_reserved) {
+        let draft = Draft::found("no column says what is reserved")
+            .wanted("wanted one in this line, such as `address`");
+        collector
+            .report(&whole, draft.help("write circuit-id,address above the rows, for example"));
+    }
+    if !columns.iter().any(is_owner) {
+        let draft = Draft::found("no column identifies the owners of the reservations")
+            .wanted(format!("wanted one of {}", joined(identifiers::keys())))
+            .help("circuit-id is for lines, hardware-address for devices");
+        collector.report(&whole, draft);
+    }
+}
+
 impl Column {
     fn named(collector: &Collector, name: &str, span: &Range<usize>) -> Option<Self> {
-        if let Some(owner) = OWNERS.into_iter().find(|owner| *owner == name) {
-            return Some(Self::Owner(owner));
-        }
-        if name == "address" {
-            return Some(Self::Address);
+        if let Some(kind) = kind_named(name) {
+            return Some(Self::Owner(kind, name.to_owned()));
         }
         if let Some(text) = TEXTS.into_iter().find(|text| *text == name) {
             return Some(Self::Text(text));
@@ -163,11 +207,13 @@ impl Column {
         if let Some(option) = name.strip_prefix(OPTION) {
             return Self::of_option(collector, option, &(span.start + OPTION.len()..span.end));
         }
-        let names = OWNERS.into_iter().chain(["address"]).chain(TEXTS).chain(TIMES);
+        let names = PLAIN.into_iter().chain(TEXTS).chain(TIMES);
         let synonym = RESERVATION_ROW.synonyms.iter().find(|(synonym, _)| *synonym == name);
         let meant = synonym.map(|(_, meant)| *meant).or_else(|| closest(name, names.clone()));
         let help = format!(
-            "the columns are {}, and `{OPTION}` followed by the name of an option",
+            "the columns are {}, `{RELAY_SUB_OPTIONS}.` followed by a sub-option, \
+             `{VENDOR_SUB_OPTIONS}.` followed by an enterprise number and a sub-option, and \
+             `{OPTION}` followed by the name of an option",
             joined(names)
         );
         let draft = Draft::found(format!("unknown column `{name}`")).help(help);
@@ -191,13 +237,19 @@ impl Column {
             }
             kind => {
                 let form = kind.as_ref().map_or(Form::Text, Form::of);
-                Some(Self::Option(name.to_owned(), form))
+                Some(Self::Option(format!("{OPTION}{name}"), form))
             }
         }
     }
 }
 
-fn take(number: usize, text: &str, columns: &[Column], cells: &mut Cells, rows: &mut Rows) {
+fn take(
+    number: usize,
+    text: &str,
+    (columns, is_table): (&[Column], bool),
+    cells: &mut Cells,
+    rows: &mut Rows,
+) {
     let is_split = cells.split(text);
     if !is_split || cells.count != columns.len() {
         let collector = rows.collector_of(number, text);
@@ -206,6 +258,9 @@ fn take(number: usize, text: &str, columns: &[Column], cells: &mut Cells, rows: 
             false => report_open_quote(&collector, text),
         }
         rows.collector.adopt(collector);
+        return;
+    }
+    if is_table && !reserves_something(columns, cells) {
         return;
     }
     let plain = match plain(columns, cells) {
@@ -218,13 +273,22 @@ fn take(number: usize, text: &str, columns: &[Column], cells: &mut Cells, rows: 
     }
 }
 
-/// The key and text of the owner, and the address, if the row has these and no more.
-fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((&'static str, &'c str), &'c str)> {
+/// Whether a row names an owner and what is reserved for it.
+fn reserves_something(columns: &[Column], cells: &Cells) -> bool {
+    let filled = || columns.iter().zip(cells.iter()).filter(|(_, cell)| !cell.is_empty());
+    let has = |is_it: fn(&Column) -> bool| filled().any(|(column, _)| is_it(column));
+    has(|column| matches!(column, Column::Owner(..)))
+        && has(|column| !matches!(column, Column::Owner(..) | Column::Ignored))
+}
+
+/// The kind and text of the owner, and the address, if the row has these and no more.
+fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((IdentifierKind, &'c str), &'c str)> {
     let (mut owner, mut address) = (None, None);
     for (column, cell) in columns.iter().zip(cells.iter()).filter(|(_, cell)| !cell.is_empty()) {
         match column {
-            Column::Owner(key) if owner.is_none() => owner = Some((*key, cell)),
-            Column::Address => address = Some(cell),
+            Column::Owner(kind, _) if owner.is_none() => owner = Some((*kind, cell)),
+            Column::Text("address") => address = Some(cell),
+            Column::Ignored => {}
             _ => return None,
         }
     }
@@ -233,27 +297,61 @@ fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((&'static str, &'c
 
 /// Converts the row to a table. Empty cells are omitted.
 fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'c> {
-    let (mut entries, mut options) = (DeTable::new(), DeTable::new());
-    for ((column, cell), span) in columns.iter().zip(cells.iter()).zip(places(text)) {
+    let mut row = Row { entries: DeTable::new(), whole: 0..text.len() };
+    for ((column, cell), span) in columns.iter().zip(cells.iter()).zip(cells.places(text)) {
         if cell.is_empty() {
             continue;
         }
-        let key = |name: &'c str| Spanned::new(span.clone(), Cow::Borrowed(name));
         let text = || DeValue::String(Cow::Borrowed(cell));
-        let (table, name, value) = match column {
-            Column::Owner(name) | Column::Text(name) => (&mut entries, *name, text()),
-            Column::Address => (&mut entries, "address", text()),
-            Column::Time(name) => (&mut entries, *name, number(cell).unwrap_or_else(text)),
-            Column::Option(name, form) => (&mut options, name.as_str(), value(cell, *form, &span)),
+        let (path, value) = match column {
+            Column::Owner(kind, name) => (name.as_str(), identifier_cell(*kind, cell, &span)),
+            Column::Text(name) => (*name, text()),
+            Column::Time(name) => (*name, number(cell).unwrap_or_else(text)),
+            Column::Option(path, form) => (path.as_str(), value(cell, *form, &span)),
+            Column::Ignored => continue,
         };
-        table.insert(key(name), Spanned::new(span.clone(), value));
+        row.put(path, &span, value);
     }
-    if !options.is_empty() {
-        let whole = 0..text.len();
-        let key = Spanned::new(whole.clone(), Cow::Borrowed("options"));
-        entries.insert(key, Spanned::new(whole, DeValue::Table(options)));
+    row.entries
+}
+
+/// A cell with identifiers: hardware addresses may be several, separated by spaces.
+fn identifier_cell<'c>(kind: IdentifierKind, cell: &'c str, span: &Range<usize>) -> DeValue<'c> {
+    let text = |item: &'c str| DeValue::String(Cow::Borrowed(item));
+    let several = || cell.split_whitespace();
+    let is_list = kind == IdentifierKind::HardwareAddress
+        && several().count() > 1
+        && several().all(|item| plain_hardware_address(item).is_some());
+    match is_list {
+        true => DeValue::Array(several().map(|it| Spanned::new(span.clone(), text(it))).collect()),
+        false => text(cell),
     }
-    entries
+}
+
+/// A row as a table.
+struct Row<'c> {
+    entries: DeTable<'c>,
+    whole: Range<usize>,
+}
+
+impl<'c> Row<'c> {
+    /// Adds a value under a name whose parts are separated by dots. A name of three parts at most is
+    /// that of a sub-option; what follows the first dot of an option is its name.
+    fn put(&mut self, path: &'c str, span: &Range<usize>, value: DeValue<'c>) {
+        let parts = if path.starts_with(VENDOR_SUB_OPTIONS) { 3 } else { 2 };
+        let mut names: Vec<&'c str> = path.splitn(parts, '.').collect();
+        let Some(last) = names.pop() else { return };
+        let mut table = &mut self.entries;
+        for name in names {
+            let key = Spanned::new(self.whole.clone(), Cow::Borrowed(name));
+            let inner = || Spanned::new(self.whole.clone(), DeValue::Table(DeTable::new()));
+            let found = table.entry(key).or_insert_with(inner);
+            let DeValue::Table(inner) = found.get_mut() else { return };
+            table = inner;
+        }
+        let key = Spanned::new(span.clone(), Cow::Borrowed(last));
+        table.insert(key, Spanned::new(span.clone(), value));
+    }
 }
 
 /// How a cell is written.
@@ -325,76 +423,4 @@ fn report_open_quote(collector: &Collector, text: &str) {
         .wanted("wanted a closing quote in this line")
         .help("write a quote in a quoted value twice, and octets that are not text as hex:0a0b");
     collector.report(&(text.rfind('"').unwrap_or(0)..text.len()), draft);
-}
-
-/// The places of the values in a line, including their quotes.
-fn places(text: &str) -> Vec<Range<usize>> {
-    let (mut places, mut start, mut is_quoted) = (Vec::new(), 0, false);
-    for (offset, octet) in text.bytes().enumerate() {
-        match octet {
-            b'"' => is_quoted = !is_quoted,
-            b',' if !is_quoted => {
-                places.push(start..offset);
-                start = offset + 1;
-            }
-            _ => {}
-        }
-    }
-    places.push(start..text.len());
-    places
-}
-
-/// The values of one line.
-struct Cells {
-    reader: Reader,
-    /// The line with its line ending.
-    line: Vec<u8>,
-    octets: Vec<u8>,
-    ends: Vec<usize>,
-    count: usize,
-}
-
-impl Default for Cells {
-    fn default() -> Self {
-        let reader = ReaderBuilder::new().terminator(Terminator::Any(b'\n')).build();
-        Self { reader, line: Vec::new(), octets: Vec::new(), ends: vec![0; 16], count: 0 }
-    }
-}
-
-impl Cells {
-    /// Splits a line. Returns whether every quote in it is closed.
-    fn split(&mut self, text: &str) -> bool {
-        self.reader.reset();
-        self.line.clear();
-        self.line.extend_from_slice(text.as_bytes());
-        self.line.push(b'\n');
-        // All values together are no longer than the line.
-        self.octets.resize(self.line.len(), 0);
-        self.count = 0;
-        let mut written = 0;
-        let mut rest = self.line.as_slice();
-        loop {
-            let octets = self.octets.get_mut(written..).unwrap_or_default();
-            let ends = self.ends.get_mut(self.count..).unwrap_or_default();
-            let (result, read, wrote, ended) = self.reader.read_record(rest, octets, ends);
-            rest = rest.get(read..).unwrap_or_default();
-            written += wrote;
-            self.count += ended;
-            match result {
-                ReadRecordResult::Record => return true,
-                ReadRecordResult::InputEmpty | ReadRecordResult::End => return false,
-                ReadRecordResult::OutputFull => self.octets.push(0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-            }
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &str> {
-        let ends = self.ends.get(..self.count).unwrap_or_default();
-        let starts = std::iter::once(&0).chain(ends);
-        starts.zip(ends).map(|(start, end)| {
-            let octets = self.octets.get(*start..*end).unwrap_or_default();
-            str::from_utf8(octets).unwrap_or_default()
-        })
-    }
 }

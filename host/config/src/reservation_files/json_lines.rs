@@ -2,6 +2,10 @@
 
 use std::{borrow::Cow, io};
 
+use lessor_core::{
+    IdentifierKind,
+    relay::{CIRCUIT_ID, REMOTE_ID},
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,7 +19,7 @@ use super::{
     rows::{Plain, Rows},
 };
 
-/// A reservation without options.
+/// A reservation of an address by one identifier, and no more.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct JsonReservation<'l> {
@@ -76,13 +80,13 @@ fn take(number: usize, text: &str, rows: &mut Rows) {
 impl JsonReservation<'_> {
     fn take(&self, number: usize, rows: &mut Rows) -> Plain {
         let mut owners = [
-            ("circuit-id", &self.circuit_id),
-            ("remote-id", &self.remote_id),
-            ("client-identifier", &self.client_identifier),
-            ("hardware-address", &self.hardware_address),
+            (IdentifierKind::RelaySubOption(CIRCUIT_ID), &self.circuit_id),
+            (IdentifierKind::RelaySubOption(REMOTE_ID), &self.remote_id),
+            (IdentifierKind::ClientIdentifier, &self.client_identifier),
+            (IdentifierKind::HardwareAddress, &self.hardware_address),
         ]
         .into_iter()
-        .filter_map(|(key, owner)| Some((key, owner.as_deref()?)));
+        .filter_map(|(kind, owner)| Some((kind, owner.as_deref()?)));
         match (owners.next(), owners.next()) {
             (Some(owner), None) => rows.take_plain(number, owner, &self.address),
             _ => Plain::Unclear,

@@ -2,16 +2,17 @@
 
 use std::{net::Ipv4Addr, ops::Range, sync::Arc};
 
-use lessor_core::{OptionSet, Reservation, ScopeSettings};
+use lessor_core::{IdentifierKind, OptionSet, Reservation, ScopeSettings};
 use toml::de::DeTable;
 
 use crate::{
     collector::Collector,
     file_position::FilePosition,
+    identifiers,
     mistake::Draft,
     reader::Table,
     reservation::{self, Home, PlacedReservation, Read},
-    reserved::{ADDRESS_TWICE, Earlier, OWNER_TWICE, Reserved},
+    reserved::{Conflicts, Reserved, address_twice, one_kind_too_many, owner_twice},
     shapes,
     source::Source,
 };
@@ -22,8 +23,8 @@ use super::{RESERVATION_ROW_OCTETS_MAX, lines::Line};
 pub(super) enum Plain {
     /// The reservation was added.
     Taken,
-    /// The reservation was added, but duplicates an earlier one.
-    Twice(Earlier),
+    /// The reservation was added, but conflicts with an earlier one.
+    Twice(Conflicts),
     /// The row was not added: it has a mistake, or more than an owner and an address.
     Unclear,
 }
@@ -62,26 +63,26 @@ impl Rows<'_, '_> {
     pub(super) fn take_plain(
         &mut self,
         line: usize,
-        (key, owner): (&str, &str),
+        (kind, owner): (IdentifierKind, &str),
         address: &str,
     ) -> Plain {
-        let Some(reservation) = self.plain(key, owner, address) else { return Plain::Unclear };
-        let earlier = self.add(line, reservation);
-        match earlier.address.is_some() || earlier.owner.is_some() {
-            true => Plain::Twice(earlier),
-            false => Plain::Taken,
+        let Some(reservation) = self.plain(kind, owner, address) else { return Plain::Unclear };
+        let conflicts = self.add(line, reservation);
+        match conflicts.are_none() {
+            true => Plain::Taken,
+            false => Plain::Twice(conflicts),
         }
     }
 
-    fn plain(&self, key: &str, owner: &str, address: &str) -> Option<Reservation> {
+    fn plain(&self, kind: IdentifierKind, owner: &str, address: &str) -> Option<Reservation> {
         let address: Ipv4Addr = address.parse().ok()?;
         let (_, prefix) = self.reserved.subnet_of(address)?;
         if self.own.contains(&address) || reservation::role_of(address, prefix).is_some() {
             return None;
         }
-        let owner = reservation::plain_owner(key, owner)?;
+        let owners = identifiers::plain_owner(kind, owner)?.into();
         let (options, settings) = Default::default();
-        Some(Reservation { owner, address, options, settings })
+        Some(Reservation { owners, address: Some(address), options, settings })
     }
 
     /// Adds a row from a table whose places refer to the line, unless it was added already, and
@@ -97,18 +98,20 @@ impl Rows<'_, '_> {
         let table = Table::open(&collector, &shapes::RESERVATION_ROW, entries, span);
         let subnet_of = |address| self.reserved.subnet_of(address).map(|(_, prefix)| prefix);
         let read = reservation::read(&table, Home::Any(&subnet_of), self.own);
-        if let Some(Read { mut reservation, owner, address }) =
-            read.filter(|_| collector.is_empty())
+        if let Some(Read { mut reservation, owners, place }) = read.filter(|_| collector.is_empty())
         {
-            let number = reservation.address;
             share(&mut reservation.options, &mut self.last_options);
             share(&mut reservation.settings, &mut self.last_settings);
-            let earlier = match plain {
-                Plain::Twice(earlier) => earlier,
-                Plain::Taken => Earlier::default(),
-                Plain::Unclear => self.add(line, reservation),
+            let pool = reservation.settings.pool.as_deref();
+            if let Some(draft) = pool.and_then(|pool| self.reserved.unknown_pool(pool)) {
+                collector.report(&place, draft);
+            }
+            let conflicts = match plain {
+                Plain::Twice(conflicts) => conflicts,
+                Plain::Taken => Conflicts::default(),
+                Plain::Unclear => self.add(line, reservation.clone()),
             };
-            self.report_twice(&collector, (number, &address), &owner, earlier);
+            self.report(&collector, &reservation, (&place, &owners), conflicts);
         }
         self.collector.adopt(collector);
     }
@@ -141,34 +144,34 @@ impl Rows<'_, '_> {
         }
     }
 
-    fn add(&mut self, line: usize, reservation: Reservation) -> Earlier {
-        let Some((subnet, _)) = self.reserved.subnet_of(reservation.address) else {
-            return Earlier::default();
-        };
+    fn add(&mut self, line: usize, reservation: Reservation) -> Conflicts {
         self.count += 1;
         let place = FilePosition::on_line(self.number, line);
-        let placed = PlacedReservation { reservation, owner: place, address: place };
-        self.reserved.add(subnet, placed)
+        self.reserved.add(PlacedReservation { reservation, owner: place, place })
     }
 
-    fn report_twice(
+    fn report(
         &self,
         collector: &Collector,
-        (address, address_span): (Ipv4Addr, &Range<usize>),
-        owner_span: &Range<usize>,
-        earlier: Earlier,
+        reservation: &Reservation,
+        (place, owners): (&Range<usize>, &[Range<usize>]),
+        conflicts: Conflicts,
     ) {
-        if let Some(first) = earlier.address {
-            let draft = Draft::found(format!("{address} is reserved twice"))
-                .wanted(format!("the second time; the first time is {}", self.written(first)))
-                .help(ADDRESS_TWICE);
-            collector.report(address_span, draft);
+        if let (Some(first), Some(address)) = (conflicts.address, reservation.address) {
+            let wanted = format!("the second time; the first time is {}", self.written(first));
+            collector.report(place, address_twice(address).wanted(wanted));
         }
-        if let Some(first) = earlier.owner {
-            let draft = Draft::found("two reservations have the same owner")
-                .wanted(format!("the second one; the first one is {}", self.written(first)))
-                .help(OWNER_TWICE);
-            collector.report(owner_span, draft);
+        let named = |position: usize| {
+            Some((reservation.owners.iter().nth(position)?, owners.get(position)?))
+        };
+        if let Some((position, first)) = conflicts.owner
+            && let Some((owner, span)) = named(position)
+        {
+            let wanted = format!("the second one; the first one is {}", self.written(first));
+            collector.report(span, owner_twice(owner).wanted(wanted));
+        }
+        if let Some((owner, span)) = conflicts.kind.and_then(named) {
+            collector.report(span, one_kind_too_many(owner));
         }
     }
 

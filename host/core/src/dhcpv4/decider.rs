@@ -3,13 +3,13 @@
 //! The decisions on each kind of message are in `discover`, `request`, `farewell` and `inform`.
 //! Invariant: a request that depends on a change in flight is not decided.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::Ipv4Addr};
 
 use smallvec::SmallVec;
 
 use crate::{
     BindingState, Change, ClientKey, Reason, RelayInformation, Request, RequestKind, Reservation,
-    SubscriberLimit, Terms, Timestamp, Verdict,
+    ReservationOwner, SharedReservations, SubscriberLimit, Terms, Timestamp, Verdict,
     ledger::{Record, Standing},
 };
 
@@ -24,6 +24,8 @@ use super::{
 /// Decides one request under its terms at a point in time.
 pub(super) struct Decider<'e, 'r> {
     pub(super) plan: &'e Plan,
+    /// The reservations of all networks.
+    pub(super) shared: &'e SharedReservations,
     pub(super) bindings: &'e mut Bindings,
     pub(super) now: Timestamp,
     /// The subnet of the client.
@@ -35,6 +37,8 @@ pub(super) struct Decider<'e, 'r> {
     pub(super) relay_information: Option<Cow<'r, RelayInformation>>,
     /// The reservation for the client or its line.
     pub(super) reservation: Option<&'e Reservation>,
+    /// The identifier by which the reservation was found.
+    pub(super) reserved_by: Option<&'e ReservationOwner>,
     /// The account of the client, and its limit.
     pub(super) subscriber: Option<SubscriberLimit>,
     /// When the network started without any lease on storage, if it did.
@@ -46,6 +50,7 @@ impl<'e, 'r> Decider<'e, 'r> {
     /// `None` if the request does not identify a client.
     pub(super) fn new(
         plan: &'e Plan,
+        shared: &'e SharedReservations,
         bindings: &'e mut Bindings,
         now: Timestamp,
         subnet: usize,
@@ -60,10 +65,13 @@ impl<'e, 'r> Decider<'e, 'r> {
                 remembered.map(|information| Cow::Owned(information.into_owned()))
             }
         };
-        let reservation = plan.reservation_for(subnet, request, relay_information.as_deref());
-        let subscriber = subscriber_of(request, terms, relay_information.as_deref());
+        let information = relay_information.as_deref();
+        let matched = plan.reservation_for(subnet, request, information);
+        let matched = matched.or_else(|| shared.find(request, information));
+        let subscriber = subscriber_of(request, terms, information);
         Some(Self {
             plan,
+            shared,
             bindings,
             now,
             subnet,
@@ -71,7 +79,8 @@ impl<'e, 'r> Decider<'e, 'r> {
             terms,
             client,
             relay_information,
-            reservation,
+            reservation: matched.map(|matched| matched.reservation),
+            reserved_by: matched.map(|matched| matched.owner),
             subscriber,
             no_records_since: None,
         })
@@ -93,7 +102,8 @@ impl<'e, 'r> Decider<'e, 'r> {
                 identity::seen_elsewhere(lease, self.client.on_record().holder(), self.request)
             })
             .map(Box::new);
-        Decision { seen_elsewhere, ..self.decide_by_kind(witness) }
+        let reserved_by = self.reserved_by.map(|owner| Box::new(owner.clone()));
+        Decision { seen_elsewhere, reserved_by, ..self.decide_by_kind(witness) }
     }
 
     /// The address that the client leases. The client may have another one, from another server, in
@@ -186,7 +196,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         let is_wish = self.request.kind == RequestKind::Discover;
         let requested = self.request.requested_address.filter(|_| !is_wish);
         let client_address = Some(self.request.client_address).filter(|_| !is_wish);
-        let reserved = self.reservation.map(|reservation| reservation.address);
+        let reserved = self.reserved_address();
         let named = [requested, client_address, self.terms.address, reserved];
         named.into_iter().flatten().map(u32::from)
     }
@@ -195,7 +205,7 @@ impl<'e, 'r> Decider<'e, 'r> {
     /// uses the current states of the addresses.
     pub(super) fn notice(&mut self) {
         let client_address = Some(self.request.client_address);
-        let reserved = self.reservation.map(|reservation| reservation.address);
+        let reserved = self.reserved_address();
         let named = [self.request.requested_address, client_address, self.terms.address, reserved];
         for address in named.into_iter().flatten().filter(|address| !address.is_unspecified()) {
             self.bindings.notice(self.now, u32::from(address));
@@ -210,6 +220,11 @@ impl<'e, 'r> Decider<'e, 'r> {
         if let Some(limit) = &self.subscriber {
             self.bindings.notice_account(self.now, &limit.name);
         }
+    }
+
+    /// The address that is reserved for the client, if its reservation has one.
+    pub(super) fn reserved_address(&self) -> Option<Ipv4Addr> {
+        self.reservation?.address
     }
 
     /// Returns whether the client cannot have `address` because it was declined: by any client, or

@@ -300,6 +300,8 @@ impl Decider<'_, '_> {
         let Some(since) = self.no_records_since else { return false };
         let holds = self.plan.network().after_data_loss == AfterDataLoss::Hold;
         let longest_secs = self.plan.longest_lease_secs().nth(subnet);
-        holds && longest_secs.is_some_and(|secs| self.now < since.after_secs(secs))
+        let shared_secs = self.shared.longest_lease_secs();
+        let end = |secs: u32| since.after_secs(secs.max(shared_secs));
+        holds && longest_secs.is_some_and(|secs| self.now < end(secs))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::{
     BindingState, ClientKey, ClientState, PoolChoice, Reason, RequestKind, Reservation,
-    ReservationOwner, ledger::Record, relay,
+    ledger::{Holder, Record},
 };
 
 use super::{
@@ -48,8 +48,8 @@ impl Entitlement<'_> {
 
 impl<'e> Decider<'e, '_> {
     /// The addresses that the client may have: the one that a policy names, otherwise the one that
-    /// is reserved for it, otherwise those of the pools that its terms or otherwise its classes name,
-    /// otherwise those of all open pools.
+    /// is reserved for it, otherwise those of the pools that its terms, its reservation or its
+    /// classes name, otherwise those of all open pools.
     ///
     /// An address that a policy names or that is reserved may be temporarily unavailable. Then the
     /// client is served as if it were not named, and moves to it when it becomes available.
@@ -69,21 +69,34 @@ impl<'e> Decider<'e, '_> {
                 return Ok(Entitlement::Policy(address));
             }
         }
-        if let Some(reservation) = self.reservation {
-            let address = u32::from(reservation.address);
-            let obstacle = self.why_not_reserved_now(reservation);
+        if let Some(reservation) = self.reservation
+            && let Some(address) = reservation.address
+        {
+            let address = u32::from(address);
+            let obstacle = self.why_not_reserved_now(reservation, address);
             if self.takes(witness, Rule::Reservation, address, obstacle) {
                 return Ok(Entitlement::Reservation(address));
             }
         }
-        let Some(choice) = &self.terms.pool else {
-            let of_classes = self.pools_of_classes();
-            return Ok(of_classes.map_or(Entitlement::OpenPools, Entitlement::NamedPools));
-        };
+        let Some(choice) = &self.terms.pool else { return Ok(self.without_named_pool()) };
         let groups = self.pools_named_by(choice, |name| {
             witness.considers(|| Candidate::none_in(Some(Arc::clone(name)), Obstacle::UnknownPool));
         });
         groups.map(Entitlement::NamedPools).ok_or(Reason::UnknownPool)
+    }
+
+    /// The pools of a client for which no policy names one: those of its reservation, otherwise
+    /// those of its classes. A reservation of all networks may name a pool that this network does
+    /// not have.
+    fn without_named_pool(&self) -> Entitlement<'e> {
+        let named = self.reservation.and_then(|reservation| reservation.settings.pool.as_deref());
+        let reserved = named.and_then(|name| self.plan.pools_named(name)).map(|pools| {
+            let mut groups = PoolGroups::default();
+            groups.iter_mut().take(1).for_each(|place| *place = pools);
+            groups
+        });
+        let pools = reserved.or_else(|| self.pools_of_classes());
+        pools.map_or(Entitlement::OpenPools, Entitlement::NamedPools)
     }
 
     /// The pools of the first of the client's classes that names some which the network has.
@@ -151,7 +164,7 @@ impl<'e> Decider<'e, '_> {
         if !self.plan.is_usable(address) {
             return Some(Obstacle::Unusable);
         }
-        let own = self.reservation.map(|reservation| u32::from(reservation.address));
+        let own = self.reserved_address().map(u32::from);
         let is_of_other = own != Some(address) && self.plan.is_reserved(address);
         is_of_other.then_some(Obstacle::Reserved)
     }
@@ -165,18 +178,38 @@ impl<'e> Decider<'e, '_> {
     }
 
     /// Why the client cannot have its reserved address now; `None` if it can. Another client that
-    /// has had the address since before it was reserved keeps it until its lease ends, unless that
-    /// lease gives way; a device that had it as the previous owner of the reservation gives it up.
-    fn why_not_reserved_now(&self, reservation: &Reservation) -> Option<Obstacle> {
-        let address = u32::from(reservation.address);
+    /// has the address keeps it until its lease ends, unless that lease gives way: it has had the
+    /// address since before it was reserved, or has another identifier of the same reservation. A
+    /// client with an identifier of the reservation that this client has, too, gives the address up:
+    /// the line has another device, or the device uses another interface. It does not do so for a
+    /// client that only extends a lease which it has lost: that one has to know first.
+    fn why_not_reserved_now(&self, reservation: &Reservation, address: u32) -> Option<Obstacle> {
         let active = self.bindings.slot(address).and_then(View::active);
         let is_of_other = active.is_some_and(|record| {
-            !self.client.on_record().is_holder_of(record) && !is_owner(reservation, record)
+            !self.client.on_record().is_holder_of(record)
+                && !(self.starts_anew() && self.is_same_owner(reservation, record))
         });
         if is_of_other && !self.gives_way(address) {
             return Some(Obstacle::HeldByOther);
         }
         self.why_not_now(address)
+    }
+
+    /// Returns whether the client and that of a record have an identifier of `reservation` in common.
+    /// The record has the line of the last relayed message.
+    fn is_same_owner(&self, reservation: &Reservation, record: &Record<Ipv4>) -> bool {
+        let Facts { hardware_address, relay_information, .. } = Facts::of(record);
+        let key = ClientKey::from_octets(record.holder());
+        let client_identifier = match &key {
+            ClientKey::Identifier(octets) => Some(&**octets),
+            _ => None,
+        };
+        reservation.owners.iter().any(|owner| {
+            let (kind, wanted) = (owner.kind(), Some(owner.identifier()));
+            let known = kind.in_record(&hardware_address, relay_information, client_identifier);
+            known == wanted
+                && kind.in_request(self.request, self.relay_information.as_deref()) == wanted
+        })
     }
 
     fn why_not_now(&self, address: u32) -> Option<Obstacle> {
@@ -218,8 +251,7 @@ impl<'e> Decider<'e, '_> {
     /// Returns whether the client gets `address` because the one that a policy names, or that is
     /// reserved for it, is temporarily unavailable.
     pub(super) fn is_instead_of_another(&self, address: u32) -> bool {
-        let reserved = self.reservation.map(|reservation| reservation.address);
-        let first_choice = self.terms.address.or(reserved).map(u32::from);
+        let first_choice = self.terms.address.or(self.reserved_address()).map(u32::from);
         first_choice.is_some_and(|first_choice| first_choice != address)
     }
 
@@ -270,20 +302,5 @@ impl Obstacle {
             Self::OutsidePools => Reason::NakOtherAddress,
             _ => Reason::NakAddressTaken,
         }
-    }
-}
-
-/// Returns whether the client of a record is the owner of `reservation`: the same device, or a
-/// device that was on the same line in its last relayed message.
-fn is_owner(reservation: &Reservation, record: &Record<Ipv4>) -> bool {
-    let Facts { hardware_address, relay_information, .. } = Facts::of(record);
-    let sub_option = |code| relay::sub_option(relay_information?, code);
-    match &reservation.owner {
-        ReservationOwner::CircuitId(octets) => sub_option(relay::CIRCUIT_ID) == Some(octets),
-        ReservationOwner::RemoteId(octets) => sub_option(relay::REMOTE_ID) == Some(octets),
-        ReservationOwner::ClientIdentifier(octets) => {
-            record.is_of(&ClientKey::Identifier(octets.clone()))
-        }
-        ReservationOwner::HardwareAddress(address) => hardware_address == *address,
     }
 }

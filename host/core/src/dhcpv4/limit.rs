@@ -157,7 +157,7 @@ impl Decider<'_, '_> {
     }
 
     /// Returns whether the client looks for an address instead of only extending a lease.
-    fn starts_anew(&self) -> bool {
+    pub(super) fn starts_anew(&self) -> bool {
         let extends = self.request.kind == RequestKind::Request
             && matches!(
                 self.request.client_state(),

@@ -5,16 +5,14 @@
 //! contains, because a server has a plan for each of its networks. Invariant: an address belongs to
 //! at most one pool, and no pool contains an address that its subnet cannot give to a client.
 
-use std::{cmp::Ordering, hash::BuildHasher, net::Ipv4Addr, sync::Arc};
+use std::{cmp::Ordering, net::Ipv4Addr, sync::Arc};
 
-use hashbrown::HashTable;
 use ipnet::Ipv4Net;
 use roaring::RoaringBitmap;
 
-use crate::{
-    HardwareAddress, Network, Pool, RelayInformation, Request, Reservation, ReservationOwner,
-    Subnet, keyed_hash::KeyedState,
-};
+use crate::{Network, Pool, RelayInformation, Request, Subnet, reservation::Matched};
+
+use super::owners::Owners;
 
 /// The plan of one network.
 #[derive(Debug)]
@@ -56,33 +54,9 @@ struct Range {
     is_of: u32,
 }
 
-/// Reservations by owner; one owner may have one in each subnet. Owners are found by their hashes
-/// and read from the configuration.
-#[derive(Debug)]
-struct Owners {
-    places: HashTable<ReservationPosition>,
-    hasher: KeyedState,
-}
-
-/// Position of a subnet, and position of the reservation within it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ReservationPosition {
-    subnet: u32,
-    position: u32,
-}
-
-/// The owner of a reservation, borrowed from a request or a reservation.
-#[derive(PartialEq, Eq, Hash)]
-enum Owner<'o> {
-    CircuitId(&'o [u8]),
-    RemoteId(&'o [u8]),
-    ClientIdentifier(&'o [u8]),
-    HardwareAddress(&'o HardwareAddress),
-}
-
 impl Plan {
     /// Prepares the plan of `network`.
-    pub(super) fn new(network: Arc<Network>, hasher: &KeyedState) -> Self {
+    pub(super) fn new(network: Arc<Network>) -> Self {
         let pools = planned_pools(&network);
         let positions = || 0..pools.len();
         let is_open = |position: &usize| pools.get(*position).is_some_and(|p| !p.by_policy_only);
@@ -95,8 +69,8 @@ impl Plan {
             pool_ranges: Ranges::of_pools(&pools),
             open: positions().filter(is_open).collect(),
             by_name,
-            reserved: reservations.map(|reservation| u32::from(reservation.address)).collect(),
-            owners: Owners::new(&network, hasher),
+            reserved: reservations.filter_map(|of| of.address).map(u32::from).collect(),
+            owners: Owners::new(&network),
             longest_lease_secs: longest_lease_secs(&network),
             pools,
             network,
@@ -108,13 +82,12 @@ impl Plan {
         &self.network
     }
 
-    /// Returns whether the same addresses are in the same pools and reserved as in `other`,
-    /// regardless of other differences.
-    pub(super) fn lays_out_like(&self, other: &Self) -> bool {
+    /// Returns whether the same addresses are in the same pools as in `other`, regardless of other
+    /// differences, such as which of them are reserved.
+    pub(super) fn has_pools_of(&self, other: &Self) -> bool {
         self.subnets == other.subnets
             && self.pool_ranges == other.pool_ranges
             && self.pools.len() == other.pools.len()
-            && self.reserved == other.reserved
     }
 
     /// The subnet at a position.
@@ -189,27 +162,21 @@ impl Plan {
         self.reserved.contains(address)
     }
 
-    /// The reservation for the client of `request`, which came over the line in
-    /// `relay_information`. The first kind of owner that matches decides; a reservation in the
+    /// Every reserved address.
+    pub(super) const fn reserved(&self) -> &RoaringBitmap {
+        &self.reserved
+    }
+
+    /// The network's own reservation for the client of `request`, which came over the line in
+    /// `relay_information`. The first kind of identifier that matches decides; a reservation in the
     /// client's subnet takes precedence over those in others.
     pub(super) fn reservation_for(
         &self,
         subnet: usize,
         request: &Request,
         relay_information: Option<&RelayInformation>,
-    ) -> Option<&Reservation> {
-        let circuit_id = relay_information.and_then(RelayInformation::circuit_id);
-        let remote_id = relay_information.and_then(RelayInformation::remote_id);
-        let client_identifier = request.client_identifier.as_deref();
-        [
-            circuit_id.map(Owner::CircuitId),
-            remote_id.map(Owner::RemoteId),
-            client_identifier.map(Owner::ClientIdentifier),
-            Some(Owner::HardwareAddress(&request.hardware_address)),
-        ]
-        .into_iter()
-        .flatten()
-        .find_map(|owner| self.owners.find(&self.network, subnet, &owner))
+    ) -> Option<Matched<'_>> {
+        self.owners.find(&self.network, subnet, request, relay_information)
     }
 
     /// Whether a subnet spans `address`.
@@ -274,58 +241,6 @@ impl Ranges {
         let after = self.0.partition_point(|range| range.first <= address);
         let range = self.0.get(after.checked_sub(1)?)?;
         (address <= range.last).then_some(range.is_of as usize)
-    }
-}
-
-impl Owners {
-    fn new(network: &Network, hasher: &KeyedState) -> Self {
-        let count = network.subnets.iter().map(|subnet| subnet.reservations.len()).sum();
-        let mut places = HashTable::with_capacity(count);
-        let hash = |place: &ReservationPosition| {
-            let owner = place.reservation(network).map(|found| Owner::from(&found.owner));
-            owner.map_or(0, |owner| hasher.hash_one(owner))
-        };
-        for (subnet, found) in (0..).zip(&network.subnets) {
-            for (position, _) in (0..).zip(&found.reservations) {
-                let place = ReservationPosition { subnet, position };
-                places.insert_unique(hash(&place), place, hash);
-            }
-        }
-        Self { places, hasher: hasher.clone() }
-    }
-
-    /// The reservation for `owner`, preferably in the subnet at position `subnet`.
-    fn find<'n>(
-        &self,
-        network: &'n Network,
-        subnet: usize,
-        owner: &Owner,
-    ) -> Option<&'n Reservation> {
-        if self.places.is_empty() {
-            return None;
-        }
-        let is_owners = |found: &&Reservation| Owner::from(&found.owner) == *owner;
-        let places = self.places.iter_hash(self.hasher.hash_one(owner));
-        let own = places.filter(|place| place.reservation(network).filter(is_owners).is_some());
-        let first = own.min_by_key(|place| (place.subnet as usize != subnet, **place))?;
-        first.reservation(network)
-    }
-}
-
-impl ReservationPosition {
-    fn reservation(self, network: &Network) -> Option<&Reservation> {
-        network.subnets.get(self.subnet as usize)?.reservations.get(self.position as usize)
-    }
-}
-
-impl<'o> From<&'o ReservationOwner> for Owner<'o> {
-    fn from(owner: &'o ReservationOwner) -> Self {
-        match owner {
-            ReservationOwner::CircuitId(octets) => Self::CircuitId(octets),
-            ReservationOwner::RemoteId(octets) => Self::RemoteId(octets),
-            ReservationOwner::ClientIdentifier(octets) => Self::ClientIdentifier(octets),
-            ReservationOwner::HardwareAddress(address) => Self::HardwareAddress(address),
-        }
     }
 }
 

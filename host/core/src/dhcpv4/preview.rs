@@ -14,7 +14,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Origin, Reason, RelayInformation, ReplyKind, Request, Reservation, Terms, Timestamp,
+    Origin, Reason, RelayInformation, ReplyKind, Request, Reservation, ReservationOwner, Terms,
+    Timestamp,
     ledger::Scope,
     option::{code, is_reserved_for_engine},
 };
@@ -42,6 +43,9 @@ pub struct Preview {
     pub decision: Decision,
     /// The reservation for the client or its line.
     pub reservation: Option<Reservation>,
+    /// The identifier by which the reservation was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_by: Option<ReservationOwner>,
     /// The addresses that were considered, in order. If one is chosen, it is the last.
     pub candidates: Vec<Candidate>,
     /// The origin of each option of the reply, in the order of the reply.
@@ -97,6 +101,7 @@ impl Preview {
         Self {
             decision: Decision::of(Reason::UnidentifiedClient),
             reservation: None,
+            reserved_by: None,
             candidates: Vec::new(),
             option_origins: Vec::new(),
             field_origins: Vec::new(),
@@ -114,17 +119,20 @@ impl Engine {
         terms: &Terms,
     ) -> Preview {
         let mut part = self.part(now, subnet, request, terms);
-        let decider = Decider::new(&self.plan, &mut part, now, subnet, request, terms);
+        let shared = &self.shared_reservations;
+        let decider = Decider::new(&self.plan, shared, &mut part, now, subnet, request, terms);
         let Some(mut decider) = decider else { return Preview::of_nobody() };
         decider.no_records_since = self.no_records_since;
         decider.land_what_it_waits_for();
         decider.notice();
         let mut candidates = Candidates(Vec::new());
         let reservation = decider.reservation.cloned();
+        let reserved_by = decider.reserved_by.cloned();
         let decision = decider.decide(&mut candidates);
         let option_origins = decider.option_origins(&decision);
         let field_origins = decider.field_origins(&decision);
-        Preview { decision, reservation, candidates: candidates.0, option_origins, field_origins }
+        let candidates = candidates.0;
+        Preview { decision, reservation, reserved_by, candidates, option_origins, field_origins }
     }
 }
 
@@ -134,7 +142,7 @@ impl Engine {
         let client = identity::client_of(&self.plan, &self.bindings, request);
         let information = identity::relay_information_of(&self.plan, &self.bindings, request);
         let reservation = self.plan.reservation_for(subnet, request, information.as_deref());
-        let reserved = reservation.map(|reservation| reservation.address);
+        let reserved = reservation.and_then(|matched| matched.reservation.address);
         let client_address = Some(request.client_address);
         let named = [request.requested_address, client_address, terms.address, reserved];
         let accounts = self.accounts_of_decline(request, information.as_deref(), client.as_ref());

@@ -4,10 +4,11 @@
 //! Does not check the configuration. Invariant: every slot is in the engine of the network that
 //! spans its address, or is returned to the caller.
 //!
-//! All of it runs in the caller's thread while the requests of the network wait. If no subnet, pool
-//! or reserved address changed (but options, lease times, names, owners), it takes the time to read
-//! the configuration. Otherwise the free sets are rebuilt, in time proportional to the records of
-//! the network, about 0.2 s for a million. Records move to another engine, which takes about 2 s
+//! What can be derived from the configuration alone is prepared before ([`Prepared`]). The rest runs
+//! in the caller's thread while the requests of the network wait. If no subnet or pool changed (but
+//! options, lease times, names, reservations), it takes the time to compare the reserved addresses,
+//! and to move those that differ into their pools or out of them. Otherwise the free sets are
+//! rebuilt, in time proportional to the records of the network, about 0.2 s for a million. Records move to another engine, which takes about 2 s
 //! for a million, only if subnets moved from one network to another.
 
 use std::{net::Ipv4Addr, sync::Arc};
@@ -18,6 +19,27 @@ use super::{
     family::Ipv4,
     plan::{Plan, address_of},
 };
+
+/// A network, prepared for its engine. This takes longer than anything else that an engine does when
+/// there are many reservations, so it is done while another configuration still serves.
+#[derive(Clone, Debug)]
+pub struct Prepared(Arc<Plan>);
+
+impl Prepared {
+    /// Prepares `network`.
+    pub fn new(network: Arc<Network>) -> Self {
+        Self(Arc::new(Plan::new(network)))
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Arc<Network> {
+        self.0.network()
+    }
+
+    pub(super) fn into_plan(self) -> Arc<Plan> {
+        self.0
+    }
+}
 
 /// What an engine knows of one address, to be moved to another engine.
 #[derive(Debug)]
@@ -50,6 +72,16 @@ impl Engine {
         topology: &Topology,
         hash_seed: u64,
     ) -> (Vec<Engine>, Vec<Remembered>) {
+        Self::rebuild_with(old, topology, hash_seed, |network| Prepared::new(Arc::clone(network)))
+    }
+
+    /// Does the same with networks that `prepare` returns, prepared before.
+    pub fn rebuild_with(
+        old: Vec<Engine>,
+        topology: &Topology,
+        hash_seed: u64,
+        mut prepare: impl FnMut(&Arc<Network>) -> Prepared,
+    ) -> (Vec<Engine>, Vec<Remembered>) {
         let networks = topology.networks();
         let own = old.first().map(|engine| engine.own.clone()).unwrap_or_default();
         let mut engines: Vec<Option<Engine>> = networks.iter().map(|_| None).collect();
@@ -62,7 +94,7 @@ impl Engine {
             let place = home.and_then(|home| engines.get_mut(home).zip(networks.get(home)));
             match place {
                 Some((place @ None, network)) => {
-                    moving.extend(engine.reconfigure(Arc::clone(network)));
+                    moving.extend(engine.reconfigure_to(prepare(network)));
                     *place = Some(engine);
                 }
                 _ => moving.extend(engine.into_remembered()),
@@ -70,12 +102,15 @@ impl Engine {
         }
         let make = |(engine, network): (Option<Engine>, &Arc<Network>)| {
             engine.unwrap_or_else(|| {
-                let mut engine = Engine::new(Arc::clone(network), hash_seed);
+                let mut engine = Engine::prepared(prepare(network), hash_seed);
                 engine.set_own_addresses(&own);
                 engine
             })
         };
         let mut engines: Vec<Engine> = engines.into_iter().zip(networks).map(make).collect();
+        for engine in &mut engines {
+            engine.set_shared_reservations(topology.shared_reservations());
+        }
         let mut outside = Vec::new();
         for remembered in moving {
             let location = topology.locate_address(remembered.address());
@@ -91,10 +126,15 @@ impl Engine {
     /// Switches to another configuration of the same network. Returns what was known of addresses
     /// that no subnet of `network` spans.
     pub fn reconfigure(&mut self, network: Arc<Network>) -> Vec<Remembered> {
-        let plan = Arc::new(Plan::new(network, self.bindings.hasher()));
+        self.reconfigure_to(Prepared::new(network))
+    }
+
+    fn reconfigure_to(&mut self, prepared: Prepared) -> Vec<Remembered> {
+        let plan = prepared.into_plan();
         let former = std::mem::replace(&mut self.plan, Arc::clone(&plan));
-        if former.lays_out_like(&plan) {
-            self.bindings.keep_pools_of(plan);
+        if former.has_pools_of(&plan) {
+            let differing = former.reserved() ^ plan.reserved();
+            self.bindings.keep_pools_of(plan, differing);
             return Vec::new();
         }
         let outside = self.bindings.take_all(|address| !plan.spans(address));

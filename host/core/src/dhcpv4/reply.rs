@@ -107,7 +107,7 @@ impl Decider<'_, '_> {
             terms: self.terms,
             subnet: self.plan.subnet(position),
             pool: self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool)),
-            reservation: self.reservation.filter(|found| found.address == address_of(address)),
+            reservation: self.reservation.filter(|found| found.applies_to(address_of(address))),
         }
     }
 

@@ -104,11 +104,6 @@ impl<F: Family> Bindings<F> {
         &self.layout
     }
 
-    /// The hasher, for other tables that use the same seed.
-    pub(crate) fn hasher(&self) -> &KeyedState {
-        self.slots.hasher()
-    }
-
     /// The record and claim of `resource`, or `None` if it has neither.
     pub(crate) fn slot(&self, resource: F::Resource) -> Option<View<'_, F>> {
         self.slots.get(resource)
@@ -371,9 +366,18 @@ impl<F: Family> Bindings<F> {
         }
     }
 
-    /// Switches to another layout that has the same pools.
-    pub(crate) fn keep_pools_of(&mut self, layout: Arc<F::Layout>) {
+    /// Switches to another layout that has the same pools, except that they may or may not give the
+    /// `differing` resources.
+    pub(crate) fn keep_pools_of(
+        &mut self,
+        layout: Arc<F::Layout>,
+        differing: impl IntoIterator<Item = F::Resource>,
+    ) {
+        let given = differing.into_iter().filter(|resource| !self.withheld.contains(resource));
+        let given: Vec<F::Resource> = given.collect();
+        given.iter().for_each(|resource| self.unlist_in_pool(*resource));
         self.layout = layout;
+        given.iter().for_each(|resource| self.list_in_pool(*resource));
     }
 
     /// Removes and returns the slots of all resources for which `fits` returns `true`.

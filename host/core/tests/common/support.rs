@@ -86,7 +86,7 @@ pub(crate) fn garden(name: &str, first: u8, last: u8) -> Pool {
 
 pub(crate) fn reservation(owner: ReservationOwner, address: Ipv4Addr) -> Reservation {
     let (options, settings) = (OptionSet::default(), ScopeSettings::default());
-    Reservation { owner, address, options, settings }
+    Reservation { owners: owner.into(), address: Some(address), options, settings }
 }
 
 /// Settings of a scope that differ from none in what `change` sets.
@@ -97,7 +97,7 @@ pub(crate) fn settings(change: impl FnOnce(&mut ScopeFields)) -> ScopeSettings {
 }
 
 pub(crate) fn circuit(id: &[u8]) -> ReservationOwner {
-    ReservationOwner::CircuitId(id.into())
+    ReservationOwner::circuit_id(id)
 }
 
 /// The hardware address of a client.

@@ -5,6 +5,7 @@ mod addresses;
 mod bounds;
 mod classes;
 mod conformance;
+mod identifiers;
 mod identity;
 mod locating;
 mod pools_in_order;

@@ -48,7 +48,7 @@ fn every_kind_of_owner_is_found() {
     let identifier: &[u8] = b"\x00identifier";
     let owners = [
         circuit(LINE),
-        ReservationOwner::RemoteId(b"remote\x00"[..].into()),
+        ReservationOwner::remote_id(*b"remote\x00"),
         ReservationOwner::ClientIdentifier(identifier.into()),
         ReservationOwner::HardwareAddress(hardware(1)),
     ];

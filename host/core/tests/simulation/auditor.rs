@@ -16,7 +16,7 @@ use std::{
 
 use lessor_core::{
     BeyondLimit, Binding, BindingState, Change, Decision, Network, Origin, Outcome, Reason,
-    Request, ReservationOwner, SubscriberLimit, Terms, Timestamp,
+    Request, ReservationOwner, SubscriberLimit, Terms, Timestamp, relay::CIRCUIT_ID,
 };
 
 use super::{
@@ -360,12 +360,12 @@ impl Auditor {
 
     fn is_owner(&self, client: u8, owner: &ReservationOwner) -> bool {
         match owner {
-            ReservationOwner::CircuitId(octets) => self
+            ReservationOwner::RelaySubOption(CIRCUIT_ID, octets) => self
                 .lines
                 .get(&client)
                 .is_some_and(|lines| lines.iter().any(|line| line_name(*line) == **octets)),
             ReservationOwner::HardwareAddress(address) => *address == hardware(client),
-            ReservationOwner::RemoteId(_) | ReservationOwner::ClientIdentifier(_) => false,
+            _ => false,
         }
     }
 }
@@ -378,7 +378,7 @@ fn is_same(a: &Binding, b: &Binding) -> bool {
 /// The owners of an address by reservation.
 pub(super) fn owners(network: &Network, address: Ipv4Addr) -> Vec<&ReservationOwner> {
     let all = network.subnets.iter().flat_map(|subnet| &subnet.reservations);
-    all.filter(|reservation| reservation.address == address)
-        .map(|reservation| &reservation.owner)
+    all.filter(|reservation| reservation.address == Some(address))
+        .flat_map(|reservation| reservation.owners.iter())
         .collect()
 }

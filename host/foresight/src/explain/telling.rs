@@ -96,7 +96,9 @@ impl<'t> Telling<'t> {
             _ => detail,
         };
         if let Some(preview) = preview {
-            explanation.reservation = preview.reservation.as_ref().map(texts::reservation);
+            let reservation = preview.reservation.as_ref();
+            let by = preview.reserved_by.as_ref();
+            explanation.reservation = reservation.map(|found| texts::reservation(found, by));
             explanation.allocation =
                 preview.candidates.iter().map(texts::allocation_step).collect();
             if let (Some(step), Some(reply)) = (&mut explanation.reply, reply) {

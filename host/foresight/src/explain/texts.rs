@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lessor_core::{
     BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, ReplyKind,
-    Request, Reservation, ReservationOwner, Rule, Terms, Verdict, readable,
+    Request, Reservation, ReservationOwner, Rule, Terms, Verdict,
 };
 use lessor_policy_host::AnsweredLookup;
 
@@ -88,16 +88,20 @@ pub(super) fn subscriber(limit: &SubscriberLimit) -> String {
     format!("subscriber {}: at most {} {leases}, {beyond}", limit.name, limit.leases_max)
 }
 
-pub(super) fn reservation(reservation: &Reservation) -> String {
-    let owner = match &reservation.owner {
-        ReservationOwner::CircuitId(octets) => format!("circuit id {}", readable(octets)),
-        ReservationOwner::RemoteId(octets) => format!("remote id {}", readable(octets)),
-        ReservationOwner::ClientIdentifier(octets) => {
-            format!("client identifier {}", readable(octets))
-        }
-        ReservationOwner::HardwareAddress(address) => format!("hardware address {address}"),
+pub(super) fn reservation(reservation: &Reservation, by: Option<&ReservationOwner>) -> String {
+    let pool = reservation.settings.pool.as_deref();
+    let what = match (reservation.address, pool) {
+        (Some(address), _) => address.to_string(),
+        (None, Some(pool)) => format!("pool {pool}"),
+        (None, None) => "options and settings".to_owned(),
     };
-    format!("{} for {owner}", reservation.address)
+    let others = reservation.owners.count() - 1;
+    let others = match others {
+        0 => String::new(),
+        1 => ", which has another identifier".to_owned(),
+        others => format!(", which has {others} other identifiers"),
+    };
+    by.map_or_else(|| what.clone(), |owner| format!("{what} for {owner}{others}"))
 }
 
 pub(super) fn allocation_step(candidate: &Candidate) -> AllocationStep {

@@ -6,13 +6,13 @@
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use lessor_core::{ReservationOwner, option::code};
+use lessor_core::{Owners, ReservationOwner, option::code};
 
 use crate::{
     Found,
     input::{Reader, Text},
     model::{Options, Pool, Reservation, Scope, Site, Subnet, inherit},
-    place::Refusal,
+    place::{Place, Refusal},
     report::{Outcome, Report},
 };
 
@@ -30,7 +30,6 @@ const MIN_LEASE_TIME_SECS: u32 = 300;
 const MAX_LEASE_TIME_SECS: u32 = 86_400;
 const QUARANTINE_SECS: u32 = 86_400;
 const OF_CLASS: &str = "classes are for policies: see docs/policies.md";
-const NO_ADDRESS: &str = "it has no fixed-address, and reservations are of addresses";
 
 /// Reads a configuration.
 pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
@@ -320,14 +319,6 @@ impl Reading {
     }
 
     fn host(&mut self, statement: &Statement, block: &[Statement], around: &Around) {
-        if !block.iter().any(|inner| inner.word(0) == Some("fixed-address")) {
-            let why = match statement.size() - 1 {
-                0 | 1 => NO_ADDRESS.to_owned(),
-                size => format!("{NO_ADDRESS} (with the {size} statements in it)"),
-            };
-            self.report.not_carried(&statement.place, &statement.shown(), why);
-            return;
-        }
         let name = statement.tokens.get(1).and_then(Token::text).unwrap_or_default();
         let mut scope = Scope::default();
         let mut named = Vec::new();
@@ -352,29 +343,30 @@ impl Reading {
             let host_name = || name.as_bytes().to_vec().into();
             scope.options.entry(code::HOST_NAME).or_insert_with(host_name);
         }
-        let mut options = scope.options;
-        inherit(&mut options, &around.group_options);
-        let owner = self.owner(named);
-        self.reserve(statement, &name, owner, addresses, &options);
+        inherit(&mut scope.options, &around.group_options);
+        let owners = self.owners(named);
+        self.reserve(statement, &name, owners, addresses, &scope);
     }
 
-    /// The owner of a reservation: the first that its host names.
-    fn owner(
+    /// The owner of a reservation, with all identifiers that its host names.
+    fn owners(
         &mut self,
         named: Vec<(&Statement, Result<ReservationOwner, String>)>,
-    ) -> Result<ReservationOwner, String> {
-        let mut chosen: Option<ReservationOwner> = None;
+    ) -> Result<Vec<ReservationOwner>, String> {
+        let mut owners = Vec::new();
         let mut problem = "it has neither a hardware address nor a client identifier".to_owned();
         for (statement, owner) in named {
             let (place, shown) = (&statement.place, statement.shown());
             match owner {
-                Ok(_) if chosen.is_some() => {
-                    let why = "a reservation has one owner; the first one is carried";
+                Ok(_) if owners.len() >= Owners::MAX => {
+                    let why = format!("a reservation has at most {} identifiers", Owners::MAX);
                     self.report.not_carried(place, &shown, why);
                 }
                 Ok(owner) => {
                     self.report.carried(place, &shown);
-                    chosen = Some(owner);
+                    if !owners.contains(&owner) {
+                        owners.push(owner);
+                    }
                 }
                 Err(why) => {
                     self.report.not_carried(place, &shown, why.clone());
@@ -382,33 +374,45 @@ impl Reading {
                 }
             }
         }
-        chosen.ok_or(problem)
+        if owners.is_empty() { Err(problem) } else { Ok(owners) }
     }
 
     fn reserve(
         &mut self,
         host: &Statement,
         name: &str,
-        owner: Result<ReservationOwner, String>,
+        owners: Result<Vec<ReservationOwner>, String>,
         addresses: Vec<&Statement>,
-        options: &Options,
+        scope: &Scope,
     ) {
         let id = self.report.carried(&host.place, &host.shown());
-        if let Err(why) = &owner {
-            self.report.correct(id, Outcome::NotCarried, why);
+        let reservation =
+            |place: &Place, entry, owners: &[ReservationOwner], address| Reservation {
+                place: place.clone(),
+                entry,
+                name: format!("host {name}"),
+                owners: owners.to_vec(),
+                address,
+                lease_time: scope.lease_time,
+                next_server: scope.next_server,
+                options: scope.options.clone(),
+            };
+        match &owners {
+            Err(why) => self.report.correct(id, Outcome::NotCarried, why),
+            Ok(owners) if addresses.is_empty() => {
+                let without_address = reservation(&host.place, id, owners, None);
+                self.site.reservations.push(without_address);
+            }
+            Ok(_) => {}
         }
         for statement in addresses {
             let entry = self.report.carried(&statement.place, &statement.shown());
             for token in statement.after(1).iter().filter_map(Token::text) {
-                match (token.parse::<Ipv4Addr>(), &owner) {
-                    (Ok(address), Ok(owner)) => self.site.reservations.push(Reservation {
-                        place: statement.place.clone(),
-                        entry,
-                        name: format!("host {name}"),
-                        owner: owner.clone(),
-                        address,
-                        options: options.clone(),
-                    }),
+                match (token.parse::<Ipv4Addr>(), &owners) {
+                    (Ok(address), Ok(owners)) => {
+                        let found = reservation(&statement.place, entry, owners, Some(address));
+                        self.site.reservations.push(found);
+                    }
                     (Ok(_), Err(_)) => {
                         self.report.correct(entry, Outcome::NotCarried, "its host has no owner");
                     }

@@ -1,7 +1,7 @@
 //! Which client a host of `dhcpd.conf` is: `hardware`, `option dhcp-client-identifier` and
 //! `host-identifier`.
 
-use lessor_core::{HardwareAddress, ReservationOwner};
+use lessor_core::{HardwareAddress, ReservationOwner, relay::SUBSCRIBER_ID};
 
 use crate::option_value;
 
@@ -53,8 +53,10 @@ fn identifier(statement: &Statement) -> Result<ReservationOwner, String> {
 fn circuit_id(statement: &Statement) -> Result<ReservationOwner, String> {
     let octets = octets(statement.after(3)).ok_or("it is an expression")?;
     match statement.word(2).unwrap_or_default() {
-        "agent.circuit-id" => Ok(ReservationOwner::CircuitId(octets.into())),
-        "agent.remote-id" => Ok(ReservationOwner::RemoteId(octets.into())),
+        "agent.circuit-id" => Ok(ReservationOwner::circuit_id(octets)),
+        "agent.remote-id" => Ok(ReservationOwner::remote_id(octets)),
+        "agent.subscriber-id" => Ok(ReservationOwner::RelaySubOption(SUBSCRIBER_ID, octets.into())),
+        "dhcp-client-identifier" => Ok(ReservationOwner::ClientIdentifier(octets.into())),
         name => Err(format!("clients are not identified by {name:?}")),
     }
 }

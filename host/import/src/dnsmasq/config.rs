@@ -4,7 +4,7 @@
 //! client sends are for policies. Invariant: each line has one entry in the report.
 
 use ipnet::Ipv4Net;
-use lessor_core::{ReservationOwner, option::code};
+use lessor_core::{Owners, ReservationOwner, option::code};
 
 use crate::{
     Found,
@@ -182,16 +182,10 @@ impl Reading {
                 "a client is ignored by a policy: see docs/policies.md",
             );
         }
-        let Some(owner) = host.owners.first().cloned() else {
+        if host.owners.is_empty() {
             let why = "it names a device by its host name, which is not used";
             return refused(&mut self.report, why);
-        };
-        let Some(address) = host.address else {
-            return refused(
-                &mut self.report,
-                "it has no address, and reservations are of addresses",
-            );
-        };
+        }
         let entry = self.report.carried(&line.place, &line.shown());
         for note in changes(&host) {
             self.report.correct(entry, Outcome::Changed, note);
@@ -200,12 +194,16 @@ impl Reading {
         if let Some(name) = &host.name {
             options.insert(code::HOST_NAME, name.as_bytes().to_vec().into());
         }
+        let mut owners = host.owners;
+        owners.truncate(Owners::MAX);
         self.site.reservations.push(Reservation {
             place: line.place.clone(),
             entry,
             name: host.name.unwrap_or_default(),
-            owner,
-            address,
+            owners,
+            address: host.address,
+            lease_time: host.lease_time,
+            next_server: None,
             options,
         });
         self.tags_of_hosts.push(host.sets);
@@ -354,11 +352,11 @@ impl Reading {
 /// How a host is changed.
 fn changes(host: &Host) -> Vec<&'static str> {
     let mut notes = Vec::new();
-    if host.owners.len() > 1 {
-        notes.push("a reservation has one owner; the first one is carried");
+    if host.owners.len() > Owners::MAX {
+        notes.push("a reservation has at most 8 identifiers; the first ones are carried");
     }
-    if host.lease_time.is_some() {
-        notes.push("its lease time is that of the subnet");
+    if host.owners.len() > 1 && host.address.is_some() {
+        notes.push("a device has the address until its lease ends, before another one gets it");
     }
     if !host.needs.is_empty() {
         notes.push("it applies to all networks, whatever the tags");

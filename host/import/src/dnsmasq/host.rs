@@ -48,7 +48,7 @@ impl Host {
         } else if let Ok(address) = part.parse::<Ipv4Addr>() {
             self.address = Some(address);
         } else if is_hardware(part) {
-            self.owners.push(hardware(part)?);
+            self.add(hardware(part)?);
         } else if self.name.is_some() || part.starts_with(|first: char| first.is_ascii_digit()) {
             match range::duration(part) {
                 Ok(secs) => self.lease_time = Some(secs),
@@ -70,7 +70,13 @@ impl Host {
         }
         let digits = option_value::hexadecimal_octets(text).filter(|_| text.contains(':'));
         let octets = digits.unwrap_or_else(|| text.as_bytes().to_vec());
-        self.owners.push(ReservationOwner::ClientIdentifier(octets.into()));
+        self.add(ReservationOwner::ClientIdentifier(octets.into()));
+    }
+
+    fn add(&mut self, owner: ReservationOwner) {
+        if !self.owners.contains(&owner) {
+            self.owners.push(owner);
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use lessor_core::{HardwareAddress, INFINITE_SECS, ReservationOwner, option::code};
+use lessor_core::{HardwareAddress, INFINITE_SECS, IdentifierKind, ReservationOwner, option::code};
 
 use crate::{
     Found,
@@ -44,6 +44,7 @@ pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
         let catalogue = &mut reading.site.catalogue;
         reading.definitions = Definitions::read(definitions, catalogue, &mut reading.report)?;
     }
+    reading.flex_id = dhcp.get("hooks-libraries").and_then(flex_id);
     let mut everywhere = Scope::default();
     reading.scope(dhcp, &mut everywhere)?;
     everywhere.quarantine = everywhere.quarantine.or(Some(QUARANTINE_SECS));
@@ -82,6 +83,8 @@ struct Reading {
     report: Report,
     definitions: Definitions,
     interfaces_of_subnets: Vec<String>,
+    /// What the flex-id of a reservation is, if it is one sub-option.
+    flex_id: Option<IdentifierKind>,
 }
 
 impl Reading {
@@ -287,15 +290,17 @@ impl Reading {
             options::read(data, &self.definitions, &mut options, &mut of_options)?;
         }
         let hostname = node.get("hostname").and_then(Node::text).unwrap_or_default();
-        let owner = match owner(node) {
+        let owner = match owner(node, self.flex_id) {
             Ok(owner) => owner,
             Err(why) => return Ok(Err(why)),
         };
-        let Some(text) = node.get("ip-address").and_then(Node::text) else {
-            return Ok(Err("it has no address, and reservations are of addresses".to_owned()));
+        let address = match address_of(node, "ip-address") {
+            Ok(address) => address,
+            Err(why) => return Ok(Err(why)),
         };
-        let Ok(address) = text.parse() else {
-            return Ok(Err(format!("{text:?} is not an IPv4 address")));
+        let next_server = match address_of(node, "next-server") {
+            Ok(address) => address,
+            Err(why) => return Ok(Err(why)),
         };
         if !hostname.is_empty() {
             options.entry(code::HOST_NAME).or_insert_with(|| hostname.as_bytes().to_vec().into());
@@ -309,7 +314,10 @@ impl Reading {
         let entry = EntryId::default();
         let name = hostname.to_owned();
         let place = node.place.clone();
-        Ok(Ok(Reservation { place, entry, name, owner, address, options }))
+        let (owners, lease_time) = (vec![owner], None);
+        let reservation =
+            Reservation { place, entry, name, owners, address, lease_time, next_server, options };
+        Ok(Ok(reservation))
     }
 }
 
@@ -317,7 +325,6 @@ impl Reading {
 fn reservation_change(node: &Node) -> Option<String> {
     let has = |key: &str| node.get(key).is_some();
     let kept = [
-        ("next-server", "next-server is that of the subnet"),
         ("server-hostname", "server-hostname is left out"),
         ("client-classes", "its classes are left out: they are for policies"),
         ("boot-file-name", keys::AS_OPTION),
@@ -350,7 +357,32 @@ fn is_conditional(node: &Node) -> bool {
     ["client-class", "client-classes"].into_iter().filter_map(|key| node.get(key)).any(has_some)
 }
 
-fn owner(node: &Node) -> Result<ReservationOwner, String> {
+/// An address of a reservation. Kea's 0.0.0.0 says that there is none.
+fn address_of(node: &Node, key: &str) -> Result<Option<Ipv4Addr>, String> {
+    let Some(text) = node.get(key).and_then(Node::text) else { return Ok(None) };
+    let address = text.parse().map_err(|_| format!("{text:?} is not an IPv4 address"))?;
+    Ok(Some(address).filter(|address| *address != Ipv4Addr::UNSPECIFIED))
+}
+
+/// What the expression of the flex-id library is, if it is one sub-option of option 82 or the client
+/// identifier.
+fn flex_id(libraries: &Node) -> Option<IdentifierKind> {
+    let mut all = libraries.list()?.iter();
+    let expression = all.find_map(|library| {
+        library.get("parameters")?.get("identifier-expression")?.text().map(str::to_owned)
+    })?;
+    let expression: String = expression.split_whitespace().collect();
+    let between = |start: &str| expression.strip_prefix(start)?.strip_suffix("].hex");
+    let sub_option = between("relay4[").or_else(|| between("option[82].option["));
+    match sub_option {
+        Some("circuit-id" | "agent-circuit-id") => Some(IdentifierKind::RelaySubOption(1)),
+        Some("remote-id" | "agent-remote-id") => Some(IdentifierKind::RelaySubOption(2)),
+        Some(code) => code.parse().ok().map(IdentifierKind::RelaySubOption),
+        None => (between("option[")? == "61").then_some(IdentifierKind::ClientIdentifier),
+    }
+}
+
+fn owner(node: &Node, flex_id: Option<IdentifierKind>) -> Result<ReservationOwner, String> {
     let text = |key| node.get(key).and_then(Node::text);
     if let Some(mac) = text("hw-address") {
         let octets = option_value::hexadecimal_octets(&mac.replace('-', ":"));
@@ -358,10 +390,7 @@ fn owner(node: &Node) -> Result<ReservationOwner, String> {
         let address = address.ok_or_else(|| format!("{mac:?} is not a hardware address"))?;
         return Ok(ReservationOwner::HardwareAddress(address));
     }
-    for (key, owner) in [
-        ("client-id", ReservationOwner::ClientIdentifier as fn(Box<[u8]>) -> ReservationOwner),
-        ("circuit-id", ReservationOwner::CircuitId),
-    ] {
+    for key in ["client-id", "circuit-id", "duid", "flex-id"] {
         let Some(text) = text(key) else { continue };
         let quoted = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
         let octets = match quoted {
@@ -370,9 +399,20 @@ fn owner(node: &Node) -> Result<ReservationOwner, String> {
         };
         let octets = octets.filter(|octets| !octets.is_empty());
         let octets = octets.ok_or_else(|| format!("{key} {text:?} are not octets"))?;
-        return Ok(owner(octets.into()));
+        let octets: Box<[u8]> = octets.into();
+        return match (key, flex_id) {
+            ("client-id", _) | ("flex-id", Some(IdentifierKind::ClientIdentifier)) => {
+                Ok(ReservationOwner::ClientIdentifier(octets))
+            }
+            ("circuit-id", _) => Ok(ReservationOwner::circuit_id(octets)),
+            ("duid", _) => Ok(ReservationOwner::Duid(octets)),
+            (_, Some(IdentifierKind::RelaySubOption(code))) => {
+                Ok(ReservationOwner::RelaySubOption(code, octets))
+            }
+            _ => Err("the expression of flex-id is not one sub-option of option 82".to_owned()),
+        };
     }
-    Err("its owner is neither hw-address, client-id nor circuit-id".to_owned())
+    Err("its owner is none of hw-address, client-id, circuit-id, duid and flex-id".to_owned())
 }
 
 fn pool_range(text: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {

@@ -10,11 +10,15 @@ use crate::{
     report::{Outcome, Report},
 };
 
-/// Assigns the reservations that belong to no subnet yet, and removes those that the server would
-/// not accept: of an address that no client may have, or the second of an address or an owner.
+/// Assigns the reservations to the subnets of their addresses, and removes those that the server would
+/// not accept: of an address that no client may have, the second of an address or an owner, and those
+/// that give nothing. Those without an address stay with the site.
 pub(super) fn assign(site: &mut Site, report: &mut Report) {
     for reservation in std::mem::take(&mut site.reservations) {
-        let address = reservation.address;
+        let Some(address) = reservation.address else {
+            site.reservations.push(reservation);
+            continue;
+        };
         match site.subnets.iter_mut().find(|subnet| subnet.prefix.contains(&address)) {
             Some(subnet) => subnet.reservations.push(reservation),
             None => {
@@ -24,41 +28,67 @@ pub(super) fn assign(site: &mut Site, report: &mut Report) {
         }
     }
     let own: Vec<Ipv4Addr> = site.listen.iter().copied().chain(site.server_identifier).collect();
-    let mut addresses: HashMap<Ipv4Addr, Place> = HashMap::new();
-    let mut owners: HashMap<(String, ReservationOwner), Place> = HashMap::new();
+    let mut seen = Seen::default();
     for subnet in &mut site.subnets {
         let prefix = subnet.prefix;
         let network = subnet.shared_network.clone().unwrap_or_else(|| prefix.to_string());
         subnet.reservations.retain(|reservation| {
-            let why = obstacle(reservation, prefix, &own).or_else(|| {
-                let address = addresses.get(&reservation.address);
-                let owner = owners.get(&(network.clone(), reservation.owner.clone()));
-                match (address, owner) {
-                    (Some(place), _) => Some(format!(
-                        "{} is reserved at {} already, and an address has one owner",
-                        reservation.address,
-                        place.short()
-                    )),
-                    (None, Some(place)) => {
-                        Some(format!("{} reserves another address for it", place.short()))
-                    }
-                    (None, None) => None,
-                }
-            });
-            if let Some(why) = why {
-                report.correct(reservation.entry, Outcome::NotCarried, why);
-                return false;
-            }
-            addresses.insert(reservation.address, reservation.place.clone());
-            let owner = (network.clone(), reservation.owner.clone());
-            owners.insert(owner, reservation.place.clone());
-            true
+            let why = obstacle(reservation, prefix, &own);
+            is_kept(reservation, why.or_else(|| seen.note(&network, reservation)), report)
         });
+    }
+    site.reservations
+        .retain(|reservation| is_kept(reservation, seen.note(ALL_NETWORKS, reservation), report));
+}
+
+/// Stands for the name of a network.
+const ALL_NETWORKS: &str = "";
+
+/// Reports a reservation that is removed for a reason.
+fn is_kept(reservation: &Reservation, why: Option<String>, report: &mut Report) -> bool {
+    let nothing = || "it gives its client nothing: known clients are for policies".to_owned();
+    let why = why.or_else(|| reservation.is_empty().then(nothing));
+    let is_kept = why.is_none();
+    if let Some(why) = why {
+        report.correct(reservation.entry, Outcome::NotCarried, why);
+    }
+    is_kept
+}
+
+/// The reserved addresses, and the owners of each network.
+#[derive(Default)]
+struct Seen {
+    addresses: HashMap<Ipv4Addr, Place>,
+    owners: HashMap<(String, ReservationOwner), Place>,
+}
+
+impl Seen {
+    /// Notes a reservation, unless an earlier one has its address or its owner; returns that.
+    fn note(&mut self, network: &str, reservation: &Reservation) -> Option<String> {
+        if let Some(address) = reservation.address
+            && let Some(place) = self.addresses.get(&address)
+        {
+            let place = place.short();
+            return Some(format!(
+                "{address} is reserved at {place} already, and an address has one owner"
+            ));
+        }
+        let keys = || reservation.owners.iter().map(|owner| (network.to_owned(), owner.clone()));
+        if let Some(place) = keys().find_map(|key| self.owners.get(&key)) {
+            return Some(match reservation.address {
+                Some(_) => format!("{} reserves another address for it", place.short()),
+                None => format!("{} has a reservation for it", place.short()),
+            });
+        }
+        let place = &reservation.place;
+        self.addresses.extend(reservation.address.map(|address| (address, place.clone())));
+        self.owners.extend(keys().map(|key| (key, place.clone())));
+        None
     }
 }
 
 fn obstacle(reservation: &Reservation, prefix: ipnet::Ipv4Net, own: &[Ipv4Addr]) -> Option<String> {
-    let address = reservation.address;
+    let address = reservation.address?;
     if !prefix.contains(&address) {
         return Some(format!("{address} is outside of {prefix}"));
     }

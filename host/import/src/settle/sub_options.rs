@@ -26,6 +26,10 @@ pub(super) fn complete(site: &mut Site, report: &mut Report) {
             fix(&site.catalogue, reservation, report);
         }
     }
+    for reservation in &mut site.reservations {
+        inherit(&mut reservation.options, [everywhere], reservation.entry, report);
+        fix(&site.catalogue, reservation, report);
+    }
 }
 
 /// Adds sub-options of outer scopes, from the inner to the outer one.

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use lessor_config::Configuration;
 use lessor_core::Pool;
-use lessor_generation::{Parts, Refusal, description, named, patience};
+use lessor_generation::{Parts, Refusal, description, named, never_apply, patience};
 use lessor_lookup::SourceStatus;
 use lessor_net::Host;
 use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
@@ -63,7 +63,9 @@ fn check(path: &Path) -> Result<String, Refusal> {
         networks.iter().flat_map(|network| &network.subnets).flat_map(|subnet| &subnet.pools);
     let addresses: u64 = pools.map(Pool::size).sum();
     let reservations = networks.iter().flat_map(|network| &network.subnets);
-    let reservations = reservations.map(|subnet| subnet.reservations.len() as u64).sum();
+    let of_subnets: usize = reservations.map(|subnet| subnet.reservations.len()).sum();
+    let shared = configuration.topology.shared_reservations().list().len();
+    let reservations = (of_subnets + shared) as u64;
     let mut lines = vec![format!(
         "{} is valid: {}, {}, {} in pools, {}, {}",
         path.display(),
@@ -103,6 +105,8 @@ fn check(path: &Path) -> Result<String, Refusal> {
         let own = warnings.into_iter().filter(|(source, _)| *source == name);
         lines.extend(own.map(|(_, warning)| format!("    warning: {warning}")));
     }
+    let never_apply = never_apply::warnings(&configuration.topology);
+    lines.extend(never_apply.into_iter().map(|warning| format!("  warning: {warning}")));
     lines.extend(passed_over(&configuration));
     let plugins = chain.plugins();
     let warning = patience::warning(&chain, workers_of(&configuration));

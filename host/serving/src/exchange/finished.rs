@@ -167,7 +167,11 @@ impl Finished {
 
     /// Returns the event of the exchange, and its place in the order of events.
     pub(crate) fn into_event(self) -> (Event, Option<Turn<Message>>) {
-        let Self { reason, changes, written, detail, notes, reached, .. } = self;
+        let Self { reason, changes, written, detail, notes, mut reached, .. } = self;
+        let reserved_by = match &mut reached {
+            Reached::Decided(decided) => decided.take_reserved_by(),
+            _ => None,
+        };
         let request = reached.request().cloned();
         // Without a network it is not known which key its clients have.
         let client = match (reached.view(), &request) {
@@ -194,6 +198,7 @@ impl Finished {
             interface: notes.arrival.interface,
             header: reached.header(),
             subscriber: named.or_else(counted).or_else(of_class),
+            reserved_by,
             network: reached.view().map(|view| Arc::clone(&view.network)),
             catalogue: reached.view().map(|view| Arc::clone(&view.catalogue)),
             address: about.address,
