@@ -7,7 +7,7 @@
 //! - Types of the protocol: [`Request`], [`Reply`], [`ReceivedOptions`], [`OptionValue`],
 //!   [`RelayInformation`], [`HardwareAddress`], [`Origin`].
 //! - Types of the server: [`Network`] with its subnets, pools and reservations, [`Topology`],
-//!   [`Binding`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
+//!   [`Vpn`], [`Binding`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
 //! - The decisions: [`Engine`], in `dhcpv4`. The bindings: `ledger`, which knows no protocol.
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
@@ -36,6 +36,8 @@ mod sending;
 mod terms;
 mod time;
 mod times;
+mod topology;
+mod vpn;
 
 pub use binding::{Answer, Binding, BindingState, Change, Changes, UnknownFields};
 pub use boot::{
@@ -51,8 +53,8 @@ pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{
-    AfterDataLoss, Bounds, LocatedBy, Location, Network, NetworkId, OffersMax, OptionSet, Pool,
-    QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError, UnknownClients,
+    AfterDataLoss, Bounds, Network, OffersMax, OptionSet, Pool, QuarantineMax, Reservation,
+    ReservationOwner, Subnet, SubnetSelection, UnknownClients,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
@@ -67,3 +69,5 @@ pub use sending::{SendRule, SendRules, Sending};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};
 pub use times::{Fraction, LeasePart, LeaseTime, LeaseTimes};
+pub use topology::{LocatedBy, Location, NetworkId, Selected, Topology, TopologyError};
+pub use vpn::{Vpn, VpnId, VpnName, VpnSelectedBy, VpnSelector};

@@ -4,7 +4,7 @@
 //! Values of the more specific scope take precedence. Invariant: a scope that sets nothing takes no
 //! memory, because there can be a million of them.
 
-use std::{ops::Deref, sync::Arc};
+use std::{net::Ipv4Addr, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,14 +25,21 @@ pub struct ScopeFields {
     pub times: LeaseTimes,
     /// How replies are sent.
     pub sending: Sending,
+    /// The address by which clients know the server (option 54), unless a relay overrides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_identifier: Option<Ipv4Addr>,
 }
 
 static NOTHING: ScopeFields = ScopeFields::NOTHING;
 
 impl ScopeFields {
     /// Settings that say nothing.
-    const NOTHING: Self =
-        Self { boot: Boot::NOTHING, times: LeaseTimes::NOTHING, sending: Sending::NOTHING };
+    const NOTHING: Self = Self {
+        boot: Boot::NOTHING,
+        times: LeaseTimes::NOTHING,
+        sending: Sending::NOTHING,
+        server_identifier: None,
+    };
 
     /// These settings and, where they say nothing, those of a scope around this one. Lease times
     /// are not joined: see [`crate::LeaseTime::within`].
@@ -42,6 +49,7 @@ impl ScopeFields {
             boot: self.boot.or(&outer.boot),
             times: self.times.or(&outer.times),
             sending: self.sending.or(&outer.sending),
+            server_identifier: self.server_identifier.or(outer.server_identifier),
         }
     }
 }
@@ -87,8 +95,6 @@ impl From<ScopeSettings> for ScopeFields {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     #[test]
