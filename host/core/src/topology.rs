@@ -220,6 +220,11 @@ impl Topology {
         self.named(request).chain(links.map(|address| (LocatedBy::Link, address)))
     }
 
+    /// The network whose subnets name an interface.
+    pub fn network_of_interface(&self, name: &str) -> Option<NetworkId> {
+        self.interfaces.get(name).copied()
+    }
+
     /// The address of the interface from which a reply to a broadcast on its link is sent: the
     /// address that located the client. `None` if there is no choice.
     pub fn answering_address(&self, request: &Request) -> Option<Ipv4Addr> {
@@ -247,7 +252,7 @@ impl Topology {
             let by = of_relay.map(|_| VpnSelectedBy::RelayAddress);
             return Some((by, of_relay.unwrap_or(&self.spaces.global)));
         }
-        let network = self.network_of_interface(request);
+        let network = self.network_on_interface(request);
         let vpn = network.and_then(|(_, network)| network.vpn.as_ref());
         let of_interface = vpn.and_then(|vpn| self.spaces.of_vpn(Some(&vpn.name)));
         let by = of_interface.map(|_| VpnSelectedBy::Interface);
@@ -273,9 +278,9 @@ impl Topology {
         space.link_of_client(request, links).into_iter().chain(links.iter().copied())
     }
 
-    fn network_of_interface(&self, request: &Request) -> Option<(NetworkId, &Network)> {
-        let name = request.arrival.interface.as_deref()?;
-        let id = *self.interfaces.get(name).filter(|_| !request.is_relayed())?;
+    fn network_on_interface(&self, request: &Request) -> Option<(NetworkId, &Network)> {
+        let name = request.arrival.interface.as_deref().filter(|_| !request.is_relayed())?;
+        let id = self.network_of_interface(name)?;
         Some((id, self.networks.get(id.0 as usize)?))
     }
 
@@ -283,7 +288,7 @@ impl Topology {
     /// client's address, otherwise an address of the interface, otherwise the first. A server
     /// without any address on the interface needs an identifier for its replies.
     fn of_interface(&self, request: &Request) -> Option<(Ipv4Addr, Location)> {
-        let (id, network) = self.network_of_interface(request)?;
+        let (id, network) = self.network_on_interface(request)?;
         if told(request).is_some() {
             return None;
         }

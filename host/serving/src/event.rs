@@ -6,7 +6,7 @@ use std::{
 };
 
 use lessor_core::{
-    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Reason, Request,
+    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Reason, Request, Selected, VpnName,
 };
 use lessor_policy_host::TraceEntry;
 use lessor_vocabulary::Catalogue;
@@ -34,6 +34,10 @@ pub(crate) struct Event {
     pub(crate) subscriber: Option<Arc<str>>,
     /// The name of its network.
     pub(crate) network: Option<Arc<str>>,
+    /// The VPN of its network.
+    pub(crate) vpn: Option<VpnName>,
+    /// What determined its network.
+    pub(crate) selected: Option<Selected>,
     /// The address that was offered, acknowledged or released.
     pub(crate) address: Option<Ipv4Addr>,
     /// The lease time that was granted, in seconds.

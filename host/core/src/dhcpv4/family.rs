@@ -308,6 +308,7 @@ mod tests {
             ] {
                 let binding = Binding {
                     address: Ipv4Addr::new(10, 0, 0, 1),
+                    vpn: vpn.clone(),
                     client: client.clone(),
                     hardware_address: hardware,
                     state: BindingState::Released,

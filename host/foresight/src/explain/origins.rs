@@ -89,6 +89,7 @@ impl Origins<'_> {
             OptionOrigin::Prefix => "the subnet's prefix",
             OptionOrigin::HostRequirements => "RFC 1122",
             OptionOrigin::Client => "the client",
+            OptionOrigin::Relay => "the relay",
             OptionOrigin::Server => "the server",
         };
         text.to_owned()

@@ -70,10 +70,6 @@ impl Environment for Previewing<'_> {
         self.place.engines.topology()
     }
 
-    fn server_identifier(&self) -> Option<Ipv4Addr> {
-        self.place.server.server_identifier
-    }
-
     fn refusal(&self, request: &Request) -> Option<(Reason, Option<String>)> {
         self.place.own_sockets.refusal(request)
     }

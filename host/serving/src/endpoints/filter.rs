@@ -6,7 +6,7 @@
 
 use std::{fs, net::Ipv4Addr};
 
-use lessor_core::{Location, Network, NetworkId, Subnet, Topology};
+use lessor_core::{Network, NetworkId, Subnet, Topology};
 
 use super::state::ListenOn;
 use lessor_net::{Host, Link, Links};
@@ -103,8 +103,10 @@ fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&ListenOn]) -> 
     for place in places {
         let ListenOn::Link(name) = place else { continue };
         let Some(link) = links.named(name).map(|link| &**link) else { continue };
-        let located = link.addresses.iter().filter_map(|own| topology.locate_address(*own));
-        for Location { network, .. } in located {
+        let located = link.addresses.iter().filter_map(|own| topology.locate_address(None, *own));
+        let by_address = located.map(|location| location.network);
+        let by_name = topology.network_of_interface(name);
+        for network in by_name.into_iter().chain(by_address.filter(|_| by_name.is_none())) {
             if on_links.contains(&network) {
                 continue;
             }
@@ -125,6 +127,8 @@ fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&ListenOn]) -> 
         // Datagrams for a loopback address arrive wherever the routers send them.
         let Some(link) = link.filter(|link| !link.needs_no_arp) else { continue };
         let relayed = topology.networks().iter().enumerate();
+        // The host's routes lead to no address of a VPN.
+        let relayed = relayed.filter(|(_, network)| network.vpn.is_none());
         let relayed = relayed.filter(|(at, _)| !on_links.contains(&NetworkId(*at as u32)));
         for subnet in relayed.flat_map(|(_, network)| &network.subnets) {
             expected.push(Expected {

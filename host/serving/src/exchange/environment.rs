@@ -29,10 +29,6 @@ impl Environment for Surroundings<'_, '_> {
         self.engines.shards().topology()
     }
 
-    fn server_identifier(&self) -> Option<Ipv4Addr> {
-        self.pipeline.server_identifier
-    }
-
     fn refusal(&self, request: &Request) -> Option<(Reason, Option<String>)> {
         self.pipeline.reach.refusal(request)
     }

@@ -187,6 +187,8 @@ impl Finished {
             header: reached.header(),
             subscriber: named.or_else(counted),
             network: reached.view().map(|view| Arc::clone(&view.network.name)),
+            vpn: reached.view().and_then(|view| view.network.vpn_name().cloned()),
+            selected: reached.selected(),
             catalogue: reached.view().map(|view| Arc::clone(&view.catalogue)),
             address: about.address,
             lease_time_secs: about.lease_time_secs,

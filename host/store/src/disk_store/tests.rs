@@ -23,6 +23,7 @@ pub(super) fn change(number: u16, revision: u64) -> Change {
     let binding = |revision| {
         Arc::new(Binding {
             address: address(number),
+            vpn: None,
             client: ClientKey::Hardware(hardware_address),
             hardware_address,
             state: BindingState::Leased,
