@@ -31,6 +31,7 @@ macro_rules! with_level_keys {
             "never-send",
             "always-send-basics",
             "always-broadcast",
+            "server-identifier",
         ]
     };
 }
@@ -70,6 +71,7 @@ pub(crate) static DOCUMENT: Shape = Shape {
         "options",
         "option",
         "vendor",
+        "vpn",
         "network",
         "subnet",
     ],
@@ -80,6 +82,8 @@ pub(crate) static DOCUMENT: Shape = Shape {
         ("source", "lookup"),
         ("logging", "log"),
         ("shared-network", "network"),
+        ("vpns", "vpn"),
+        ("vrf", "vpn"),
     ],
 };
 
@@ -94,7 +98,6 @@ pub(crate) static SERVER: Shape = Shape {
         "unknown-clients",
         "after-data-loss",
         "workers",
-        "server-identifier",
         "user",
         "group",
         "send-buffer-kib",
@@ -230,8 +233,20 @@ pub(crate) static VENDOR: Shape = Shape {
 
 pub(crate) static NETWORK: Shape = Shape {
     name: "[[network]]",
-    keys: with_level_keys!["name", "options",],
-    synonyms: with_level_synonyms![("shared-network", "name"),],
+    keys: with_level_keys!["name", "vpn", "relay-addresses", "interfaces", "options",],
+    synonyms: with_level_synonyms![
+        ("shared-network", "name"),
+        ("giaddr", "relay-addresses"),
+        ("relay-address", "relay-addresses"),
+        ("interface", "interfaces"),
+        ("vrf", "vpn"),
+    ],
+};
+
+pub(crate) static VPN: Shape = Shape {
+    name: "[[vpn]]",
+    keys: &["name", "id"],
+    synonyms: &[("vpn", "name"), ("vrf", "name"), ("vpn-id", "id")],
 };
 
 pub(crate) static SUBNET: Shape = Shape {
@@ -239,6 +254,9 @@ pub(crate) static SUBNET: Shape = Shape {
     keys: with_level_keys![
         "prefix",
         "shared-network",
+        "vpn",
+        "relay-addresses",
+        "interfaces",
         "relays",
         "authoritative",
         "client-key",
@@ -256,6 +274,10 @@ pub(crate) static SUBNET: Shape = Shape {
         ("subnet", "prefix"),
         ("network", "prefix"),
         ("relay", "relays"),
+        ("giaddr", "relay-addresses"),
+        ("relay-address", "relay-addresses"),
+        ("interface", "interfaces"),
+        ("vrf", "vpn"),
         ("range", "pool"),
         ("host", "reservation"),
     ],
@@ -474,6 +496,7 @@ static CONFIGURATION: [&Shape; 15] = [
     &LOG,
     &OPTION,
     &VENDOR,
+    &VPN,
     &NETWORK,
     &SUBNET,
     &POOL,
