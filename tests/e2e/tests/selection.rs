@@ -64,6 +64,10 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
+        Self::with(SUBNETS)
+    }
+
+    fn with(subnets: &str) -> Self {
         let link = Link::new();
         let server_host = link.host("server");
         server_host.add_address("eth0", "192.0.2.1/24");
@@ -71,7 +75,7 @@ impl Lab {
         for relay in [RELAY, OLD_RELAY] {
             relay_host.add_address("eth0", &format!("{relay}/24"));
         }
-        let server = Setup::for_relays(SERVER, SUBNETS).start_on(&server_host);
+        let server = Setup::for_relays(SERVER, subnets).start_on(&server_host);
         let relay = Plain::on(&relay_host, "eth0", 67);
         Self { server, relay, _link: link }
     }
@@ -211,6 +215,45 @@ fn the_override_of_a_relay_takes_precedence_over_the_identifier_of_the_subnet() 
     lab.server.journal_has("other-server-selected");
     let again = lab.ask(&PlainMessage::new(kind::DISCOVER, 2).relayed(RELAY)).unwrap();
     assert_eq!(lab.ask(&request(&again, [10, 0, 0, 1])).unwrap().kind, kind::ACK);
+}
+
+/// The example, as far as it is about networks.
+#[test]
+fn the_wholesale_example_serves_each_customer_from_its_own_addresses() {
+    require!(root, ip);
+    let example = include_str!("../../../examples/wholesale.toml");
+    let networks = &example[example.find("[[vpn]]").unwrap()..];
+    let lab = Lab::with(networks);
+    let of = |vpn: &str| {
+        let length = u8::try_from(vpn.len() + 1).unwrap();
+        [LINE, &[151, length, 0], vpn.as_bytes()].concat()
+    };
+    let north = lab.acquire(1, RELAY, &of("north-isp"));
+    let south = lab.acquire(2, RELAY, &of("south-isp"));
+    let first = Ipv4Addr::new(10, 0, 1, 0);
+    assert_eq!([north.your_address, south.your_address], [first; 2]);
+    assert_eq!(north.option(6), Some(vec![10, 0, 0, 53]));
+    assert_eq!(south.option(6), Some(vec![10, 0, 0, 2]));
+    let old = lab.acquire(3, OLD_RELAY, LINE);
+    assert_eq!(old.your_address, Ipv4Addr::new(10, 1, 1, 0));
+    // The reservation of one customer is for no line of the other.
+    let line = |vpn: &str| [&b"\x01\x08bng1/1/7"[..], &of(vpn)[LINE.len()..]].concat();
+    let reserved = Ipv4Addr::new(10, 0, 0, 100);
+    assert_eq!(lab.acquire(4, RELAY, &line("south-isp")).your_address, reserved);
+    assert_ne!(lab.acquire(5, RELAY, &line("north-isp")).your_address, reserved);
+
+    let explain = |vpn: &str| {
+        let line = ["explain", "--json", "--circuit-id", "bng1/1/7", "--hardware-address"];
+        let from = ["02:00:5e:00:00:09", "--relay-address", "192.0.2.7", "--vpn", vpn];
+        let output = lab.server.ask(&[line, from].concat());
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let explained = explain("south-isp");
+    assert_eq!(explained["location"]["vpn"], "south-isp");
+    assert_eq!(explained["location"]["vpn-by"], "the relay's VPN selection");
+    assert_eq!(explained["location"]["by"], "the relay address");
+    assert_eq!(explain("west-isp")["reason"], "unknown-vpn");
 }
 
 #[test]

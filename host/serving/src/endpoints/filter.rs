@@ -8,7 +8,7 @@ use std::{fs, net::Ipv4Addr};
 
 use lessor_core::{Network, NetworkId, Subnet, Topology};
 
-use super::state::ListenOn;
+use super::{identifiers::networks_on, state::ListenOn};
 use lessor_net::{Host, Link, Links};
 
 /// The number of subnets and relays that are checked; on hosts with more, the first ones show what
@@ -103,10 +103,7 @@ fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&ListenOn]) -> 
     for place in places {
         let ListenOn::Link(name) = place else { continue };
         let Some(link) = links.named(name).map(|link| &**link) else { continue };
-        let located = link.addresses.iter().filter_map(|own| topology.locate_address(None, *own));
-        let by_address = located.map(|location| location.network);
-        let by_name = topology.network_of_interface(name);
-        for network in by_name.into_iter().chain(by_address.filter(|_| by_name.is_none())) {
+        for network in networks_on(name, links, topology) {
             if on_links.contains(&network) {
                 continue;
             }
