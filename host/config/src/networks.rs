@@ -60,9 +60,7 @@ pub(crate) fn build(
 /// comes directly before it, except for others that it also contains.
 fn report_overlaps(subnets: &[PlacedSubnet], collector: &Collector) {
     let mut sorted: Vec<&PlacedSubnet> = subnets.iter().collect();
-    sorted.sort_by_key(|subnet| {
-        (subnet.vpn_name(), subnet.prefix.value, subnet.prefix.span.start)
-    });
+    sorted.sort_by_key(|subnet| (subnet.vpn_name(), subnet.prefix.value, subnet.prefix.span.start));
     let mut spanning: Vec<&PlacedSubnet> = Vec::new();
     for subnet in sorted {
         let spans = |outer: &&PlacedSubnet| {

@@ -70,7 +70,8 @@ impl Vpns {
             let mut known = self.0.values();
             known.find(|other| other.value.id == Some(id.value)).map(|other| (**id, other))
         };
-        let earlier = match (self.0.get(&name.value), id.as_ref().and_then(|id| with_same_id(&id))) {
+        let earlier = match (self.0.get(&name.value), id.as_ref().and_then(|id| with_same_id(&id)))
+        {
             (Some(first), _) => Some((&name.span, first, format!("named \"{}\"", name.value))),
             (None, Some((id, first))) => {
                 Some((&id.span, first, format!("identified by {}", id.value)))

@@ -505,7 +505,7 @@ fn the_topology_finds_every_subnet() {
     let subnets = "[[subnet]]\nprefix = \"100.64.0.0/16\"\n[[subnet]]\nprefix = \"10.0.0.0/8\"\n";
     let topology = parse(&format!("{SERVER}{subnets}")).topology;
     let network_of =
-        |address: Ipv4Addr| topology.locate_address(address).map(|found| found.network.0);
+        |address: Ipv4Addr| topology.locate_address(None, address).map(|found| found.network.0);
     assert_eq!(network_of(Ipv4Addr::new(100, 64, 3, 4)), Some(0));
     assert_eq!(network_of(Ipv4Addr::new(10, 9, 8, 7)), Some(1));
     assert_eq!(network_of(Ipv4Addr::new(192, 0, 2, 1)), None);
@@ -581,13 +581,19 @@ fn networks_of_vpns_may_have_the_same_addresses_and_relays() {
     );
     let [hall, plain] = &networks[..] else { panic!("{networks:?}") };
     let vpn = hall.vpn.as_ref().unwrap();
-    assert_eq!((vpn.name.as_str(), vpn.id.unwrap().to_string().as_str()), ("green", "00036b:00000010"));
+    assert_eq!(
+        (vpn.name.as_str(), vpn.id.unwrap().to_string().as_str()),
+        ("green", "00036b:00000010")
+    );
     assert_eq!((plain.vpn_name(), &*plain.name), (None, "10.0.0.0/24"));
     let [first, second] = &hall.subnets[..] else { panic!("{hall:?}") };
     let relays = |subnet: &Subnet| -> Vec<String> {
         subnet.selection.relay_addresses().iter().map(ToString::to_string).collect()
     };
-    assert_eq!((relays(first), relays(second)), (vec!["192.0.2.7".into()], vec!["192.0.2.9".into()]));
+    assert_eq!(
+        (relays(first), relays(second)),
+        (vec!["192.0.2.7".into()], vec!["192.0.2.9".into()])
+    );
     assert!([first, second].iter().all(|subnet| subnet.selection.names_interface("eth0")));
     let identifiers = [first, second].map(|subnet| subnet.settings.server_identifier.unwrap());
     assert_eq!(identifiers.map(|found| found.octets()[3]), [1, 2]);

@@ -55,8 +55,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AfterDataLoss, Answer, Binding, Change, Changes, ClientKey, Network, Origin, OwnAddresses,
-    Reason, RelayInformation, Reply, Request, Terms, Timestamp, VpnName,
-    keyed_hash::KeyedState, ledger::Standing,
+    Reason, RelayInformation, Reply, Request, Terms, Timestamp, VpnName, keyed_hash::KeyedState,
+    ledger::Standing,
 };
 
 use self::{

@@ -6,7 +6,8 @@ use std::{
 };
 
 use lessor_core::{
-    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Reason, Request, Selected, VpnName,
+    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Reason, Request, Selected,
+    VpnName,
 };
 use lessor_policy_host::TraceEntry;
 use lessor_vocabulary::Catalogue;

@@ -13,7 +13,8 @@ use std::{
 };
 
 use lessor_core::{
-    Binding, Destination, LocatedBy, RelayInformation, VpnName, VpnSelectedBy, option::code, readable,
+    Binding, Destination, LocatedBy, RelayInformation, VpnName, VpnSelectedBy, option::code,
+    readable,
 };
 use lessor_policy_host::{Difference, ShadowDifference, ShownEntry};
 use serde::Serialize;

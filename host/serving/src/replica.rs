@@ -13,7 +13,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Answer, Binding, Engine, LookupAnswer, Network, OpenOffer, Preference, Reason, Request, Timestamp,
+    Answer, Binding, Engine, LookupAnswer, Network, OpenOffer, Preference, Reason, Request,
+    Timestamp,
 };
 use lessor_generation::{Generation, Parts, Refusal};
 use lessor_net::Received;

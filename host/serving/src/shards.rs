@@ -425,10 +425,9 @@ mod tests {
     }
 
     fn knows(shards: &Shards, address: [u8; 4]) -> bool {
-        let known = shards
-            .with_owner_of(None, address.into(), |engine| {
-                engine.binding_at(address.into()).is_some()
-            });
+        let known = shards.with_owner_of(None, address.into(), |engine| {
+            engine.binding_at(address.into()).is_some()
+        });
         known == Ok(Some(true))
     }
 

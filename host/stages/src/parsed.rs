@@ -20,11 +20,7 @@ impl Parsed {
     ///
     /// # Errors
     /// If the datagram is no request.
-    pub fn read(
-        payload: &[u8],
-        arrival: Arrival,
-        topology: &Topology,
-    ) -> Result<Self, Malformed> {
+    pub fn read(payload: &[u8], arrival: Arrival, topology: &Topology) -> Result<Self, Malformed> {
         let mut request = lessor_wire::parse(payload, arrival)?;
         let chosen = topology.answering_address(&request);
         let reply_source = chosen.unwrap_or(request.arrival.server_address);

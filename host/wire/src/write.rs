@@ -98,12 +98,11 @@ pub fn write(
     let options = write_options(reply, packet);
 
     let limit = payload_max(request);
-    let relay_information = request.relay_information.as_ref().map(|found| {
-        match reply.confirms_vpn {
+    let relay_information =
+        request.relay_information.as_ref().map(|found| match reply.confirms_vpn {
             true => Cow::Owned(found.octets_without_vpn_control()),
             false => Cow::Borrowed(found.octets()),
-        }
-    });
+        });
     let relay_information = relay_information.as_deref();
     let relay_octets = relay_information.map_or(0, |octets| framed_octets(octets.len()));
     let mut written = Written::default();

@@ -57,7 +57,10 @@ fn network_of(request: &Request) -> Option<(String, LocatedBy, Option<VpnSelecte
     Some((network.name.to_string(), found.by, found.vpn_by))
 }
 
-fn found(name: &str, vpn_by: Option<VpnSelectedBy>) -> Option<(String, LocatedBy, Option<VpnSelectedBy>)> {
+fn found(
+    name: &str,
+    vpn_by: Option<VpnSelectedBy>,
+) -> Option<(String, LocatedBy, Option<VpnSelectedBy>)> {
     Some((name.to_owned(), LocatedBy::RelayAddress, vpn_by))
 }
 

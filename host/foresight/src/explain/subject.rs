@@ -316,9 +316,8 @@ impl Subject {
                 (relay_address, link_selection)
             }
             (None, _) => {
-                let leased = binding.and_then(|binding| {
-                    prefix_of(topology, binding.vpn.as_ref(), binding.address)
-                });
+                let leased = binding
+                    .and_then(|binding| prefix_of(topology, binding.vpn.as_ref(), binding.address));
                 let prefix = match leased {
                     Some(prefix) => prefix,
                     None => {

@@ -5,3 +5,4 @@ mod golden;
 mod hostile;
 mod leases;
 mod options;
+mod relays;

@@ -10,6 +10,7 @@ use super::state::ListenOn;
 
 /// Returns a line for each subnet on a link whose clients would renew at an address of nobody.
 pub(super) fn warnings(links: &Links, topology: &Topology, places: &[&ListenOn]) -> Vec<String> {
+    let own = links.own_addresses();
     let mut warnings = Vec::new();
     for place in places {
         let ListenOn::Link(name) = place else { continue };
@@ -17,7 +18,7 @@ pub(super) fn warnings(links: &Links, topology: &Topology, places: &[&ListenOn])
             let network = topology.networks().get(network.0 as usize);
             for subnet in network.into_iter().flat_map(|network| &network.subnets) {
                 let identifier = subnet.settings.server_identifier;
-                let Some(identifier) = identifier.filter(|address| !links.is_own(*address)) else {
+                let Some(identifier) = identifier.filter(|found| !own.contains(*found)) else {
                     continue;
                 };
                 warnings.push(format!(
@@ -39,9 +40,10 @@ pub(super) fn networks_on(name: &str, links: &Links, topology: &Topology) -> Vec
         return vec![network];
     }
     let addresses = links.named(name).map(|link| link.addresses.iter());
-    let located = addresses.into_iter().flatten().filter_map(|own| {
-        topology.locate_address(None, *own).map(|location| location.network)
-    });
+    let located = addresses
+        .into_iter()
+        .flatten()
+        .filter_map(|own| topology.locate_address(None, *own).map(|location| location.network));
     let mut networks: Vec<NetworkId> = Vec::new();
     for network in located {
         if !networks.contains(&network) {

@@ -14,7 +14,7 @@ use std::{
 use anyhow::Context;
 
 use super::{
-    Endpoints, Slot, filter,
+    Endpoints, Slot, filter, identifiers,
     state::{EndpointState, ListenOn},
 };
 use lessor_net::{Changes, Endpoint, Host, StopSignal};
