@@ -56,8 +56,9 @@ pub(crate) fn build(
     }
 }
 
-/// Only subnets of one VPN, or of none, can overlap. Two prefixes are either nested or disjoint. In sorted order, a prefix that contains another
-/// comes directly before it, except for others that it also contains.
+/// Only subnets of one VPN, or of none, can overlap. Two prefixes are either nested or disjoint. In
+/// sorted order, a prefix that contains another comes directly before it, except for others that it
+/// also contains.
 fn report_overlaps(subnets: &[PlacedSubnet], collector: &Collector) {
     let mut sorted: Vec<&PlacedSubnet> = subnets.iter().collect();
     sorted.sort_by_key(|subnet| (subnet.vpn_name(), subnet.prefix.value, subnet.prefix.span.start));

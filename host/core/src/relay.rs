@@ -64,8 +64,8 @@ impl RelayInformation {
         sub_options(&self.0)
     }
 
-    /// The octets without the sub-options `code`. Everything else, a damaged tail included, stays as
-    /// the relay sent it.
+    /// The octets without the sub-options `code`. Everything else stays as the relay sent it, a
+    /// damaged tail too.
     pub(crate) fn octets_without(&self, code: u8) -> Vec<u8> {
         let mut kept = Vec::with_capacity(self.0.len());
         let mut rest = &*self.0;

@@ -146,7 +146,7 @@ impl Decider<'_, '_> {
         if let Some(selected) = self.request.subnet_selection.filter(|_| !is_link_selected) {
             options.push((code::SUBNET_SELECTION, OptionValue::Address(selected).into()));
         }
-        // A client learns that its VPN was used by its selection coming back (RFC 6607 section 7.1).
+        // Its selection in the reply tells a client that its VPN was used (RFC 6607 section 7.1).
         let vpn = self.plan.network().vpn.as_deref();
         if let Some(selector) = self.request.client_vpn_selection().filter(|it| it.selects(vpn)) {
             options.push((code::VIRTUAL_SUBNET, OptionValue::Octets(selector.octets()).into()));

@@ -216,8 +216,8 @@ impl Reading {
         Ok(())
     }
 
-    /// Returns the relays of a subnet that have addresses elsewhere and select no subnet so far. The
-    /// server finds the others by the prefix.
+    /// Returns the relays of a subnet that have addresses elsewhere and select no subnet so far. A
+    /// prefix finds the others.
     fn relay(&mut self, node: &Node, network: &Node, name: Option<&str>) -> Vec<Ipv4Addr> {
         let Some(relay) = node.get("relay") else { return Vec::new() };
         let addresses = relay.get("ip-addresses").and_then(Node::list).unwrap_or_default();
