@@ -66,24 +66,21 @@ impl Vpns {
     }
 
     fn add(&mut self, name: Placed<VpnName>, id: Option<Placed<VpnId>>, value: &Value) {
-        let with_same_id = |id: &&Placed<VpnId>| {
-            let mut known = self.0.values();
-            known.find(|other| other.value.id == Some(id.value)).map(|other| (**id, other))
+        let same_name = || {
+            let first = self.0.get(&name.value)?;
+            Some((name.span.clone(), first, format!("named \"{}\"", name.value)))
         };
-        let earlier = match (self.0.get(&name.value), id.as_ref().and_then(|id| with_same_id(&id)))
-        {
-            (Some(first), _) => Some((&name.span, first, format!("named \"{}\"", name.value))),
-            (None, Some((id, first))) => {
-                Some((&id.span, first, format!("identified by {}", id.value)))
-            }
-            (None, None) => None,
+        let same_id = || {
+            let id = id.as_ref()?;
+            let first = self.0.values().find(|other| other.value.id == Some(id.value))?;
+            Some((id.span.clone(), first, format!("identified by {}", id.value)))
         };
-        if let Some((span, first, what)) = earlier {
+        if let Some((span, first, what)) = same_name().or_else(same_id) {
             let draft = Draft::found(format!("two VPNs are {what}"))
                 .wanted("the second one")
                 .related(&first.span, "the first one")
                 .help("a message must select only one VPN; remove one of them");
-            value.collector().report(span, draft);
+            value.collector().report(&span, draft);
             return;
         }
         let vpn = Vpn { name: name.value.clone(), id: id.map(|placed| placed.value) };
