@@ -244,19 +244,28 @@ impl Topology {
         if !self.spaces.has_vpns() {
             return Some((None, &self.spaces.global));
         }
-        if let Some((by, selector)) = request.vpn_selection() {
-            return Some((Some(by), self.spaces.selected(selector)?));
+        if let Some(selector) = request.relay_vpn_selection() {
+            return Some((Some(VpnSelectedBy::Relay), self.spaces.selected(selector)?));
         }
+        if let Some((by, space)) = self.space_of_sender(request) {
+            return Some((Some(by), space));
+        }
+        match request.client_vpn_selection() {
+            Some(selector) => Some((Some(VpnSelectedBy::Client), self.spaces.selected(selector)?)),
+            None => Some((None, &self.spaces.global)),
+        }
+    }
+
+    /// The VPN of the relay, or of the interface of a message without a relay. No client gets out
+    /// of it by a selection of its own.
+    fn space_of_sender(&self, request: &Request) -> Option<(VpnSelectedBy, &AddressSpace)> {
         if request.is_relayed() {
-            let of_relay = self.spaces.of_relay(request.relay_address);
-            let by = of_relay.map(|_| VpnSelectedBy::RelayAddress);
-            return Some((by, of_relay.unwrap_or(&self.spaces.global)));
+            let space = self.spaces.of_relay(request.relay_address)?;
+            return Some((VpnSelectedBy::RelayAddress, space));
         }
-        let network = self.network_on_interface(request);
-        let vpn = network.and_then(|(_, network)| network.vpn.as_ref());
-        let of_interface = vpn.and_then(|vpn| self.spaces.of_vpn(Some(&vpn.name)));
-        let by = of_interface.map(|_| VpnSelectedBy::Interface);
-        Some((by, of_interface.unwrap_or(&self.spaces.global)))
+        let (_, network) = self.network_on_interface(request)?;
+        let space = self.spaces.of_vpn(Some(network.vpn_name()?))?;
+        Some((VpnSelectedBy::Interface, space))
     }
 
     /// What the message itself says. If the location of the client is given, it is not guessed.

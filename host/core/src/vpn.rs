@@ -51,12 +51,12 @@ pub enum VpnSelector<'r> {
 pub enum VpnSelectedBy {
     /// The relay, with sub-option 151 of option 82.
     Relay,
-    /// The client, with option 221.
-    Client,
     /// The address of the relay (giaddr), which only subnets of one VPN name.
     RelayAddress,
     /// The interface on which the message arrived, which subnets of the VPN name.
     Interface,
+    /// The client, with option 221.
+    Client,
 }
 
 const NAME: u8 = 0;
@@ -119,7 +119,7 @@ impl<'r> VpnSelector<'r> {
 }
 
 impl Request {
-    /// What the message selects, and with which part. The relay's selection takes precedence over
+    /// What the message selects, and with which option. The relay's selection takes precedence over
     /// the client's (RFC 6607 section 7).
     pub fn vpn_selection(&self) -> Option<(VpnSelectedBy, VpnSelector<'_>)> {
         let by_relay = self.relay_vpn_selection().map(|found| (VpnSelectedBy::Relay, found));

@@ -95,6 +95,9 @@ fn the_relay_selects_a_vpn_ahead_of_the_client() {
         }
         assert_eq!(network_of(&request), expected, "{information:?} {option:?}");
     }
+    // No client gets out of the VPN of its relay.
+    let in_red = found("red", Some(VpnSelectedBy::RelayAddress));
+    assert_eq!(network_of(&with_option(from(OLD, b""), b"\x00green")), in_red);
     let topology = topology(networks()).unwrap();
     assert!(!topology.knows_vpn_of(&from(PE, b"\x97\x05\x00blue")));
     assert!(topology.knows_vpn_of(&from(PE, b"\x97\x04\x00red")));
