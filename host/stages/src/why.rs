@@ -72,11 +72,11 @@ fn unknown_subnet(topology: &Topology, request: &Request) -> String {
     }
 }
 
-/// Names the VPN in which a subnet was looked for, if the message selects one.
+/// Names the VPN in which a subnet was looked for, if the relay selects one.
 fn of_vpn(request: &Request) -> String {
-    match request.vpn_selection() {
-        Some((_, VpnSelector::Name(name))) => format!(" of VPN {}", readable(name)),
-        Some((_, VpnSelector::Id(id))) => format!(" of the VPN with id {id}"),
+    match request.relay_vpn_selection() {
+        Some(VpnSelector::Name(name)) => format!(" of VPN {}", readable(name)),
+        Some(VpnSelector::Id(id)) => format!(" of the VPN with id {id}"),
         _ => String::new(),
     }
 }
