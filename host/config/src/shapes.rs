@@ -484,7 +484,7 @@ pub(crate) static CASE_PLANNED: Shape =
     Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
 
 /// The tables of a configuration file.
-static CONFIGURATION: [&Shape; 15] = [
+static CONFIGURATION: [&Shape; 16] = [
     &DOCUMENT,
     &SERVER,
     &STORE,

@@ -300,11 +300,14 @@ mod tests {
             ClientKey::Line(line.clone()),
             ClientKey::LineAndHardware(Box::new((line, hardware))),
         ] {
-            for (information, unknown) in [
-                (None, vec![]),
-                (Some(vec![]), vec![]),
-                (Some(vec![9; 300]), vec![1]),
-                (None, vec![0]),
+            let vpn = || VpnName::new("green");
+            for (information, vpn, unknown) in [
+                (None, None, vec![]),
+                (Some(vec![]), None, vec![]),
+                (Some(vec![9; 300]), None, vec![1]),
+                (None, None, vec![0]),
+                (None, vpn(), vec![]),
+                (Some(vec![9; 300]), vpn(), vec![1]),
             ] {
                 let binding = Binding {
                     address: Ipv4Addr::new(10, 0, 0, 1),

@@ -10,7 +10,7 @@
 //! the network, about 0.2 s for a million. Records move to another engine, which takes about 2 s
 //! for a million, only if subnets moved from one network to another.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use crate::{Binding, Engine, Network, Topology, VpnName, ledger::Slot};
 
@@ -28,9 +28,14 @@ pub struct Remembered {
 }
 
 impl Remembered {
+    /// The address.
+    pub fn address(&self) -> Ipv4Addr {
+        address_of(self.address)
+    }
+
     /// Where the address is in `topology`.
     fn locate_in(&self, topology: &Topology) -> Option<usize> {
-        let location = topology.locate_address(self.vpn.as_ref(), address_of(self.address))?;
+        let location = topology.locate_address(self.vpn.as_ref(), self.address())?;
         usize::try_from(location.network.0).ok()
     }
 
