@@ -13,7 +13,7 @@ mod notes;
 mod reach;
 mod settling;
 
-use std::{net::Ipv4Addr, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use lessor_core::{Answer, Preference, Reason, Request, Timestamp};
 use lessor_net::Received;

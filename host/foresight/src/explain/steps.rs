@@ -3,7 +3,7 @@
 //! The stages are those of the server ([`lessor_stages`]); here the engine previews instead of
 //! deciding, and lookups are waited for. Invariant: nothing is held, changed or counted.
 
-use std::{convert::Infallible, net::Ipv4Addr};
+use std::convert::Infallible;
 
 use anyhow::{anyhow, bail};
 use lessor_core::{Engine, NetworkId, Preview, Reason, Request, Topology};

@@ -1,7 +1,5 @@
 //! What the exchanges of a server meet: its engines, its lookup sources and its reach.
 
-use std::net::Ipv4Addr;
-
 use lessor_core::{Attempt, Engine, NetworkId, Reason, Request, Topology, Wait};
 use lessor_generation::GenerationSources;
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
