@@ -31,6 +31,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
     let request = read(described)?;
     let subnet = Subnet {
         prefix: described.subnet,
+        selection: Default::default(),
         lease_time: LEASE_TIME,
         options: OptionSet::default(),
         settings: ScopeSettings::default(),
@@ -42,6 +43,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
     let name = described.network.clone().unwrap_or_else(|| described.subnet.to_string().into());
     let network = Network {
         name,
+        vpn: None,
         subnets: vec![subnet],
         authoritative: true,
         offer_hold_secs: 60,
@@ -116,6 +118,7 @@ pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Opti
         server_name: terms.server_name.clone().or(given.server_name).unwrap_or_default(),
         boot_file: terms.boot_file.clone().or(given.boot_file).unwrap_or_default(),
         force_broadcast: false,
+        confirms_vpn: false,
         options,
         destination: Destination::Broadcast,
     })
@@ -194,6 +197,7 @@ fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientK
     let began_at = Timestamp::from_unix_ms(now.unix_ms().saturating_sub(LEASE_AGE_SECS * 1_000));
     Binding {
         address: lease.address,
+        vpn: None,
         client: client.clone(),
         hardware_address: request.hardware_address,
         state: BindingState::Leased,

@@ -25,6 +25,7 @@ use crate::{
     shapes::{self, Shape},
     subnet::{self, Around, PlacedSubnet, Shared},
     syntax,
+    vpns::Vpns,
 };
 
 /// Reads the document in the collector's source. Returns `None` if a reported mistake prevents a
@@ -70,7 +71,6 @@ fn read_root(
     collector.declare(declarations::read(&root, collector));
     let is_named = root.get("server").is_some() || root.misspells_any(&["server"]);
     let server_table = section("server", &shapes::SERVER);
-    let server = sections::server(server_table.as_ref(), is_named, collector);
     let defaults = Shared::of_server(server_table.as_ref());
     let store_table = section("store", &shapes::STORE);
     let (store, state) = sections::store(store_table.as_ref(), base);
@@ -91,13 +91,20 @@ fn read_root(
     let interfaces = server.as_ref().map(|server| server.interfaces.as_slice());
     let classes = classes::read(class.as_ref(), surroundings, interfaces);
     let options = root.get("options").map(|value| Options::read(&value)).unwrap_or_default();
+    let level = match &server_table {
+        Some(table) => Level::read(table, options),
+        None => Level::without_keys(options),
+    };
+    let identifier = level.settings().server_identifier;
+    let server = sections::server(server_table.as_ref(), is_named, identifier, collector);
+    let vpn = root.get("vpn");
+    let vpns = vpn.as_ref().map(Vpns::read).unwrap_or_default();
     let network = root.get("network");
+    let networks = network.as_ref().map(|value| NetworkLevels::read(value, &vpns));
     let around = Around {
-        level: match &server_table {
-            Some(table) => Level::read(table, options),
-            None => Level::without_keys(options),
-        },
-        networks: network.as_ref().map(NetworkLevels::read).unwrap_or_default(),
+        level,
+        networks: networks.unwrap_or_default(),
+        vpns,
         unknown_clients: unknown_clients.unwrap_or_default(),
         relays: relays.map(|value| value.prefixes().into()),
         own: server.as_ref().map(|server| own_addresses(server, surroundings)).unwrap_or_default(),
@@ -106,6 +113,10 @@ fn read_root(
     if let Some(value) = &network {
         let used = subnets.iter().filter_map(|subnet| subnet.shared.network.as_ref());
         around.networks.report_unused(value, used.map(|name| name.value.as_str()));
+    }
+    if let Some(value) = &vpn {
+        let used = subnets.iter().filter_map(PlacedSubnet::vpn_name);
+        around.vpns.report_unused(value, used);
     }
     let class_files = classes.files.clone();
     let classes = classes.checked(class.as_ref(), &subnets);
@@ -122,7 +133,9 @@ fn read_root(
         reservation_files::read(&value, &lookups, surroundings, own, &mut reserved)
     });
     let shared = subnet::fitted(reserved.into_shared(), |placed| placed.reservation);
-    let topology = networks::build(subnets, &defaults, &classes, collector);
+    let interfaces = server.as_ref().map(|server| &*server.interfaces);
+    let levels = &around.networks;
+    let topology = networks::build(subnets, &defaults, levels, &classes, interfaces, collector);
     let (Some(server), Some(topology)) = (server, topology) else { return Some(None) };
     Some(Some(Configuration {
         server,

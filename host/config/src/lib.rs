@@ -34,6 +34,7 @@ mod reserved;
 mod scope;
 mod secrets;
 mod sections;
+mod selection;
 mod settings;
 mod shapes;
 mod sidecar;
@@ -42,6 +43,7 @@ mod subnet;
 mod suggest;
 mod syntax;
 mod values;
+mod vpns;
 
 use std::{
     net::Ipv4Addr,
@@ -71,6 +73,7 @@ pub use sections::{
     JOURNAL_FILE_MIB_RANGE, JOURNAL_FILES_RANGE, JOURNAL_FREE_MIB_MAX, ROLLBACK_FAULTS_MAX,
     SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
+pub use selection::RELAY_ADDRESSES_MAX;
 pub use settings::{
     ClassFile, Configuration, ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings,
     MetricsSettings, PluginSettings, ReservationFile, RollbackSettings, ServerSettings, Sidecar,

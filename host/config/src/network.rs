@@ -2,27 +2,42 @@
 //!
 //! Does not combine subnets; `networks` does. Invariant: every network is that of a subnet.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
+
+use lessor_core::Vpn;
 
 use crate::{
     mistake::Draft,
     reader::{Placed, Value},
     scope::Level,
+    selection::PlacedSelection,
     shapes,
+    vpns::Vpns,
 };
+
+/// What all subnets of one network have in common.
+pub(crate) struct NetworkLevel {
+    pub(crate) level: Level,
+    pub(crate) vpn: Option<Placed<Arc<Vpn>>>,
+    pub(crate) selection: PlacedSelection,
+}
 
 /// The networks with a table, by name.
 #[derive(Default)]
-pub(crate) struct NetworkLevels(HashMap<String, Placed<Level>>);
+pub(crate) struct NetworkLevels(HashMap<String, Placed<NetworkLevel>>);
 
 impl NetworkLevels {
     /// Reads the tables. Those without a name, or with the name of an earlier one, are left out.
-    pub(crate) fn read(value: &Value) -> Self {
-        let mut networks: HashMap<String, Placed<Level>> = HashMap::new();
+    pub(crate) fn read(value: &Value, vpns: &Vpns) -> Self {
+        let mut networks: HashMap<String, Placed<NetworkLevel>> = HashMap::new();
         for table in value.tables(&shapes::NETWORK) {
             let name = table.require("name", "\"campus\"");
             let name = name.and_then(|value| Some(value.place(value.name()?)));
-            let level = Level::of(&table);
+            let level = NetworkLevel {
+                level: Level::of(&table),
+                vpn: vpns.of(&table),
+                selection: PlacedSelection::read(&table),
+            };
             let Some(name) = name else { continue };
             if let Some(first) = networks.get(name.value) {
                 let draft = Draft::found(format!("two networks are named {:?}", name.value))
@@ -37,8 +52,8 @@ impl NetworkLevels {
         Self(networks)
     }
 
-    /// The level of the network with this name.
-    pub(crate) fn get(&self, name: &str) -> Option<&Level> {
+    /// The network with this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&NetworkLevel> {
         self.0.get(name).map(|placed| &placed.value)
     }
 

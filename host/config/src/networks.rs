@@ -2,12 +2,16 @@
 
 use std::{collections::HashMap, hash::Hash, ops::Range, sync::Arc};
 
-use lessor_core::{AfterDataLoss, Bounds, ClassEffects, Classes, INFINITE_SECS, Network, Topology};
+use lessor_core::{
+    AfterDataLoss, Bounds, ClassEffects, Classes, INFINITE_SECS, Network, Topology, Vpn,
+};
 
 use crate::{
     collector::Collector,
     mistake::Draft,
+    network::NetworkLevels,
     reader::Placed,
+    selection::Selections,
     subnet::{self, PlacedSubnet, Shared},
 };
 
@@ -15,11 +19,13 @@ const OFFER_HOLD_SECS: u32 = 60;
 const QUARANTINE_SECS: u32 = 600;
 
 /// Checks subnets against each other and combines them into networks, in the order of the file.
-/// Returns `None` if they are not compatible.
+/// Returns `None` if they are not compatible. `interfaces` are those of `[server]`, if it was read.
 pub(crate) fn build(
     subnets: Vec<PlacedSubnet>,
     defaults: &Shared,
+    levels: &NetworkLevels,
     classes: &Classes,
+    interfaces: Option<&[String]>,
     collector: &Collector,
 ) -> Option<Topology> {
     let effects = ClassEffects {
@@ -27,7 +33,20 @@ pub(crate) fn build(
         set_client_key: classes.set_client_key(),
     };
     report_overlaps(&subnets, collector);
-    let groups = group(subnets);
+    let mut groups = group(subnets);
+    let mut selections = Selections::default();
+    for (position, (name, subnets)) in groups.iter_mut().enumerate() {
+        let level = levels.get(name);
+        for (place, subnet) in subnets.iter_mut().enumerate() {
+            if let Some(level) = level {
+                subnet.selection.extend(&level.selection, place == 0);
+            }
+            selections.note(position, subnet.vpn_name(), &subnet.selection, collector);
+        }
+    }
+    if let Some(interfaces) = interfaces {
+        selections.report_unserved(interfaces, collector);
+    }
     let networks: Vec<Arc<Network>> = groups
         .into_iter()
         .map(|(name, subnets)| Arc::new(network(name, subnets, defaults, effects, collector)))
@@ -44,17 +63,19 @@ pub(crate) fn build(
     }
 }
 
-/// Two prefixes are either nested or disjoint. In sorted order, a prefix that contains another
-/// comes directly before it, except for others that it also contains.
+/// Only subnets of one VPN, or of none, can overlap. Two prefixes are either nested or disjoint. In
+/// sorted order, a prefix that contains another comes directly before it, except for others that it
+/// also contains.
 fn report_overlaps(subnets: &[PlacedSubnet], collector: &Collector) {
     let mut sorted: Vec<&PlacedSubnet> = subnets.iter().collect();
-    sorted.sort_by_key(|subnet| (subnet.prefix.value, subnet.prefix.span.start));
+    sorted.sort_by_key(|subnet| (subnet.vpn_name(), subnet.prefix.value, subnet.prefix.span.start));
     let mut spanning: Vec<&PlacedSubnet> = Vec::new();
     for subnet in sorted {
-        while spanning
-            .last()
-            .is_some_and(|outer| !outer.prefix.value.contains(&subnet.prefix.value))
-        {
+        let spans = |outer: &&PlacedSubnet| {
+            let is_in_same_vpn = outer.vpn_name() == subnet.vpn_name();
+            is_in_same_vpn && outer.prefix.value.contains(&subnet.prefix.value)
+        };
+        while spanning.last().is_some_and(|outer| !spans(outer)) {
             spanning.pop();
         }
         if let Some(outer) = spanning.last() {
@@ -96,7 +117,11 @@ fn group(subnets: Vec<PlacedSubnet>) -> Vec<(Arc<str>, Vec<PlacedSubnet>)> {
                 if let Some(name) = &shared {
                     by_name.insert(name.clone(), groups.len());
                 }
-                let name = shared.unwrap_or_else(|| subnet.prefix.value.to_string());
+                let prefix = subnet.prefix.value;
+                let name = shared.unwrap_or_else(|| match subnet.vpn_name() {
+                    None => prefix.to_string(),
+                    Some(vpn) => format!("{prefix} in {vpn}"),
+                });
                 groups.push((name.into(), vec![subnet]));
             }
         }
@@ -134,8 +159,22 @@ fn network(
         },
         classes,
         name,
+        vpn: vpn_of(&subnets, collector),
         subnets: subnet::fitted(subnets, PlacedSubnet::into_subnet),
     }
+}
+
+/// The VPN of all subnets. Unlike other settings, one that is missing counts: it means none.
+fn vpn_of(subnets: &[PlacedSubnet], collector: &Collector) -> Option<Arc<Vpn>> {
+    let first = subnets.first()?;
+    for other in subnets.iter().filter(|other| other.vpn_name() != first.vpn_name()) {
+        let draft = Draft::found("subnets of one shared network differ in `vpn`")
+            .wanted("this one")
+            .related(&first.prefix.span, "differs from this one")
+            .help("write `vpn` once below the [[network]], or the same below each [[subnet]]");
+        collector.report(&other.prefix.span, draft);
+    }
+    first.vpn.as_ref().map(|placed| Arc::clone(&placed.value))
 }
 
 /// A hold ends when the longest lease time has passed, so leases must not be infinite.

@@ -10,7 +10,7 @@ use std::{collections::HashMap, hash::BuildHasher, net::Ipv4Addr};
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table};
 use ipnet::Ipv4Net;
-use lessor_core::{IdentifierKind, ReservationOwner};
+use lessor_core::{IdentifierKind, ReservationOwner, VpnName};
 
 use crate::{
     collector::Collector,
@@ -27,11 +27,13 @@ pub(crate) struct Reserved<'s> {
     subnets: &'s mut [PlacedSubnet],
     /// The reservations that belong to no subnet.
     shared: Vec<PlacedReservation>,
-    /// The first address and position of each subnet, ordered by address.
+    /// The first address and position of each subnet outside of all VPNs, ordered by address.
     by_address: Vec<(u32, u32)>,
     /// The number of the network of each subnet.
     networks: Vec<u32>,
-    addresses: HashTable<(Ipv4Addr, Entry)>,
+    /// The number of the address space of each subnet: 0 outside of all VPNs.
+    spaces: Vec<u32>,
+    addresses: HashTable<(AddressInSpace, Entry)>,
     /// By the hash of an identifier and its network, so that few entries have to be compared.
     owners: HashTable<(u64, Entry)>,
     hasher: FixedState,
@@ -43,6 +45,9 @@ pub(crate) struct Reserved<'s> {
 
 /// The network, and the position of the subnet, of reservations that belong to none.
 const SHARED: u32 = u32::MAX;
+
+/// The number of an address space, and an address in it.
+type AddressInSpace = (u32, Ipv4Addr);
 
 /// A reservation: the position of its subnet, and its position in the subnet.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,8 +81,15 @@ impl<'s> Reserved<'s> {
         let mut by_address: Vec<(u32, u32)> = Vec::with_capacity(subnets.len());
         let mut numbers: HashMap<&str, u32> = HashMap::new();
         let mut networks = Vec::with_capacity(subnets.len());
+        let mut vpns: HashMap<&VpnName, u32> = HashMap::new();
+        let mut spaces = Vec::with_capacity(subnets.len());
         for (position, subnet) in (0..).zip(subnets.iter()) {
-            by_address.push((u32::from(subnet.prefix.value.network()), position));
+            let next = u32::try_from(vpns.len()).unwrap_or(u32::MAX).saturating_add(1);
+            let space = subnet.vpn_name().map(|name| *vpns.entry(name).or_insert(next));
+            spaces.push(space.unwrap_or_default());
+            if space.is_none() {
+                by_address.push((u32::from(subnet.prefix.value.network()), position));
+            }
             let name = subnet.shared.network.as_ref().map(|name| name.value.as_str());
             networks.push(match name {
                 Some(name) => *numbers.entry(name).or_insert(position),
@@ -91,6 +103,7 @@ impl<'s> Reserved<'s> {
             shared: Vec::new(),
             by_address,
             networks,
+            spaces,
             addresses: HashTable::new(),
             owners: HashTable::new(),
             hasher: FixedState::default(),
@@ -105,7 +118,7 @@ impl<'s> Reserved<'s> {
         reserved
     }
 
-    /// The position and prefix of the subnet that contains an address.
+    /// The position and prefix of the subnet outside of all VPNs that contains an address.
     pub(crate) fn subnet_of(&self, address: Ipv4Addr) -> Option<(usize, Ipv4Net)> {
         let number = u32::from(address);
         let after = self.by_address.partition_point(|(first, _)| *first <= number);
@@ -213,11 +226,13 @@ impl<'s> Reserved<'s> {
 
     /// Records a reservation that is in its subnet.
     fn note(&mut self, entry: Entry) -> Conflicts {
-        let Self { subnets, shared, networks, addresses, owners, hasher, kinds, .. } = self;
+        let Self { subnets, shared, networks, spaces, addresses, owners, hasher, kinds, .. } = self;
         let all = All { subnets, shared, networks };
         let Some(own) = all.placed(entry) else { return Conflicts::default() };
         let mut conflicts = Conflicts::default();
         if let Some(address) = own.reservation.address {
+            let space = spaces.get(entry.subnet as usize).copied().unwrap_or_default();
+            let address = (space, address);
             let found = addresses.entry(
                 hasher.hash_one(address),
                 |(other, _)| *other == address,

@@ -7,7 +7,11 @@ mod boot;
 mod sending;
 mod times;
 
-use lessor_core::{LeaseTime, LeaseTimes, ScopeFields, ScopeSettings, option::code};
+use std::net::Ipv4Addr;
+
+use lessor_core::{
+    LeaseTime, LeaseTimes, ScopeFields, ScopeSettings, is_host_address, option::code,
+};
 
 use crate::{options::Options, reader::Table};
 
@@ -39,6 +43,7 @@ impl Level {
             times: times::read(table),
             sending: sending::read(table, &options),
             pool: None,
+            server_identifier: server_identifier(table),
         };
         Self { options, fields }
     }
@@ -83,4 +88,15 @@ impl Level {
         let options = self.options.or(&outer.options.without(is_hidden));
         Self { options, fields: self.fields.or(&outer.fields) }
     }
+}
+
+/// Reads `server-identifier`: an address that clients can send to.
+fn server_identifier(table: &Table) -> Option<Ipv4Addr> {
+    let value = table.get("server-identifier")?;
+    let address = value.address()?;
+    if !is_host_address(address) {
+        value.refuse("an address that clients can send to");
+        return None;
+    }
+    Some(address)
 }

@@ -1,7 +1,6 @@
 //! Reads the tables about the server itself: all but subnets and options.
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -14,6 +13,7 @@ use crate::{
     collector::Collector,
     mistake::Draft,
     reader::{Placed, Table, Value},
+    selection::{interface_names, twice},
     settings::{
         ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings, MetricsSettings,
         PluginSettings, RollbackSettings, ServerSettings, StoreSettings,
@@ -45,13 +45,12 @@ const ROLLBACK_WINDOW_SECS_MAX: u32 = 3_600;
 const METRICS_PORT: u16 = 9467;
 /// The port of a DHCPv4 server (RFC 2131 section 4.1).
 const SERVER_PORT: u16 = 67;
-/// The maximum length of an interface name (`IFNAMSIZ` without the terminating zero), in octets.
-const INTERFACE_NAME_OCTETS_MAX: usize = 15;
 
-/// Reads `[server]`, without what it says about subnets.
+/// Reads `[server]`, without what it says about subnets. `server_identifier` is that of its level.
 pub(crate) fn server(
     table: Option<&Table>,
     is_named: bool,
+    server_identifier: Option<Ipv4Addr>,
     collector: &Collector,
 ) -> Option<ServerSettings> {
     let Some(table) = table else {
@@ -77,7 +76,9 @@ pub(crate) fn server(
             );
         collector.report_missing(table.span(), draft);
     }
-    let interfaces = interfaces.map_or_else(Vec::new, |value| read_interfaces(&value));
+    let interfaces = interfaces.map_or_else(Vec::new, |value| {
+        interface_names(&value).into_iter().map(|placed| placed.value).collect()
+    });
     let listen = listen.map_or_else(Vec::new, |value| read_listen(&value, !interfaces.is_empty()));
     Some(ServerSettings {
         interfaces,
@@ -86,7 +87,7 @@ pub(crate) fn server(
             .get("workers")
             .and_then(|value| value.number(0, WORKERS_MAX))
             .and_then(NonZeroUsize::new),
-        server_identifier: table.get("server-identifier").and_then(|value| unicast(&value)),
+        server_identifier,
         send_buffer_octets: table
             .get("send-buffer-kib")
             .and_then(|value| value.number(SEND_BUFFER_KIB_MIN, SEND_BUFFER_KIB_MAX))
@@ -128,29 +129,6 @@ fn account(value: &Value, what: &str) -> Option<String> {
         return None;
     }
     Some(name.to_owned())
-}
-
-fn read_interfaces(value: &Value) -> Vec<String> {
-    const WANTED: &str = "the name of an interface, such as \"eth0\"";
-    let mut seen: HashMap<&str, Value> = HashMap::new();
-    let mut interfaces = Vec::new();
-    for item in value.items() {
-        let Some(name) = item.text(WANTED) else { continue };
-        let fits = (1..=INTERFACE_NAME_OCTETS_MAX).contains(&name.len());
-        if !fits || name.contains(|found: char| found == '/' || found.is_whitespace()) {
-            let help = format!(
-                "names have 1 to {INTERFACE_NAME_OCTETS_MAX} characters, \
-                no `/` and no space; `ip link` lists them"
-            );
-            item.refuse_with_help(WANTED, help);
-        } else if let Some(first) = seen.get(name) {
-            item.report(twice(&format!("interface {name:?}"), first));
-        } else {
-            interfaces.push(name.to_owned());
-            seen.insert(name, item);
-        }
-    }
-    interfaces
 }
 
 fn read_listen(value: &Value, has_interfaces: bool) -> Vec<SocketAddrV4> {
@@ -213,23 +191,6 @@ fn socket_address(item: &Value) -> Option<SocketAddrV4> {
         return None;
     }
     Some(address)
-}
-
-/// Reads an address that a host can have.
-fn unicast(value: &Value) -> Option<Ipv4Addr> {
-    let address = value.address()?;
-    if address.is_unspecified() || address.is_broadcast() || address.is_multicast() {
-        value.refuse("an address that clients can send to");
-        return None;
-    }
-    Some(address)
-}
-
-fn twice(what: &str, first: &Value) -> Draft {
-    Draft::found(format!("{what} is named twice"))
-        .wanted("the second time")
-        .related(first.span(), "the first time")
-        .help("remove one of them")
 }
 
 /// The folder for the server's state: for leases, and for everything that has no other place.

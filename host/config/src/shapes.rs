@@ -32,6 +32,7 @@ macro_rules! with_level_keys {
             "always-send-basics",
             "always-broadcast",
             "own-address-for",
+            "server-identifier",
         ]
     };
 }
@@ -72,6 +73,7 @@ pub(crate) static DOCUMENT: Shape = Shape {
         "option",
         "vendor",
         "class",
+        "vpn",
         "network",
         "reservation",
         "subnet",
@@ -85,6 +87,8 @@ pub(crate) static DOCUMENT: Shape = Shape {
         ("source", "lookup"),
         ("logging", "log"),
         ("shared-network", "network"),
+        ("vpns", "vpn"),
+        ("vrf", "vpn"),
     ],
 };
 
@@ -99,7 +103,6 @@ pub(crate) static SERVER: Shape = Shape {
         "unknown-clients",
         "after-data-loss",
         "workers",
-        "server-identifier",
         "user",
         "group",
         "send-buffer-kib",
@@ -278,8 +281,20 @@ pub(crate) static CLASS_LIMIT: Shape = Shape {
 
 pub(crate) static NETWORK: Shape = Shape {
     name: "[[network]]",
-    keys: with_level_keys!["name", "options",],
-    synonyms: with_level_synonyms![("shared-network", "name"),],
+    keys: with_level_keys!["name", "vpn", "relay-addresses", "interfaces", "options",],
+    synonyms: with_level_synonyms![
+        ("shared-network", "name"),
+        ("giaddr", "relay-addresses"),
+        ("relay-address", "relay-addresses"),
+        ("interface", "interfaces"),
+        ("vrf", "vpn"),
+    ],
+};
+
+pub(crate) static VPN: Shape = Shape {
+    name: "[[vpn]]",
+    keys: &["name", "id"],
+    synonyms: &[("vpn", "name"), ("vrf", "name"), ("vpn-id", "id")],
 };
 
 pub(crate) static SUBNET: Shape = Shape {
@@ -287,6 +302,9 @@ pub(crate) static SUBNET: Shape = Shape {
     keys: with_level_keys![
         "prefix",
         "shared-network",
+        "vpn",
+        "relay-addresses",
+        "interfaces",
         "relays",
         "authoritative",
         "client-key",
@@ -304,6 +322,10 @@ pub(crate) static SUBNET: Shape = Shape {
         ("subnet", "prefix"),
         ("network", "prefix"),
         ("relay", "relays"),
+        ("giaddr", "relay-addresses"),
+        ("relay-address", "relay-addresses"),
+        ("interface", "interfaces"),
+        ("vrf", "vpn"),
         ("range", "pool"),
         ("host", "reservation"),
     ],
@@ -556,6 +578,7 @@ static CONFIGURATION: [&Shape; 16] = [
     &OPTION,
     &VENDOR,
     &CLASS,
+    &VPN,
     &NETWORK,
     &SUBNET,
     &POOL,

@@ -5,8 +5,8 @@ use std::{num::NonZeroU32, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{
-    AfterDataLoss, ClientKeyKind, OffersMax, QuarantineMax, ScopeSettings, Subnet, UnknownClients,
-    option::code,
+    AfterDataLoss, ClientKeyKind, OffersMax, QuarantineMax, ScopeSettings, Subnet, SubnetSelection,
+    UnknownClients, Vpn, VpnName, option::code,
 };
 
 use crate::{
@@ -16,7 +16,9 @@ use crate::{
     reader::{Placed, Table, Value},
     reservation::{self, PlacedReservation},
     scope::{Level, OfSubnet},
+    selection::PlacedSelection,
     shapes,
+    vpns::Vpns,
 };
 
 /// The shortest prefix: no single organisation has more addresses.
@@ -31,6 +33,10 @@ const ADDRESSES_MAX: u32 = 1 << (32 - PREFIX_LENGTH_MIN);
 /// A subnet before it is added to a network.
 pub(crate) struct PlacedSubnet {
     pub(crate) prefix: Placed<Ipv4Net>,
+    /// The VPN of its network.
+    pub(crate) vpn: Option<Placed<Arc<Vpn>>>,
+    /// What selects it besides its addresses.
+    pub(crate) selection: PlacedSelection,
     /// The settings of the subnet that apply to its whole network.
     pub(crate) shared: Shared,
     pub(crate) pools: Vec<PlacedPool>,
@@ -44,6 +50,7 @@ pub(crate) struct Around {
     /// `[server]` and `[options]`, which apply to all clients.
     pub(crate) level: Level,
     pub(crate) networks: NetworkLevels,
+    pub(crate) vpns: Vpns,
     /// `unknown-clients` of `[server]`.
     pub(crate) unknown_clients: UnknownClients,
     /// The relays that are served if a subnet names none: `relays` of `[server]`.
@@ -71,19 +78,23 @@ impl PlacedSubnet {
         let prefix = table.require("prefix", "\"100.64.0.0/16\"").and_then(|value| prefix(&value));
         let shared = Shared::read(table);
         let network = shared.network.as_ref().and_then(|name| around.networks.get(&name.value));
-        let levels: Vec<&Level> = network.into_iter().chain([&around.level]).collect();
+        let of_network = network.map(|network| &network.level);
+        let levels: Vec<&Level> = of_network.into_iter().chain([&around.level]).collect();
+        let vpn = around.vpns.of(table).or_else(|| network?.vpn.clone());
         let OfSubnet { options, lease_time, settings } = Level::of(table).within(&levels);
         let routers = options.get(code::ROUTERS).cloned();
+        let own = around.own.of_subnet(vpn.is_some(), settings.server_identifier);
         let pools = table.get("pool").map_or_else(Vec::new, |value| {
-            pool::read_all(&value, prefix.as_ref(), routers.as_ref(), &around.own)
+            pool::read_all(&value, prefix.as_ref(), routers.as_ref(), &own)
         });
         let reservations = table.get("reservation").map_or_else(Vec::new, |value| {
-            reservation::read_all(&value, prefix.as_ref(), &around.own.in_file)
+            reservation::read_all(&value, prefix.as_ref(), &own.in_file)
         });
         let own_relays = table.get("relays").map(|value| value.prefixes().into());
         let prefix = prefix?;
         let rest = Subnet {
             prefix: prefix.value,
+            selection: SubnetSelection::default(),
             lease_time,
             options: options.into_set(),
             settings,
@@ -92,7 +103,8 @@ impl PlacedSubnet {
             relays: own_relays.or_else(|| around.relays.clone()),
             unknown_clients: unknown_clients(table).unwrap_or(around.unknown_clients),
         };
-        Some(Self { prefix, shared, pools, reservations, rest })
+        let selection = PlacedSelection::read(table);
+        Some(Self { prefix, vpn, selection, shared, pools, reservations, rest })
     }
 
     /// The relays that are served; `None` if all are.
@@ -109,9 +121,15 @@ impl PlacedSubnet {
         self.rest.lease_time.max_secs.max(longest.unwrap_or_default())
     }
 
+    /// The name of its VPN.
+    pub(crate) fn vpn_name(&self) -> Option<&VpnName> {
+        self.vpn.as_ref().map(|placed| &placed.value.name)
+    }
+
     /// The subnet without its places in the file.
     pub(crate) fn into_subnet(self) -> Subnet {
         Subnet {
+            selection: self.selection.into_selection(),
             pools: fitted(self.pools, |placed| placed.pool),
             reservations: fitted(self.reservations, |placed| placed.reservation),
             ..self.rest

@@ -101,6 +101,12 @@ fn the_examples_show_what_they_are_named_after() {
     let shared = load("shared-network.toml");
     assert_eq!(shared.topology.networks().len(), 1);
     assert_eq!(shared.topology.networks()[0].subnets.len(), 2);
+    let wholesale = load("wholesale.toml").topology;
+    let networks = wholesale.networks().iter();
+    let vpns: Vec<_> = networks.map(|network| network.vpn_name().map(|vpn| vpn.as_str())).collect();
+    assert_eq!(vpns, [Some("north-isp"), Some("south-isp"), Some("south-isp"), None]);
+    let prefixes = [0, 1].map(|network: usize| wholesale.networks()[network].subnets[0].prefix);
+    assert_eq!(prefixes[0], prefixes[1]);
     let reservations = load("reservations.toml");
     let shared = reservations.topology.shared_reservations().list();
     let kinds: Vec<String> = reservations.topology.networks()[0].subnets[0]

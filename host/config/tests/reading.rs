@@ -505,7 +505,7 @@ fn the_topology_finds_every_subnet() {
     let subnets = "[[subnet]]\nprefix = \"100.64.0.0/16\"\n[[subnet]]\nprefix = \"10.0.0.0/8\"\n";
     let topology = parse(&format!("{SERVER}{subnets}")).topology;
     let network_of =
-        |address: Ipv4Addr| topology.locate_address(address).map(|found| found.network.0);
+        |address: Ipv4Addr| topology.locate_address(None, address).map(|found| found.network.0);
     assert_eq!(network_of(Ipv4Addr::new(100, 64, 3, 4)), Some(0));
     assert_eq!(network_of(Ipv4Addr::new(10, 9, 8, 7)), Some(1));
     assert_eq!(network_of(Ipv4Addr::new(192, 0, 2, 1)), None);
@@ -540,4 +540,61 @@ fn relays_of_a_subnet_hold_in_the_place_of_those_of_the_server() {
     assert_eq!(relays(0), ["192.0.2.0/24", "198.51.100.1/32"]);
     assert_eq!(relays(1), ["100.65.0.1/32"]);
     assert_eq!(relays(2), Vec::<String>::new());
+}
+
+#[test]
+fn networks_of_vpns_may_have_the_same_addresses_and_relays() {
+    let networks = networks(
+        r#"
+        interfaces = ["eth0"]
+
+        [[vpn]]
+        name = "green"
+        id = "36B:10"
+
+        [[network]]
+        name = "hall"
+        vpn = "green"
+        relay-addresses = ["192.0.2.7"]
+        interfaces = ["eth0"]
+        server-identifier = "203.0.113.1"
+
+        [[subnet]]
+        prefix = "10.0.0.0/24"
+        shared-network = "hall"
+        [[subnet.reservation]]
+        circuit-id = "a"
+        address = "10.0.0.9"
+        [[subnet]]
+        prefix = "10.0.1.0/24"
+        shared-network = "hall"
+        relay-addresses = ["192.0.2.9"]
+        server-identifier = "203.0.113.2"
+
+        [[subnet]]
+        prefix = "10.0.0.0/24"
+        relay-addresses = ["192.0.2.7"]
+        [[subnet.reservation]]
+        circuit-id = "a"
+        address = "10.0.0.9"
+        "#,
+    );
+    let [hall, plain] = &networks[..] else { panic!("{networks:?}") };
+    let vpn = hall.vpn.as_ref().unwrap();
+    assert_eq!(
+        (vpn.name.as_str(), vpn.id.unwrap().to_string().as_str()),
+        ("green", "00036b:00000010")
+    );
+    assert_eq!((plain.vpn_name(), &*plain.name), (None, "10.0.0.0/24"));
+    let [first, second] = &hall.subnets[..] else { panic!("{hall:?}") };
+    let relays = |subnet: &Subnet| -> Vec<String> {
+        subnet.selection.relay_addresses().iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        (relays(first), relays(second)),
+        (vec!["192.0.2.7".into()], vec!["192.0.2.9".into()])
+    );
+    assert!([first, second].iter().all(|subnet| subnet.selection.names_interface("eth0")));
+    let identifiers = [first, second].map(|subnet| subnet.settings.server_identifier.unwrap());
+    assert_eq!(identifiers.map(|found| found.octets()[3]), [1, 2]);
 }

@@ -8,15 +8,18 @@ use std::{net::Ipv4Addr, sync::Arc};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{ClientKey, HardwareAddress, RelayInformation, Timestamp};
+use crate::{ClientKey, HardwareAddress, RelayInformation, Timestamp, VpnName};
 
 /// The record of an address that was given out: an active lease, a lease that expired or was
 /// released, or a quarantine. Storage keeps one for each address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Binding {
-    /// The address, which is also the key of the record.
+    /// The address, which is the key of the record together with `vpn`.
     pub address: Ipv4Addr,
+    /// The VPN whose address it is; `None` if it is in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpn: Option<VpnName>,
     /// The client that has the address; of a quarantined address, the client that declined it.
     pub client: ClientKey,
     /// The client's hardware address in its last message.

@@ -58,7 +58,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AfterDataLoss, Answer, Binding, Change, Changes, ClientKey, Network, Origin, OwnAddresses,
     Reason, RelayInformation, Reply, Request, ReservationOwner, SharedReservations, Terms,
-    Timestamp, keyed_hash::KeyedState, ledger::Standing,
+    Timestamp, VpnName, keyed_hash::KeyedState, ledger::Standing,
 };
 
 use self::{
@@ -190,6 +190,9 @@ pub struct Preference<'p> {
 pub struct OpenOffer {
     /// The address.
     pub address: Ipv4Addr,
+    /// The VPN whose address it is; `None` if it is in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpn: Option<VpnName>,
     /// The client to which it was offered.
     pub client: ClientKey,
     /// The subscriber on whose account it counts, if it counts on one.
@@ -234,7 +237,7 @@ impl Engine {
     /// order; one outside the network's subnets is skipped.
     pub fn restore(&mut self, now: Timestamp, binding: impl Into<Arc<Binding>>) {
         let binding = binding.into();
-        if self.plan.spans(u32::from(binding.address)) {
+        if self.owns(binding.vpn.as_ref(), binding.address) {
             self.bindings.learn(now, &binding);
         }
     }
@@ -242,19 +245,26 @@ impl Engine {
     /// Restores an open offer, after the bindings. An offer of an address outside the network's
     /// subnets is skipped.
     pub fn restore_offer(&mut self, offer: OpenOffer) {
-        let OpenOffer { address, client, subscriber, origin, expires_at } = offer;
+        let OpenOffer { address, vpn, client, subscriber, origin, expires_at } = offer;
         let (resource, holder) = (u32::from(address), client);
-        if self.plan.spans(resource) {
+        if self.owns(vpn.as_ref(), address) {
             let source = origin.unwrap_or_else(|| Arc::new(Origin::UNKNOWN));
             self.bindings.hold(Offer { resource, holder, subscriber, source, expires_at });
         }
     }
 
+    /// Returns whether a subnet of the network spans an address of this VPN.
+    fn owns(&self, vpn: Option<&VpnName>, address: Ipv4Addr) -> bool {
+        self.network().vpn_name() == vpn && self.plan.spans(u32::from(address))
+    }
+
     /// Sets the addresses that the server has. No client gets any of them; a client that has one
     /// gets a NAK when it extends its lease. Each request that is decided sets them too, unless it
-    /// does not know any ([`crate::Arrival::own_addresses`]).
+    /// does not know any ([`crate::Arrival::own_addresses`]). The same addresses of a VPN are
+    /// others.
     pub fn set_own_addresses(&mut self, own: &OwnAddresses) {
-        if !own.is_empty() && self.own != *own {
+        let is_in_vpn = self.network().vpn.is_some();
+        if !is_in_vpn && !own.is_empty() && self.own != *own {
             self.own = own.clone();
             self.bindings.withhold(own.iter().map(u32::from).collect());
         }
@@ -352,6 +362,7 @@ impl Engine {
     pub fn offers(&self) -> impl Iterator<Item = OpenOffer> {
         self.bindings.slots().filter_map(View::offer).map(|offer| OpenOffer {
             address: address_of(offer.resource),
+            vpn: self.network().vpn_name().cloned(),
             client: offer.holder.clone(),
             subscriber: offer.subscriber.clone(),
             origin: Some(Arc::clone(&offer.source)),
@@ -434,7 +445,7 @@ impl Engine {
     /// Adopts a binding that another server wrote. One that is not newer than the known binding of
     /// its address is ignored.
     pub fn learn(&mut self, now: Timestamp, binding: Arc<Binding>) {
-        if self.plan.spans(u32::from(binding.address)) {
+        if self.owns(binding.vpn.as_ref(), binding.address) {
             self.bindings.learn(now, &binding);
         }
     }

@@ -7,7 +7,8 @@
 //! - Types of the protocol: [`Request`], [`Reply`], [`ReceivedOptions`], [`OptionValue`],
 //!   [`RelayInformation`], [`HardwareAddress`], [`Origin`].
 //! - Types of the server: [`Network`] with its subnets, pools and reservations, [`Topology`],
-//!   [`Classes`], [`Binding`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`], [`Timestamp`].
+//!   [`Classes`], [`Vpn`], [`Binding`], [`Change`], [`Terms`], [`LookupAnswer`], [`Reason`],
+//!   [`Timestamp`].
 //! - The decisions: [`Engine`], in `dhcpv4`. The bindings: `ledger`, which knows no protocol.
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
@@ -41,6 +42,8 @@ mod sending;
 mod terms;
 mod time;
 mod times;
+mod topology;
+mod vpn;
 
 pub use binding::{Answer, Binding, BindingState, Change, Changes, UnknownFields};
 pub use boot::{
@@ -59,8 +62,8 @@ pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{
-    AfterDataLoss, Bounds, ClassEffects, LocatedBy, Location, Network, NetworkId, OffersMax, Pool,
-    QuarantineMax, Subnet, Topology, TopologyError, UnknownClients,
+    AfterDataLoss, Bounds, ClassEffects, Network, OffersMax, Pool, QuarantineMax, Subnet,
+    SubnetSelection, UnknownClients,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
@@ -80,3 +83,5 @@ pub use sending::{SendRule, SendRules, Sending};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};
 pub use times::{Fraction, LeasePart, LeaseTime, LeaseTimes};
+pub use topology::{LocatedBy, Location, NetworkId, Selected, Topology, TopologyError};
+pub use vpn::{Vpn, VpnId, VpnName, VpnSelectedBy, VpnSelector};

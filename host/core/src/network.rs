@@ -1,21 +1,21 @@
 //! Networks: subnets, pools and reservations as configured.
 //!
 //! Does not read the configuration; the `config` crate does, and checks it so that the engine can
-//! rely on it. Invariant: the subnets of a [`Topology`] do not overlap.
+//! rely on it. Does not know which network a request belongs to; [`crate::Topology`] does.
+//! Invariant: a subnet belongs to one network.
+
+mod selection;
 
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use ipnet::Ipv4Net;
-use lessor_vocabulary::Catalogue;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::{
-    Classes, ClientKeyKind, LeaseTime, OptionSet, Origin, Request, Reservation, ScopeSettings,
-    SharedReservations,
+    ClientKeyKind, LeaseTime, OptionSet, Origin, Request, Reservation, ScopeSettings, Vpn, VpnName,
 };
+
+pub use self::selection::SubnetSelection;
 
 /// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
 /// owns its addresses, its clients and one [`crate::Engine`].
@@ -24,6 +24,9 @@ use crate::{
 pub struct Network {
     /// The name in logs and metrics; that of a single subnet is its prefix.
     pub name: Arc<str>,
+    /// The VPN whose addresses these are; `None` if they are in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpn: Option<Arc<Vpn>>,
     /// The subnets, in the order in which addresses are taken from them.
     pub subnets: Vec<Subnet>,
     /// Whether this server may inform clients that their address is wrong (RFC 2131 section 3.2).
@@ -90,6 +93,9 @@ pub struct QuarantineMax {
 pub struct Subnet {
     /// The addresses of the subnet.
     pub prefix: Ipv4Net,
+    /// What selects the subnet besides its addresses.
+    #[serde(default, skip_serializing_if = "SubnetSelection::is_empty")]
+    pub selection: SubnetSelection,
     /// Lease times, unless a pool or a reservation has others.
     pub lease_time: LeaseTime,
     /// Options for its clients, in order of code.
@@ -158,251 +164,6 @@ pub struct Pool {
     /// What else it sets; this also takes precedence over the subnet.
     #[serde(default, skip_serializing_if = "ScopeSettings::is_empty")]
     pub settings: ScopeSettings,
-}
-
-/// The position of a network in its [`Topology`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct NetworkId(pub u32);
-
-/// The network and subnet of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Location {
-    /// The network.
-    pub network: NetworkId,
-    /// The position of the client's subnet within the network.
-    pub subnet: usize,
-}
-
-/// The property of a request that determines its network and subnet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LocatedBy {
-    /// The relay selected a link (RFC 3527).
-    LinkSelection,
-    /// The client selected a subnet (RFC 3011).
-    SubnetSelection,
-    /// The relay's address.
-    RelayAddress,
-    /// The client's own address, in a message sent directly to the server.
-    ClientAddress,
-    /// The address of the interface on which the message arrived.
-    Link,
-}
-
-/// All networks of one configuration, with the lookup from a request to its network. Immutable, so
-/// that copies share it; a reload builds another one.
-#[derive(Clone, Debug, Default)]
-pub struct Topology {
-    networks: Arc<[Arc<Network>]>,
-    /// Disjoint spans in order of address.
-    spans: Arc<[Span]>,
-    /// The options that the configuration of the networks knows by name.
-    catalogue: Arc<Catalogue>,
-    /// The classes of the clients of all networks.
-    classes: Classes,
-    /// The reservations that belong to no subnet.
-    shared_reservations: Arc<SharedReservations>,
-}
-
-/// The addresses of one subnet.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    first: u32,
-    last: u32,
-    network: NetworkId,
-    /// The position of the subnet within the network.
-    subnet: u32,
-}
-
-/// The error for networks that do not fit together.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum TopologyError {
-    /// Two subnets span the same address.
-    #[error("subnets {first} and {second} overlap; an address must belong to only one subnet")]
-    Overlap {
-        /// The subnet with the lower address.
-        first: Ipv4Net,
-        /// The subnet with the higher address.
-        second: Ipv4Net,
-    },
-}
-
-impl Topology {
-    /// Creates a topology of `networks`.
-    ///
-    /// # Errors
-    /// Fails if two subnets overlap.
-    pub fn new(networks: Vec<Arc<Network>>) -> Result<Self, TopologyError> {
-        let subnets = networks.iter().flat_map(|network| &network.subnets);
-        let mut prefixes: Vec<Ipv4Net> = subnets.map(|subnet| subnet.prefix).collect();
-        prefixes.sort();
-        for (first, second) in prefixes.iter().zip(prefixes.iter().skip(1)) {
-            if first.contains(second) {
-                return Err(TopologyError::Overlap { first: *first, second: *second });
-            }
-        }
-        Ok(Self::of_disjoint(networks))
-    }
-
-    /// A topology of some of these networks, in the same order.
-    pub fn only(&self, wanted: impl Fn(NetworkId) -> bool) -> Self {
-        let numbered = self.networks.iter().enumerate();
-        let wanted = numbered.filter(|(position, _)| wanted(NetworkId(*position as u32)));
-        let only = Self::of_disjoint(wanted.map(|(_, network)| Arc::clone(network)).collect());
-        only.with_catalogue(Arc::clone(&self.catalogue))
-            .with_classes(self.classes.clone())
-            .with_shared_reservations(Arc::clone(&self.shared_reservations))
-    }
-
-    /// The same topology with these reservations in all of its networks.
-    #[must_use]
-    pub fn with_shared_reservations(self, shared_reservations: Arc<SharedReservations>) -> Self {
-        Self { shared_reservations, ..self }
-    }
-
-    /// The reservations that belong to no subnet.
-    pub fn shared_reservations(&self) -> &Arc<SharedReservations> {
-        &self.shared_reservations
-    }
-
-    /// The same topology with these options.
-    #[must_use]
-    pub fn with_catalogue(self, catalogue: Arc<Catalogue>) -> Self {
-        Self { catalogue, ..self }
-    }
-
-    /// The same topology with these classes.
-    #[must_use]
-    pub fn with_classes(self, classes: Classes) -> Self {
-        Self { classes, ..self }
-    }
-
-    /// The classes of the clients of all networks.
-    pub const fn classes(&self) -> &Classes {
-        &self.classes
-    }
-
-    /// The options that are known by name.
-    pub fn catalogue(&self) -> &Arc<Catalogue> {
-        &self.catalogue
-    }
-
-    /// The same topology, but networks and reservations that are equal in `other` are shared with it,
-    /// so that they exist once in memory.
-    pub fn sharing(self, other: &Self) -> Self {
-        let by_name: HashMap<&str, &Arc<Network>, FixedState> =
-            other.networks.iter().map(|network| (&*network.name, network)).collect();
-        let shared = self.networks.iter().map(|network| {
-            let same = by_name.get(&*network.name).filter(|other| **other == network);
-            Arc::clone(same.copied().unwrap_or(network))
-        });
-        let same = self.shared_reservations == other.shared_reservations;
-        let reservations = if same { other } else { &self }.shared_reservations();
-        Self {
-            networks: shared.collect(),
-            shared_reservations: Arc::clone(reservations),
-            ..self.clone()
-        }
-    }
-
-    fn of_disjoint(networks: Vec<Arc<Network>>) -> Self {
-        let spans = (0..).zip(&networks).flat_map(|(network, found)| {
-            (0..).zip(&found.subnets).map(move |(subnet, found)| Span {
-                first: found.prefix.network().into(),
-                last: found.prefix.broadcast().into(),
-                network: NetworkId(network),
-                subnet,
-            })
-        });
-        let mut spans: Vec<Span> = spans.collect();
-        spans.sort_unstable_by_key(|span| span.first);
-        Self { networks: networks.into(), spans: spans.into(), ..Self::default() }
-    }
-
-    /// The networks, each at the position of its [`NetworkId`].
-    pub fn networks(&self) -> &[Arc<Network>] {
-        &self.networks
-    }
-
-    /// The subnet that spans `address`.
-    pub fn locate_address(&self, address: Ipv4Addr) -> Option<Location> {
-        let address = u32::from(address);
-        let after = self.spans.partition_point(|span| span.first <= address);
-        let span = self.spans.get(after.checked_sub(1)?)?;
-        (address <= span.last)
-            .then_some(Location { network: span.network, subnet: span.subnet as usize })
-    }
-
-    /// The network of a location.
-    pub fn network(&self, location: Location) -> Option<&Arc<Network>> {
-        self.networks.get(location.network.0 as usize)
-    }
-
-    /// The subnet that a request concerns: that of the relay's link selection (RFC 3527), otherwise
-    /// of the client's subnet selection (RFC 3011), otherwise of the relay address, otherwise (for
-    /// a renewal sent directly to the server) of the client's own address, otherwise of the
-    /// client's link. 0.0.0.0 selects nothing.
-    pub fn locate(&self, request: &Request) -> Option<Location> {
-        self.find(request).map(|(_, _, location)| location)
-    }
-
-    /// Like [`Topology::locate`], with the property of the request that determines its subnet, and
-    /// the address in it.
-    pub fn find(&self, request: &Request) -> Option<(LocatedBy, Ipv4Addr, Location)> {
-        self.located_by(request)
-            .find_map(|(by, address)| Some((by, address, self.locate_address(address)?)))
-    }
-
-    /// The properties of a request that can determine its subnet, and the addresses in them, in
-    /// order of precedence. The first address that is in a subnet decides.
-    pub fn located_by(&self, request: &Request) -> impl Iterator<Item = (LocatedBy, Ipv4Addr)> {
-        let link_selection = request.link_selection();
-        let link_selection = link_selection.map(|address| (LocatedBy::LinkSelection, address));
-        let subnet_selection = request.subnet_selection.filter(|address| !address.is_unspecified());
-        let subnet_selection =
-            subnet_selection.map(|address| (LocatedBy::SubnetSelection, address));
-        let relay = request.is_relayed().then_some(request.relay_address);
-        let relay = relay.map(|address| (LocatedBy::RelayAddress, address));
-        // If the location of the client is given, it is not guessed.
-        let told = link_selection.or(subnet_selection).or(relay);
-        let is_direct = request.is_direct() && !request.client_address.is_unspecified();
-        let client = (told.is_none() && is_direct).then_some(request.client_address);
-        let client = client.map(|address| (LocatedBy::ClientAddress, address));
-        let links = request.arrival.link_addresses.as_deref().filter(|_| told.is_none());
-        let links = links.unwrap_or_default();
-        let links = self.link_of_client(request, links).into_iter().chain(links.iter().copied());
-        let links = links.map(|address| (LocatedBy::Link, address));
-        told.into_iter().chain(client).chain(links)
-    }
-
-    /// The address of the interface from which a reply to a broadcast on its link is sent: the
-    /// address that located the client. `None` if there is no choice.
-    pub fn answering_address(&self, request: &Request) -> Option<Ipv4Addr> {
-        let links = request.arrival.link_addresses.as_deref().unwrap_or_default();
-        if links.len() < 2 || request.arrival.unicast {
-            return None;
-        }
-        let mut located = self.located_by(request);
-        let (by, address) = located.find(|(_, address)| self.locate_address(*address).is_some())?;
-        (by == LocatedBy::Link).then_some(address)
-    }
-
-    /// Of several addresses of one interface, the one in the subnet, otherwise in the network, of
-    /// the address that the client has or requests.
-    fn link_of_client(&self, request: &Request, links: &[Ipv4Addr]) -> Option<Ipv4Addr> {
-        if links.len() < 2 {
-            return None;
-        }
-        let has_address = !request.client_address.is_unspecified();
-        let named = has_address.then_some(request.client_address).or(request.requested_address)?;
-        let named = self.locate_address(named)?;
-        let located = |link: &Ipv4Addr| self.locate_address(*link);
-        let is_in_subnet = |link: &&Ipv4Addr| located(link) == Some(named);
-        let is_in_network =
-            |link: &&Ipv4Addr| located(link).is_some_and(|found| found.network == named.network);
-        links.iter().find(is_in_subnet).or_else(|| links.iter().find(is_in_network)).copied()
-    }
 }
 
 /// The maximum number of addresses of a pool that are held for open offers at a time.
@@ -474,6 +235,21 @@ impl Network {
     pub fn pool_of(&self, address: Ipv4Addr) -> Option<&Pool> {
         let pools = &self.subnets.get(self.subnet_of(address)?)?.pools;
         pools.iter().find(|pool| pool.contains(address))
+    }
+
+    /// The name of its VPN.
+    pub fn vpn_name(&self) -> Option<&VpnName> {
+        self.vpn.as_deref().map(|vpn| &vpn.name)
+    }
+
+    /// Every server identifier that its scopes set.
+    pub(crate) fn server_identifiers(&self) -> impl Iterator<Item = Ipv4Addr> {
+        let scopes = self.subnets.iter().flat_map(|subnet| {
+            let of_pools = subnet.pools.iter().map(|pool| &pool.settings);
+            let of_reservations = subnet.reservations.iter().map(|found| &found.settings);
+            [&subnet.settings].into_iter().chain(of_pools).chain(of_reservations)
+        });
+        scopes.filter_map(|settings| settings.server_identifier)
     }
 }
 

@@ -1,40 +1,56 @@
-//! The server's own addresses, as the host knew them when a message arrived.
+//! The server's own addresses: those that the host had when a message arrived, and those by which
+//! the configuration says that clients know the server.
 //!
-//! Does not read them from the host. Invariant: the addresses are in order, each once.
+//! Does not read them from the host. Invariant: the addresses of each kind are in order, each once.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 /// Every IPv4 address of every interface of the server's host, including loopback, at the time when
-/// a message arrived. Empty if the addresses are not known, as in a capture of tcpdump.
+/// a message arrived, and every configured server identifier. Empty if the addresses are not known,
+/// as in a capture of tcpdump.
 ///
 /// A REQUEST, DECLINE or RELEASE whose option 54 names one of them is for this server (RFC 2131
-/// section 4.1), and no client may get any of them. Clones share the list.
+/// section 4.1), and no client may get any of them. Clones share the lists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<Ipv4Addr>")]
-pub struct OwnAddresses(Arc<[Ipv4Addr]>);
+#[serde(from = "Vec<Ipv4Addr>", into = "Vec<Ipv4Addr>")]
+pub struct OwnAddresses {
+    of_host: Arc<[Ipv4Addr]>,
+    configured: Option<Arc<[Ipv4Addr]>>,
+}
 
 impl OwnAddresses {
     /// Returns whether `address` is one of them.
     pub fn contains(&self, address: Ipv4Addr) -> bool {
-        self.0.binary_search(&address).is_ok()
+        self.lists().any(|addresses| addresses.binary_search(&address).is_ok())
     }
 
     /// Returns whether no address is known.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lists().all(<[Ipv4Addr]>::is_empty)
     }
 
-    /// All addresses, in order, each once.
+    /// All addresses, those of the host first.
     pub fn iter(&self) -> impl Iterator<Item = Ipv4Addr> {
-        self.0.iter().copied()
+        self.lists().flatten().copied()
+    }
+
+    /// The same addresses, and the server identifiers of a configuration, which are in order.
+    #[must_use]
+    pub fn with_configured(self, identifiers: &Arc<[Ipv4Addr]>) -> Self {
+        let configured = (!identifiers.is_empty()).then(|| Arc::clone(identifiers));
+        Self { configured, ..self }
+    }
+
+    fn lists(&self) -> impl Iterator<Item = &[Ipv4Addr]> {
+        [Some(&*self.of_host), self.configured.as_deref()].into_iter().flatten()
     }
 }
 
 impl Default for OwnAddresses {
     fn default() -> Self {
-        Self(Arc::from([]))
+        Self { of_host: Arc::from([]), configured: None }
     }
 }
 
@@ -42,7 +58,13 @@ impl From<Vec<Ipv4Addr>> for OwnAddresses {
     fn from(mut addresses: Vec<Ipv4Addr>) -> Self {
         addresses.sort_unstable();
         addresses.dedup();
-        Self(addresses.into())
+        Self { of_host: addresses.into(), configured: None }
+    }
+}
+
+impl From<OwnAddresses> for Vec<Ipv4Addr> {
+    fn from(addresses: OwnAddresses) -> Self {
+        addresses.iter().collect()
     }
 }
 
@@ -65,5 +87,9 @@ mod tests {
         let written = serde_json::to_string(&own).unwrap();
         assert_eq!(written, r#"["192.0.2.1","192.0.2.3"]"#);
         assert_eq!(serde_json::from_str::<OwnAddresses>(&written).unwrap(), own);
+        let with_configured = own.with_configured(&[b].into());
+        assert!([a, b, c].into_iter().all(|address| with_configured.contains(address)));
+        let written = serde_json::to_string(&with_configured).unwrap();
+        assert_eq!(written, r#"["192.0.2.1","192.0.2.3","192.0.2.2"]"#);
     }
 }

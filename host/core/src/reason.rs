@@ -158,6 +158,8 @@ reasons! {
          has neither an open offer nor a lease that it could mean",
     UnknownSubnet "unknown-subnet" Silence
         "no subnet contains the relay address, the selected link or the address of the interface",
+    UnknownVpn "unknown-vpn" Silence
+        "the relay or the client selects a VPN that no network belongs to",
     LinkWithoutAddress "link-without-address" Silence
         "the interface on which the message arrived has no IPv4 address, so the subnet of the \
          client is not known",

@@ -19,6 +19,10 @@ pub const RELAY_FLAGS: u8 = 10;
 pub const SERVER_IDENTIFIER_OVERRIDE: u8 = 11;
 /// Sub-option 19: the relay sends from its own port and wants replies there (RFC 8357).
 pub const SOURCE_PORT: u8 = 19;
+/// Sub-option 151: the VPN to choose an address from (RFC 6607 section 3.3).
+pub const VPN_SELECTION: u8 = 151;
+/// Sub-option 152: asks whether the server used sub-option 151 (RFC 6607 section 3.4).
+pub const VPN_SELECTION_CONTROL: u8 = 152;
 
 /// The octets of option 82 exactly as the relay sent them, so that a reply can return them
 /// unchanged. Sub-options are read on request.
@@ -58,6 +62,22 @@ impl RelayInformation {
     /// truncated: what comes before a damaged tail still identifies the line.
     pub fn sub_options(&self) -> impl Iterator<Item = (u8, &[u8])> {
         sub_options(&self.0)
+    }
+
+    /// The octets without the sub-options `code`. Everything else stays as the relay sent it, a
+    /// damaged tail too.
+    pub(crate) fn octets_without(&self, code: u8) -> Vec<u8> {
+        let mut kept = Vec::with_capacity(self.0.len());
+        let mut rest = &*self.0;
+        for (found, value) in self.sub_options() {
+            let (whole, after) = rest.split_at_checked(2 + value.len()).unwrap_or((rest, &[]));
+            if found != code {
+                kept.extend_from_slice(whole);
+            }
+            rest = after;
+        }
+        kept.extend_from_slice(rest);
+        kept
     }
 
     /// Returns whether `octets` consist of whole sub-options, at least one.
@@ -145,6 +165,19 @@ mod tests {
         let read: Vec<(u8, &[u8])> = relay.sub_options().collect();
         assert_eq!(read, [written[0], written[1], (REMOTE_ID, &long[..255])]);
         assert!(RelayInformation::is_whole(relay.octets()));
+    }
+
+    #[test]
+    fn without_a_sub_option_everything_else_stays() {
+        for (octets, expected) in [
+            (&b"\x01\x01a\x98\x00\x02\x01b"[..], &b"\x01\x01a\x02\x01b"[..]),
+            (b"\x98\x00\x98\x02xy\x01\x09a", b"\x01\x09a"),
+            (b"\x98\x00", b""),
+            (b"\x01\x01a\x98", b"\x01\x01a\x98"),
+        ] {
+            let relay = RelayInformation::from_octets(octets);
+            assert_eq!(relay.octets_without(VPN_SELECTION_CONTROL), expected, "{octets:?}");
+        }
     }
 
     #[test]

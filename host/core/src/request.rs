@@ -74,8 +74,9 @@ pub struct Request {
 pub struct Arrival {
     /// The sender of the datagram.
     pub source: SocketAddrV4,
-    /// The server's own address to answer with, as option 54 unless a relay overrides it: the
-    /// destination of the datagram, or the address of the interface if it was broadcast.
+    /// The server's own address to answer with, as option 54 unless the configuration or a relay
+    /// overrides it: the destination of the datagram, or the address of the interface if it was
+    /// broadcast.
     pub server_address: Ipv4Addr,
     /// The IPv4 addresses of the interface, in the order in which they select a subnet, if the
     /// message arrived on the link of an interface; empty if that interface has no address. They
@@ -83,7 +84,8 @@ pub struct Arrival {
     /// for relayed messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_addresses: Option<Arc<[Ipv4Addr]>>,
-    /// Every address of the server's host at the time when the message arrived.
+    /// Every address of the server's host at the time when the message arrived, and every
+    /// configured server identifier.
     #[serde(default, skip_serializing_if = "OwnAddresses::is_empty")]
     pub own_addresses: OwnAddresses,
     /// Whether the datagram was sent to one of the server's own addresses rather than broadcast.
@@ -177,14 +179,11 @@ impl Request {
         said.unwrap_or(false)
     }
 
-    /// The server's address for option 54 of the reply: the relay's override if there is one (RFC
-    /// 5107), otherwise the address of arrival.
-    pub fn own_server_identifier(&self) -> Ipv4Addr {
-        self.relay_information
-            .as_ref()
-            .and_then(|relay| relay.sub_option(relay::SERVER_IDENTIFIER_OVERRIDE))
-            .and_then(specified_address)
-            .unwrap_or(self.arrival.server_address)
+    /// The server identifier with which the relay overrides every other one (RFC 5107).
+    pub fn overriding_server_identifier(&self) -> Option<Ipv4Addr> {
+        let information = self.relay_information.as_ref()?;
+        let octets = information.sub_option(relay::SERVER_IDENTIFIER_OVERRIDE)?;
+        specified_address(octets)
     }
 
     /// The client's link according to the relay (RFC 3527).
@@ -197,7 +196,7 @@ impl Request {
     /// them), or the one with which a relay overrides them (RFC 5107).
     pub fn is_own_address(&self, named: Ipv4Addr) -> bool {
         let arrival = &self.arrival;
-        named == self.own_server_identifier()
+        self.overriding_server_identifier() == Some(named)
             || named == arrival.server_address
             || arrival.link_addresses.iter().any(|addresses| addresses.contains(&named))
             || arrival.own_addresses.contains(named)

@@ -4,7 +4,7 @@
 //! Values of the more specific scope take precedence. Invariant: a scope that sets nothing takes no
 //! memory, because there can be a million of them.
 
-use std::{ops::Deref, sync::Arc};
+use std::{net::Ipv4Addr, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub struct ScopeFields {
     /// reservations set it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<Arc<str>>,
+    /// The address by which clients know the server (option 54), unless a relay overrides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_identifier: Option<Ipv4Addr>,
 }
 
 static NOTHING: ScopeFields = ScopeFields::NOTHING;
@@ -40,6 +43,7 @@ impl ScopeFields {
         times: LeaseTimes::NOTHING,
         sending: Sending::NOTHING,
         pool: None,
+        server_identifier: None,
     };
 
     /// These settings and, where they say nothing, those of a scope around this one. Lease times
@@ -51,6 +55,7 @@ impl ScopeFields {
             times: self.times.or(&outer.times),
             sending: self.sending.or(&outer.sending),
             pool: self.pool.or_else(|| outer.pool.clone()),
+            server_identifier: self.server_identifier.or(outer.server_identifier),
         }
     }
 }
@@ -96,8 +101,6 @@ impl From<ScopeSettings> for ScopeFields {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     #[test]

@@ -119,6 +119,12 @@ pub struct LocationStep {
     pub network: String,
     /// The prefix of the subnet.
     pub subnet: String,
+    /// The VPN of the network, if it is in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpn: Option<String>,
+    /// The criterion that determined the address space, unless nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpn_by: Option<String>,
     /// The criterion that found it.
     pub by: String,
     /// The address that the criterion names.

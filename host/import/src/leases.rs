@@ -167,7 +167,7 @@ impl FoundLease {
         topology: &Topology,
         times: &Times,
     ) -> Result<(Binding, Option<&'static str>), String> {
-        let location = topology.locate_address(self.address);
+        let location = topology.locate_address(None, self.address);
         let network = location.and_then(|found| topology.networks().get(found.network.0 as usize));
         let subnet = network.zip(location).and_then(|(of, found)| of.subnets.get(found.subnet));
         let (Some(network), Some(subnet)) = (network, subnet) else {
@@ -189,6 +189,7 @@ impl FoundLease {
         let moved = |time: Timestamp| time.moved_by_ms(times.ahead_ms.saturating_neg());
         let lease = Binding {
             address: self.address,
+            vpn: None,
             client,
             hardware_address: hardware_address.ok_or("it has no hardware address")?,
             state: self.state,

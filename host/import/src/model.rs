@@ -88,6 +88,8 @@ pub(crate) struct Subnet {
     pub(crate) entry: EntryId,
     pub(crate) prefix: Ipv4Net,
     pub(crate) shared_network: Option<String>,
+    /// Addresses of relays outside of its network that select it.
+    pub(crate) relay_addresses: Vec<Ipv4Addr>,
     pub(crate) scope: Scope,
     pub(crate) pools: Vec<Pool>,
     pub(crate) reservations: Vec<Reservation>,

@@ -111,6 +111,10 @@ fn write_subnet(out: &mut Text, subnet: &Subnet, catalogue: &Catalogue) {
     if let Some(name) = &subnet.shared_network {
         out.key("shared-network", name.as_str());
     }
+    if !subnet.relay_addresses.is_empty() {
+        let relays = subnet.relay_addresses.iter().map(ToString::to_string);
+        out.key("relay-addresses", relays.collect::<Array>());
+    }
     let scope = &subnet.scope;
     of_network(out, scope);
     for (key, secs) in [

@@ -148,6 +148,7 @@ fn view() -> Result<View, Box<dyn Error>> {
     let relay = Ipv4Addr::new(100, 64, 0, 1);
     let subnet = Subnet {
         prefix: "100.64.0.0/16".parse()?,
+        selection: Default::default(),
         lease_time: LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: 86_400 },
         options: OptionSet::default(),
         settings: Default::default(),
@@ -158,6 +159,7 @@ fn view() -> Result<View, Box<dyn Error>> {
     };
     let network = Network {
         name: "access".into(),
+        vpn: None,
         subnets: vec![subnet],
         authoritative: true,
         offer_hold_secs: 30,
@@ -222,6 +224,7 @@ fn reply() -> Reply {
         server_name: Default::default(),
         boot_file: Default::default(),
         force_broadcast: false,
+        confirms_vpn: false,
         options: (1..=12).map(|code| (code, address(code))).collect(),
         destination: Destination::Broadcast,
     }

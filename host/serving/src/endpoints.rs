@@ -6,6 +6,7 @@
 //! [`lessor_net`]. Invariant: an endpoint that does not serve is reported as such.
 
 mod filter;
+mod identifiers;
 mod notice;
 mod state;
 mod watch;

@@ -7,7 +7,7 @@ use std::{
 
 use lessor_core::{
     BootFileName, Changes, ClientKey, Destination, HardwareAddress, Network, Reason, Request,
-    ReservationOwner,
+    ReservationOwner, Selected,
 };
 use lessor_policy_host::{TraceEntry, sent_host_name};
 use lessor_vocabulary::Catalogue;
@@ -37,6 +37,8 @@ pub(crate) struct Event {
     pub(crate) reserved_by: Option<Box<ReservationOwner>>,
     /// Its network.
     pub(crate) network: Option<Arc<Network>>,
+    /// What determined its network.
+    pub(crate) selected: Option<Selected>,
     /// The address that was offered, acknowledged or released.
     pub(crate) address: Option<Ipv4Addr>,
     /// The lease time that was granted, in seconds.

@@ -13,7 +13,7 @@ mod notes;
 mod reach;
 mod settling;
 
-use std::{net::Ipv4Addr, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use lessor_core::{Answer, PoolUsage, Preference, Reason, Request, Timestamp};
 use lessor_net::Received;
@@ -41,8 +41,6 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) reach: &'s dyn Reach,
     /// Receives the events in the order of decisions; `None` in a replay.
     pub(crate) observer: Option<&'s Observer>,
-    /// Option 54 of every reply, if configured; otherwise the address of arrival.
-    pub(crate) server_identifier: Option<Ipv4Addr>,
     /// How far the clock that policies see is ahead of server time (see [`crate::clock`]).
     pub(crate) clock_offset_ms: i64,
     /// Chooses among free addresses in a replay; a server has no preference.
@@ -144,8 +142,7 @@ impl Pipeline<'_> {
     ) -> Finished {
         let Received { payload, arrival, .. } = received;
         let topology = held.engines.shards().topology();
-        let read =
-            lessor_stages::Parsed::read(payload, arrival.clone(), topology, self.server_identifier);
+        let read = lessor_stages::Parsed::read(payload, arrival.clone(), topology);
         let notes = Notes::new(endpoint, Instant::now(), arrival);
         match read {
             Ok(parsed) => Finished::ended(notes, parsed.end(reason, Some(detail)).into()),

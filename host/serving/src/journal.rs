@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Binding, Destination, RelayInformation, option::code, readable};
+use lessor_core::{
+    Binding, Destination, LocatedBy, RelayInformation, VpnName, VpnSelectedBy, option::code,
+    readable,
+};
 use lessor_policy_host::{Difference, ShadowDifference, ShownEntry};
 use serde::Serialize;
 
@@ -71,6 +74,14 @@ struct Line<'a> {
     subscriber: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<&'a str>,
+    /// What determined the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    located_by: Option<LocatedBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vpn: Option<&'a VpnName>,
+    /// What determined the VPN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vpn_by: Option<VpnSelectedBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<SocketAddrV4>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,6 +149,9 @@ impl Journal {
                 .as_deref()
                 .map(|owner| BTreeMap::from([(owner.kind().to_string(), owner.value())])),
             network: event.network.as_deref().map(|network| &*network.name),
+            located_by: event.selected.map(|selected| selected.by),
+            vpn: event.network.as_deref().and_then(Network::vpn_name),
+            vpn_by: event.selected.and_then(|selected| selected.vpn_by),
             source: Some(event.source),
             interface: event.interface.as_deref(),
             transaction_id: event.transaction_id().map(|found| format!("{found:08x}")),
@@ -169,6 +183,7 @@ impl Journal {
         let mut line = Line {
             reason: end.name(),
             network,
+            vpn: lease.vpn.as_ref(),
             subscriber: lease.subscriber.as_deref(),
             client: Some(lease.client.to_string()),
             hardware_address: Some(lease.hardware_address.to_string()),

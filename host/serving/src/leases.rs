@@ -21,6 +21,9 @@ use crate::{
 pub struct LeaseRow {
     /// The address.
     pub address: Ipv4Addr,
+    /// The VPN whose address it is, if it is in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpn: Option<String>,
     /// Its state at the time of the list.
     pub state: LeaseRowState,
     /// The client key, as text.
@@ -90,13 +93,15 @@ pub fn write_rows(reloader: &Reloader, say: &mut Say<'_>) -> bool {
 impl LeaseRow {
     /// Returns the row of a lease at a server time.
     pub fn of(binding: &Binding, now: Timestamp, topology: &Topology) -> Self {
-        let pool = topology.locate_address(binding.address).and_then(|location| {
+        let location = topology.locate_address(binding.vpn.as_ref(), binding.address);
+        let pool = location.and_then(|location| {
             let network = topology.networks().get(location.network.0 as usize)?;
             network.pool_of(binding.address).map(|pool| pool.name.to_string())
         });
         let relay = binding.relay_information.as_ref();
         Self {
             address: binding.address,
+            vpn: binding.vpn.as_ref().map(ToString::to_string),
             state: match binding.state {
                 BindingState::Leased if now < binding.expires_at => LeaseRowState::Leased,
                 BindingState::Leased => LeaseRowState::Expired,

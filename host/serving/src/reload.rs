@@ -254,7 +254,6 @@ fn needs_restart(old: &Configuration, new: &Configuration) -> Vec<String> {
         ),
         ("plugins.cache", cache(old) != cache(new)),
         ("server.send-buffer-kib", old.server.send_buffer_octets != new.server.send_buffer_octets),
-        ("server.server-identifier", old.server.server_identifier != new.server.server_identifier),
         ("[store]", old.store != new.store),
         ("[control]", old.control != new.control),
         ("[journal]", old.journal != new.journal),

@@ -13,8 +13,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Answer, Binding, LookupAnswer, Network, OpenOffer, PoolUsage, Preference, Reason, Request,
-    Timestamp,
+    Answer, Binding, Engine, LookupAnswer, Network, OpenOffer, PoolUsage, Preference, Reason,
+    Request, Timestamp,
 };
 use lessor_generation::{Generation, Parts, Refusal};
 use lessor_net::Received;
@@ -61,7 +61,6 @@ pub struct Replica {
     held: Held,
     counters: Counters,
     sequence: Sequence,
-    server_identifier: Option<Ipv4Addr>,
     spoken_for: Arc<HashSet<Ipv4Addr>>,
     unanswered: u64,
 }
@@ -92,7 +91,9 @@ impl Replica {
         for offer in &state.offers {
             let offer = offer.clone();
             // No other thread has these shards, so none is retired.
-            let _ = shards.with_owner_of(offer.address, |engine| engine.restore_offer(offer));
+            let (vpn, address) = (offer.vpn.clone(), offer.address);
+            let restore = |engine: &mut Engine| engine.restore_offer(offer);
+            let _ = shards.with_owner_of(vpn.as_ref(), address, restore);
         }
         let no_records = |network: &Network| {
             state.no_records.iter().find(|found| *found.network == *network.name)
@@ -114,7 +115,6 @@ impl Replica {
             held: Held { generation: Arc::new(generation), runner, engines },
             counters: Counters::new(),
             sequence: Sequence::running(),
-            server_identifier: configuration.server.server_identifier,
             spoken_for: Arc::clone(&state.spoken_for),
             unanswered: 0,
         })
@@ -131,7 +131,7 @@ impl Replica {
         lookups: &[AnsweredLookup],
         recorded: Option<&Decided>,
     ) -> Replayed {
-        let Self { held, counters, sequence, server_identifier, spoken_for, unanswered } = self;
+        let Self { held, counters, sequence, spoken_for, unanswered } = self;
         // The choice among free addresses depends on all other leases, so it follows the recording
         // if possible.
         let address = recorded
@@ -145,7 +145,6 @@ impl Replica {
             reach: &RecordedReach::of(recorded),
             observer: None,
             wakes: None,
-            server_identifier: *server_identifier,
             clock_offset_ms,
             preference: Some(preference),
             recorded_pools: pools,

@@ -257,7 +257,6 @@ impl Server {
                 &configuration.server.interfaces,
                 &host,
             ),
-            server_identifier: configuration.server.server_identifier,
         });
         let discard = discarder()?;
         let mut workers = Vec::new();

@@ -20,7 +20,7 @@ use std::{
 
 use lessor_core::{
     Binding, Engine, Network, NetworkId, Prepared, Remembered, SharedReservations, Subnet,
-    Timestamp, Topology,
+    Timestamp, Topology, VpnName,
 };
 use lessor_stages::Retired;
 use roaring::RoaringBitmap;
@@ -85,11 +85,15 @@ pub(crate) fn each_binding_once(
     newest: &mut dyn FnMut() -> Arc<Shards>,
     mut visit: impl FnMut(&Binding, &Topology) -> bool,
 ) -> Result<bool, TooManyReloads> {
-    let mut visited = RoaringBitmap::new();
+    let mut visited: HashMap<Option<VpnName>, RoaringBitmap> = HashMap::new();
     for _ in 0..RELOADS_MAX {
         let shards = newest();
         let listed = shards.each_binding(|binding| {
-            !visited.insert(binding.address.into()) || visit(&binding, shards.topology())
+            let of_vpn = match visited.get_mut(&binding.vpn) {
+                Some(of_vpn) => of_vpn,
+                None => visited.entry(binding.vpn.clone()).or_default(),
+            };
+            !of_vpn.insert(binding.address.into()) || visit(&binding, shards.topology())
         });
         if let Ok(is_complete) = listed {
             return Ok(is_complete);
@@ -115,7 +119,7 @@ impl Shards {
 
     /// Restores a binding from storage, before any request is decided.
     pub(crate) fn restore(&mut self, now: Timestamp, binding: Arc<Binding>) {
-        let location = self.topology.locate_address(binding.address);
+        let location = self.topology.locate_address(binding.vpn.as_ref(), binding.address);
         match location {
             Some(location) => {
                 // No other thread has these shards yet, so none is retired.
@@ -166,13 +170,15 @@ impl Shards {
         Ok(work(engine, waiting))
     }
 
-    /// As [`Self::with_engine`], for the network that owns an address; `None` if no network does.
+    /// As [`Self::with_engine`], for the network that owns an address of a VPN, or of none; `None`
+    /// if no network does.
     pub(crate) fn with_owner_of<T>(
         &self,
+        vpn: Option<&VpnName>,
         address: Ipv4Addr,
         work: impl FnOnce(&mut Engine) -> T,
     ) -> Result<Option<T>, Retired> {
-        match self.topology.locate_address(address) {
+        match self.topology.locate_address(vpn, address) {
             Some(location) => self.with_engine(location.network, work).map(Some),
             None => Ok(None),
         }
@@ -352,19 +358,20 @@ impl Shards {
 /// Returns the networks of `topology` that continue one of `engines`, or own an address that one of
 /// them knows.
 fn concerned(engines: &[Engine], topology: &Topology) -> HashSet<NetworkId> {
-    let locate = |address| Some(topology.locate_address(address)?.network);
     let mut concerned = HashSet::new();
     for engine in engines {
+        let vpn = engine.network().vpn_name();
+        let locate = |address| topology.locate_address(vpn, address);
+        let network_of = |address| Some(locate(address)?.network);
         let subnets = || engine.network().subnets.iter().map(|subnet| subnet.prefix);
-        concerned.extend(subnets().filter_map(|prefix| locate(prefix.network())));
+        concerned.extend(subnets().filter_map(|prefix| network_of(prefix.network())));
         // The addresses of a subnet that is in one subnet as before are where its first one is.
         let is_split = subnets().any(|prefix| {
-            let ends = [prefix.network(), prefix.broadcast()];
-            let [first, last] = ends.map(|end| topology.locate_address(end));
+            let [first, last] = [prefix.network(), prefix.broadcast()].map(locate);
             first.is_none() || first != last
         });
         if is_split {
-            concerned.extend(engine.known_addresses().filter_map(locate));
+            concerned.extend(engine.known_addresses().filter_map(network_of));
         }
     }
     concerned
@@ -470,6 +477,7 @@ mod tests {
         let hardware_address = HardwareAddress::ethernet([2, 0, 0, 0, 0, address[3]]);
         Binding {
             address: address.into(),
+            vpn: None,
             client: ClientKey::Hardware(hardware_address),
             hardware_address,
             state: BindingState::Leased,
@@ -490,8 +498,9 @@ mod tests {
     }
 
     fn knows(shards: &Shards, address: [u8; 4]) -> bool {
-        let known = shards
-            .with_owner_of(address.into(), |engine| engine.binding_at(address.into()).is_some());
+        let known = shards.with_owner_of(None, address.into(), |engine| {
+            engine.binding_at(address.into()).is_some()
+        });
         known == Ok(Some(true))
     }
 
@@ -503,7 +512,7 @@ mod tests {
         let new = reconfigured(&old, &["10.1.0.0/23", "10.0.0.0/24"]);
         assert!(knows(&old, [10, 0, 0, 5]) && knows(&new, [10, 0, 0, 5]));
         assert!(knows(&new, [10, 1, 0, 5]));
-        let retired = old.with_owner_of([10, 1, 0, 5].into(), |_| ());
+        let retired = old.with_owner_of(None, [10, 1, 0, 5].into(), |_| ());
         assert_eq!(retired, Err(Retired));
     }
 

@@ -1,6 +1,6 @@
 //! What all threads of a server share.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use lessor_generation::Generation;
@@ -29,8 +29,6 @@ pub(crate) struct Shared {
     pub(crate) recorder: Recorder,
     pub(crate) own_sockets: OwnSockets,
     pub(crate) heard: Heard,
-    /// Option 54 of every reply, if configured; otherwise the address of arrival.
-    pub(crate) server_identifier: Option<Ipv4Addr>,
 }
 
 impl Shared {
@@ -42,7 +40,6 @@ impl Shared {
             sequence: recorder.sequence(),
             reach: own_sockets,
             observer: Some(observer),
-            server_identifier: self.server_identifier,
             clock_offset_ms: clock::offset_ms(),
             preference: None,
             recorded_pools: &[],

@@ -78,7 +78,6 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         recorder: Recorder::default(),
         heard: Heard::new(),
         own_sockets: OwnSockets::nowhere(),
-        server_identifier: None,
     });
     Parts { shared, held, committer_thread, observer_thread }
 }

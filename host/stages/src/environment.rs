@@ -1,7 +1,7 @@
 //! What an exchange meets on its way: networks and their engines, sources of lookups, and the
 //! destinations of replies.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::sync::Arc;
 
 use lessor_core::{
     Decision, Engine, Location, NetworkId, PoolUsage, Reason, Request, Terms, Timestamp, Topology,
@@ -53,9 +53,6 @@ pub trait Environment {
     /// The networks of the engines.
     fn topology(&self) -> &Topology;
 
-    /// Option 54 of every reply, if it is configured; otherwise it is the address of arrival.
-    fn server_identifier(&self) -> Option<Ipv4Addr>;
-
     /// Returns why a request is not answered because of the destination of the reply, with details,
     /// or `None` if the reply may go there.
     fn refusal(&self, request: &Request) -> Option<(Reason, Option<String>)>;
@@ -106,9 +103,9 @@ impl<W> Ruling<W> {
 
 /// Returns where a request belongs.
 pub(crate) fn find(topology: &Topology, request: &Request) -> Option<Found> {
-    let (by, address, location) = topology.find(request)?;
-    let network = Arc::clone(topology.network(location)?);
-    Some(Found { by, address, location, network })
+    let selected = topology.find(request)?;
+    let network = Arc::clone(topology.network(selected.location)?);
+    Some(Found { selected, network })
 }
 
 /// Calls `attempt` with the place of a request, and again with newer engines as long as those that

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Arrival, Binding, Reason, Request, Terms};
+use lessor_core::{Arrival, Binding, Reason, Request, Selected, Terms};
 use lessor_policy_host::{AnsweredLookup, TraceEntry, View};
 use lessor_wire::Header;
 
@@ -69,9 +69,7 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
         payload: &[u8],
         arrival: Arrival,
     ) -> Result<Next<E::Wait>, Ended<Reached>> {
-        let (topology, identifier) =
-            (self.environment.topology(), self.environment.server_identifier());
-        let parsed = match Parsed::read(payload, arrival, topology, identifier) {
+        let parsed = match Parsed::read(payload, arrival, self.environment.topology()) {
             Ok(parsed) => parsed,
             Err(malformed) => {
                 let reached = Reached::Nothing(lessor_wire::header(payload));
@@ -199,6 +197,11 @@ impl Reached {
             Self::Asked(asked) => Some(asked.located()),
             Self::Decided(decided) => Some(decided.asked().located()),
         }
+    }
+
+    /// What determined the network and subnet, if they were found.
+    pub fn selected(&self) -> Option<Selected> {
+        self.located().and_then(Located::selected)
     }
 
     /// What the policies saw, or `None` if no network spans the request.

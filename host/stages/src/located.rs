@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Binding, Reason, Request, RequestKind};
+use lessor_core::{Binding, Reason, Request, RequestKind, Selected};
 use lessor_policy_host::{Absent, Lookups, Pools, TraceEntry, View};
 
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Located {
     pub(crate) view: View,
+    /// What determined the subnet, if that is known.
+    selected: Option<Selected>,
     /// The client's binding in server time; policies see it in clock time.
     pub(crate) binding: Option<Arc<Binding>>,
     /// The lookups that each plugin planned.
@@ -60,13 +62,16 @@ impl Parsed {
             return Err(Ended::at(self, reason, detail));
         }
         classify(self.request_mut(), environment);
-        let (view, binding) = match see(self.request(), environment, moment, wanted, witness) {
+        let seen = match see(self.request(), environment, moment, wanted, witness) {
             Ok(seen) => seen,
             Err((reason, detail)) => return Err(Ended::at(self, reason, Some(detail))),
         };
-        match why::relay_not_served(&view) {
+        match why::relay_not_served(&seen.view) {
             Some(detail) => Err(Ended::at(self, Reason::RelayNotServed, Some(detail))),
-            None => Ok(Located::new(view, binding)),
+            None => Ok(Located {
+                selected: Some(seen.selected),
+                ..Located::new(seen.view, seen.binding)
+            }),
         }
     }
 }
@@ -75,12 +80,17 @@ impl Located {
     /// Creates the stage of a request with this view. `binding` is the client's binding in server
     /// time.
     pub const fn new(view: View, binding: Option<Arc<Binding>>) -> Self {
-        Self { view, binding, planned: Vec::new() }
+        Self { view, selected: None, binding, planned: Vec::new() }
     }
 
     /// What policies see of the request.
     pub const fn view(&self) -> &View {
         &self.view
+    }
+
+    /// What determined the subnet; `None` for a stage that was described rather than reached.
+    pub const fn selected(&self) -> Option<Selected> {
+        self.selected
     }
 
     /// The client's binding in server time, or `None` if it has none or nothing needed it.
@@ -106,10 +116,11 @@ impl Located {
     ) -> Result<Self, Ended<Self>> {
         classify(&mut self.view.request, environment);
         match see(&self.view.request, environment, moment, wanted, witness) {
-            Ok((view, binding)) => {
+            Ok(seen) => {
                 let View { lookups, absent, .. } = self.view;
-                self.view = View { lookups, absent, ..view };
-                self.binding = binding;
+                self.view = View { lookups, absent, ..seen.view };
+                self.selected = Some(seen.selected);
+                self.binding = seen.binding;
                 Ok(self)
             }
             Err((reason, detail)) => Err(Ended::at(self, reason, Some(detail))),
@@ -117,8 +128,13 @@ impl Located {
     }
 }
 
-/// What policies may see of a request, and the client's binding in server time.
-type Seen = (View, Option<Arc<Binding>>);
+/// A request whose place and client are known.
+struct Seen {
+    view: View,
+    selected: Selected,
+    /// The client's binding in server time.
+    binding: Option<Arc<Binding>>,
+}
 
 /// Returns what policies may see of a request.
 ///
@@ -140,7 +156,7 @@ fn see(
         let own = request.relay_information.as_ref();
         let needs_engine = wants_binding || wanted.pools || (kind.needs_line() && own.is_none());
         let known = if needs_engine {
-            environment.with_engine(found.location.network, |engine| {
+            environment.with_engine(found.selected.location.network, |engine| {
                 let binding = engine.binding_for(request).map(Arc::new);
                 let pools = wanted.pools.then(|| engine.usage_for(request));
                 (engine.client_of(request), binding, pools)
@@ -164,12 +180,12 @@ fn see(
         client,
         request: Arc::clone(request),
         network: found.network,
-        subnet: found.location.subnet,
+        subnet: found.selected.location.subnet,
         pools,
         lookups: Lookups::default(),
         absent: Absent::default(),
         catalogue: Arc::clone(environment.topology().catalogue()),
         final_by: None,
     };
-    Ok((view, binding))
+    Ok(Seen { view, selected: found.selected, binding })
 }

@@ -1,13 +1,13 @@
 //! The first stage: a datagram that is a request.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{mem, net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{Arrival, Reason, Request, Topology};
 use lessor_wire::Malformed;
 
 use crate::ended::Ended;
 
-/// A request. It contains the address under which its client knows the server.
+/// A request. It contains the addresses by which its client can know the server.
 #[derive(Clone, Debug)]
 pub struct Parsed {
     request: Arc<Request>,
@@ -15,21 +15,18 @@ pub struct Parsed {
 }
 
 impl Parsed {
-    /// Reads a datagram. The reply's option 54 will contain `server_identifier`, or otherwise the
-    /// address that the reply comes from.
+    /// Reads a datagram. Unless the configuration or a relay says otherwise, the reply's option 54
+    /// will contain the address that the reply comes from.
     ///
     /// # Errors
     /// If the datagram is no request.
-    pub fn read(
-        payload: &[u8],
-        arrival: Arrival,
-        topology: &Topology,
-        server_identifier: Option<Ipv4Addr>,
-    ) -> Result<Self, Malformed> {
+    pub fn read(payload: &[u8], arrival: Arrival, topology: &Topology) -> Result<Self, Malformed> {
         let mut request = lessor_wire::parse(payload, arrival)?;
         let chosen = topology.answering_address(&request);
         let reply_source = chosen.unwrap_or(request.arrival.server_address);
-        request.arrival.server_address = server_identifier.unwrap_or(reply_source);
+        request.arrival.server_address = reply_source;
+        let own = mem::take(&mut request.arrival.own_addresses);
+        request.arrival.own_addresses = own.with_configured(topology.server_identifiers());
         Ok(Self { request: Arc::new(request), reply_source })
     }
 

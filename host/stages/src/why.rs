@@ -8,12 +8,15 @@ use std::{fmt::Write, net::Ipv4Addr};
 
 use lessor_core::{
     ClientKeyKind, Engine, Holding, Line, LocatedBy, Reason, RelayInformation, Request,
-    SeenElsewhere, Topology, readable,
+    SeenElsewhere, Topology, VpnSelectedBy, VpnSelector, readable,
 };
 use lessor_policy_host::View;
 
 /// Returns the reason when no subnet is found, with what was looked for and what to do.
 pub(crate) fn nowhere(topology: &Topology, request: &Request) -> (Reason, String) {
+    if !topology.knows_vpn_of(request) {
+        return (Reason::UnknownVpn, unknown_vpn(request));
+    }
     let is_direct = request.is_direct() || request.is_relayed();
     if request.is_from_unaddressed_link() && !is_direct {
         let name = request.arrival.interface.as_deref().unwrap_or("the interface");
@@ -24,6 +27,31 @@ pub(crate) fn nowhere(topology: &Topology, request: &Request) -> (Reason, String
         return (Reason::LinkWithoutAddress, detail);
     }
     (Reason::UnknownSubnet, unknown_subnet(topology, request))
+}
+
+/// Says which VPN is not configured, which part of the message selects it, and what to do.
+fn unknown_vpn(request: &Request) -> String {
+    let Some((by, selector)) = request.vpn_selection() else { return String::new() };
+    let part = match by {
+        VpnSelectedBy::Client => "the client's option 221".to_owned(),
+        _ => format!("option 82, sub-option 151, of relay {}", request.relay_address),
+    };
+    match selector {
+        VpnSelector::Malformed => format!(
+            "{part} has none of the forms of RFC 6607: a name, a VPN-ID of seven octets, or the \
+             global VPN"
+        ),
+        VpnSelector::Id(id) => format!(
+            "no network has a VPN with id {id}, which {part} selects; add id = \"{id}\" to a \
+             [[vpn]] that a network or subnet names"
+        ),
+        VpnSelector::Name(name) => format!(
+            "no network has the VPN {0}, which {part} selects; add a [[vpn]] with that name, and \
+             vpn = \"{0}\" to a network or subnet",
+            readable(name)
+        ),
+        VpnSelector::Global => String::new(),
+    }
 }
 
 /// Lists the addresses that no subnet spans, where each comes from, and what to do.
@@ -37,9 +65,19 @@ fn unknown_subnet(topology: &Topology, request: &Request) -> String {
                arrive on a link of this server, and it names no address"
             .to_owned(),
         looked_for => format!(
-            "no subnet spans {}; add a [[subnet]] that does, or correct that address",
+            "no subnet{} spans {}; add a [[subnet]] that does, or correct that address",
+            of_vpn(request),
             looked_for.join(", nor ")
         ),
+    }
+}
+
+/// Names the VPN in which a subnet was looked for, if the relay selects one.
+fn of_vpn(request: &Request) -> String {
+    match request.relay_vpn_selection() {
+        Some(VpnSelector::Name(name)) => format!(" of VPN {}", readable(name)),
+        Some(VpnSelector::Id(id)) => format!(" of the VPN with id {id}"),
+        _ => String::new(),
     }
 }
 
@@ -61,7 +99,10 @@ pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Req
         Some(Holding::Quarantined) => format!("{address} is quarantined"),
         Some(Holding::Reserved) => format!("{address} is reserved for another client"),
         Some(Holding::OutsidePools) => format!("{address} is in no pool of {here}"),
-        None => match topology.locate_address(address).and_then(|found| topology.network(found)) {
+        None => match topology
+            .locate_address(network.vpn_name(), address)
+            .and_then(|found| topology.network(found))
+        {
             Some(other) => {
                 format!("{address} belongs to {}, and the client asks in {here}", other.name)
             }
@@ -85,7 +126,7 @@ fn said_by(by: LocatedBy, address: Ipv4Addr, request: &Request) -> String {
         LocatedBy::SubnetSelection => "the client's subnet selection (option 118)".to_owned(),
         LocatedBy::RelayAddress => "the relay address (giaddr)".to_owned(),
         LocatedBy::ClientAddress => "the client's own address (ciaddr)".to_owned(),
-        LocatedBy::Link => match &request.arrival.interface {
+        LocatedBy::Interface | LocatedBy::Link => match &request.arrival.interface {
             Some(interface) => format!("the server's address on interface {interface}"),
             None => format!("the server's address {address} on the client's link"),
         },

@@ -3,19 +3,15 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    Binding, ClientKey, Decision, Engine, LocatedBy, Location, Network, PoolUsage, Reply, Request,
+    Binding, ClientKey, Decision, Engine, Network, PoolUsage, Reply, Request, Selected,
 };
 use lessor_policy_host::{AnsweredLookup, EditOutcome, Plan, PolicyOutcome, View};
 
 /// Where a request belongs.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The property of the request that determined its subnet.
-    pub by: LocatedBy,
-    /// The address in that property.
-    pub address: Ipv4Addr,
-    /// Its network and subnet.
-    pub location: Location,
+    /// Its subnet, and what determined it.
+    pub selected: Selected,
     /// The network.
     pub network: Arc<Network>,
 }

@@ -113,6 +113,7 @@ fn created(position: u32) -> Changes {
     relay.extend([a, b, c, d]);
     let binding = Binding {
         address: Ipv4Addr::from(0x0a00_0000 + position),
+        vpn: None,
         client: ClientKey::Hardware(hardware_address),
         hardware_address,
         state: BindingState::Leased,

@@ -3,20 +3,22 @@
 //! Does not write. Invariant: if one change of a decision conflicts, none of its changes is
 //! written.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::sync::Arc;
 
 use lessor_core::{Answer, Binding, Change, Changes};
 use rustc_hash::FxHashMap;
+
+use crate::record_key::RecordKey;
 
 /// The contents of storage.
 pub(crate) trait StoredBindings {
     type Error;
 
-    /// The revision of the record of `address`, or 0 if there is none.
-    fn revision(&self, address: Ipv4Addr) -> Result<u64, Self::Error>;
+    /// The revision of the record `key`, or 0 if there is none.
+    fn revision(&self, key: &RecordKey) -> Result<u64, Self::Error>;
 
-    /// The record of `address`.
-    fn binding(&self, address: Ipv4Addr) -> Result<Option<Arc<Binding>>, Self::Error>;
+    /// The record `key`.
+    fn binding(&self, key: &RecordKey) -> Result<Option<Arc<Binding>>, Self::Error>;
 }
 
 /// The result of comparing a batch with storage, which is valid once `writes` are durable.
@@ -39,10 +41,10 @@ pub(crate) fn batch<'a, R: StoredBindings>(
         let mut is_made = true;
         for change in changes {
             debug_assert!(change.binding.revision > change.expected_revision());
-            let address = change.binding.address;
-            let revision = match written.binding(address) {
+            let key = RecordKey::of(&change.binding);
+            let revision = match written.binding(&key) {
                 Some(binding) => binding.revision,
-                None => records.revision(address)?,
+                None => records.revision(&key)?,
             };
             is_made &= revision == change.expected_revision();
         }
@@ -50,11 +52,11 @@ pub(crate) fn batch<'a, R: StoredBindings>(
             changes.iter().for_each(|change| written.put(change));
             Answer::Made
         } else {
-            let found =
-                changes.iter().map(|change| match written.binding(change.binding.address) {
-                    Some(binding) => Ok(Some(Arc::clone(binding))),
-                    None => records.binding(change.binding.address),
-                });
+            let keys = changes.iter().map(|change| RecordKey::of(&change.binding));
+            let found = keys.map(|key| match written.binding(&key) {
+                Some(binding) => Ok(Some(Arc::clone(binding))),
+                None => records.binding(&key),
+            });
             Answer::Conflict(found.collect::<Result<_, _>>()?)
         });
     }
@@ -64,8 +66,8 @@ pub(crate) fn batch<'a, R: StoredBindings>(
 /// The records of a batch that replace those in storage.
 struct Written<'a> {
     bindings: Vec<&'a Arc<Binding>>,
-    /// Clients do not choose the addresses, so their hash needs no secret.
-    positions: FxHashMap<Ipv4Addr, usize>,
+    /// Clients choose neither addresses nor configured VPNs, so their hash needs no secret.
+    positions: FxHashMap<RecordKey, usize>,
 }
 
 impl<'a> Written<'a> {
@@ -74,12 +76,13 @@ impl<'a> Written<'a> {
         Self { bindings: Vec::with_capacity(capacity), positions }
     }
 
-    fn binding(&self, address: Ipv4Addr) -> Option<&'a Arc<Binding>> {
-        self.positions.get(&address).and_then(|position| self.bindings.get(*position)).copied()
+    fn binding(&self, key: &RecordKey) -> Option<&'a Arc<Binding>> {
+        self.positions.get(key).and_then(|position| self.bindings.get(*position)).copied()
     }
 
     fn put(&mut self, change: &'a Change) {
-        let position = *self.positions.entry(change.binding.address).or_insert(self.bindings.len());
+        let key = RecordKey::of(&change.binding);
+        let position = *self.positions.entry(key).or_insert(self.bindings.len());
         match self.bindings.get_mut(position) {
             Some(binding) => *binding = &change.binding,
             None => self.bindings.push(&change.binding),

@@ -20,7 +20,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -33,11 +32,11 @@ use crate::{
         AppendError, Log, OpenError, Settings,
         folder::{self, Folder},
         format::{Contents, FORMAT},
-        slots::Paged,
         survey::{self, Damage, Found, NoSurvey, Survey, Visit},
         table::{Batch, Key, ScanError, Table},
     },
     record,
+    record_key::RecordKey,
 };
 
 /// The folder of the log, within that of the store.
@@ -59,8 +58,8 @@ const UNREADABLE_MAX: usize = 20;
 /// delay before it is [`DiskStore::RETRY_DELAY_MIN_MS`] after the first failure and doubles with
 /// every further one, up to [`DiskStore::RETRY_DELAY_MAX_MS`].
 pub struct DiskStore {
-    table: Table<Ipv4Addr>,
-    batch: Batch<Ipv4Addr>,
+    table: Table<RecordKey>,
+    batch: Batch<RecordKey>,
     /// The record that is being encoded.
     value: Vec<u8>,
     /// Whether the revisions in the table are those of the records.
@@ -173,8 +172,9 @@ impl DiskStore {
         self.batch.clear();
         for binding in compared.writes {
             record::encode(binding, &mut self.value);
-            let key = record::key(binding.address);
-            self.batch.put(binding.address, &key, &self.value, binding.revision);
+            let key = RecordKey::of(binding);
+            let octets = key.octets();
+            self.batch.put(key, &octets, &self.value, binding.revision);
         }
         match self.table.write(&mut self.batch) {
             Ok(()) => Ok(compared.answers),
@@ -187,8 +187,8 @@ impl DiskStore {
 impl Store for DiskStore {
     fn load(&mut self, each: &mut dyn FnMut(Binding)) -> Result<u64, StoreError> {
         self.is_loaded = false;
-        let hand_out = |address: &Ipv4Addr, value: &[u8]| {
-            let binding = record::decode(&record::key(*address), value)?;
+        let hand_out = |key: &RecordKey, value: &[u8]| {
+            let binding = record::decode(&key.octets(), value)?;
             let revision = binding.revision;
             each(binding);
             Ok(revision)
@@ -223,26 +223,16 @@ impl Store for DiskStore {
     }
 }
 
-impl Key for Ipv4Addr {
-    type Slots = Paged;
-
-    fn from_written(octets: &[u8]) -> Option<Self> {
-        <[u8; 4]>::try_from(octets).ok().map(Self::from)
-    }
-}
-
-impl compare::StoredBindings for Table<Ipv4Addr> {
+impl compare::StoredBindings for Table<RecordKey> {
     type Error = StoreError;
 
-    fn revision(&self, address: Ipv4Addr) -> Result<u64, StoreError> {
-        Ok(Self::revision(self, &address).unwrap_or(0))
+    fn revision(&self, key: &RecordKey) -> Result<u64, StoreError> {
+        Ok(Self::revision(self, key).unwrap_or(0))
     }
 
-    fn binding(&self, address: Ipv4Addr) -> Result<Option<Arc<Binding>>, StoreError> {
-        let value =
-            self.value(&address).map_err(|error| StoreError::Read { source: error.into() })?;
-        let binding =
-            value.map(|value| record::decode(&record::key(address), &value)).transpose()?;
+    fn binding(&self, key: &RecordKey) -> Result<Option<Arc<Binding>>, StoreError> {
+        let value = self.value(key).map_err(|error| StoreError::Read { source: error.into() })?;
+        let binding = value.map(|value| record::decode(&key.octets(), &value)).transpose()?;
         Ok(binding.map(Arc::new))
     }
 }
@@ -271,8 +261,8 @@ impl StoreSurvey {
         let log = survey(path, in_use, &mut |visit| {
             let Visit { entry, file, offset, is_behind_damage, .. } = visit;
             match record::decode(entry.key, entry.value.unwrap_or_default()) {
-                Ok(binding) if is_behind_damage => drop(behind.insert(binding.address)),
-                Ok(binding) => drop(before.insert(binding.address)),
+                Ok(binding) if is_behind_damage => drop(behind.insert(RecordKey::of(&binding))),
+                Ok(binding) => drop(before.insert(RecordKey::of(&binding))),
                 Err(error) if unreadable.len() < UNREADABLE_MAX => {
                     let (file, offset, found) = (file.to_owned(), offset.into(), error.to_string());
                     unreadable.push(Damage { file, offset, found });
@@ -294,15 +284,15 @@ impl StoreSurvey {
 /// The record of each address that was written last.
 #[derive(Default)]
 struct Newest {
-    values: BTreeMap<Ipv4Addr, Vec<u8>>,
+    values: BTreeMap<RecordKey, Vec<u8>>,
     strange: Option<StoreError>,
 }
 
 impl Newest {
     fn take(&mut self, visit: &Visit<'_>) {
-        match (Ipv4Addr::from_written(visit.entry.key), visit.entry.value) {
-            (Some(address), Some(value)) => drop(self.values.insert(address, value.to_vec())),
-            (Some(address), None) => drop(self.values.remove(&address)),
+        match (RecordKey::from_written(visit.entry.key), visit.entry.value) {
+            (Some(key), Some(value)) => drop(self.values.insert(key, value.to_vec())),
+            (Some(key), None) => drop(self.values.remove(&key)),
             (None, _) => self.strange = Some(record::strange_key(visit.entry.key)),
         }
     }
@@ -311,8 +301,8 @@ impl Newest {
         if let Some(error) = self.strange {
             return Err(error);
         }
-        for (address, value) in &self.values {
-            each(record::decode(&record::key(*address), value)?);
+        for (key, value) in &self.values {
+            each(record::decode(&key.octets(), value)?);
         }
         Ok(self.values.len() as u64)
     }

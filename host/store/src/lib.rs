@@ -24,6 +24,7 @@ mod keyed;
 mod log;
 mod memory;
 mod record;
+mod record_key;
 mod salvage;
 mod status;
 
@@ -39,7 +40,7 @@ pub use memory::MemoryStore;
 pub use salvage::Salvage;
 pub use status::CommitterStatus;
 
-/// The place where bindings are kept, one for each address.
+/// The place where bindings are kept, one for each address of each VPN and outside of all.
 ///
 /// Only one thread uses a store: that of the [`Committer`].
 pub trait Store: Send {

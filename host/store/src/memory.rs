@@ -3,17 +3,14 @@
 //!
 //! Writes nothing to disk. Invariant: compare-and-set works as on disk.
 
-use std::{
-    net::Ipv4Addr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 use lessor_core::{Answer, Binding, Changes};
 
-use crate::{Store, StoreError, compare};
+use crate::{Store, StoreError, compare, record_key::RecordKey};
 
-type Bindings = HashMap<Ipv4Addr, Arc<Binding>, foldhash::fast::RandomState>;
+type Bindings = HashMap<RecordKey, Arc<Binding>, foldhash::fast::RandomState>;
 
 /// Bindings in memory. Clones share their records, as servers share a database.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +44,7 @@ impl Store for MemoryStore {
         match compared {
             Ok(compared) => {
                 for binding in compared.writes {
-                    bindings.insert(binding.address, Arc::clone(binding));
+                    bindings.insert(RecordKey::of(binding), Arc::clone(binding));
                 }
                 compared.answers
             }
@@ -59,11 +56,11 @@ impl Store for MemoryStore {
 impl compare::StoredBindings for Bindings {
     type Error = std::convert::Infallible;
 
-    fn revision(&self, address: Ipv4Addr) -> Result<u64, Self::Error> {
-        Ok(self.get(&address).map_or(0, |binding| binding.revision))
+    fn revision(&self, key: &RecordKey) -> Result<u64, Self::Error> {
+        Ok(self.get(key).map_or(0, |binding| binding.revision))
     }
 
-    fn binding(&self, address: Ipv4Addr) -> Result<Option<Arc<Binding>>, Self::Error> {
-        Ok(self.get(&address).cloned())
+    fn binding(&self, key: &RecordKey) -> Result<Option<Arc<Binding>>, Self::Error> {
+        Ok(self.get(key).cloned())
     }
 }

@@ -1,6 +1,5 @@
-//! The form of a binding on disk: a key of four octets, the address in network order, so that
-//! records are sorted by address; and a value of one version octet followed by a CBOR array (RFC
-//! 8949).
+//! The form of a binding on disk: a key (see [`crate::record_key`]), and a value of one version
+//! octet followed by a CBOR array (RFC 8949).
 //!
 //! Does not know where records are; see [`crate::log`]. Invariant: servers of different releases
 //! can read each other's records. Changes of [`EncodedBinding`] follow these rules:
@@ -13,7 +12,7 @@
 //! - [`VERSION`] is raised only if an older server must not read the record at all. This server
 //!   then still reads the versions before it, each in a separate function.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::sync::Arc;
 
 use lessor_core::{
     Binding, BindingState, ClientKey, HardwareAddress, Line, RelayInformation, Timestamp,
@@ -21,7 +20,7 @@ use lessor_core::{
 };
 use minicbor::{Decode, Encode, bytes::ByteSlice};
 
-use crate::StoreError;
+use crate::{StoreError, log::table::Key, record_key::RecordKey};
 
 /// The version octet that this server writes.
 const VERSION: u8 = 1;
@@ -76,11 +75,6 @@ struct Hardware<'a> {
     kind: u8,
     #[b(1)]
     octets: &'a ByteSlice,
-}
-
-/// The key of the record of a binding.
-pub(crate) fn key(address: Ipv4Addr) -> [u8; 4] {
-    address.octets()
 }
 
 /// Writes the value of a binding's record to `value` and replaces its contents.
@@ -161,25 +155,35 @@ fn unknown_fields(octets: &[u8]) -> Result<UnknownFields, minicbor::decode::Erro
 
 /// Returns the binding of a record.
 pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Binding, StoreError> {
-    let address = <[u8; 4]>::try_from(key).map(Ipv4Addr::from).map_err(|_| strange_key(key))?;
-    let damaged = |found: String| StoreError::DamagedRecord { key: address.to_string(), found };
+    let key = RecordKey::from_written(key).ok_or_else(|| strange_key(key))?;
+    let damaged = |key: &RecordKey, found: String| {
+        Err(StoreError::DamagedRecord { key: key.to_string(), found })
+    };
     match value {
-        [VERSION, record @ ..] => decode_current(address, record).map_err(damaged),
-        [found, ..] => Err(StoreError::RecordVersion { address, found: *found, known: VERSION }),
-        [] => Err(damaged("it is empty".to_owned())),
+        [VERSION, record @ ..] => {
+            decode_current(key.clone(), record).or_else(|found| damaged(&key, found))
+        }
+        [found, ..] => {
+            let address = key.address;
+            Err(StoreError::RecordVersion { address, found: *found, known: VERSION })
+        }
+        [] => damaged(&key, "it is empty".to_owned()),
     }
 }
 
-/// The error for a key that is not an address.
+/// The error for a key that is none.
 pub(crate) fn strange_key(key: &[u8]) -> StoreError {
     let octets: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
     StoreError::DamagedRecord {
         key: format!("key 0x{octets}"),
-        found: format!("the key has {} octets, not the four of an address", key.len()),
+        found: format!(
+            "the key has {} octets, not the four of an address and the name of a VPN, if any",
+            key.len()
+        ),
     }
 }
 
-fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Binding, String> {
+fn decode_current(key: RecordKey, octets: &[u8]) -> Result<Binding, String> {
     let mut decoder = minicbor::Decoder::new(octets);
     let record: EncodedBinding<'_> = decoder.decode().map_err(|error| error.to_string())?;
     if decoder.position() != octets.len() {
@@ -189,7 +193,8 @@ fn decode_current(address: Ipv4Addr, octets: &[u8]) -> Result<Binding, String> {
         ));
     }
     Ok(Binding {
-        address,
+        address: key.address,
+        vpn: key.vpn,
         client: client_of(&record)?,
         hardware_address: record.hardware_address.address()?,
         state: match record.state {
@@ -246,11 +251,14 @@ impl<'a> Hardware<'a> {
 
 #[cfg(test)]
 mod tests {
+    use lessor_core::VpnName;
+
     use super::*;
 
     fn binding() -> Binding {
         Binding {
-            address: Ipv4Addr::new(192, 0, 2, 1),
+            address: [192, 0, 2, 1].into(),
+            vpn: None,
             client: ClientKey::Identifier(Box::from(&b"\x00\xff\x00"[..])),
             hardware_address: HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]),
             state: BindingState::Released,
@@ -276,7 +284,11 @@ mod tests {
 
     #[test]
     fn a_record_reads_as_it_was_written() {
-        assert_eq!(decode(&key(binding().address), &value(&binding())).unwrap(), binding());
+        let in_vpn = Binding { vpn: VpnName::new("green"), ..binding() };
+        for binding in [binding(), in_vpn] {
+            let key = RecordKey::of(&binding).octets();
+            assert_eq!(decode(&key, &value(&binding)).unwrap(), binding);
+        }
     }
 
     #[test]
@@ -334,7 +346,7 @@ mod tests {
         let both = ClientKey::LineAndHardware(Box::new((line.clone(), hardware)));
         for client in [ClientKey::Line(line), both] {
             let binding = Binding { client, ..binding() };
-            assert_eq!(decode(&key(binding.address), &value(&binding)).unwrap(), binding);
+            assert_eq!(decode(&[192, 0, 2, 1], &value(&binding)).unwrap(), binding);
         }
     }
 

@@ -8,7 +8,6 @@
 use std::{
     collections::BTreeMap,
     fs, io,
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -26,6 +25,7 @@ use crate::{
         table::{Batch, Table},
     },
     record,
+    record_key::RecordKey,
 };
 
 /// The number of bindings that are written in one batch.
@@ -59,15 +59,16 @@ impl DiskStore {
         let Some(_lock) = folder::lock(path).map_err(cannot)? else {
             return Err(StoreError::InUse { path: path.to_owned() });
         };
-        let mut bindings: BTreeMap<Ipv4Addr, Arc<Binding>> = BTreeMap::new();
+        let mut bindings: BTreeMap<RecordKey, Arc<Binding>> = BTreeMap::new();
         let mut unreadable = 0;
         let surveyed = survey(path, false, &mut |visit| {
             let Some(value) = visit.entry.value else { return };
             match record::decode(visit.entry.key, value) {
                 Ok(binding) => {
-                    let known = bindings.get(&binding.address).map_or(0, |known| known.revision);
+                    let key = RecordKey::of(&binding);
+                    let known = bindings.get(&key).map_or(0, |known| known.revision);
                     if binding.revision >= known {
-                        bindings.insert(binding.address, Arc::new(binding));
+                        bindings.insert(key, Arc::new(binding));
                     }
                 }
                 Err(_) => unreadable += 1,
@@ -90,7 +91,7 @@ impl DiskStore {
 /// of the damaged log.
 fn replace(
     path: &Path,
-    bindings: &BTreeMap<Ipv4Addr, Arc<Binding>>,
+    bindings: &BTreeMap<RecordKey, Arc<Binding>>,
 ) -> Result<PathBuf, StoreError> {
     let cannot = |error: io::Error| StoreError::open(path, error);
     let (log, salvaged) = (path.join(FOLDER), path.join(SALVAGED_FOLDER));
@@ -106,7 +107,7 @@ fn replace(
     Ok(put_aside)
 }
 
-fn write_new(path: &Path, bindings: &BTreeMap<Ipv4Addr, Arc<Binding>>) -> Result<(), StoreError> {
+fn write_new(path: &Path, bindings: &BTreeMap<RecordKey, Arc<Binding>>) -> Result<(), StoreError> {
     let failed = |said: String| StoreError::Write { source: said.into() };
     // The folder has another name until it is complete; otherwise the next start would use it.
     let unfinished = path.with_extension("unfinished");
@@ -114,16 +115,16 @@ fn write_new(path: &Path, bindings: &BTreeMap<Ipv4Addr, Arc<Binding>>) -> Result
         fs::remove_dir_all(&unfinished).map_err(|error| failed(error.to_string()))?;
     }
     Log::create(&unfinished, default_settings()).map_err(|error| failed(error.to_string()))?;
-    let mut table = Table::<Ipv4Addr>::open(&unfinished, default_settings(), &mut |_| {})
+    let mut table = Table::<RecordKey>::open(&unfinished, default_settings(), &mut |_| {})
         .map_err(|error| failed(format!("{error:?}")))?;
-    let bindings: Vec<&Arc<Binding>> = bindings.values().collect();
+    let bindings: Vec<_> = bindings.iter().collect();
     let mut batch = Batch::new();
     let mut value = Vec::new();
     for some in bindings.chunks(BATCH_BINDINGS) {
         batch.clear();
-        for binding in some {
+        for (key, binding) in some {
             record::encode(binding, &mut value);
-            batch.put(binding.address, &record::key(binding.address), &value, binding.revision);
+            batch.put((*key).clone(), &key.octets(), &value, binding.revision);
         }
         table.write(&mut batch).map_err(|error| failed(error.to_string()))?;
     }

@@ -191,6 +191,7 @@ const fn is_indispensable(code: u8) -> bool {
             | code::CLIENT_IDENTIFIER
             | code::RELAY_AGENT_INFORMATION
             | code::SUBNET_SELECTION
+            | code::VIRTUAL_SUBNET
     )
 }
 

@@ -5,7 +5,7 @@
 //! the least wanted ones are left out. Invariant: no reply is longer than its client and the link
 //! allow.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use dhcproto::v4::{MIN_PACKET_SIZE, Opcode};
 use lessor_core::{Reason, Reply, ReplyKind, Request, option::code};
@@ -83,7 +83,7 @@ pub struct Unwritable {
 /// If that is too little, OFFER and ACK use file and then sname (option 52), unless the field has
 /// the boot file or the name of the boot server in it. If that is not enough either, options are
 /// left out from the end, except those without which the reply would be wrong:
-/// 1, 51, 54, 61, 108 and 118. Room for option 82 is reserved before room for any option but these.
+/// 1, 51, 54, 61, 108, 118 and 221. Room for option 82 is reserved before room for any option but these.
 ///
 /// Codes that the engine does not set (0, 52, 53, 82, 255), a code that was already written, and
 /// lists without an item are skipped. After an error, `packet` is empty.
@@ -99,7 +99,11 @@ pub fn write(
 
     let limit = payload_max(request);
     let relay_information =
-        request.relay_information.as_ref().map(|information| information.octets());
+        request.relay_information.as_ref().map(|found| match reply.confirms_vpn {
+            true => Cow::Owned(found.octets_without_vpn_control()),
+            false => Cow::Borrowed(found.octets()),
+        });
+    let relay_information = relay_information.as_deref();
     let relay_octets = relay_information.map_or(0, |octets| framed_octets(octets.len()));
     let mut written = Written::default();
     if packet.len() + relay_octets + 1 > limit {
@@ -184,8 +188,8 @@ fn write_options(reply: &Reply, packet: &mut Vec<u8>) -> SmallVec<[Framed; 16]> 
 
 /// Returns whether a reply without the option would be wrong rather than only incomplete: the
 /// subnet mask, without which a client uses the class of its address; 51 and 54 (RFC 2131 table 3);
-/// options that are copied from the request (61 by RFC 6842 section 3, 118 by RFC 3011); and 108,
-/// which tells the client to do without the address (RFC 8925).
+/// options that are copied from the request (61 by RFC 6842 section 3, 118 by RFC 3011, 221 by RFC
+/// 6607); and 108, which tells the client to do without the address (RFC 8925).
 const fn is_mandatory(option: u8) -> bool {
     matches!(
         option,
@@ -195,6 +199,7 @@ const fn is_mandatory(option: u8) -> bool {
             | code::CLIENT_IDENTIFIER
             | code::IPV6_ONLY_PREFERRED
             | code::SUBNET_SELECTION
+            | code::VIRTUAL_SUBNET
     )
 }
 

@@ -138,6 +138,7 @@ fn reply(kind: ReplyKind) -> Reply {
         server_name: Default::default(),
         boot_file: Default::default(),
         force_broadcast: false,
+        confirms_vpn: false,
         options: options.into_iter().map(|(code, value)| (code, value.into())).collect(),
         destination: Destination::Relay("192.0.2.254:67".parse().unwrap()),
     }
@@ -203,6 +204,7 @@ fn a_refusal_through_a_relay() {
         your_address: Ipv4Addr::UNSPECIFIED,
         next_server_address: Ipv4Addr::UNSPECIFIED,
         force_broadcast: true,
+        confirms_vpn: false,
         options: vec![
             (54, OptionValue::Address(SERVER).into()),
             (56, OptionValue::Text("wrong network".into()).into()),

@@ -19,6 +19,7 @@ use crate::built;
 #[allow(missing_docs)]
 pub struct LeaseRow {
     pub address: Ipv4Addr,
+    pub vpn: Option<String>,
     pub state: LeaseState,
     pub client: String,
     pub hardware_address: String,
@@ -92,6 +93,11 @@ pub struct JournalLine {
     pub classes: Vec<String>,
     pub subscriber: Option<String>,
     pub network: Option<String>,
+    /// What determined the network.
+    pub located_by: Option<String>,
+    pub vpn: Option<String>,
+    /// What determined the VPN.
+    pub vpn_by: Option<String>,
     pub interface: Option<String>,
     pub relay_address: Option<Ipv4Addr>,
     pub circuit_id: Option<String>,

@@ -14,6 +14,7 @@ use lessor_core::{
 pub extern "C" fn drive_engine(hash_seed: u64, now_unix_ms: u64) -> u64 {
     let network = Network {
         name: "probe".into(),
+        vpn: None,
         subnets: Vec::new(),
         authoritative: true,
         offer_hold_secs: 60,

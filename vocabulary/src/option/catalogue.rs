@@ -233,8 +233,6 @@ options! {
         MUD_URL = 161, "mud-url": Text: "only clients send it (RFC 8520)";
         SUBNET_ALLOCATION = 220, "subnet-allocation": Octets:
             "the server assigns addresses, not subnets (RFC 6656)";
-        VIRTUAL_SUBNET = 221, "virtual-subnet": VPN:
-            "the server does not select virtual private networks by it (RFC 6607)";
     }
 
     // Options that only the engine sets: a constant, the code, the name, the kind of value, and
@@ -248,7 +246,7 @@ options! {
         OVERLOAD = 52, "overload": U8: "the server uses it when a reply is too long";
         MESSAGE_TYPE = 53, "message-type": U8: "the server sets the type of every reply";
         SERVER_IDENTIFIER = 54, "server-identifier": Address:
-            "set server-identifier below [server]";
+            "set server-identifier of [server], a [[network]] or a [[subnet]]";
         PARAMETER_REQUEST_LIST = 55, "parameter-request-list": U8S: "only clients send it";
         MESSAGE = 56, "message": Text: "the server uses it to explain a refusal";
         MAX_MESSAGE_SIZE = 57, "max-message-size": U16: "only clients send it";
@@ -262,6 +260,9 @@ options! {
             "the server returns what the relay sent (RFC 3046)";
         SUBNET_SELECTION = 118, "subnet-selection": Address:
             "the server returns what the client sent (RFC 3011)";
+        VIRTUAL_SUBNET = 221, "virtual-subnet": VPN:
+            "the server returns what the client sent if it used it (RFC 6607); set vpn of a \
+             [[network]] or [[subnet]]";
         END = 255, "end": Octets: "the server ends every reply with it";
     }
 }

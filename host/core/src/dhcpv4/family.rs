@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::{
     Binding, ClientKey, HardwareAddress, Line, Link, Origin, RelayInformation, Request,
-    RequestKind, UnknownFields,
+    RequestKind, UnknownFields, VpnName,
     ledger::{
         BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Record,
         Resource, Source, Tenure, put_part,
@@ -198,14 +198,13 @@ impl BindingRecord<Ipv4> for Binding {
 
     fn put_facts(&self, octets: &mut Octets) {
         put_hardware_address(octets, self.hardware_address);
-        match &self.relay_information {
-            None if self.unknown_fields.is_empty() => {}
-            None => octets.push(0),
-            Some(information) => {
-                octets.push(1);
-                put_part(octets, information.octets());
-            }
+        let information = self.relay_information.as_ref().map(|found| (RELAYED, found.octets()));
+        let vpn = self.vpn.as_ref().map(|found| (IN_VPN, found.as_str().as_bytes()));
+        let parts: SmallVec<[(u8, &[u8]); 2]> = information.into_iter().chain(vpn).collect();
+        if !parts.is_empty() || !self.unknown_fields.is_empty() {
+            octets.push(parts.iter().fold(0, |present, (part, _)| present | part));
         }
+        parts.iter().for_each(|(_, part)| put_part(octets, part));
         octets.extend_from_slice(self.unknown_fields.octets());
     }
 
@@ -220,6 +219,7 @@ impl BindingRecord<Ipv4> for Binding {
         let Tenure { state, began_at, changed_at, expires_at, revision } = tenure;
         Self {
             address: address.into(),
+            vpn: facts.vpn(),
             client,
             hardware_address: facts.hardware_address,
             state,
@@ -241,13 +241,23 @@ pub(super) struct Facts<'r> {
     pub(super) hardware_address: HardwareAddress,
     /// The octets of the relay agent information of its last relayed message.
     pub(super) relay_information: Option<&'r [u8]>,
+    vpn: Option<&'r [u8]>,
     unknown_fields: &'r [u8],
 }
+
+/// The optional facts of a record, as bits of the octet before them.
+const RELAYED: u8 = 1;
+const IN_VPN: u8 = 2;
 
 impl<'r> Facts<'r> {
     /// The fields that a newer server wrote.
     pub(super) fn unknown_fields(&self) -> UnknownFields {
         UnknownFields::from_octets(self.unknown_fields)
+    }
+
+    /// The VPN whose address it is.
+    fn vpn(&self) -> Option<VpnName> {
+        VpnName::new(std::str::from_utf8(self.vpn?).ok()?)
     }
 
     /// The facts of a record.
@@ -258,8 +268,10 @@ impl<'r> Facts<'r> {
     fn read(octets: &'r [u8]) -> Self {
         let mut rest = OctetReader(octets);
         let hardware_address = hardware_address(&mut rest);
-        let relay_information = (rest.octet() != 0).then(|| rest.part());
-        Self { hardware_address, relay_information, unknown_fields: rest.0 }
+        let present = rest.octet();
+        let relay_information = (present & RELAYED != 0).then(|| rest.part());
+        let vpn = (present & IN_VPN != 0).then(|| rest.part());
+        Self { hardware_address, relay_information, vpn, unknown_fields: rest.0 }
     }
 }
 
@@ -288,14 +300,18 @@ mod tests {
             ClientKey::Line(line.clone()),
             ClientKey::LineAndHardware(Box::new((line, hardware))),
         ] {
-            for (information, unknown) in [
-                (None, vec![]),
-                (Some(vec![]), vec![]),
-                (Some(vec![9; 300]), vec![1]),
-                (None, vec![0]),
+            let vpn = || VpnName::new("green");
+            for (information, vpn, unknown) in [
+                (None, None, vec![]),
+                (Some(vec![]), None, vec![]),
+                (Some(vec![9; 300]), None, vec![1]),
+                (None, None, vec![0]),
+                (None, vpn(), vec![]),
+                (Some(vec![9; 300]), vpn(), vec![1]),
             ] {
                 let binding = Binding {
                     address: Ipv4Addr::new(10, 0, 0, 1),
+                    vpn: vpn.clone(),
                     client: client.clone(),
                     hardware_address: hardware,
                     state: BindingState::Released,

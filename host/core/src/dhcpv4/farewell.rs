@@ -61,6 +61,7 @@ impl Decider<'_, '_> {
             relay_information.or_else(|| lease.and_then(|lease| lease.relay_information.as_ref()));
         let mut declined = Binding {
             address,
+            vpn: self.plan.network().vpn_name().cloned(),
             client: self.client.key.holder().clone(),
             hardware_address: self.request.hardware_address,
             state: BindingState::Quarantined,

@@ -64,6 +64,7 @@ impl Decider<'_, '_> {
         let promised = promised.filter(|promised| *promised != Timestamp::NEVER);
         Binding {
             address: address_of(address),
+            vpn: self.plan.network().vpn_name().cloned(),
             client: self.client.key.holder().clone(),
             hardware_address: self.request.hardware_address,
             state: BindingState::Leased,

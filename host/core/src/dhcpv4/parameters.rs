@@ -71,6 +71,22 @@ impl<'c> Parameters<'c> {
         self.scopes().find_map(|scope| Some((of(scope.settings)?, scope.origin)))
     }
 
+    /// Option 54: the relay's override if there is one (RFC 5107), otherwise that of the most
+    /// specific scope, otherwise the address of arrival.
+    pub(super) fn server_identifier(&self) -> (Ipv4Addr, OptionOrigin) {
+        let by_relay = self.request.overriding_server_identifier();
+        let by_relay = by_relay.map(|address| (address, OptionOrigin::Relay));
+        let by_scope = || self.first(|settings| settings.server_identifier);
+        let of_arrival = (self.request.arrival.server_address, OptionOrigin::Server);
+        by_relay.or_else(by_scope).unwrap_or(of_arrival)
+    }
+
+    /// Option 54 as it is written.
+    pub(super) fn server_identifier_option(&self) -> (u8, ReplyValue) {
+        let (address, _) = self.server_identifier();
+        (code::SERVER_IDENTIFIER, OptionValue::Address(address).into())
+    }
+
     /// siaddr.
     pub(super) fn next_server(&self) -> Option<(Ipv4Addr, OptionOrigin)> {
         let by_policy = self.terms.next_server.map(|address| (address, OptionOrigin::Policy));

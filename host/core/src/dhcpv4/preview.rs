@@ -77,6 +77,8 @@ pub enum OptionOrigin {
     Server,
     /// The client sent it, and the reply returns it.
     Client,
+    /// The relay sent it, and the reply returns it.
+    Relay,
     /// The terms of a policy.
     Policy,
     /// The reservation of the address.
@@ -201,7 +203,10 @@ impl Decider<'_, '_> {
         let Some(reply) = &decision.reply else { return Vec::new() };
         let parameters = self.parameters_of(reply);
         let origin = |option: u8| match option {
-            code::CLIENT_IDENTIFIER | code::SUBNET_SELECTION => OptionOrigin::Client,
+            code::CLIENT_IDENTIFIER | code::SUBNET_SELECTION | code::VIRTUAL_SUBNET => {
+                OptionOrigin::Client
+            }
+            code::SERVER_IDENTIFIER => parameters.server_identifier().1,
             code::LEASE_TIME => parameters.lease_time_origin(),
             code::RENEWAL_TIME | code::REBINDING_TIME => {
                 parameters.renewal_origin(option).unwrap_or(OptionOrigin::Server)

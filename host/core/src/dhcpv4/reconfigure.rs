@@ -13,7 +13,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use crate::{Binding, Engine, Network, Topology, ledger::Slot};
+use crate::{Binding, Engine, Network, Topology, VpnName, ledger::Slot};
 
 use super::{
     family::Ipv4,
@@ -44,6 +44,7 @@ impl Prepared {
 /// What an engine knows of one address, to be moved to another engine.
 #[derive(Debug)]
 pub struct Remembered {
+    vpn: Option<VpnName>,
     address: u32,
     slot: Slot<Ipv4>,
 }
@@ -52,6 +53,12 @@ impl Remembered {
     /// The address.
     pub fn address(&self) -> Ipv4Addr {
         address_of(self.address)
+    }
+
+    /// Where the address is in `topology`.
+    fn locate_in(&self, topology: &Topology) -> Option<usize> {
+        let location = topology.locate_address(self.vpn.as_ref(), self.address())?;
+        usize::try_from(location.network.0).ok()
     }
 
     /// The record of the address, if it has one.
@@ -88,7 +95,8 @@ impl Engine {
         let mut moving = Vec::new();
         for mut engine in old {
             let home = engine.network().subnets.iter().find_map(|subnet| {
-                let location = topology.locate_address(subnet.prefix.network())?;
+                let vpn = engine.network().vpn_name();
+                let location = topology.locate_address(vpn, subnet.prefix.network())?;
                 usize::try_from(location.network.0).ok()
             });
             let place = home.and_then(|home| engines.get_mut(home).zip(networks.get(home)));
@@ -113,8 +121,7 @@ impl Engine {
         }
         let mut outside = Vec::new();
         for remembered in moving {
-            let location = topology.locate_address(remembered.address());
-            let home = location.and_then(|location| usize::try_from(location.network.0).ok());
+            let home = remembered.locate_in(topology);
             match home.and_then(|home| engines.get_mut(home)) {
                 Some(engine) => engine.adopt(remembered),
                 None => outside.push(remembered),
@@ -123,8 +130,8 @@ impl Engine {
         (engines, outside)
     }
 
-    /// Switches to another configuration of the same network. Returns what was known of addresses
-    /// that no subnet of `network` spans.
+    /// Switches to another configuration of the same network, in the same VPN. Returns what was
+    /// known of addresses that no subnet of `network` spans.
     pub fn reconfigure(&mut self, network: Arc<Network>) -> Vec<Remembered> {
         self.reconfigure_to(Prepared::new(network))
     }
@@ -139,19 +146,22 @@ impl Engine {
         }
         let outside = self.bindings.take_all(|address| !plan.spans(address));
         self.bindings.lay_out(plan);
-        outside.into_iter().map(|(address, slot)| Remembered { address, slot }).collect()
+        let vpn = self.network().vpn_name();
+        let remembered = |(address, slot)| Remembered { vpn: vpn.cloned(), address, slot };
+        outside.into_iter().map(remembered).collect()
     }
 
     /// Everything that the engine knows, in order of address.
     pub fn into_remembered(self) -> Vec<Remembered> {
+        let vpn = self.network().vpn_name().cloned();
         let slots = self.bindings.into_slots();
-        slots.map(|(address, slot)| Remembered { address, slot }).collect()
+        slots.map(|(address, slot)| Remembered { vpn: vpn.clone(), address, slot }).collect()
     }
 
     /// Adopts what another engine knew of an address, unless no subnet spans it. An offer is
     /// dropped if its client has another one here.
     pub fn adopt(&mut self, remembered: Remembered) {
-        let Remembered { address, slot } = remembered;
+        let Remembered { address, slot, .. } = remembered;
         if self.plan.spans(address) {
             self.bindings.take_in(address, slot);
         }

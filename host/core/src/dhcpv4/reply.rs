@@ -24,8 +24,8 @@ impl Decider<'_, '_> {
     /// The OFFER or ACK of `address`.
     pub(super) fn grant(&self, kind: ReplyKind, address: u32) -> Reply {
         let mut options = Vec::with_capacity(OPTIONS_USUALLY_MAX);
-        options.push(self.server_identifier());
         let parameters = self.parameters(address);
+        options.push(parameters.server_identifier_option());
         let lease_time_secs = parameters.lease_time_secs();
         options.push(secs(code::LEASE_TIME, lease_time_secs));
         if let Some(times) = parameters.renewal_times(lease_time_secs) {
@@ -48,6 +48,7 @@ impl Decider<'_, '_> {
             server_name: parameters.server_name_field(),
             boot_file: parameters.boot_file_field(),
             force_broadcast,
+            confirms_vpn: self.confirms_vpn(),
             options,
             destination: self.destination_of_grant(your_address, force_broadcast),
         }
@@ -55,10 +56,10 @@ impl Decider<'_, '_> {
 
     /// The ACK of an INFORM, without an address or times.
     pub(super) fn information(&self) -> Reply {
-        let mut options = vec![self.server_identifier()];
-        self.echo(&mut options);
         let client_address = self.request.client_address;
         let parameters = self.parameters(u32::from(client_address));
+        let mut options = vec![parameters.server_identifier_option()];
+        self.echo(&mut options);
         parameters.write(&mut options);
         Reply {
             kind: ReplyKind::Ack,
@@ -68,6 +69,7 @@ impl Decider<'_, '_> {
             server_name: parameters.server_name_field(),
             boot_file: parameters.boot_file_field(),
             force_broadcast: client_address.is_unspecified(),
+            confirms_vpn: self.confirms_vpn(),
             options,
             destination: self.destination_of_information(),
         }
@@ -82,7 +84,7 @@ impl Decider<'_, '_> {
     pub(super) fn nak_saying(&self, reason: Reason, text: &str) -> Decision {
         let text = if text.is_empty() { reason.meaning() } else { text };
         let message = text.get(..text.floor_char_boundary(MESSAGE_OCTETS_MAX)).unwrap_or_default();
-        let mut options = vec![self.server_identifier()];
+        let mut options = vec![self.parameters_without_address().server_identifier_option()];
         self.echo_client_identifier(&mut options);
         options.push((code::MESSAGE, OptionValue::Text(message.to_owned()).into()));
         let reply = Reply {
@@ -93,6 +95,7 @@ impl Decider<'_, '_> {
             server_name: ServerName::default(),
             boot_file: BootFileName::default(),
             force_broadcast: self.request.is_relayed(),
+            confirms_vpn: self.confirms_vpn(),
             options,
             destination: self.destination_of_nak(),
         };
@@ -111,16 +114,25 @@ impl Decider<'_, '_> {
         }
     }
 
+    /// The sources of a reply that gives no address.
+    fn parameters_without_address(&self) -> Parameters<'_> {
+        let subnet = self.plan.subnet(self.subnet);
+        let (request, terms) = (self.request, self.terms);
+        Parameters { request, terms, subnet, pool: None, reservation: None }
+    }
+
     /// What a reply was made from.
     pub(super) fn parameters_of(&self, reply: &Reply) -> Parameters<'_> {
+        if reply.kind == ReplyKind::Nak {
+            return self.parameters_without_address();
+        }
         let is_granted = !reply.your_address.is_unspecified();
         let address = if is_granted { reply.your_address } else { self.request.client_address };
         self.parameters(u32::from(address))
     }
 
-    fn server_identifier(&self) -> (u8, ReplyValue) {
-        let address = self.request.own_server_identifier();
-        (code::SERVER_IDENTIFIER, OptionValue::Address(address).into())
+    fn confirms_vpn(&self) -> bool {
+        self.request.confirms_vpn_to_relay(self.plan.network().vpn.as_deref())
     }
 
     /// Adds the options of the request that a reply returns as they were received.
@@ -133,6 +145,11 @@ impl Decider<'_, '_> {
         // is neither used nor returned (RFC 3011 section 2).
         if let Some(selected) = self.request.subnet_selection.filter(|_| !is_link_selected) {
             options.push((code::SUBNET_SELECTION, OptionValue::Address(selected).into()));
+        }
+        // Its selection in the reply tells a client that its VPN was used (RFC 6607 section 7.1).
+        let vpn = self.plan.network().vpn.as_deref();
+        if let Some(selector) = self.request.client_vpn_selection().filter(|it| it.selects(vpn)) {
+            options.push((code::VIRTUAL_SUBNET, OptionValue::Octets(selector.octets()).into()));
         }
     }
 

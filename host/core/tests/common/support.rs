@@ -32,6 +32,7 @@ pub(crate) const fn ip(last: u8) -> Ipv4Addr {
 pub(crate) fn network() -> Network {
     Network {
         name: "10.0.0.0/24".into(),
+        vpn: None,
         subnets: vec![subnet(
             "10.0.0.0/24",
             vec![pool("open", 10, 13), garden("garden", 100, 101)],
@@ -50,6 +51,7 @@ pub(crate) fn network() -> Network {
 pub(crate) fn subnet(prefix: &str, pools: Vec<Pool>) -> Subnet {
     Subnet {
         prefix: prefix.parse().unwrap(),
+        selection: Default::default(),
         lease_time: LeaseTime { default_secs: 3600, min_secs: 60, max_secs: 86_400 },
         options: options([
             (3, OptionValue::Addresses(vec![ip(1)])),

@@ -93,7 +93,7 @@ fn nothing_is_selected_by_0_0_0_0() {
     let overridden = with(relayed(discover(1)), |r| {
         r.relay_information = information([11, 4, 0, 0, 0, 0]);
     });
-    assert_eq!(overridden.own_server_identifier(), overridden.arrival.server_address);
+    assert_eq!(overridden.overriding_server_identifier(), None);
     // The relay's address takes precedence over the client's own.
     assert!(topology().located_by(&overridden).all(|(by, _)| by == LocatedBy::RelayAddress));
 }

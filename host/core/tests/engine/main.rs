@@ -13,6 +13,7 @@ mod preview;
 mod reconfigure;
 mod reservations;
 mod scopes;
+mod selecting;
 mod settle;
 mod subscribers;
 #[path = "../common/support.rs"]

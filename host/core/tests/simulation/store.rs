@@ -76,6 +76,7 @@ impl Store {
         let promised = held.map_or(now, |held| held.expires_at);
         let binding = Arc::new(Binding {
             address,
+            vpn: None,
             client,
             hardware_address: hardware(200),
             state: BindingState::Leased,

@@ -116,6 +116,7 @@ fn is_engines(reason: Reason) -> bool {
         Outcome::Silence => !matches!(
             reason,
             Reason::UnknownSubnet
+                | Reason::UnknownVpn
                 | Reason::LinkWithoutAddress
                 | Reason::RelayNotServed
                 | Reason::OwnSocket

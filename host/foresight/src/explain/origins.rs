@@ -96,6 +96,7 @@ impl Origins<'_> {
             OptionOrigin::Link => "the server's address on the link",
             OptionOrigin::HostRequirements => "RFC 1122",
             OptionOrigin::Client => "the client",
+            OptionOrigin::Relay => "the relay",
             OptionOrigin::Server => "the server",
         };
         text.to_owned()

@@ -3,7 +3,7 @@
 //! The stages are those of the server ([`lessor_stages`]); here the engine previews instead of
 //! deciding, and lookups are waited for. Invariant: nothing is held, changed or counted.
 
-use std::{convert::Infallible, net::Ipv4Addr};
+use std::convert::Infallible;
 
 use anyhow::{anyhow, bail};
 use lessor_core::{Engine, NetworkId, Preview, Reason, Request, Topology};
@@ -68,10 +68,6 @@ impl Environment for Previewing<'_> {
 
     fn topology(&self) -> &Topology {
         self.place.engines.topology()
-    }
-
-    fn server_identifier(&self) -> Option<Ipv4Addr> {
-        self.place.server.server_identifier
     }
 
     fn refusal(&self, request: &Request) -> Option<(Reason, Option<String>)> {

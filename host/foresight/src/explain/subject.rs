@@ -13,7 +13,7 @@ use anyhow::{anyhow, bail};
 use ipnet::Ipv4Net;
 use lessor_core::{
     Arrival, Binding, ClientKey, HardwareAddress, OptionValue, OwnAddresses, RelayInformation,
-    RequestKind, Topology, option::code, readable, relay,
+    RequestKind, Topology, VpnName, VpnSelector, option::code, readable, relay,
 };
 use lessor_serving::{Heard, HeardAt, Name};
 use lessor_vocabulary::Catalogue;
@@ -42,6 +42,10 @@ pub struct Subject {
     pub link: Option<Ipv4Addr>,
     /// The link that the relay selects (option 82, sub-option 5).
     pub link_selection: Option<Ipv4Addr>,
+    /// The name of the VPN that the relay selects (option 82, sub-option 151).
+    pub vpn: Option<VpnName>,
+    /// The interface of the server that the client is on.
+    pub interface: Option<Arc<str>>,
     /// The subnet that the client selects (option 118).
     pub subnet_selection: Option<Ipv4Addr>,
     /// Whether the client can receive broadcasts only.
@@ -118,7 +122,7 @@ impl Subject {
             information: information.as_ref(),
         };
         let where_from = self.where_from(place, binding.as_deref(), heard_as, &mut assumed)?;
-        let information = selecting(where_from.link_selection, information);
+        let information = self.selecting(where_from.link_selection, information);
         let is_renewal = matches!(self.kind, Kind::Renew | Kind::Release);
         let has_address = is_renewal || self.kind == Kind::Inform;
         let names_address = matches!(self.kind, Kind::Request | Kind::Decline);
@@ -249,7 +253,9 @@ impl Subject {
         };
         let is_hardware =
             self.hardware_address.is_none_or(|wanted| binding.hardware_address == wanted);
-        is_hardware
+        let is_in_vpn = self.vpn.is_none() || self.vpn == binding.vpn;
+        is_in_vpn
+            && is_hardware
             && is(&self.client_identifier, identifier)
             && is(&self.circuit_id, circuit_id)
             && is(&self.remote_id, remote_id)
@@ -285,6 +291,16 @@ impl Subject {
         assumed: &mut Vec<String>,
     ) -> anyhow::Result<WhereFrom> {
         let topology = place.engines.topology();
+        if let Some(interface) = &self.interface {
+            let own = self.link.or_else(|| first_on(topology, interface));
+            let own = own.unwrap_or(Ipv4Addr::UNSPECIFIED);
+            if self.link.is_none() {
+                assumed.push(format!("the server is {own} on {interface}"));
+            }
+            let mut from = WhereFrom::link(own, place.own_addresses.clone());
+            from.arrival.interface = Some(Arc::clone(interface));
+            return Ok(from);
+        }
         if let Some(link) = self.link {
             return Ok(WhereFrom::link(link, place.own_addresses.clone()));
         }
@@ -310,15 +326,17 @@ impl Subject {
                 (relay_address, link_selection)
             }
             (None, _) => {
-                let prefix = match binding.and_then(|binding| prefix_of(topology, binding.address))
-                {
+                let leased = binding
+                    .and_then(|binding| prefix_of(topology, binding.vpn.as_ref(), binding.address));
+                let prefix = match leased {
                     Some(prefix) => prefix,
                     None => {
                         self.selected_prefix(topology).map_or_else(|| only_prefix(topology), Ok)?
                     }
                 };
                 let address = prefix.hosts().next().unwrap_or(prefix.network());
-                let is_relayed = heard_as.information.is_some()
+                let is_relayed = self.vpn.is_some()
+                    || heard_as.information.is_some()
                     || self.link_selection.is_some()
                     || place.server.interfaces.is_empty()
                     || place.server.listen.len() > 1;
@@ -354,7 +372,29 @@ impl Subject {
     /// Returns the subnet that the relay or the client selects.
     fn selected_prefix(&self, topology: &Topology) -> Option<Ipv4Net> {
         let selected = self.link_selection.or(self.subnet_selection)?;
-        prefix_of(topology, selected)
+        prefix_of(topology, self.vpn.as_ref(), selected)
+    }
+
+    /// Returns option 82 with these selections in place of its own, if any.
+    fn selecting(
+        &self,
+        link_selection: Option<Ipv4Addr>,
+        information: Option<RelayInformation>,
+    ) -> Option<RelayInformation> {
+        let link = link_selection.map(|link| (relay::LINK_SELECTION, link.octets().to_vec()));
+        let vpn = self.vpn.as_ref().map(|name| {
+            let selector = VpnSelector::Name(name.as_str().as_bytes());
+            (relay::VPN_SELECTION, selector.octets())
+        });
+        let selected: Vec<(u8, Vec<u8>)> = link.into_iter().chain(vpn).collect();
+        if selected.is_empty() {
+            return information;
+        }
+        let is_selected = |code: u8| selected.iter().any(|(found, _)| *found == code);
+        let others = information.iter().flat_map(RelayInformation::sub_options);
+        let others = others.filter(|(found, _)| !is_selected(*found));
+        let selected = selected.iter().map(|(code, octets)| (*code, octets.as_slice()));
+        Some(RelayInformation::from_sub_options(others.chain(selected)))
     }
 }
 
@@ -376,19 +416,6 @@ impl HeardAs<'_> {
         ];
         names.into_iter().find_map(|(name, as_whom)| Some((heard.find(name?)?, as_whom)))
     }
-}
-
-/// Returns option 82 with this link selection in place of its own, if any.
-fn selecting(
-    link_selection: Option<Ipv4Addr>,
-    information: Option<RelayInformation>,
-) -> Option<RelayInformation> {
-    let Some(selected) = link_selection else { return information };
-    let selected = selected.octets();
-    let others = information.iter().flat_map(RelayInformation::sub_options);
-    let others = others.filter(|(found, _)| *found != relay::LINK_SELECTION);
-    let sub_options = others.chain([(relay::LINK_SELECTION, &selected[..])]);
-    Some(RelayInformation::from_sub_options(sub_options))
 }
 
 struct WhereFrom {
@@ -419,8 +446,15 @@ fn later(first: Option<Arc<Binding>>, second: Option<Arc<Binding>>) -> Option<Ar
     [first, second].into_iter().flatten().max_by_key(|binding| binding.changed_at)
 }
 
-fn prefix_of(topology: &Topology, address: Ipv4Addr) -> Option<Ipv4Net> {
-    let location = topology.locate_address(address)?;
+/// The first address of the first subnet that names an interface.
+fn first_on(topology: &Topology, interface: &str) -> Option<Ipv4Addr> {
+    let mut subnets = topology.networks().iter().flat_map(|network| &network.subnets);
+    let subnet = subnets.find(|subnet| subnet.selection.names_interface(interface))?;
+    subnet.prefix.hosts().next()
+}
+
+fn prefix_of(topology: &Topology, vpn: Option<&VpnName>, address: Ipv4Addr) -> Option<Ipv4Net> {
+    let location = topology.locate_address(vpn, address)?;
     let network = topology.networks().get(location.network.0 as usize)?;
     network.subnets.get(location.subnet).map(|subnet| subnet.prefix)
 }

@@ -156,12 +156,15 @@ impl Witness for Telling<'_> {
     fn found(&mut self, found: Option<&Found>) {
         self.watch.lap("locate");
         self.explanation.location = found.map(|found| {
-            let subnet = found.network.subnets.get(found.location.subnet);
+            let selected = found.selected;
+            let subnet = found.network.subnets.get(selected.location.subnet);
             LocationStep {
+                vpn: found.network.vpn_name().map(ToString::to_string),
+                vpn_by: selected.vpn_by.map(texts::vpn_selected_by).map(str::to_owned),
                 network: found.network.name.to_string(),
                 subnet: subnet.map(|subnet| subnet.prefix.to_string()).unwrap_or_default(),
-                by: texts::located_by(found.by).to_owned(),
-                address: found.address,
+                by: texts::located_by(selected.by).to_owned(),
+                address: selected.address,
             }
         });
         self.watch.skip();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lessor_core::{
     BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, ReplyKind,
-    Request, Reservation, ReservationOwner, Rule, Terms, Verdict,
+    Request, Reservation, ReservationOwner, Rule, Terms, Verdict, VpnSelectedBy,
 };
 use lessor_policy_host::AnsweredLookup;
 
@@ -47,7 +47,17 @@ pub(super) const fn located_by(by: LocatedBy) -> &'static str {
         LocatedBy::SubnetSelection => "the client's subnet selection",
         LocatedBy::RelayAddress => "the relay address",
         LocatedBy::ClientAddress => "the client's own address",
+        LocatedBy::Interface => "the interface that it is on",
         LocatedBy::Link => "the link that it is on",
+    }
+}
+
+pub(super) const fn vpn_selected_by(by: VpnSelectedBy) -> &'static str {
+    match by {
+        VpnSelectedBy::Relay => "the relay's VPN selection",
+        VpnSelectedBy::Client => "the client's VPN selection",
+        VpnSelectedBy::RelayAddress => "the relay address",
+        VpnSelectedBy::Interface => "the interface that it is on",
     }
 }
 

@@ -220,6 +220,7 @@ impl Reading {
             entry,
             prefix,
             shared_network: around.shared_network.clone(),
+            relay_addresses: Vec::new(),
             scope: Scope::default(),
             pools: Vec::new(),
             reservations: Vec::new(),

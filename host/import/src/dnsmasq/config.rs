@@ -162,6 +162,7 @@ impl Reading {
             entry,
             prefix: range.prefix,
             shared_network: None,
+            relay_addresses: Vec::new(),
             scope,
             pools: Vec::new(),
             reservations: Vec::new(),

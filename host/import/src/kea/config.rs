@@ -3,7 +3,7 @@
 //! Invariant: each key has one entry in the report, except the lists of subnets, networks and
 //! pools, whose items have one each.
 
-use std::net::Ipv4Addr;
+use std::{collections::HashMap, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 use lessor_core::{HardwareAddress, INFINITE_SECS, IdentifierKind, ReservationOwner, option::code};
@@ -85,6 +85,8 @@ struct Reading {
     interfaces_of_subnets: Vec<String>,
     /// What the flex-id of a reservation is, if it is one sub-option.
     flex_id: Option<IdentifierKind>,
+    /// The shared network that each relay outside of all subnets selects.
+    relays: HashMap<Ipv4Addr, Option<String>>,
 }
 
 impl Reading {
@@ -168,9 +170,13 @@ impl Reading {
         self.report.carried(&node.place, &label);
         let mut scope = Scope::default();
         self.scope(node, &mut scope)?;
-        self.relay(node, node);
+        let mut relays = self.relay(node, node, Some(name));
         for subnet in node.get("subnet4").and_then(Node::list).unwrap_or_default() {
+            let position = self.site.subnets.len();
             self.subnet(subnet, Some((name, node)), &scope, everywhere)?;
+            if let Some(subnet) = self.site.subnets.get_mut(position) {
+                subnet.relay_addresses.append(&mut relays);
+            }
         }
         Ok(())
     }
@@ -190,7 +196,9 @@ impl Reading {
         let entry = self.report.carried(&node.place, &format!("subnet {prefix}"));
         let mut scope = Scope::default();
         self.scope(node, &mut scope)?;
-        self.relay(node, network.map_or(node, |network| network.1));
+        let of_network = network.map(|network| network.0);
+        let relay_addresses =
+            self.relay(node, network.map_or(node, |network| network.1), of_network);
         let is_conditional = is_conditional(node) || network.is_some_and(|of| is_conditional(of.1));
         let mut pools = Vec::new();
         for pool in node.get("pools").map(list).transpose()?.unwrap_or_default() {
@@ -202,7 +210,8 @@ impl Reading {
             place: node.place.clone(),
             entry,
             prefix: prefix.trunc(),
-            shared_network: network.map(|network| network.0.to_owned()),
+            shared_network: of_network.map(str::to_owned),
+            relay_addresses,
             scope,
             pools,
             reservations: reservations.transpose()?.unwrap_or_default(),
@@ -210,9 +219,10 @@ impl Reading {
         Ok(())
     }
 
-    /// Reports the relays of a subnet, which the server finds by its prefix.
-    fn relay(&mut self, node: &Node, network: &Node) {
-        let Some(relay) = node.get("relay") else { return };
+    /// Returns the relays of a subnet that have addresses elsewhere and select no subnet so far. A
+    /// prefix finds the others.
+    fn relay(&mut self, node: &Node, network: &Node, name: Option<&str>) -> Vec<Ipv4Addr> {
+        let Some(relay) = node.get("relay") else { return Vec::new() };
         let addresses = relay.get("ip-addresses").and_then(Node::list).unwrap_or_default();
         let texts = addresses.iter().chain(relay.get("ip-address")).filter_map(Node::text);
         let subnets = network.get("subnet4").and_then(Node::list).unwrap_or_default();
@@ -221,21 +231,33 @@ impl Reading {
             let prefixes = all.filter_map(|subnet| subnet.get("subnet")?.text()?.parse().ok());
             prefixes.into_iter().any(|prefix: Ipv4Net| prefix.contains(&address))
         };
-        let mut parsed = texts.map(|text| text.parse::<Ipv4Addr>().ok());
+        let parsed: Option<Vec<Ipv4Addr>> = texts.map(|text| text.parse().ok()).collect();
         let statement = format!("\"relay\": {}", relay.shown());
-        match parsed.all(|address| address.is_some_and(is_inside)) {
-            true => self.report.not_needed(
-                &relay.place,
-                &statement,
-                "the address of the relay selects the subnet or its shared network",
-            ),
-            false => self.report.not_carried(
-                &relay.place,
-                &statement,
-                "a relay selects the subnet that has its address: add a subnet with that address \
-                 to the shared network, or let the relay send link selection (RFC 3527)",
-            ),
+        let Some(addresses) = parsed else {
+            self.report.not_carried(&relay.place, &statement, "it is no list of IPv4 addresses");
+            return Vec::new();
+        };
+        let outside: Vec<Ipv4Addr> =
+            addresses.into_iter().filter(|address| !is_inside(*address)).collect();
+        if outside.is_empty() {
+            let why = "the address of the relay selects the subnet or its shared network";
+            self.report.not_needed(&relay.place, &statement, why);
+            return outside;
         }
+        let name = name.map(str::to_owned);
+        let is_of_other = |address: &Ipv4Addr| {
+            let network = self.relays.get(address);
+            network.is_some_and(|other| name.is_none() || *other != name)
+        };
+        if outside.iter().any(is_of_other) {
+            let why = "another subnet has the relay already; give subnets of one relay the same \
+                       shared network, or let it send link selection (RFC 3527)";
+            self.report.not_carried(&relay.place, &statement, why);
+            return Vec::new();
+        }
+        self.report.carried(&relay.place, &statement);
+        let is_new = |address: &Ipv4Addr| self.relays.insert(*address, name.clone()).is_none();
+        outside.into_iter().filter(is_new).collect()
     }
 
     fn pool(&mut self, node: &Node, is_conditional_subnet: bool) -> Result<Pool, Refusal> {

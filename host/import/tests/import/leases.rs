@@ -65,6 +65,7 @@ fn read_well(origin: Origin, text: &str) -> (Vec<Binding>, Report, LeaseTotals) 
 fn lease(address: [u8; 4], client: ClientKey, mac: HardwareAddress) -> Binding {
     Binding {
         address: address.into(),
+        vpn: None,
         client,
         hardware_address: mac,
         state: BindingState::Leased,

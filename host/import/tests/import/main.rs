@@ -5,4 +5,5 @@ mod golden;
 mod hostile;
 mod leases;
 mod options;
+mod relays;
 mod reservations;

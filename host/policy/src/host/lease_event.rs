@@ -26,6 +26,10 @@ impl HostLeaseEvent for Guest {
         Ok(self.event()?.network_name.to_string())
     }
 
+    fn vpn_name(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<String>> {
+        Ok(self.event()?.binding.vpn.as_ref().map(ToString::to_string))
+    }
+
     fn client_key(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<String> {
         Ok(self.event()?.binding.client.to_string())
     }

@@ -120,6 +120,10 @@ impl HostRequest for Guest {
         Ok(self.view()?.network.name.to_string())
     }
 
+    fn vpn_name(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<String>> {
+        Ok(self.view()?.network.vpn_name().map(ToString::to_string))
+    }
+
     fn subnet(&mut self, _: Resource<Request>) -> wasmtime::Result<Ipv4Prefix> {
         let prefix = self.view()?.subnet().map(|subnet| subnet.prefix).unwrap_or_default();
         Ok(Ipv4Prefix { address: address_octets(prefix.network()), length: prefix.prefix_len() })

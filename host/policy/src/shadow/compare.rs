@@ -294,6 +294,7 @@ mod tests {
             server_name: Default::default(),
             boot_file: Default::default(),
             force_broadcast: false,
+            confirms_vpn: false,
             options: vec![(224, OptionValue::U32(1).into()), (15, octets("a").into())],
             destination: Destination::Broadcast,
         };

@@ -267,6 +267,7 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
         server_name: Default::default(),
         boot_file: Default::default(),
         force_broadcast: false,
+        confirms_vpn: false,
         options: vec![
             (1, OptionValue::Address(Ipv4Addr::new(255, 255, 0, 0)).into()),
             (15, octets("old.example").into()),

@@ -93,8 +93,10 @@ pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(100, 64, 1, 7);
 pub(crate) fn network() -> Arc<Network> {
     Arc::new(Network {
         name: "access".into(),
+        vpn: None,
         subnets: vec![Subnet {
             prefix: "100.64.0.0/16".parse().unwrap(),
+            selection: Default::default(),
             lease_time: LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: 86_400 },
             options: OptionSet::default(),
             settings: Default::default(),
@@ -204,6 +206,7 @@ pub(crate) fn pools() -> Pools {
 pub(crate) fn lease() -> Binding {
     Binding {
         address: CLIENT,
+        vpn: None,
         client: ClientKey::Hardware(HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1])),
         hardware_address: HardwareAddress::ethernet([2, 0, 0x5e, 0, 0x53, 1]),
         state: BindingState::Leased,

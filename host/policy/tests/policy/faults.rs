@@ -357,6 +357,7 @@ fn reply() -> Reply {
         server_name: Default::default(),
         boot_file: Default::default(),
         force_broadcast: false,
+        confirms_vpn: false,
         options: vec![(15, OptionValue::Octets(b"old.example".to_vec()).into())],
         destination: lessor_core::Destination::Broadcast,
     }

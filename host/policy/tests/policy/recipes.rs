@@ -265,6 +265,7 @@ fn reply() -> Reply {
         server_name: Default::default(),
         boot_file: Default::default(),
         force_broadcast: false,
+        confirms_vpn: false,
         options: Vec::new(),
         destination: lessor_core::Destination::Broadcast,
     }

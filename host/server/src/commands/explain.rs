@@ -9,10 +9,11 @@ use std::{
     io::{self, IsTerminal},
     net::Ipv4Addr,
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::bail;
-use lessor_core::{HardwareAddress, option::code};
+use lessor_core::{HardwareAddress, VpnName, option::code};
 use lessor_foresight::explain::{Answer, Kind, Octets, Subject, offline};
 
 use super::check;
@@ -46,6 +47,12 @@ pub(crate) struct ExplainArguments {
     /// The link that the relay selects (option 82, sub-option 5).
     #[arg(long, value_name = "ADDRESS", conflicts_with = "link")]
     link_selection: Option<Ipv4Addr>,
+    /// The VPN that the relay selects, by its name (option 82, sub-option 151).
+    #[arg(long, value_name = "NAME", value_parser = vpn, conflicts_with = "link")]
+    vpn: Option<VpnName>,
+    /// The interface of the server that the client is on.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["relay_address", "vpn"])]
+    interface: Option<String>,
     /// The subnet that the client selects (option 118).
     #[arg(long, value_name = "ADDRESS")]
     subnet_selection: Option<Ipv4Addr>,
@@ -115,6 +122,8 @@ impl ExplainArguments {
             relay_address: self.relay_address,
             link: self.link,
             link_selection: self.link_selection,
+            vpn: self.vpn.clone(),
+            interface: self.interface.as_deref().map(Arc::from),
             subnet_selection: self.subnet_selection,
             is_broadcast: self.broadcast,
             address: self.address,
@@ -123,6 +132,11 @@ impl ExplainArguments {
             parameters: self.parameters.clone(),
         }
     }
+}
+
+/// Parses the name of a VPN.
+pub(super) fn vpn(text: &str) -> Result<VpnName, String> {
+    VpnName::try_from(text.to_owned()).map_err(str::to_owned)
 }
 
 /// Parses text, or `hex:` and octets, as in the configuration.

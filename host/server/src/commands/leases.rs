@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context;
 use clap::ValueEnum;
-use lessor_core::Binding;
+use lessor_core::{Binding, VpnName};
 use lessor_serving::{
     leases::{LeaseRow, LeaseRowState},
     stored,
@@ -32,6 +32,9 @@ pub(crate) struct LeasesArguments {
     /// List only this address.
     #[arg(long, value_name = "ADDRESS")]
     address: Option<Ipv4Addr>,
+    /// List only leases of this VPN.
+    #[arg(long, value_name = "NAME", value_parser = super::explain::vpn)]
+    vpn: Option<VpnName>,
     /// List only leases whose client, hardware address, subscriber, circuit id or remote id
     /// contains this text.
     #[arg(long, value_name = "TEXT")]
@@ -50,7 +53,7 @@ enum Which {
 pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
     let mut rows = read_rows(&arguments.file.config)?;
     rows.retain(|row| arguments.wants(row));
-    rows.sort_by_key(|row| row.address);
+    rows.sort_by(|a, b| (&a.vpn, a.address).cmp(&(&b.vpn, b.address)));
     let mut out = io::stdout().lock();
     if arguments.json {
         for row in &rows {
@@ -58,18 +61,14 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = table(&[
-        "address",
-        "state",
-        "client",
-        "subscriber",
-        "circuit id",
-        "remote id",
-        "pool",
-        "ends",
-    ]);
+    let has_vpns = rows.iter().any(|row| row.vpn.is_some());
+    let headers = ["address", "state", "client", "subscriber", "circuit id", "remote id", "pool"];
+    let vpn_header = has_vpns.then_some("vpn");
+    let headers: Vec<&str> = vpn_header.into_iter().chain(headers).chain(["ends"]).collect();
+    let mut table = table(&headers);
     for row in &rows {
-        table.add_row([
+        let vpn = has_vpns.then(|| row.vpn.clone().unwrap_or_default());
+        let cells = [
             row.address.to_string(),
             row.state.name().to_owned(),
             row.client.clone(),
@@ -78,7 +77,8 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
             row.remote_id.clone().unwrap_or_default(),
             row.pool.clone().unwrap_or_default(),
             row.expires_at.clone(),
-        ]);
+        ];
+        table.add_row(vpn.into_iter().chain(cells));
     }
     writeln!(out, "{table}")?;
     writeln!(out, "{} lease{}", rows.len(), if rows.len() == 1 { "" } else { "s" })?;
@@ -129,6 +129,7 @@ impl LeasesArguments {
             .flatten()
             .any(|field| field.contains(text))
         });
-        state && found && self.address.is_none_or(|address| address == row.address)
+        let vpn = self.vpn.as_ref().is_none_or(|vpn| row.vpn.as_deref() == Some(vpn.as_str()));
+        state && found && vpn && self.address.is_none_or(|address| address == row.address)
     }
 }

@@ -6,9 +6,9 @@
 
 use std::{fs, net::Ipv4Addr};
 
-use lessor_core::{Location, Network, NetworkId, Subnet, Topology};
+use lessor_core::{Network, NetworkId, Subnet, Topology};
 
-use super::state::ListenOn;
+use super::{identifiers::networks_on, state::ListenOn};
 use lessor_net::{Host, Link, Links};
 
 /// The number of subnets and relays that are checked; on hosts with more, the first ones show what
@@ -103,8 +103,7 @@ fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&ListenOn]) -> 
     for place in places {
         let ListenOn::Link(name) = place else { continue };
         let Some(link) = links.named(name).map(|link| &**link) else { continue };
-        let located = link.addresses.iter().filter_map(|own| topology.locate_address(*own));
-        for Location { network, .. } in located {
+        for network in networks_on(name, links, topology) {
             if on_links.contains(&network) {
                 continue;
             }
@@ -125,6 +124,8 @@ fn expected<'l>(links: &'l Links, topology: &Topology, places: &[&ListenOn]) -> 
         // Datagrams for a loopback address arrive wherever the routers send them.
         let Some(link) = link.filter(|link| !link.needs_no_arp) else { continue };
         let relayed = topology.networks().iter().enumerate();
+        // The host's routes lead to no address of a VPN.
+        let relayed = relayed.filter(|(_, network)| network.vpn.is_none());
         let relayed = relayed.filter(|(at, _)| !on_links.contains(&NetworkId(*at as u32)));
         for subnet in relayed.flat_map(|(_, network)| &network.subnets) {
             expected.push(Expected {

@@ -14,7 +14,7 @@ use std::{
 use anyhow::Context;
 
 use super::{
-    Endpoints, Slot, filter,
+    Endpoints, Slot, filter, identifiers,
     state::{EndpointState, ListenOn},
 };
 use lessor_net::{Changes, Endpoint, Host, StopSignal};
@@ -146,8 +146,11 @@ impl Watcher {
         let Endpoints { host, slots, .. } = &self.endpoints;
         let places: Vec<&ListenOn> = slots.iter().map(|slot| &slot.place).collect();
         let engines = self.shared.engines.load_full();
-        let found = filter::warnings(host, &host.links(), engines.topology(), &places);
-        let mut untold = found.into_iter().filter(|text| !self.warned.contains(text));
+        let (links, topology) = (host.links(), engines.topology());
+        let unreachable = identifiers::warnings(&links, topology, &places);
+        let dropped = filter::warnings(host, &links, topology, &places);
+        let found = unreachable.into_iter().chain(dropped);
+        let mut untold = found.filter(|text| !self.warned.contains(text));
         let told: Vec<String> = untold.by_ref().take(WARNINGS_MAX).collect();
         let left_out = untold.count();
         for warning in &told {

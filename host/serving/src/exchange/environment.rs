@@ -1,7 +1,5 @@
 //! What the exchanges of a server meet: its engines, its lookup sources and its reach.
 
-use std::net::Ipv4Addr;
-
 use lessor_core::{Attempt, Engine, NetworkId, PoolUsage, Reason, Request, Topology, Wait};
 use lessor_generation::GenerationSources;
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
@@ -27,10 +25,6 @@ impl Environment for Surroundings<'_, '_> {
 
     fn topology(&self) -> &Topology {
         self.engines.shards().topology()
-    }
-
-    fn server_identifier(&self) -> Option<Ipv4Addr> {
-        self.pipeline.server_identifier
     }
 
     fn refusal(&self, request: &Request) -> Option<(Reason, Option<String>)> {

@@ -200,6 +200,7 @@ impl Finished {
             subscriber: named.or_else(counted).or_else(of_class),
             reserved_by,
             network: reached.view().map(|view| Arc::clone(&view.network)),
+            selected: reached.selected(),
             catalogue: reached.view().map(|view| Arc::clone(&view.catalogue)),
             address: about.address,
             lease_time_secs: about.lease_time_secs,

@@ -4,7 +4,7 @@
 //! Does not write to the store. Invariant: the engines that own the addresses receive each answer
 //! once, and the exchanges that wait for these changes are woken.
 
-use lessor_core::{Answer, Changes, NetworkId, Reason, RequestKind, Timestamp};
+use lessor_core::{Answer, Change, Changes, NetworkId, Reason, RequestKind, Timestamp};
 use lessor_stages::{Retired, Written};
 use smallvec::SmallVec;
 
@@ -129,10 +129,11 @@ fn settle_in(
     answer: &Answer,
 ) -> Result<(), Retired> {
     let addresses = || changes.iter().map(|change| change.binding.address);
-    let mut networks: SmallVec<[NetworkId; 1]> = addresses()
-        .filter_map(|address| shards.topology().locate_address(address))
-        .map(|location| location.network)
-        .collect();
+    let topology = shards.topology();
+    let located = changes.iter().filter_map(|Change { binding, .. }| {
+        topology.locate_address(binding.vpn.as_ref(), binding.address)
+    });
+    let mut networks: SmallVec<[NetworkId; 1]> = located.map(|found| found.network).collect();
     networks.sort_unstable();
     networks.dedup();
     for network in networks {

@@ -88,7 +88,7 @@ fn what_storage_cannot_write_is_not_acknowledged_and_is_taken_back() {
     assert_eq!(exchange.reason, Reason::StoreFailed);
     assert!(exchange.outgoing.is_none());
     let engines = parts.shared.engines.load();
-    let known = engines.with_owner_of(ADDRESS, |engine| engine.binding_at(ADDRESS));
+    let known = engines.with_owner_of(None, ADDRESS, |engine| engine.binding_at(ADDRESS));
     assert_eq!(known, Ok(Some(None)));
 }
 

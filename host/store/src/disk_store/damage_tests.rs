@@ -2,7 +2,7 @@
 //!
 //! `LESSOR_SEED` repeats a run; `LESSOR_DAMAGE_TRIALS` sets the number of damaged stores.
 
-use std::{collections::BTreeMap, env, fs, time::SystemTime};
+use std::{collections::BTreeMap, env, fs, net::Ipv4Addr, time::SystemTime};
 
 use tempfile::TempDir;
 

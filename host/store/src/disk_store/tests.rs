@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::Ipv4Addr,
     os::unix::fs::{FileExt, PermissionsExt},
     time::{Duration, Instant},
 };
@@ -23,6 +24,7 @@ pub(super) fn change(number: u16, revision: u64) -> Change {
     let binding = |revision| {
         Arc::new(Binding {
             address: address(number),
+            vpn: None,
             client: ClientKey::Hardware(hardware_address),
             hardware_address,
             state: BindingState::Leased,
@@ -36,6 +38,30 @@ pub(super) fn change(number: u16, revision: u64) -> Change {
         })
     };
     Change { binding: binding(revision), previous: (revision > 1).then(|| binding(revision - 1)) }
+}
+
+/// A store as servers wrote it before there were VPNs is read, and goes on with VPNs beside it.
+#[test]
+fn records_of_before_vpns_are_read_beside_those_of_vpns() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    let former = change(1, 1);
+    let mut value = Vec::new();
+    record::encode(&former.binding, &mut value);
+    let mut batch = Batch::new();
+    batch.put(RecordKey::of(&former.binding), &[10, 0, 0, 1], &value, 1);
+    store.table.write(&mut batch).unwrap();
+    drop(store);
+    let mut store = open(folder.path());
+    let Change { binding, .. } = change(1, 1);
+    let in_vpn = Binding { vpn: lessor_core::VpnName::new("green"), ..Binding::clone(&binding) };
+    let in_vpn = Change { binding: in_vpn.into(), previous: None };
+    assert_eq!(commit(&mut store, [in_vpn.clone()]), [Answer::Made]);
+    drop(store);
+    let mut read = Vec::new();
+    DiskStore::read(folder.path(), &mut |binding| read.push(binding)).unwrap();
+    assert_eq!(read, [Binding::clone(&former.binding), Binding::clone(&in_vpn.binding)]);
+    assert_eq!(DiskStore::survey(folder.path()).unwrap().bindings, 2);
 }
 
 pub(super) fn address(number: u16) -> Ipv4Addr {
@@ -167,7 +193,7 @@ fn a_record_that_is_no_lease_keeps_the_server_from_starting() {
         let folder = closed_store();
         let mut store = open(folder.path());
         let mut batch = Batch::new();
-        batch.put(Ipv4Addr::UNSPECIFIED, key, value, 1);
+        batch.put(RecordKey::of(&change(0, 1).binding), key, value, 1);
         store.table.write(&mut batch).unwrap();
         drop(store);
         assert_says(&refusal(folder.path()), &parts);
@@ -222,7 +248,7 @@ fn a_failed_batch_does_not_come_back() {
             // Octets that reached the disk nevertheless, after the end of the log.
             let mut value = Vec::new();
             record::encode(&change(3, 1).binding, &mut value);
-            let key = record::key(address(3));
+            let key = address(3).octets();
             let mut frame = store.table.log().frame_behind(&end, &key, &value);
             frame.extend(b"and more");
             real.write_all_at(&frame, durable).unwrap();

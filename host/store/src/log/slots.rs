@@ -13,10 +13,10 @@ type Hasher = foldhash::fast::RandomState;
 /// The part of a value that is kept in memory: 20 octets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
-    pub(super) segment: u32,
-    pub(super) offset: u32,
-    pub(super) octets: u32,
-    pub(super) revision: [u32; 2],
+    pub(crate) segment: u32,
+    pub(crate) offset: u32,
+    pub(crate) octets: u32,
+    pub(crate) revision: [u32; 2],
 }
 
 /// Slots by key.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lessor_core::{
     Answer, Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, RelayInformation,
-    Timestamp,
+    Timestamp, VpnName,
 };
 use lessor_settings::StoreBackend;
 use lessor_store::{MemoryStore, Store, StoreError};
@@ -52,12 +52,36 @@ battery! {
     a_large_batch_is_written_whole
     an_empty_batch_has_no_answers
     contents_are_kept_octet_by_octet
+    the_same_address_of_two_vpns_has_two_records
     leases_outlive_the_store
     a_store_that_was_not_loaded_compares_all_the_same
     many_small_batches_are_kept
 }
 
 use Answer::Made;
+
+fn the_same_address_of_two_vpns_has_two_records(open: &Open) {
+    let mut store = open();
+    let in_vpn = |name: Option<&str>, revision| {
+        let vpn = name.and_then(VpnName::new);
+        let of = |revision| Arc::new(Binding { vpn: vpn.clone(), ..binding(address(1), revision) });
+        Change { binding: of(revision), previous: (revision > 1).then(|| of(revision - 1)) }
+    };
+    let spaces = [None, Some("green"), Some("red")];
+    let first = spaces.map(|vpn| in_vpn(vpn, 1));
+    assert_eq!(commit(&mut *store, first.clone()), [Made, Made, Made]);
+    // A later change of one VPN conflicts with no other.
+    let found = Arc::clone(&in_vpn(spaces[1], 2).binding);
+    assert_eq!(commit(&mut *store, [in_vpn(spaces[1], 2)]), [Made]);
+    let again = commit(&mut *store, [in_vpn(spaces[1], 2)]);
+    assert_eq!(again, [Answer::Conflict([Some(found)].into_iter().collect())]);
+    drop(store);
+    let mut read = Vec::new();
+    open().load(&mut |binding| read.push((binding.vpn, binding.revision))).unwrap();
+    read.sort();
+    let expected = [(None, 1), (VpnName::new("green"), 2), (VpnName::new("red"), 1)];
+    assert_eq!(read, expected);
+}
 
 #[test]
 fn a_store_that_no_server_uses_is_read_without_creating_one() {

@@ -20,6 +20,7 @@ pub(crate) fn binding(address: Ipv4Addr, revision: u64) -> Binding {
     let changed_at = Timestamp::from_unix_ms(1_800_000_000_000 + revision * 1000);
     Binding {
         address,
+        vpn: None,
         client: ClientKey::Hardware(hardware_address),
         hardware_address,
         state: BindingState::Leased,

@@ -93,6 +93,7 @@ pub fn reply(kind: ReplyKind, options: Vec<(u8, OptionValue)>) -> Reply {
         server_name: Default::default(),
         boot_file: Default::default(),
         force_broadcast: false,
+        confirms_vpn: false,
         options: options.into_iter().map(|(code, value)| (code, value.into())).collect(),
         destination: Destination::Broadcast,
     }

@@ -16,6 +16,9 @@ pub(crate) static EVENT: Object = Object {
         Property::read("kind", |_| tell(|event| Value::text(lease_event(event.kind())))),
         Property::read("address", |_| tell(|event| Value::address(event.address()))),
         Property::read("network_name", |_| tell(|event| Value::Text(event.network_name()))),
+        Property::read("vpn_name", |_| {
+            tell(|event| Value::or_nothing(event.vpn_name(), Value::Text))
+        }),
         Property::read("client_key", |_| tell(|event| Value::Text(event.client_key()))),
         Property::read("client_identifier", |_| {
             tell(|event| {

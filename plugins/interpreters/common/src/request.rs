@@ -68,6 +68,9 @@ pub(crate) static REQUEST: Object = Object {
             ask(|request| Value::or_nothing(request.requested_lease_time_secs(), Value::number))
         }),
         Property::read("network_name", |_| ask(|request| Value::Text(request.network_name()))),
+        Property::read("vpn_name", |_| {
+            ask(|request| Value::or_nothing(request.vpn_name(), Value::Text))
+        }),
         Property::read("subnet", |_| {
             ask(|request| {
                 let subnet = request.subnet();

@@ -25,6 +25,11 @@ impl LeaseEvent<'_> {
         self.0.network_name()
     }
 
+    /// The name of the VPN whose address it is, or `None` if it is in none.
+    pub fn vpn_name(&self) -> Option<String> {
+        self.0.vpn_name()
+    }
+
     /// The key of the client that has the lease, as in [`crate::Request::client_key`].
     pub fn client_key(&self) -> String {
         self.0.client_key()

@@ -135,6 +135,11 @@ impl Request<'_> {
         self.0.network_name()
     }
 
+    /// The name of the VPN whose addresses the network has, or `None` if it is in none.
+    pub fn vpn_name(&self) -> Option<String> {
+        self.0.vpn_name()
+    }
+
     /// The subnet that the client asks from.
     pub fn subnet(&self) -> Ipv4Prefix {
         let prefix = self.0.subnet();

@@ -29,8 +29,14 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
     out.title("Location")?;
     match &explanation.location {
         Some(found) => {
+            if let Some(by) = &found.vpn_by {
+                let vpn = found.vpn.as_deref().unwrap_or("none");
+                out.line("vpn", &format!("{vpn}, by {by}"))?;
+            }
             out.line("network", &found.network)?;
-            out.line("subnet", &format!("{}, by {} {}", found.subnet, found.by, found.address))?;
+            let address = Some(found.address).filter(|address| !address.is_unspecified());
+            let address = address.map(|address| format!(" {address}")).unwrap_or_default();
+            out.line("subnet", &format!("{}, by {}{address}", found.subnet, found.by))?;
         }
         None => out.line("subnet", "none spans the client's location")?,
     }

@@ -81,6 +81,7 @@ fn binding(number: u8, changed_at: Timestamp, expires_at: Timestamp) -> Arc<Bind
     let hardware_address = HardwareAddress::ethernet([2, 0, 0, 0, 0, number]);
     Arc::new(Binding {
         address: [10, 0, 0, number].into(),
+        vpn: None,
         client: ClientKey::Hardware(hardware_address),
         hardware_address,
         state: BindingState::Leased,
