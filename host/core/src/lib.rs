@@ -22,6 +22,7 @@ mod keyed_hash;
 mod kinds;
 mod ledger;
 mod lookup;
+mod messages;
 mod network;
 mod octets;
 pub mod option;
@@ -50,6 +51,7 @@ pub use dhcpv4::{
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
+pub use messages::{BootpClients, Messages};
 pub use network::{
     AfterDataLoss, Bounds, LocatedBy, Location, Network, NetworkId, OffersMax, OptionSet, Pool,
     QuarantineMax, Reservation, ReservationOwner, Subnet, Topology, TopologyError, UnknownClients,

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    ClientKeyKind, HardwareAddress, LeaseTime, OptionValue, Origin, Request, ScopeSettings,
-    option::recorded::Recorded,
+    BootpClients, ClientKeyKind, HardwareAddress, INFINITE_SECS, LeaseTime, OptionValue, Origin,
+    Request, ScopeSettings, option::recorded::Recorded,
 };
 
 /// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
@@ -219,6 +219,8 @@ pub struct Topology {
     spans: Arc<[Span]>,
     /// The options that the configuration of the networks knows by name.
     catalogue: Arc<Catalogue>,
+    /// Whether any subnet serves BOOTP clients.
+    serves_bootp: bool,
 }
 
 /// The addresses of one subnet.
@@ -303,7 +305,15 @@ impl Topology {
         });
         let mut spans: Vec<Span> = spans.collect();
         spans.sort_unstable_by_key(|span| span.first);
-        Self { networks: networks.into(), spans: spans.into(), catalogue: Arc::default() }
+        let mut subnets = networks.iter().flat_map(|network| &network.subnets);
+        let serves_bootp = subnets.any(|subnet| subnet.bootp_clients().serves());
+        let (networks, spans) = (networks.into(), spans.into());
+        Self { networks, spans, catalogue: Arc::default(), serves_bootp }
+    }
+
+    /// Returns whether any subnet serves BOOTP clients.
+    pub fn serves_bootp(&self) -> bool {
+        self.serves_bootp
     }
 
     /// The networks, each at the position of its [`NetworkId`].
@@ -436,12 +446,20 @@ impl Subnet {
 }
 
 impl Subnet {
-    /// The longest lease time that is granted for any of its addresses, in seconds.
+    /// The BOOTP clients that are served in the subnet.
+    pub fn bootp_clients(&self) -> BootpClients {
+        self.settings.messages.bootp.unwrap_or(BootpClients::Off)
+    }
+
+    /// The longest lease time that is granted for any of its addresses, in seconds. Infinite leases
+    /// of BOOTP clients do not count: such a client asks again when it boots.
     pub fn longest_lease_secs(&self) -> u32 {
+        let of_bootp = self.settings.messages.bootp_lease_secs;
+        let of_bootp = of_bootp.filter(|secs| *secs != INFINITE_SECS).unwrap_or_default();
         let of_pools = self.pools.iter().map(|pool| &pool.settings);
         let of_reservations = self.reservations.iter().map(|reservation| &reservation.settings);
         let longest = of_pools.chain(of_reservations).map(ScopeSettings::longest_lease_secs).max();
-        self.lease_time.max_secs.max(longest.unwrap_or_default())
+        self.lease_time.max_secs.max(longest.unwrap_or_default()).max(of_bootp)
     }
 }
 
