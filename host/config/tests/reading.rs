@@ -410,6 +410,7 @@ fn sample(kind: &OptionKind) -> String {
         OptionKind::Routes => "[{ to = \"0.0.0.0/0\", via = \"192.0.2.1\" }]".to_owned(),
         OptionKind::Octets => "\"hex:00\"".to_owned(),
         OptionKind::Fixed(octets) => format!("\"{}\"", "x".repeat(usize::from(*octets))),
+        OptionKind::ServiceParameters => "{ alpn = [\"dot\"], port = 853 }".to_owned(),
         OptionKind::Counted(_, kind) => sample(kind),
         OptionKind::List(item) => format!("[{}]", sample(item)),
         OptionKind::Record(fields) => {
