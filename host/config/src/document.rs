@@ -89,7 +89,7 @@ fn read_root(
     let network = root.get("network");
     let around = Around {
         level: match &server_table {
-            Some(table) => Level::read(table, options),
+            Some(table) => Level::read(table, options).with_bootp(table),
             None => Level::without_keys(options),
         },
         networks: network.as_ref().map(NetworkLevels::read).unwrap_or_default(),

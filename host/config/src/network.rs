@@ -22,7 +22,7 @@ impl NetworkLevels {
         for table in value.tables(&shapes::NETWORK) {
             let name = table.require("name", "\"campus\"");
             let name = name.and_then(|value| Some(value.place(value.name()?)));
-            let level = Level::of(&table);
+            let level = Level::of(&table).with_bootp(&table);
             let Some(name) = name else { continue };
             if let Some(first) = networks.get(name.value) {
                 let draft = Draft::found(format!("two networks are named {:?}", name.value))

@@ -31,6 +31,7 @@ macro_rules! with_level_keys {
             "never-send",
             "always-send-basics",
             "always-broadcast",
+            "rapid-commit",
         ]
     };
 }
@@ -93,6 +94,8 @@ pub(crate) static SERVER: Shape = Shape {
         "client-key",
         "unknown-clients",
         "after-data-loss",
+        "bootp",
+        "bootp-lease-time",
         "workers",
         "server-identifier",
         "user",
@@ -230,7 +233,7 @@ pub(crate) static VENDOR: Shape = Shape {
 
 pub(crate) static NETWORK: Shape = Shape {
     name: "[[network]]",
-    keys: with_level_keys!["name", "options",],
+    keys: with_level_keys!["name", "bootp", "bootp-lease-time", "options",],
     synonyms: with_level_synonyms![("shared-network", "name"),],
 };
 
@@ -244,6 +247,8 @@ pub(crate) static SUBNET: Shape = Shape {
         "client-key",
         "unknown-clients",
         "after-data-loss",
+        "bootp",
+        "bootp-lease-time",
         "offer-hold",
         "quarantine",
         "quarantine-max",

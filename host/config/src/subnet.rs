@@ -72,7 +72,8 @@ impl PlacedSubnet {
         let shared = Shared::read(table);
         let network = shared.network.as_ref().and_then(|name| around.networks.get(&name.value));
         let levels: Vec<&Level> = network.into_iter().chain([&around.level]).collect();
-        let OfSubnet { options, lease_time, settings } = Level::of(table).within(&levels);
+        let OfSubnet { options, lease_time, settings } =
+            Level::of(table).with_bootp(table).within(&levels);
         let routers = options.get(code::ROUTERS).cloned();
         let pools = table.get("pool").map_or_else(Vec::new, |value| {
             pool::read_all(&value, prefix.as_ref(), routers.as_ref(), &around.own)
