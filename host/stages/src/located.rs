@@ -30,7 +30,7 @@ impl Parsed {
     ///
     /// # Errors
     /// If the reply must not be sent, no network spans the request, it identifies no client, or its
-    /// relay is not served.
+    /// relay or its protocol is not served.
     pub fn locate(
         self,
         environment: &mut impl Environment,
@@ -47,8 +47,8 @@ impl Parsed {
             Ok(seen) => seen,
             Err((reason, detail)) => return Err(Ended::at(self, reason, Some(detail))),
         };
-        match why::relay_not_served(&view) {
-            Some(detail) => Err(Ended::at(self, Reason::RelayNotServed, Some(detail))),
+        match why::not_served(&view) {
+            Some((reason, detail)) => Err(Ended::at(self, reason, Some(detail))),
             None => Ok(Located::new(view, binding)),
         }
     }
