@@ -1,4 +1,4 @@
-//! Messages of BOOTP clients (RFC 951, RFC 1542, RFC 1534), and the replies to them.
+//! BOOTP: how messages are read and how replies are written.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -50,6 +50,7 @@ fn a_vendor_area_of_zeros_has_no_options_and_an_unknown_one_is_refused() {
     assert_eq!(parse(&packet, arrival()).unwrap_err().reason, Reason::NoMagicCookie);
 }
 
+/// RFC 1533 section 9.
 #[test]
 fn what_only_dhcp_has_does_not_count() {
     let packet = Packet::new()
@@ -69,7 +70,7 @@ fn what_only_dhcp_has_does_not_count() {
     assert_eq!(request.relay_information.unwrap().circuit_id(), Some(&b"a"[..]));
 }
 
-/// The type of the message may be what is missing.
+/// RFC 1534 section 2: the type of the message may be what is missing.
 #[test]
 fn a_truncated_message_is_not_taken_for_bootp() {
     for cut in [&[60, 9, 1][..], &[53], &[53, 1], &[12, 255]] {
