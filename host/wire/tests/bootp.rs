@@ -114,7 +114,7 @@ fn option_82_is_returned_where_it_fits() {
     let with_82 = |length: usize| {
         let information: Vec<u8> = [&[1, length as u8][..], &vec![7; length]].concat();
         let request = Packet::new().option(82, &information);
-        parse(&message(&request, 64.max(8 + length)), arrival()).unwrap()
+        parse(&message(&request, 64.max(9 + length)), arrival()).unwrap()
     };
     let all = || reply(ReplyKind::Ack, vec![(1, octets(4)), (3, octets(4)), (6, octets(4))]);
     let (packet, written_) = written(&with_82(40), &all());
