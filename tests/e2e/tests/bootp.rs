@@ -137,7 +137,8 @@ fn a_message_is_explained_recorded_and_replayed() {
 
     let file = server.folder().join("bootp.jsonl");
     let path = file.to_str().unwrap();
-    let mut command = server.command(&["record", "--output", path, "--seconds", "2", "--with-leases"]);
+    let mut command =
+        server.command(&["record", "--output", path, "--seconds", "2", "--with-leases"]);
     let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     wait::soon("the recording to begin", || {
         let text = fs::read_to_string(&file).ok()?;

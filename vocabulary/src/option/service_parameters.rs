@@ -1,4 +1,4 @@
-//! The parameters of a service (RFC 9460 section 2.2) that have a name, as constants.
+//! The parameters of a service (RFC 9460 section 2.2) that have a name.
 //!
 //! Those for addresses (`ipv4hint` and `ipv6hint`) have none, because RFC 9463 section 3.1.5 does
 //! not allow them in an option. Invariant: the keys ascend.
@@ -22,7 +22,7 @@ pub(crate) const NO_DEFAULT_ALPN: u16 = 2;
 const NUMBERED: &str = "key";
 
 /// The named parameters: key, name and kind of value.
-const PARAMETERS: [(u16, &str, OptionKind); 7] = [
+static PARAMETERS: [(u16, &str, OptionKind); 7] = [
     // Its value is read apart from the others: see `read::layout`.
     (MANDATORY, "mandatory", Octets),
     // The protocols are texts, each after its length, like user classes.
@@ -35,6 +35,9 @@ const PARAMETERS: [(u16, &str, OptionKind); 7] = [
     // RFC 9540.
     (8, "ohttp", Empty),
 ];
+
+/// The kind of value of a parameter without a name.
+static OTHER: OptionKind = Octets;
 
 /// The names, in the order of the keys.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
@@ -61,7 +64,7 @@ pub(crate) fn name(key: u16) -> String {
 /// The kind of value of a parameter; octets if it has no name.
 pub(crate) fn kind(key: u16) -> &'static OptionKind {
     let named = PARAMETERS.iter().find(|(found, ..)| *found == key);
-    named.map_or(&Octets, |(_, _, kind)| kind)
+    named.map_or(&OTHER, |(_, _, kind)| kind)
 }
 
 /// Returns whether a list of the keys that a client has to know is as RFC 9460 section 8 demands:

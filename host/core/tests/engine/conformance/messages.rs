@@ -14,9 +14,7 @@ fn with_bootp(clients: BootpClients) -> Network {
     let mut network = network();
     let subnet = &mut network.subnets[0];
     subnet.settings = settings(|fields| fields.messages.bootp = Some(clients));
-    subnet
-        .reservations
-        .push(reservation(ReservationOwner::HardwareAddress(hardware(9)), ip(99)));
+    subnet.reservations.push(reservation(ReservationOwner::HardwareAddress(hardware(9)), ip(99)));
     network
 }
 
@@ -113,10 +111,7 @@ fn destination_of_replies_to_bootp_clients() {
     }
     for (request, expected) in [
         (directly(bootp(1)), Reason::UnreachableClient),
-        (
-            with(bootp(1), |r| r.client_address = Ipv4Addr::BROADCAST),
-            Reason::UnusableClientAddress,
-        ),
+        (with(bootp(1), |r| r.client_address = Ipv4Addr::BROADCAST), Reason::UnusableClientAddress),
     ] {
         assert_eq!(server.reason(&request), expected, "{request:?}");
     }
@@ -214,9 +209,8 @@ fn an_offer_to_a_client_that_can_do_without_ipv4_holds_no_address() {
 fn a_request_of_such_a_client_is_decided_like_any_other() {
     let mut server = Server::new(with_option_108());
     server.ask(&ipv6_only(1));
-    let wanting = |request| {
-        with(request, |r: &mut lessor_core::Request| r.parameter_request_list.push(108))
-    };
+    let wanting =
+        |request| with(request, |r: &mut lessor_core::Request| r.parameter_request_list.push(108));
     let decision = server.ask(&wanting(selecting(1, ip(11))));
     assert_eq!((offered(&decision), decision.reason), (ip(11), Reason::AckSelecting));
     assert_eq!(option(reply(&decision), 108), Some(&OptionValue::U32(1800)));
