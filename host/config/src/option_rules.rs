@@ -23,7 +23,7 @@ pub(crate) fn check(value: &Value, code: u8, read: &OptionValue) {
             value.refuse_with_help("a URI, such as \"https://portal.example.net/api\"", help);
         }
         (code::ENCRYPTED_RESOLVERS, OptionValue::Octets(octets)) if has_priority_0(octets) => {
-            let help = "clients ignore resolvers with priority 0 (RFC 9463 section 3.1); the lowest \
+            let help = "clients ignore resolvers with priority 0 (RFC 9463); the lowest \
                         number is preferred";
             value.refuse_with_help("a priority from 1 to 65535 for every resolver", help);
         }

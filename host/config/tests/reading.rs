@@ -431,7 +431,11 @@ fn sample(kind: &OptionKind) -> String {
 #[test]
 fn every_option_that_has_a_name_can_be_set() {
     for definition in lessor_core::OptionDefinition::all() {
-        let text = sample(&definition.kind);
+        let text = match definition.code {
+            code::IPV6_ONLY_PREFERRED => "300".to_owned(),
+            code::CAPTIVE_PORTAL => "\"https://portal.example.net/\"".to_owned(),
+            _ => sample(&definition.kind),
+        };
         let by_name = subnet(&format!("options = {{ {} = {text} }}", definition.name));
         let by_number = subnet(&format!("options = {{ {} = {text} }}", definition.code));
         assert!(by_name.options.get(definition.code).is_some(), "{}", definition.name);

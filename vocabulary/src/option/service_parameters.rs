@@ -1,7 +1,7 @@
 //! The parameters of a service (RFC 9460 section 2.2) that have a name.
 //!
-//! Those for addresses (`ipv4hint` and `ipv6hint`) have none, because RFC 9463 section 3.1.5 does
-//! not allow them in an option. Invariant: the keys ascend.
+//! Those for addresses (`ipv4hint` and `ipv6hint`) have none, because RFC 9463 does not
+//! allow them in an option. Invariant: the keys ascend.
 
 use alloc::{format, string::String};
 
