@@ -6,7 +6,7 @@ use lessor_config::{
 };
 use lessor_core::{
     AfterDataLoss, ClientKeyKind, HardwareAddress, LeaseTime, Network, OptionKind, OptionSet,
-    OptionValue, ReservationOwner, Subnet, UnknownClients,
+    OptionValue, ReservationOwner, Subnet, UnknownClients, option::code,
 };
 use lessor_settings::StoreBackend;
 use lessor_vocabulary::option::{Field, SubOption};

@@ -20,8 +20,8 @@
 //!   address counts against.
 //! - `decider`: one request with its terms; `entitlement`: the addresses that its client may have.
 //!   `discover` and `short`, `request`, `farewell` (DECLINE, RELEASE), `inform` and `bootp` decide
-//!   it; `limit` applies the limit of its subscriber; `grant`, `reply`, `destination`, `parameters` and `options` build
-//!   the reply.
+//!   it; `limit` applies the limit of its subscriber; `grant`, `reply`, `destination`,
+//!   `parameters` and `options` build the reply.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
 //! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a

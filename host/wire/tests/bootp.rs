@@ -163,7 +163,8 @@ proptest! {
         let packet = [&Packet::new().header[..], &cookie, &vendor].concat();
         if let Ok(request) = parse(&packet, arrival()) {
             let mut reply_octets = Vec::new();
-            let _ = write(&request, &reply(ReplyKind::Ack, vec![(1, octets(4))]), &mut reply_octets);
+            let reply = reply(ReplyKind::Ack, vec![(1, octets(4))]);
+            let _ = write(&request, &reply, &mut reply_octets);
         }
     }
 }

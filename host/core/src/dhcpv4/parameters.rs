@@ -66,8 +66,8 @@ impl<'c> Parameters<'c> {
         self.scopes().find_map(|scope| Some((of(scope.settings)?, scope.origin)))
     }
 
-    /// siaddr. A BOOTP client without any other boot server boots from the one that answers: it does
-    /// not know option 54 (RFC 951 section 3).
+    /// siaddr. A BOOTP client without any other boot server boots from the one that answers: it
+    /// does not know option 54 (RFC 951 section 3).
     pub(super) fn next_server(&self) -> Option<(Ipv4Addr, OptionOrigin)> {
         let by_policy = self.terms.next_server.map(|address| (address, OptionOrigin::Policy));
         let itself = || {

@@ -23,8 +23,8 @@ macro_rules! converted {
     };
 }
 
-// The contract has no kind for a message of BOOTP, which asks for what a DISCOVER asks for. A policy
-// recognises it by the missing option 53.
+// The contract has no kind for a message of BOOTP, which asks for what a DISCOVER asks for. A
+// policy recognises it by the missing option 53.
 with_request_kinds! { converted { RequestKind Bootp as Discover } }
 with_reply_kinds! { converted { ReplyKind } }
 with_client_states! { converted { ClientState } }

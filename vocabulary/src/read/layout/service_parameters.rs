@@ -17,8 +17,8 @@ use super::{HEX, delimited, unknown, wanted_table};
 /// The maximum number of parameters of one service.
 const PARAMETERS_MAX: usize = 64;
 
-/// Appends the octets of parameters: a table with their names as keys, or a text with `hex:` and all
-/// of their octets.
+/// Appends the octets of parameters: a table with their names as keys, or a text with `hex:` and
+/// all of their octets.
 pub(super) fn write<S: Source>(source: &S, out: &mut Vec<u8>) -> Option<()> {
     if is_hex(source) {
         out.extend(octets(source)?);
