@@ -75,6 +75,7 @@ macro_rules! options {
 mod catalogue;
 mod kind;
 mod layouts;
+pub(crate) mod service_parameters;
 
 use catalogue::{ANYONE, CLIENT, ENGINE};
 pub use catalogue::{code, is_reserved_for_engine};

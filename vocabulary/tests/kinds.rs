@@ -44,6 +44,7 @@ fn leaves() -> impl Strategy<Value = OptionKind> {
         Fixed(3),
         Server,
         Servers,
+        ServiceParameters,
     ])
 }
 
@@ -117,6 +118,7 @@ fn values(kind: &OptionKind) -> BoxedStrategy<Written> {
         OptionKind::Servers => {
             prop_oneof![list_of(texts(address())), list_of(texts(name()))].boxed()
         }
+        OptionKind::ServiceParameters => service_parameters().boxed(),
         OptionKind::List(item) => list_of(values(item)),
         OptionKind::Counted(_, kind) => values(kind),
         OptionKind::Record(fields) => {
@@ -152,6 +154,58 @@ fn values(kind: &OptionKind) -> BoxedStrategy<Written> {
                 .boxed()
         }
     }
+}
+
+/// Parameters of a service in the order of their keys.
+fn service_parameters() -> impl Strategy<Value = Written> {
+    let text = |text: &str| Written::Text(text.to_owned());
+    let protocols = vec(select(vec!["dot", "doq", "h2", "h3"]), 1..4)
+        .prop_map(move |found| Written::List(found.into_iter().map(text).collect()));
+    let octets =
+        vec(any::<u8>(), 1..9).prop_map(|octets| Written::Text(hexadecimal::text(&octets)));
+    let parameters = (
+        proptest::option::of((protocols, any::<bool>())),
+        any::<u16>().prop_map(|port| Written::Number(port.into())),
+        proptest::option::of(octets.clone()),
+        proptest::option::of("/[a-z]{0,9}\\{\\?dns\\}"),
+        proptest::option::of((select(vec![4u16, 6, 9, 667, 65_535]), octets)),
+        any::<[bool; 6]>(),
+    );
+    parameters.prop_map(move |(alpn, port, ech, dohpath, other, are_mandatory)| {
+        let mut members: Vec<(String, Written)> = Vec::new();
+        let mut add = |name: &str, value| members.push((name.to_owned(), value));
+        if let Some((protocols, is_only)) = alpn {
+            add("alpn", protocols);
+            if is_only {
+                add("no-default-alpn", Written::Flag(true));
+            }
+        }
+        add("port", port);
+        let (before_ech, after_ech) = match other {
+            Some((key, value)) if key < 5 => (Some((key, value)), None),
+            other => (None, other),
+        };
+        let numbered = |(key, value): (u16, Written)| (format!("key{key}"), value);
+        members.extend(before_ech.map(numbered));
+        members.extend(ech.map(|value| ("ech".to_owned(), value)));
+        let (before_path, after_path) = match after_ech {
+            Some((key, value)) if key < 7 => (Some((key, value)), None),
+            other => (None, other),
+        };
+        members.extend(before_path.map(numbered));
+        members.extend(dohpath.map(|path| ("dohpath".to_owned(), Written::Text(path))));
+        members.extend(after_path.map(numbered));
+        let mandatory: Vec<Written> = members
+            .iter()
+            .zip(are_mandatory)
+            .filter(|(_, is_mandatory)| *is_mandatory)
+            .map(|((name, _), _)| Written::Text(name.clone()))
+            .collect();
+        if !mandatory.is_empty() {
+            members.insert(0, ("mandatory".to_owned(), Written::List(mandatory)));
+        }
+        Written::Table(members)
+    })
 }
 
 /// Every registered option that a policy can set.

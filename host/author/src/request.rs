@@ -89,7 +89,7 @@ pub(crate) fn reply(described: &CaseRequest, view: &View, terms: &Terms) -> Opti
     let given = described.reply.clone().unwrap_or_default();
     let kind = match view.request.kind {
         RequestKind::Discover => ReplyKind::Offer,
-        RequestKind::Request | RequestKind::Inform => ReplyKind::Ack,
+        RequestKind::Request | RequestKind::Inform | RequestKind::Bootp => ReplyKind::Ack,
         RequestKind::Decline | RequestKind::Release => return None,
     };
     let your_address = given

@@ -32,7 +32,7 @@ enum Type {
     SubOptions,
 }
 
-static TYPES: [(&str, Type); 26] = [
+static TYPES: [(&str, Type); 27] = [
     ("address", Type::Leaf(|| OptionKind::Address)),
     ("addresses", Type::Leaf(|| OptionKind::Addresses)),
     ("ipv6-address", Type::Leaf(|| OptionKind::Ipv6Address)),
@@ -54,6 +54,7 @@ static TYPES: [(&str, Type); 26] = [
     ("routes", Type::Leaf(|| OptionKind::Routes)),
     ("server", Type::Leaf(|| OptionKind::Server)),
     ("servers", Type::Leaf(|| OptionKind::Servers)),
+    ("service-parameters", Type::Leaf(|| OptionKind::ServiceParameters)),
     ("empty", Type::Leaf(|| OptionKind::Empty)),
     ("octets", Type::Octets),
     ("list", Type::List),

@@ -92,7 +92,7 @@ fn read_root(
     let classes = classes::read(class.as_ref(), surroundings, interfaces);
     let options = root.get("options").map(|value| Options::read(&value)).unwrap_or_default();
     let level = match &server_table {
-        Some(table) => Level::read(table, options),
+        Some(table) => Level::read(table, options).with_bootp(table),
         None => Level::without_keys(options),
     };
     let identifier = level.settings().server_identifier;

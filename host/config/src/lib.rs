@@ -23,6 +23,7 @@ mod lookups;
 mod mistake;
 mod network;
 mod networks;
+mod option_rules;
 mod options;
 mod own_addresses;
 mod parts;

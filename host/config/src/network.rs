@@ -34,7 +34,7 @@ impl NetworkLevels {
             let name = table.require("name", "\"campus\"");
             let name = name.and_then(|value| Some(value.place(value.name()?)));
             let level = NetworkLevel {
-                level: Level::of(&table),
+                level: Level::of(&table).with_bootp(&table),
                 vpn: vpns.of(&table),
                 selection: PlacedSelection::read(&table),
             };

@@ -5,6 +5,7 @@ use std::{ops::Range, sync::Arc};
 use lessor_core::{OptionDefinition, OptionKind, OptionSet, OptionValue, option::code};
 pub use lessor_vocabulary::option::OPTION_OCTETS_MAX;
 use lessor_vocabulary::{
+    hexadecimal::HEX,
     option::{Unrecognised, is_reserved_for_engine},
     read::Writer,
 };
@@ -12,6 +13,7 @@ use lessor_vocabulary::{
 use crate::{
     collector::Collector,
     mistake::Draft,
+    option_rules,
     reader::{Placed, Value},
 };
 
@@ -55,6 +57,9 @@ impl Options {
             places.push((code, entry.key.span.clone()));
             let read = table.collector().catalogue().value(&entry.value, code, rules.writer);
             if let Some(value) = read {
+                if matches!(rules.writer, Writer::Configuration) && !is_octets(&entry.value) {
+                    option_rules::check(&entry.value, code, &value);
+                }
                 options.push((code, entry.value.place(Arc::new(value))));
             }
         }
@@ -90,6 +95,11 @@ impl Options {
     pub(crate) fn into_set(self) -> OptionSet {
         self.0.into_iter().map(|(code, placed)| (code, placed.value)).collect()
     }
+}
+
+/// Returns whether a value is written as octets.
+fn is_octets(value: &Value) -> bool {
+    value.as_text().is_some_and(|text| text.starts_with(HEX))
 }
 
 /// The code of an option that a text identifies by name or number.

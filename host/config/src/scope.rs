@@ -4,6 +4,7 @@
 //! Does not know the levels themselves. Invariant: what a level says does not contradict itself.
 
 mod boot;
+mod messages;
 mod sending;
 mod times;
 
@@ -44,6 +45,7 @@ impl Level {
             sending: sending::read(table, &options),
             pool: None,
             server_identifier: server_identifier(table),
+            messages: messages::read(table),
         };
         Self { options, fields }
     }
@@ -52,6 +54,12 @@ impl Level {
     pub(crate) fn of(table: &Table) -> Self {
         let options = table.get("options").map(|value| Options::read(&value)).unwrap_or_default();
         Self::read(table, options)
+    }
+
+    /// The level with the keys about BOOTP, which only levels around an address have.
+    pub(crate) fn with_bootp(mut self, table: &Table) -> Self {
+        messages::read_bootp(table, &mut self.fields.messages);
+        self
     }
 
     /// A level that sets options only.

@@ -33,6 +33,7 @@ macro_rules! with_level_keys {
             "always-broadcast",
             "own-address-for",
             "server-identifier",
+            "rapid-commit",
         ]
     };
 }
@@ -102,6 +103,8 @@ pub(crate) static SERVER: Shape = Shape {
         "client-key",
         "unknown-clients",
         "after-data-loss",
+        "bootp",
+        "bootp-lease-time",
         "workers",
         "user",
         "group",
@@ -281,7 +284,15 @@ pub(crate) static CLASS_LIMIT: Shape = Shape {
 
 pub(crate) static NETWORK: Shape = Shape {
     name: "[[network]]",
-    keys: with_level_keys!["name", "vpn", "relay-addresses", "interfaces", "options",],
+    keys: with_level_keys![
+        "name",
+        "vpn",
+        "relay-addresses",
+        "interfaces",
+        "bootp",
+        "bootp-lease-time",
+        "options",
+    ],
     synonyms: with_level_synonyms![
         ("shared-network", "name"),
         ("giaddr", "relay-addresses"),
@@ -310,6 +321,8 @@ pub(crate) static SUBNET: Shape = Shape {
         "client-key",
         "unknown-clients",
         "after-data-loss",
+        "bootp",
+        "bootp-lease-time",
         "offer-hold",
         "quarantine",
         "quarantine-max",

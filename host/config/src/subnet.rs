@@ -81,7 +81,8 @@ impl PlacedSubnet {
         let of_network = network.map(|network| &network.level);
         let levels: Vec<&Level> = of_network.into_iter().chain([&around.level]).collect();
         let vpn = around.vpns.of(table).or_else(|| network?.vpn.clone());
-        let OfSubnet { options, lease_time, settings } = Level::of(table).within(&levels);
+        let OfSubnet { options, lease_time, settings } =
+            Level::of(table).with_bootp(table).within(&levels);
         let routers = options.get(code::ROUTERS).cloned();
         let own = around.own.of_subnet(vpn.is_some(), settings.server_identifier);
         let pools = table.get("pool").map_or_else(Vec::new, |value| {

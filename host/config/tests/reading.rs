@@ -6,7 +6,7 @@ use lessor_config::{
 };
 use lessor_core::{
     AfterDataLoss, ClientKeyKind, HardwareAddress, LeaseTime, Network, OptionKind, OptionSet,
-    OptionValue, ReservationOwner, Subnet, UnknownClients,
+    OptionValue, ReservationOwner, Subnet, UnknownClients, option::code,
 };
 use lessor_settings::StoreBackend;
 use lessor_vocabulary::option::{Field, SubOption};
@@ -410,6 +410,7 @@ fn sample(kind: &OptionKind) -> String {
         OptionKind::Routes => "[{ to = \"0.0.0.0/0\", via = \"192.0.2.1\" }]".to_owned(),
         OptionKind::Octets => "\"hex:00\"".to_owned(),
         OptionKind::Fixed(octets) => format!("\"{}\"", "x".repeat(usize::from(*octets))),
+        OptionKind::ServiceParameters => "{ alpn = [\"dot\"], port = 853 }".to_owned(),
         OptionKind::Counted(_, kind) => sample(kind),
         OptionKind::List(item) => format!("[{}]", sample(item)),
         OptionKind::Record(fields) => {
@@ -430,7 +431,11 @@ fn sample(kind: &OptionKind) -> String {
 #[test]
 fn every_option_that_has_a_name_can_be_set() {
     for definition in lessor_core::OptionDefinition::all() {
-        let text = sample(&definition.kind);
+        let text = match definition.code {
+            code::IPV6_ONLY_PREFERRED => "300".to_owned(),
+            code::CAPTIVE_PORTAL => "\"https://portal.example.net/\"".to_owned(),
+            _ => sample(&definition.kind),
+        };
         let by_name = subnet(&format!("options = {{ {} = {text} }}", definition.name));
         let by_number = subnet(&format!("options = {{ {} = {text} }}", definition.code));
         assert!(by_name.options.get(definition.code).is_some(), "{}", definition.name);

@@ -19,14 +19,15 @@
 //! - `identity`: the client that a request comes from; `quarantine`: the accounts that a declined
 //!   address counts against.
 //! - `decider`: one request with its terms; `entitlement`: the addresses that its client may have.
-//!   `discover`, `request`, `farewell` (DECLINE, RELEASE) and `inform` decide it; `limit` applies
-//!   the limit of its subscriber; `grant`, `reply`, `destination`, `parameters` and `options` build
-//!   the reply.
+//!   `discover` and `short`, `request`, `farewell` (DECLINE, RELEASE), `inform` and `bootp` decide
+//!   it; `limit` applies the limit of its subscriber; `grant`, `reply`, `destination`,
+//!   `parameters` and `options` build the reply.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
 //! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a
 //!   time.
 
+mod bootp;
 mod decider;
 mod destination;
 mod discover;
@@ -48,6 +49,7 @@ mod quarantine;
 mod reconfigure;
 mod reply;
 mod request;
+mod short;
 mod usage;
 mod witness;
 

@@ -29,31 +29,37 @@ macro_rules! words {
     };
 }
 
-/// Does the same for the kinds of message, which also have a number and a name.
+/// Does the same for the kinds of message, which also have a number and a name. A message without
+/// a number stands before the table.
 macro_rules! messages {
     (
-        $about:tt
+        {
+            $(#[$about:meta])* $Name:ident
+            $($(#[$plain_meaning:meta])* $Plain:ident $plain_word:literal $plain_name:literal;)?
+        }
         $($(#[$meaning:meta])* $Kind:ident $number:literal $word:literal $name:literal;)+
     ) => {
-        words! { $about $($(#[$meaning])* $Kind $word;)+ }
-        messages! { @message $about $($Kind $number $name;)+ }
-    };
-    (
-        @message { $(#[$about:meta])* $Name:ident }
-        $($Kind:ident $number:literal $name:literal;)+
-    ) => {
+        words! {
+            { $(#[$about])* $Name }
+            $($(#[$meaning])* $Kind $word;)+
+            $($(#[$plain_meaning])* $Plain $plain_word;)?
+        }
+
         impl $Name {
-            /// The name of the message in RFC 2131.
+            /// The name of the message in RFC 2131, or in RFC 951 for BOOTP.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$Kind => $name,)+
+                    $(Self::$Plain => $plain_name,)?
                 }
             }
 
-            /// The number of the message in option 53 (RFC 2132 section 9.6).
+            /// The number of the message in option 53 (RFC 2132 section 9.6); 0 for a message that
+            /// does not have this option.
             pub const fn number(self) -> u8 {
                 match self {
                     $(Self::$Kind => $number,)+
+                    $(Self::$Plain => 0,)?
                 }
             }
 
@@ -69,8 +75,12 @@ macro_rules! messages {
 }
 
 lessor_vocabulary::with_request_kinds! { messages {
-    /// The kinds of message that clients send and a server answers (RFC 2132 section 9.6).
+    /// The kinds of message that clients send and a server answers (RFC 2132 section 9.6), and the
+    /// only one of BOOTP.
     RequestKind
+    /// A message without option 53, of a BOOTP client (RFC 951, RFC 1534 section 2): it has no
+    /// address, or asks for parameters only, and expects one reply.
+    Bootp "bootp" "BOOTREQUEST";
 } }
 
 lessor_vocabulary::with_reply_kinds! { messages {
@@ -95,7 +105,8 @@ mod tests {
     #[test]
     fn messages_are_found_by_their_number() {
         for kind in RequestKind::ALL {
-            assert_eq!(RequestKind::by_number(kind.number()), Some(*kind));
+            let numbered = Some(*kind).filter(|kind| *kind != RequestKind::Bootp);
+            assert_eq!(RequestKind::by_number(kind.number()), numbered);
             assert_eq!(ReplyKind::by_number(kind.number()), None);
         }
         assert_eq!(ReplyKind::by_number(5), Some(ReplyKind::Ack));

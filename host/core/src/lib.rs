@@ -25,6 +25,7 @@ mod keyed_hash;
 mod kinds;
 mod ledger;
 mod lookup;
+mod messages;
 mod network;
 mod octets;
 pub mod option;
@@ -61,6 +62,7 @@ pub use dhcpv4::{
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
+pub use messages::{BootpClients, Messages};
 pub use network::{
     AfterDataLoss, Bounds, ClassEffects, Network, OffersMax, Pool, QuarantineMax, Subnet,
     SubnetSelection, UnknownClients,

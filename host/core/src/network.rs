@@ -12,7 +12,8 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClientKeyKind, LeaseTime, OptionSet, Origin, Request, Reservation, ScopeSettings, Vpn, VpnName,
+    BootpClients, ClientKeyKind, INFINITE_SECS, LeaseTime, OptionSet, Origin, Request, Reservation,
+    ScopeSettings, Vpn, VpnName,
 };
 
 pub use self::selection::SubnetSelection;
@@ -211,12 +212,20 @@ impl Subnet {
 }
 
 impl Subnet {
-    /// The longest lease time that is granted for any of its addresses, in seconds.
+    /// The BOOTP clients that are served in the subnet.
+    pub fn bootp_clients(&self) -> BootpClients {
+        self.settings.messages.bootp.unwrap_or(BootpClients::Off)
+    }
+
+    /// The longest lease time that is granted for any of its addresses, in seconds. Infinite leases
+    /// of BOOTP clients do not count: such a client asks again when it boots.
     pub fn longest_lease_secs(&self) -> u32 {
+        let of_bootp = self.settings.messages.bootp_lease_secs;
+        let of_bootp = of_bootp.filter(|secs| *secs != INFINITE_SECS).unwrap_or_default();
         let of_pools = self.pools.iter().map(|pool| &pool.settings);
         let of_reservations = self.reservations.iter().map(|reservation| &reservation.settings);
         let longest = of_pools.chain(of_reservations).map(ScopeSettings::longest_lease_secs).max();
-        self.lease_time.max_secs.max(longest.unwrap_or_default())
+        self.lease_time.max_secs.max(longest.unwrap_or_default()).max(of_bootp)
     }
 }
 

@@ -12,6 +12,12 @@ pub use lessor_vocabulary::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+/// Returns whether only DHCP messages have option `code` (RFC 1533 section 9), so that no reply to
+/// a BOOTP client has it (RFC 1534 section 2).
+pub const fn is_of_dhcp_only(code: u8) -> bool {
+    matches!(code, code::REQUESTED_ADDRESS..=code::CLIENT_IDENTIFIER)
+}
+
 /// The options of a received message as octets. All parts of a split option are joined in the order
 /// of the message (RFC 3396), and codes are in the order of their first part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

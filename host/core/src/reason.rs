@@ -91,6 +91,9 @@ reasons! {
          more addresses by open offers than others, or its client did not accept it for a while",
     OfferedAgain "offered-again" Offer
         "an offer to this client is still open and is repeated",
+    OfferedIpv6Only "offered-ipv6-only" Offer
+        "the client can do without an IPv4 address (option 108), so the offer has none, and none \
+         is held for it",
     AckSelecting "ack-selecting" Ack
         "the client accepts the offer",
     AckInitReboot "ack-init-reboot" Ack
@@ -110,6 +113,13 @@ reasons! {
          address that the client may have",
     AckInform "ack-inform" Ack
         "the client has an address and asked only for parameters",
+    AckRapidCommit "ack-rapid-commit" Ack
+        "the client and `rapid-commit` allow an exchange of two messages (option 80), so the \
+         DISCOVER is answered with an ACK",
+    AckBootp "ack-bootp" Ack
+        "the BOOTP client gets its address with one reply",
+    AckBootpParameters "ack-bootp-parameters" Ack
+        "the BOOTP client has an address and gets parameters",
     NakWrongNetwork "nak-wrong-network" Nak
         "the client's address does not belong to the network that the client is in",
     NakOtherAddress "nak-other-address" Nak
@@ -205,6 +215,12 @@ reasons! {
     ChangePending "change-pending" Silence
         "the client sent this message again while storage has not answered for the changes of \
          the first one",
+    BootpNotServed "bootp-not-served" Silence
+        "the message has no option 53, so it is from a BOOTP client, and `bootp` of its subnet \
+         does not serve such clients",
+    BootpNotReserved "bootp-not-reserved" Silence
+        "no address is reserved for the BOOTP client, or it is not available for now, and `bootp` \
+         of the subnet serves no others",
     NotRelayed "not-relayed" Silence
         "a broadcast of a client on the link arrived on a socket for relayed messages",
     TooShort "too-short" Malformed
@@ -222,8 +238,8 @@ reasons! {
     OptionLength "option-length" Malformed
         "an option that the server must read has an impossible length or value",
     NoMessageType "no-message-type" Malformed
-        "option 53 is missing: the message is from a BOOTP client, which this server does not \
-         serve",
+        "option 53 is missing: the message is from a BOOTP client, and no subnet of this server \
+         serves such clients (`bootp`)",
     UnexpectedMessageType "unexpected-message-type" Malformed
         "option 53 names a message that clients do not send to a server, or that this server \
          does not serve",

@@ -8,7 +8,7 @@ use std::{net::Ipv4Addr, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Boot, LeaseTimes, Sending};
+use crate::{Boot, LeaseTimes, Messages, Sending};
 
 /// What one scope sets, besides options. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct ScopeFields {
     /// The address by which clients know the server (option 54), unless a relay overrides it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_identifier: Option<Ipv4Addr>,
+    /// Which exchanges are allowed.
+    pub messages: Messages,
 }
 
 static NOTHING: ScopeFields = ScopeFields::NOTHING;
@@ -44,6 +46,7 @@ impl ScopeFields {
         sending: Sending::NOTHING,
         pool: None,
         server_identifier: None,
+        messages: Messages::NOTHING,
     };
 
     /// These settings and, where they say nothing, those of a scope around this one. Lease times
@@ -56,6 +59,7 @@ impl ScopeFields {
             sending: self.sending.or(&outer.sending),
             pool: self.pool.or_else(|| outer.pool.clone()),
             server_identifier: self.server_identifier.or(outer.server_identifier),
+            messages: self.messages.or(&outer.messages),
         }
     }
 }

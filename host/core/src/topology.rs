@@ -78,6 +78,8 @@ pub struct Topology {
     server_identifiers: Arc<[Ipv4Addr]>,
     /// The options that the configuration of the networks knows by name.
     catalogue: Arc<Catalogue>,
+    /// Whether any subnet serves BOOTP clients.
+    serves_bootp: bool,
     /// The classes of the clients of all networks.
     classes: Classes,
     /// The reservations that belong to no subnet.
@@ -114,11 +116,14 @@ impl Topology {
         let interfaces = interfaces_of(&networks)?;
         let identifiers = networks.iter().flat_map(|network| network.server_identifiers());
         let server_identifiers = joined(&[], identifiers);
+        let mut subnets = networks.iter().flat_map(|network| &network.subnets);
+        let serves_bootp = subnets.any(|subnet| subnet.bootp_clients().serves());
         Ok(Self {
             networks: networks.into(),
             spaces: Arc::new(spaces),
             interfaces: Arc::new(interfaces),
             server_identifiers,
+            serves_bootp,
             ..Self::default()
         })
     }
@@ -195,6 +200,11 @@ impl Topology {
             shared_reservations: Arc::clone(reservations),
             ..self.clone()
         }
+    }
+
+    /// Returns whether any subnet serves BOOTP clients.
+    pub const fn serves_bootp(&self) -> bool {
+        self.serves_bootp
     }
 
     /// The networks, each at the position of its [`NetworkId`].

@@ -43,6 +43,8 @@ pub enum Kind {
     Release,
     /// The client requests parameters only.
     Inform,
+    /// The client knows BOOTP only; with --address, it has that address.
+    Bootp,
 }
 
 /// Octets from the command line.

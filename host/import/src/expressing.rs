@@ -36,7 +36,10 @@ pub(crate) fn fit_cells(catalogue: &Catalogue, options: &Options) -> bool {
 
 fn fits_cell(kind: &OptionKind) -> bool {
     match kind {
-        OptionKind::Routes | OptionKind::Record(_) | OptionKind::SubOptions(_) => false,
+        OptionKind::Routes
+        | OptionKind::Record(_)
+        | OptionKind::ServiceParameters
+        | OptionKind::SubOptions(_) => false,
         OptionKind::Counted(_, counted) => fits_cell(counted),
         OptionKind::List(item) => matches!(
             **item,

@@ -171,7 +171,9 @@ pub(crate) fn encode(kind: &OptionKind, items: &[Item]) -> Result<Vec<u8>, Strin
         OptionKind::List(_) | OptionKind::Record(_) | OptionKind::Counted(..) => {
             return parts(kind, items);
         }
-        OptionKind::Server | OptionKind::SubOptions(_) => return Err(as_octets()),
+        OptionKind::Server | OptionKind::ServiceParameters | OptionKind::SubOptions(_) => {
+            return Err(as_octets());
+        }
     };
     Ok(value.to_octets())
 }

@@ -35,10 +35,12 @@ macro_rules! hooks {
                 }
             }
 
-            /// The hook for messages of this kind.
+            /// The hook for messages of this kind. A BOOTP client asks for an address, as the
+            /// client of a DISCOVER does.
             pub const fn for_request(kind: RequestKind) -> Self {
                 match kind {
                     $($(RequestKind::$Kind => Self::$Name,)?)+
+                    RequestKind::Bootp => Self::OnDiscover,
                 }
             }
         }

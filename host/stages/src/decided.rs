@@ -201,8 +201,8 @@ impl About {
         let changed = change.map(|change| change.binding.address);
         let named = [replied, changed, request.requested_address, Some(request.client_address)];
         let address = match request.kind {
-            // The address in a DISCOVER is a wish, not a decision.
-            RequestKind::Discover => replied,
+            // The address in a DISCOVER is a wish, not a decision, and an offer may have none.
+            RequestKind::Discover => replied.filter(|address| !address.is_unspecified()),
             _ => named.into_iter().flatten().find(|address| !address.is_unspecified()),
         };
         let options = reply.into_iter().flat_map(|reply| &reply.options);
@@ -210,6 +210,12 @@ impl About {
             OptionValue::U32(secs) if *option == code::LEASE_TIME => Some(*secs),
             _ => None,
         });
+        // A BOOTP client does not learn its lease time.
+        let of_bootp = change.filter(|_| request.kind == RequestKind::Bootp).map(|change| {
+            let binding = &change.binding;
+            binding.changed_at.secs_until(binding.expires_at)
+        });
+        let lease_time_secs = lease_time_secs.or(of_bootp);
         Self { address, lease_time_secs }
     }
 }

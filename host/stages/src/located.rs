@@ -50,7 +50,7 @@ impl Parsed {
     ///
     /// # Errors
     /// If the reply must not be sent, no network spans the request, it identifies no client, or its
-    /// relay is not served.
+    /// relay or its protocol is not served.
     pub fn locate(
         mut self,
         environment: &mut impl Environment,
@@ -66,8 +66,8 @@ impl Parsed {
             Ok(seen) => seen,
             Err((reason, detail)) => return Err(Ended::at(self, reason, Some(detail))),
         };
-        match why::relay_not_served(&seen.view) {
-            Some(detail) => Err(Ended::at(self, Reason::RelayNotServed, Some(detail))),
+        match why::not_served(&seen.view) {
+            Some((reason, detail)) => Err(Ended::at(self, reason, Some(detail))),
             None => Ok(Located {
                 selected: Some(seen.selected),
                 ..Located::new(seen.view, seen.binding)

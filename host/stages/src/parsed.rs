@@ -2,7 +2,7 @@
 
 use std::{mem, net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Arrival, Reason, Request, Topology};
+use lessor_core::{Arrival, Reason, Request, RequestKind, Topology};
 use lessor_wire::Malformed;
 
 use crate::ended::Ended;
@@ -19,9 +19,12 @@ impl Parsed {
     /// will contain the address that the reply comes from.
     ///
     /// # Errors
-    /// If the datagram is no request.
+    /// If the datagram is no request, or one of a BOOTP client and no subnet serves such clients.
     pub fn read(payload: &[u8], arrival: Arrival, topology: &Topology) -> Result<Self, Malformed> {
         let mut request = lessor_wire::parse(payload, arrival)?;
+        if request.kind == RequestKind::Bootp && !topology.serves_bootp() {
+            return Err(Malformed::bootp());
+        }
         let chosen = topology.answering_address(&request);
         let reply_source = chosen.unwrap_or(request.arrival.server_address);
         request.arrival.server_address = reply_source;

@@ -8,7 +8,7 @@ use std::{fmt::Write, net::Ipv4Addr};
 
 use lessor_core::{
     ClientKeyKind, Engine, Holding, Line, LocatedBy, Reason, RelayInformation, Request,
-    SeenElsewhere, Topology, VpnSelectedBy, VpnSelector, readable,
+    RequestKind, SeenElsewhere, Topology, VpnSelectedBy, VpnSelector, readable,
 };
 use lessor_policy_host::View;
 
@@ -133,16 +133,25 @@ fn said_by(by: LocatedBy, address: Ipv4Addr, request: &Request) -> String {
     }
 }
 
-/// Returns why the relay of the request is not served, and what to do, or `None` if it is served.
-pub(crate) fn relay_not_served(view: &View) -> Option<String> {
+/// Returns why such messages are not served in the subnet of the request, and what to do, or `None`
+/// if they are.
+pub(crate) fn not_served(view: &View) -> Option<(Reason, String)> {
     let subnet = view.network.subnets.get(view.subnet)?;
-    let relay = view.request.relay_address;
-    (!subnet.serves_relay_of(&view.request)).then(|| {
-        format!(
-            "relay address {relay} is not among the `relays` of subnet {}; add it there, or under \
+    if !subnet.serves_relay_of(&view.request) {
+        let detail = format!(
+            "relay address {} is not among the `relays` of subnet {}; add it there, or under \
              [server], if the relay is yours",
+            view.request.relay_address, subnet.prefix
+        );
+        return Some((Reason::RelayNotServed, detail));
+    }
+    let is_served = view.request.kind != RequestKind::Bootp || subnet.bootp_clients().serves();
+    (!is_served).then(|| {
+        let detail = format!(
+            "bootp = \"reserved\" or \"dynamic\" of subnet {} would serve BOOTP clients there",
             subnet.prefix
-        )
+        );
+        (Reason::BootpNotServed, detail)
     })
 }
 

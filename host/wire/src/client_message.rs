@@ -5,7 +5,7 @@
 
 use std::net::Ipv4Addr;
 
-use dhcproto::v4::{MessageType, Opcode};
+use dhcproto::v4::{MIN_PACKET_SIZE, Opcode};
 use lessor_core::{
     BootFileName, HardwareAddress, OptionValue, RelayInformation, Request, RequestKind, ServerName,
     option::code,
@@ -16,7 +16,7 @@ use crate::{header::HeaderFields, parts::write_parts, value::encode_value};
 /// A message of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientMessage {
-    /// Option 53.
+    /// Option 53, which a message of BOOTP does not have.
     pub kind: RequestKind,
     /// htype, hlen and chaddr.
     pub hardware_address: HardwareAddress,
@@ -71,7 +71,10 @@ impl ClientMessage {
             boot_file: BootFileName::default(),
         };
         header.write(&mut packet);
-        write_parts(code::MESSAGE_TYPE, &[message_type(self.kind).into()], &mut packet);
+        let is_bootp = self.kind == RequestKind::Bootp;
+        if !is_bootp {
+            write_parts(code::MESSAGE_TYPE, &[self.kind.number()], &mut packet);
+        }
         let mut octets = Vec::new();
         for (code, value) in &self.options {
             octets.clear();
@@ -82,16 +85,9 @@ impl ClientMessage {
             write_parts(code::RELAY_AGENT_INFORMATION, information.octets(), &mut packet);
         }
         packet.push(code::END);
+        if is_bootp && packet.len() < MIN_PACKET_SIZE {
+            packet.resize(MIN_PACKET_SIZE, code::PAD);
+        }
         packet
-    }
-}
-
-const fn message_type(kind: RequestKind) -> MessageType {
-    match kind {
-        RequestKind::Discover => MessageType::Discover,
-        RequestKind::Request => MessageType::Request,
-        RequestKind::Decline => MessageType::Decline,
-        RequestKind::Release => MessageType::Release,
-        RequestKind::Inform => MessageType::Inform,
     }
 }

@@ -22,6 +22,10 @@ use crate::{
 /// The minimum value of option 57; a smaller value counts as this one (RFC 2132 section 9.10).
 const MESSAGE_SIZE_MIN: u16 = 576;
 
+/// What the place of the magic cookie contains in a message of a BOOTP client that has nothing to
+/// say there. Other contents are of a format that is not known (RFC 1542 section 3.5).
+const NO_COOKIE: [u8; 4] = [0; 4];
+
 /// The error for a datagram that is not a request.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("{fault}")]
@@ -54,7 +58,10 @@ enum Fault {
     Contradiction { code: u8 },
     #[error("found option 52 (overload) with value {found}; wanted 1, 2 or 3")]
     Overload { found: u8 },
-    #[error("found no option 53, so this is BOOTP; wanted a DHCP message")]
+    #[error(
+        "found no option 53, so this is BOOTP; wanted a DHCP message, because no subnet has \
+         bootp = \"reserved\" or \"dynamic\""
+    )]
     NoMessageType,
     #[error(
         "found message type {found} in option 53; wanted 1 (DISCOVER), 3 (REQUEST), 4 (DECLINE), \
@@ -81,7 +88,17 @@ impl From<Fault> for Malformed {
     }
 }
 
+impl Malformed {
+    /// The error for a message of a BOOTP client, for a server that serves none.
+    pub fn bootp() -> Self {
+        Fault::NoMessageType.into()
+    }
+}
+
 /// Reads the payload of a datagram; `arrival` describes how it arrived.
+///
+/// A message without option 53 is that of a BOOTP client (RFC 1534 section 2). What only DHCP
+/// messages have does not count in it, and it may have no options and no magic cookie at all.
 ///
 /// Options are read from the options field and, if option 52 says so, from file and then sname (RFC
 /// 2131 section 4.1). All parts of an option are joined before it is interpreted (RFC 3396), except
@@ -104,12 +121,14 @@ pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
     let hardware_address = HardwareAddress::new(header.htype().into(), header.chaddr())
         .ok_or(Fault::HardwareLength { found: header.hlen() })?;
     let (options_start, options_field) = packet.split_at_checked(OPTIONS_START).unwrap_or_default();
-    if !options_start.ends_with(&MAGIC) {
-        return Err(Fault::NoMagicCookie.into());
-    }
-    let (options, cut) = read_options(packet, options_field)?;
+    let (options, cut) = match options_start.last_chunk() {
+        Some(cookie) if *cookie == MAGIC => read_options(packet, options_field)?,
+        Some(&NO_COOKIE) => (ReceivedOptions::default(), None),
+        _ => return Err(Fault::NoMagicCookie.into()),
+    };
     let kind = match (message_kind(&options), cut) {
         (Err(Fault::NoMessageType), Some(cut)) => return Err(cut.into()),
+        (Err(Fault::NoMessageType), None) => RequestKind::Bootp,
         (kind, _) => kind?,
     };
     let requested_address = match kind {
@@ -117,11 +136,13 @@ pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
         _ => hint(&options, code::REQUESTED_ADDRESS),
     };
     let server_identifier = match kind {
-        RequestKind::Discover | RequestKind::Inform => hint(&options, code::SERVER_IDENTIFIER),
+        RequestKind::Discover | RequestKind::Inform | RequestKind::Bootp => {
+            hint(&options, code::SERVER_IDENTIFIER)
+        }
         _ => required(&options, code::SERVER_IDENTIFIER)?,
     };
 
-    Ok(Request {
+    let request = Request {
         kind,
         arrival,
         transaction_id: header.xid(),
@@ -151,7 +172,21 @@ pub fn parse(packet: &[u8], arrival: Arrival) -> Result<Request, Malformed> {
             .map(RelayInformation::from_octets),
         options,
         packet: packet.into(),
-    })
+    };
+    Ok(if kind == RequestKind::Bootp { without_dhcp(request) } else { request })
+}
+
+/// A message of BOOTP, for which the options that only DHCP messages have do not count.
+fn without_dhcp(request: Request) -> Request {
+    Request {
+        client_identifier: None,
+        requested_address: None,
+        server_identifier: None,
+        lease_time_secs: None,
+        parameter_request_list: SmallVec::new(),
+        max_message_size: None,
+        ..request
+    }
 }
 
 /// The kind of the message in option 53.

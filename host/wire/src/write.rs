@@ -8,7 +8,10 @@
 use std::{borrow::Cow, ops::Range};
 
 use dhcproto::v4::{MIN_PACKET_SIZE, Opcode};
-use lessor_core::{Reason, Reply, ReplyKind, Request, option::code};
+use lessor_core::{
+    Reason, Reply, ReplyKind, Request, RequestKind,
+    option::{code, is_of_dhcp_only},
+};
 use smallvec::SmallVec;
 use thiserror::Error;
 
@@ -87,6 +90,10 @@ pub struct Unwritable {
 ///
 /// Codes that the engine does not set (0, 52, 53, 82, 255), a code that was already written, and
 /// lists without an item are skipped. After an error, `packet` is empty.
+///
+/// The reply to a BOOTP client has none of the options that only DHCP messages have, and is not
+/// longer than its request, or than 300 octets: that is the room that the client has (RFC 1534
+/// section 2).
 pub fn write(
     request: &Request,
     reply: &Reply,
@@ -94,8 +101,10 @@ pub fn write(
 ) -> Result<Written, Unwritable> {
     packet.clear();
     header_of(request, reply).write(packet);
-    packet.extend_from_slice(&[code::MESSAGE_TYPE, 1, reply.kind.number()]);
-    let options = write_options(reply, packet);
+    if request.kind != RequestKind::Bootp {
+        packet.extend_from_slice(&[code::MESSAGE_TYPE, 1, reply.kind.number()]);
+    }
+    let options = write_options(request, reply, packet);
 
     let limit = payload_max(request);
     let relay_information =
@@ -107,7 +116,8 @@ pub fn write(
     let relay_octets = relay_information.map_or(0, |octets| framed_octets(octets.len()));
     let mut written = Written::default();
     if packet.len() + relay_octets + 1 > limit {
-        written = make_fit(reply, &options, relay_octets, limit, packet)?;
+        let fields = free_fields(request, reply);
+        written = make_fit(fields, &options, relay_octets, limit, packet)?;
     }
     if let Some(octets) = relay_information.filter(|_| !written.relay_information_left_out) {
         write_parts(code::RELAY_AGENT_INFORMATION, octets, packet);
@@ -123,10 +133,16 @@ pub fn write(
 /// The maximum length of the payload in octets, according to option 57 of the request and the MTU
 /// of the interface.
 fn payload_max(request: &Request) -> usize {
-    let message_size = request.max_message_size.unwrap_or(0).max(MESSAGE_SIZE_DEFAULT);
     let carried = request.arrival.mtu_octets.unwrap_or(DATAGRAM_OCTETS_MAX);
-    let datagram = message_size.min(carried).min(DATAGRAM_OCTETS_MAX);
-    usize::from(datagram).saturating_sub(IP_AND_UDP_OCTETS)
+    let carried = usize::from(carried.min(DATAGRAM_OCTETS_MAX)).saturating_sub(IP_AND_UDP_OCTETS);
+    let accepted = match request.kind {
+        RequestKind::Bootp => request.packet.len().max(MIN_PACKET_SIZE),
+        _ => {
+            let message_size = request.max_message_size.unwrap_or(0).max(MESSAGE_SIZE_DEFAULT);
+            usize::from(message_size) - IP_AND_UDP_OCTETS
+        }
+    };
+    accepted.min(carried)
 }
 
 /// The header (RFC 2131 table 3).
@@ -155,14 +171,15 @@ struct Framed {
 }
 
 /// Writes `reply.options` one after the other, regardless of the available room.
-fn write_options(reply: &Reply, packet: &mut Vec<u8>) -> SmallVec<[Framed; 16]> {
+fn write_options(request: &Request, reply: &Reply, packet: &mut Vec<u8>) -> SmallVec<[Framed; 16]> {
     let mut framed = SmallVec::new();
     let mut written = CodeSet::default();
     for code in FRAMING_CODES {
         written.insert(code);
     }
+    let is_bootp = request.kind == RequestKind::Bootp;
     for (code, value) in &reply.options {
-        if written.contains(*code) {
+        if written.contains(*code) || (is_bootp && is_of_dhcp_only(*code)) {
             continue;
         }
         let start = packet.len();
@@ -206,7 +223,7 @@ const fn is_mandatory(option: u8) -> bool {
 /// Removes the options at the end of `packet` and puts back those that fit, each in its place. Room
 /// for `relay_octets` and an END remains free.
 fn make_fit(
-    reply: &Reply,
+    fields: FreeFields,
     options: &[Framed],
     relay_octets: usize,
     limit: usize,
@@ -226,7 +243,6 @@ fn make_fit(
         packet.clear();
         return Err(unwritable(0));
     };
-    let fields = free_fields(reply);
     let with_relay_information =
         room.checked_sub(relay_octets).and_then(|room| room::find(&items, room, fields));
     let relay_information_left_out = with_relay_information.is_none() && relay_octets > 0;
@@ -245,9 +261,9 @@ fn make_fit(
 }
 
 /// The fields of the header that can hold options: those without a text. Table 3 of RFC 2131 does
-/// not allow option 52 in a NAK.
-fn free_fields(reply: &Reply) -> FreeFields {
-    let may_overload = reply.kind != ReplyKind::Nak;
+/// not allow option 52 in a NAK, and BOOTP does not know it.
+fn free_fields(request: &Request, reply: &Reply) -> FreeFields {
+    let may_overload = reply.kind != ReplyKind::Nak && request.kind != RequestKind::Bootp;
     FreeFields {
         file: may_overload && reply.boot_file.is_empty(),
         server_name: may_overload && reply.server_name.is_empty(),

@@ -11,12 +11,13 @@ use lessor_core::{
 use lessor_wire::{ClientMessage, encode_value, parse};
 use proptest::{collection::vec, option, prelude::*};
 
-const KINDS: [RequestKind; 5] = [
+const KINDS: [RequestKind; 6] = [
     RequestKind::Discover,
     RequestKind::Request,
     RequestKind::Decline,
     RequestKind::Release,
     RequestKind::Inform,
+    RequestKind::Bootp,
 ];
 
 #[test]

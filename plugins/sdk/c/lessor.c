@@ -100,6 +100,15 @@ static char *ended_or_empty(bool is_there, policy_string_t text) {
   return is_there ? ended(text) : lessor_join("", NULL);
 }
 
+bool lessor_is_bootp(lessor_request request) {
+  const uint8_t message_type = 53;
+  policy_list_u8_t value = {NULL, 0};
+  if (lessor_policy_types_method_request_kind(request) != LESSOR_POLICY_TYPES_REQUEST_KIND_DISCOVER) return false;
+  if (!lessor_policy_types_method_request_dhcp_option(request, message_type, &value)) return true;
+  policy_list_u8_free(&value);
+  return false;
+}
+
 char *lessor_circuit_id_text(lessor_request request) {
   policy_string_t text;
   bool is_there = lessor_policy_types_method_request_circuit_id_text(request, &text);

@@ -41,6 +41,8 @@ lessor_verdict lessor_refuse(const char *reason);
 
 // Whether the message is a DHCPINFORM.
 bool lessor_is_inform(lessor_request request);
+// Whether a BOOTP client sent the message. Its hook is `on-discover`.
+bool lessor_is_bootp(lessor_request request);
 // The circuit id as text, or `hex:…` if it is not text; empty if there is none. From `malloc`.
 char *lessor_circuit_id_text(lessor_request request);
 // Whether the message belongs to the class of this name in the server's configuration.

@@ -41,6 +41,7 @@ mod records;
 mod relay_agent;
 mod server;
 mod setup;
+mod short_exchange;
 pub mod sources;
 pub mod wait;
 
@@ -64,3 +65,4 @@ pub use records::{
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};
 pub use setup::Setup;
+pub use short_exchange::ShortExchange;

@@ -20,7 +20,7 @@ pub struct PlainMessage {
     pub client_address: Ipv4Addr,
     pub relay_address: Ipv4Addr,
     pub hardware_address: [u8; 6],
-    /// The options; option 53 is the first.
+    /// The options; option 53 is the first, unless this is a message of BOOTP.
     pub options: Vec<(u8, Vec<u8>)>,
 }
 
@@ -30,7 +30,7 @@ pub struct PlainMessage {
 pub struct PlainReply {
     pub source: SocketAddrV4,
     pub transaction_id: u32,
-    /// Option 53.
+    /// Option 53; [`kind::BOOTP`] without it.
     pub kind: u8,
     pub your_address: Ipv4Addr,
     /// Option 54.
@@ -48,6 +48,8 @@ pub struct Plain {
 /// Values of option 53.
 #[allow(missing_docs)]
 pub mod kind {
+    /// No option 53.
+    pub const BOOTP: u8 = 0;
     pub const DISCOVER: u8 = 1;
     pub const OFFER: u8 = 2;
     pub const REQUEST: u8 = 3;
@@ -66,7 +68,10 @@ impl PlainMessage {
             client_address: Ipv4Addr::UNSPECIFIED,
             relay_address: Ipv4Addr::UNSPECIFIED,
             hardware_address: [2, 0, 0x5e, a, b, c],
-            options: vec![(53, vec![kind])],
+            options: match kind {
+                self::kind::BOOTP => Vec::new(),
+                kind => vec![(53, vec![kind])],
+            },
         }
     }
 
@@ -107,6 +112,10 @@ impl PlainMessage {
             octets.extend(value);
         }
         octets.push(255);
+        if self.options.first().is_none_or(|(code, _)| *code != 53) {
+            // The length of a message of RFC 951.
+            octets.resize(octets.len().max(300), 0);
+        }
         octets
     }
 }
@@ -131,7 +140,9 @@ impl PlainReply {
             }
             options = others;
         }
-        let (kind, payload) = (kind?, octets.to_vec());
+        let is_reply = octets.first() == Some(&2);
+        let bootp = is_reply.then_some(self::kind::BOOTP);
+        let (kind, payload) = (kind.or(bootp)?, octets.to_vec());
         Some(Self { source, transaction_id, kind, your_address, server_identifier, payload })
     }
 

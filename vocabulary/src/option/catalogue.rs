@@ -203,7 +203,7 @@ options! {
     client {
         USER_CLASS = 77, "user-class": USER_CLASS: "only clients send it (RFC 3004)";
         RAPID_COMMIT = 80, "rapid-commit": Empty:
-            "it is part of an exchange of two messages (RFC 4039), not a parameter";
+            "set rapid-commit = true beside lease-time (RFC 4039)";
         CLIENT_FQDN = 81, "client-fqdn": CLIENT_FQDN:
             "its value follows from what the client sent (RFC 4702); set host-name or domain-name";
         AUTHENTICATION = 90, "message-authentication": AUTHENTICATION:

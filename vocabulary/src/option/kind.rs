@@ -57,6 +57,8 @@ pub enum OptionKind {
     /// Servers by their domain names or their addresses, after an octet that says which of the two
     /// (RFC 3361).
     Servers,
+    /// The parameters of a service by name, such as `alpn` and `port` (RFC 9460 section 2.2).
+    ServiceParameters,
     /// Values of one kind up to the end, at least one.
     List(Shared<OptionKind>),
     /// Fields in their order.
@@ -235,6 +237,7 @@ impl OptionKind {
             | Self::Octets
             | Self::Server
             | Self::Servers
+            | Self::ServiceParameters
             | Self::List(_)
             | Self::SubOptions(_) => false,
             Self::Record(fields) => {
@@ -345,6 +348,7 @@ impl fmt::Display for OptionKind {
             Self::Fixed(octets) => write!(f, "{octets} octets"),
             Self::Server => f.write_str("server"),
             Self::Servers => f.write_str("servers"),
+            Self::ServiceParameters => f.write_str("service-parameters"),
             Self::List(item) => write!(f, "list of {}", **item),
             Self::Counted(_, kind) => write!(f, "{}", **kind),
             Self::Record(fields) => {

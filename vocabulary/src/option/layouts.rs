@@ -5,8 +5,8 @@
 use super::kind::{
     Field, OptionKind,
     OptionKind::{
-        Address, Addresses, DomainName, Empty, Fixed, Flag, Ipv6Address, Octets, Server, Text, U8,
-        U16, U32,
+        Address, Addresses, DomainName, Empty, Fixed, Flag, Ipv6Address, Octets, Server,
+        ServiceParameters, Text, U8, U16, U32,
     },
     Shared::Registered,
     SubOption, Width,
@@ -204,14 +204,14 @@ const COUNTED_ADDRESSES: OptionKind = counted!(Addresses);
 pub(super) const PORT_PARAMETERS: OptionKind =
     record!(field("offset", U8), field("psid-length", U8), field("psid", U16));
 
-/// RFC 9463.
+/// RFC 9463 section 5.1. Without addresses, a client looks them up by name.
 pub(super) const RESOLVERS: OptionKind = list!(COUNTED_RESOLVER);
 const COUNTED_RESOLVER: OptionKind = counted!(RESOLVER, Width::Two);
 const RESOLVER: OptionKind = record!(
     field("priority", U16),
     field("name", counted!(DomainName)),
     optional("addresses", COUNTED_ADDRESSES),
-    optional("parameters", Octets),
+    optional("parameters", ServiceParameters),
 );
 
 /// RFC 5969.

@@ -4,6 +4,8 @@
 //! reads those. Invariant: what is written for a kind is read back by `written::layout` as the same
 //! value.
 
+mod service_parameters;
+
 use alloc::{
     format,
     string::{String, ToString},
@@ -34,6 +36,7 @@ pub(super) fn write<S: Source>(source: &S, kind: &OptionKind, out: &mut Vec<u8>)
         OptionKind::DomainName => write_name(domain_name(source)?, out),
         OptionKind::Server => servers(source, core::slice::from_ref(source), out)?,
         OptionKind::Servers => servers(source, &source.items(), out)?,
+        OptionKind::ServiceParameters => service_parameters::write(source, out)?,
         OptionKind::List(item) => {
             let items = all(source, "an item", |found| {
                 let mut octets = Vec::new();

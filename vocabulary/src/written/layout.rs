@@ -4,6 +4,8 @@
 //! as octets. Every step takes octets or ends, and kinds are nested to a fixed depth, so the time
 //! is bounded by the length.
 
+mod service_parameters;
+
 use alloc::{
     format,
     string::{String, ToString},
@@ -54,6 +56,7 @@ fn take<'o>(kind: &OptionKind, octets: &'o [u8]) -> Option<(Written, &'o [u8])> 
         }
         OptionKind::Server => (only(servers(octets)?)?.into(), END),
         OptionKind::Servers => (servers(octets)?.into(), END),
+        OptionKind::ServiceParameters => (service_parameters::read(octets)?, END),
         OptionKind::List(item) => (list(item, octets)?, END),
         OptionKind::Record(fields) => record(fields, octets)?,
         OptionKind::Counted(width, kind) => {

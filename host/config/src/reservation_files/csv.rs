@@ -372,7 +372,10 @@ impl Form {
             OptionKind::Flag | OptionKind::Empty => Self::Flag,
             OptionKind::U16s => Self::Numbers,
             OptionKind::Addresses | OptionKind::DomainNames | OptionKind::Servers => Self::Texts,
-            OptionKind::Routes | OptionKind::Record(_) | OptionKind::SubOptions(_) => Self::Table,
+            OptionKind::Routes
+            | OptionKind::Record(_)
+            | OptionKind::ServiceParameters
+            | OptionKind::SubOptions(_) => Self::Table,
             OptionKind::Counted(_, kind) => Self::of(kind),
             OptionKind::List(item) => match Self::of(item) {
                 Self::Number => Self::Numbers,

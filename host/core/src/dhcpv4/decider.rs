@@ -1,6 +1,7 @@
 //! What decides one request: the request, its client and terms, and the state of the network.
 //!
-//! The decisions on each kind of message are in `discover`, `request`, `farewell` and `inform`.
+//! The decisions on each kind of message are in `discover`, `request`, `farewell`, `inform` and
+//! `bootp`.
 //! Invariant: a request that depends on a change in flight is not decided.
 
 use std::{borrow::Cow, net::Ipv4Addr};
@@ -136,6 +137,7 @@ impl<'e, 'r> Decider<'e, 'r> {
             (_, RequestKind::Decline) => self.decline(),
             (_, RequestKind::Release) => self.release(),
             (_, RequestKind::Inform) => self.inform(),
+            (_, RequestKind::Bootp) => self.bootp(witness),
         }
     }
 
@@ -149,6 +151,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         let is_answered = match self.request.kind {
             RequestKind::Inform => false,
             RequestKind::Discover => true,
+            RequestKind::Bootp => self.request.client_address.is_unspecified(),
             _ => !self.names_other_server(),
         };
         if !is_decided || !is_answered {
@@ -177,7 +180,10 @@ impl<'e, 'r> Decider<'e, 'r> {
             RequestKind::Release => {
                 return Some(u32::from(self.request.client_address)).filter(is_in_flight);
             }
-            RequestKind::Discover | RequestKind::Request | RequestKind::Inform => {}
+            RequestKind::Discover
+            | RequestKind::Request
+            | RequestKind::Bootp
+            | RequestKind::Inform => {}
         }
         let mut own = self.client.each().filter_map(|known| self.bindings.flight_of(known));
         if let Some(found) = own.next().or_else(|| self.named().find(is_in_flight)) {
@@ -193,7 +199,7 @@ impl<'e, 'r> Decider<'e, 'r> {
     /// is only a preference, so it is not included: if it is not free, the client is offered
     /// another one.
     fn named(&self) -> impl Iterator<Item = u32> {
-        let is_wish = self.request.kind == RequestKind::Discover;
+        let is_wish = matches!(self.request.kind, RequestKind::Discover | RequestKind::Bootp);
         let requested = self.request.requested_address.filter(|_| !is_wish);
         let client_address = Some(self.request.client_address).filter(|_| !is_wish);
         let reserved = self.reserved_address();

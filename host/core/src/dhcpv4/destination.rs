@@ -19,7 +19,8 @@ impl Decider<'_, '_> {
             return Some(Reason::UnusableRelayAddress);
         }
         let has_address = !request.client_address.is_unspecified();
-        let is_information = request.kind == RequestKind::Inform;
+        // A BOOTP client that has an address is answered there, like the client of an INFORM.
+        let is_information = matches!(request.kind, RequestKind::Inform | RequestKind::Bootp);
         if has_address
             && (is_information || self.is_at_client_address())
             && (!is_host_address(request.client_address) || request.client_address.is_loopback())
@@ -27,9 +28,9 @@ impl Decider<'_, '_> {
             return Some(Reason::UnusableClientAddress);
         }
         let is_answered_on_link = match request.kind {
-            RequestKind::Inform if has_address => false,
+            RequestKind::Inform | RequestKind::Bootp if has_address => false,
             RequestKind::Inform if !is_relayed => return Some(Reason::InformWithoutAddress),
-            RequestKind::Discover | RequestKind::Inform => true,
+            RequestKind::Discover | RequestKind::Inform | RequestKind::Bootp => true,
             RequestKind::Request => !self.is_at_client_address(),
             RequestKind::Decline | RequestKind::Release => false,
         };
@@ -39,7 +40,7 @@ impl Decider<'_, '_> {
 
     /// The destination of an OFFER, or of the ACK of a REQUEST. A client that accepts an offer or
     /// verifies an address does not use an address yet, regardless of ciaddr. `is_broadcast` says
-    /// that the configuration wants a broadcast.
+    /// that the configuration wants a broadcast; an OFFER without an address cannot be sent to one.
     pub(super) fn destination_of_grant(
         &self,
         your_address: Ipv4Addr,
@@ -53,6 +54,7 @@ impl Decider<'_, '_> {
         match request.client_socket() {
             Some(client) if self.is_at_client_address() => Destination::Client(client),
             _ if is_broadcast
+                || your_address.is_unspecified()
                 || request.wants_broadcast()
                 || hardware_address.octets().is_empty() =>
             {
@@ -72,8 +74,9 @@ impl Decider<'_, '_> {
         relay.or(client.map(Destination::Client)).unwrap_or(Destination::Broadcast)
     }
 
-    /// The destination of the ACK of an INFORM: the client directly, even if the message was
-    /// relayed, unless the client does not give its address.
+    /// The destination of the ACK of an INFORM, and of the reply to a BOOTP client that has an
+    /// address (RFC 1542 section 5.4): the client directly, even if the message was relayed, unless
+    /// the client does not give its address.
     pub(super) fn destination_of_information(&self) -> Destination {
         let client = self.request.client_socket().map(Destination::Client);
         let relay = self.request.relay_socket().map(Destination::Relay);

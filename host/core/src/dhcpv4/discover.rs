@@ -36,14 +36,24 @@ impl Decider<'_, '_> {
     /// Decides a DISCOVER.
     pub(super) fn discover<W: Witness>(&mut self, witness: &mut W) -> Decision {
         if let Err(reason) = self.make_room_for_offer() {
+            if let Some(decision) = self.offer_without_address(Err(reason)) {
+                return decision;
+            }
             if W::LISTENS {
                 let _ = self.choose(witness);
                 witness.refuses(Obstacle::SubscriberLimit);
             }
             return self.silence(reason);
         }
-        match self.choose(witness) {
+        let chosen = self.choose(witness);
+        if let Some(decision) = self.offer_without_address(chosen.map(|(address, _)| address)) {
+            return decision;
+        }
+        match chosen {
             Ok((address, reason)) => {
+                if let Some(decision) = self.rapid_commit(address, reason, witness) {
+                    return decision;
+                }
                 let is_instead = self.is_instead_of_another(address);
                 let reason = if is_instead { Reason::OfferedInsteadOfReserved } else { reason };
                 let expires_at = self.now.after_secs(self.plan.network().offer_hold_secs);
@@ -65,7 +75,7 @@ impl Decider<'_, '_> {
     }
 
     /// The address to offer, and the reason (the four bullets of RFC 2131 section 4.3.1).
-    fn choose(&mut self, witness: &mut impl Witness) -> Result<(u32, Reason), Reason> {
+    pub(super) fn choose(&mut self, witness: &mut impl Witness) -> Result<(u32, Reason), Reason> {
         let entitlement = self.entitlement(witness)?;
         match entitlement {
             Entitlement::Policy(address) => return Ok((address, Reason::OfferedByPolicy)),

@@ -71,7 +71,10 @@ impl Decider<'_, '_> {
     /// An address with a change in flight to storage whose result decides whether the client may
     /// have one more lease or offer on its subscriber's account.
     pub(super) fn waits_for_account(&self) -> Option<u32> {
-        let is_granted = matches!(self.request.kind, RequestKind::Discover | RequestKind::Request);
+        let is_granted = matches!(
+            self.request.kind,
+            RequestKind::Discover | RequestKind::Request | RequestKind::Bootp
+        );
         let limit = self.subscriber.as_ref().filter(|_| is_granted)?;
         let others = self.others(limit, None)?;
         let in_flight = others.account.in_flight()?;

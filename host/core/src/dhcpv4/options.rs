@@ -15,8 +15,8 @@ use lessor_vocabulary::{ForClass, ForEnterprise, enterprises};
 use smallvec::SmallVec;
 
 use crate::{
-    OptionDefinition, OptionKind, OptionSet, OptionValue, ReplyValue, SendRule,
-    option::{code, is_reserved_for_engine},
+    OptionDefinition, OptionKind, OptionSet, OptionValue, ReplyValue, RequestKind, SendRule,
+    option::{code, is_of_dhcp_only, is_reserved_for_engine},
 };
 
 use super::{
@@ -28,6 +28,8 @@ use super::{
 struct Codes {
     list: SmallVec<[u8; 32]>,
     seen: [bool; 256],
+    /// Whether they are for a BOOTP client.
+    is_bootp: bool,
 }
 
 impl Parameters<'_> {
@@ -43,7 +45,8 @@ impl Parameters<'_> {
     }
 
     fn codes(&self) -> SmallVec<[u8; 32]> {
-        let mut codes = Codes { list: SmallVec::new(), seen: [false; 256] };
+        let is_bootp = self.request.kind == RequestKind::Bootp;
+        let mut codes = Codes { list: SmallVec::new(), seen: [false; 256], is_bootp };
         let asked_for = &self.request.parameter_request_list;
         if !asked_for.contains(&code::SUBNET_MASK) {
             // Without a mask a client falls back to the class of its address.
@@ -168,11 +171,13 @@ impl Parameters<'_> {
 }
 
 impl Codes {
-    /// Adds an option, unless only the engine may set it.
+    /// Adds an option, unless only the engine may set it or the client does not know it.
     fn add(&mut self, code: u8) {
+        let is_set_elsewhere = is_reserved_for_engine(code) || code == code::RAPID_COMMIT;
         if let Some(seen) = self.seen.get_mut(usize::from(code))
             && !*seen
-            && !is_reserved_for_engine(code)
+            && !is_set_elsewhere
+            && !(self.is_bootp && is_of_dhcp_only(code))
         {
             *seen = true;
             self.list.push(code);

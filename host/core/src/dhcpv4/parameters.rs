@@ -9,9 +9,9 @@ use std::net::Ipv4Addr;
 use smallvec::SmallVec;
 
 use crate::{
-    BootFileName, BootFiles, LeaseTime, OptionSet, OptionValue, Pool, ReplyValue, Request,
-    Reservation, ScopeSettings, SendRule, ServerName, Subnet, Terms, option::code,
-    times::RenewalTimes,
+    BootFileName, BootFiles, INFINITE_SECS, LeaseTime, OptionSet, OptionValue, Pool, ReplyValue,
+    Request, RequestKind, Reservation, ScopeSettings, SendRule, ServerName, Subnet, Terms,
+    option::code, times::RenewalTimes,
 };
 
 use super::OptionOrigin;
@@ -87,10 +87,15 @@ impl<'c> Parameters<'c> {
         (code::SERVER_IDENTIFIER, OptionValue::Address(address).into())
     }
 
-    /// siaddr.
+    /// siaddr. A BOOTP client without any other boot server boots from the one that answers: it
+    /// does not know option 54 (RFC 951 section 3).
     pub(super) fn next_server(&self) -> Option<(Ipv4Addr, OptionOrigin)> {
         let by_policy = self.terms.next_server.map(|address| (address, OptionOrigin::Policy));
-        by_policy.or_else(|| self.first(|settings| settings.boot.next_server))
+        let itself = || {
+            let is_bootp = self.request.kind == RequestKind::Bootp;
+            is_bootp.then(|| (self.request.own_server_identifier(), OptionOrigin::Server))
+        };
+        by_policy.or_else(|| self.first(|settings| settings.boot.next_server)).or_else(itself)
     }
 
     /// sname.
@@ -176,9 +181,23 @@ impl<'c> Parameters<'c> {
         own.iter().copied().find(|address| prefix.contains(address))
     }
 
+    /// Whether a DISCOVER may be answered with an ACK. A policy forbids that by removing option 80.
+    pub(super) fn allows_rapid_commit(&self) -> bool {
+        let by_policy =
+            self.terms.options.iter().rev().find(|(code, _)| *code == code::RAPID_COMMIT);
+        let is_forbidden = by_policy.is_some_and(|(_, value)| value.is_none());
+        let allowed = self.first(|settings| settings.messages.rapid_commit);
+        !is_forbidden && allowed.is_some_and(|(allowed, _)| allowed)
+    }
+
     /// The lease time in seconds: that of the terms, otherwise what the client asks for, otherwise
-    /// the default, within the limits of the scopes.
+    /// the default, within the limits of the scopes. None of these applies to a BOOTP client, which
+    /// does not learn when its lease ends.
     pub(super) fn lease_time_secs(&self) -> u32 {
+        if self.request.kind == RequestKind::Bootp {
+            let configured = self.first(|settings| settings.messages.bootp_lease_secs);
+            return configured.map_or(INFINITE_SECS, |(secs, _)| secs);
+        }
         let Some(limits) = self.lease_time() else { return 1 };
         let secs = match self.terms.lease_time_secs {
             Some(secs) => secs,

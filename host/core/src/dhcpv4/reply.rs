@@ -1,13 +1,14 @@
 //! Replies: their fields (RFC 2131 table 3).
 //!
 //! Does not choose the address; `destination` determines where a reply is sent. Invariant: every
-//! reply contains the server identifier.
+//! reply contains the server identifier, except that to a BOOTP client, and an ACK that answers a
+//! DISCOVER contains option 80 (RFC 4039 section 4).
 
 use std::net::Ipv4Addr;
 
 use crate::{
-    BootFileName, OptionValue, Reason, Reply, ReplyKind, ReplyValue, ServerName, option::code,
-    relay,
+    BootFileName, OptionValue, Reason, Reply, ReplyKind, ReplyValue, RequestKind, ServerName,
+    option::code, relay,
 };
 
 use super::{Decision, decider::Decider, parameters::Parameters, plan::address_of};
@@ -23,18 +24,26 @@ type Options = Vec<(u8, ReplyValue)>;
 impl Decider<'_, '_> {
     /// The OFFER or ACK of `address`.
     pub(super) fn grant(&self, kind: ReplyKind, address: u32) -> Reply {
-        let mut options = Vec::with_capacity(OPTIONS_USUALLY_MAX);
+        self.grant_as(kind, address, address_of(address))
+    }
+
+    /// The OFFER or ACK of `address` with `your_address` in its header.
+    pub(super) fn grant_as(&self, kind: ReplyKind, address: u32, your_address: Ipv4Addr) -> Reply {
         let parameters = self.parameters(address);
-        options.push(parameters.server_identifier_option());
-        let lease_time_secs = parameters.lease_time_secs();
-        options.push(secs(code::LEASE_TIME, lease_time_secs));
-        if let Some(times) = parameters.renewal_times(lease_time_secs) {
-            options.push(secs(code::RENEWAL_TIME, times.renewal_secs));
-            options.push(secs(code::REBINDING_TIME, times.rebinding_secs));
+        let mut options = self.first_options(&parameters);
+        if self.request.kind != RequestKind::Bootp {
+            let lease_time_secs = parameters.lease_time_secs();
+            options.push(secs(code::LEASE_TIME, lease_time_secs));
+            if let Some(times) = parameters.renewal_times(lease_time_secs) {
+                options.push(secs(code::RENEWAL_TIME, times.renewal_secs));
+                options.push(secs(code::REBINDING_TIME, times.rebinding_secs));
+            }
+        }
+        if kind == ReplyKind::Ack && self.request.kind == RequestKind::Discover {
+            options.push((code::RAPID_COMMIT, OptionValue::Octets(Vec::new()).into()));
         }
         self.echo(&mut options);
         parameters.write(&mut options);
-        let your_address = address_of(address);
         let has_address = self.request.uses_client_address();
         let force_broadcast = !has_address && parameters.always_broadcast();
         Reply {
@@ -54,11 +63,12 @@ impl Decider<'_, '_> {
         }
     }
 
-    /// The ACK of an INFORM, without an address or times.
+    /// The ACK of an INFORM, or the reply to a BOOTP client that has an address: without an address
+    /// or times.
     pub(super) fn information(&self) -> Reply {
         let client_address = self.request.client_address;
         let parameters = self.parameters(u32::from(client_address));
-        let mut options = vec![parameters.server_identifier_option()];
+        let mut options = self.first_options(&parameters);
         self.echo(&mut options);
         parameters.write(&mut options);
         Reply {
@@ -129,6 +139,15 @@ impl Decider<'_, '_> {
         let is_granted = !reply.your_address.is_unspecified();
         let address = if is_granted { reply.your_address } else { self.request.client_address };
         self.parameters(u32::from(address))
+    }
+
+    /// The options that come first. A BOOTP client knows none of those that only DHCP has.
+    fn first_options(&self, parameters: &Parameters<'_>) -> Options {
+        let mut options = Vec::with_capacity(OPTIONS_USUALLY_MAX);
+        if self.request.kind != RequestKind::Bootp {
+            options.push(parameters.server_identifier_option());
+        }
+        options
     }
 
     fn confirms_vpn(&self) -> bool {

@@ -148,6 +148,21 @@ pub(crate) fn discover(client: u8) -> Request {
     message(RequestKind::Discover, client)
 }
 
+/// A DISCOVER of a client that takes an ACK for an answer.
+pub(crate) fn rapid(client: u8) -> Request {
+    with(discover(client), |r| r.options.append(80, &[]))
+}
+
+/// A DISCOVER of a client that can do without an IPv4 address.
+pub(crate) fn ipv6_only(client: u8) -> Request {
+    with(discover(client), |r| r.parameter_request_list.push(108))
+}
+
+/// A message of a BOOTP client.
+pub(crate) fn bootp(client: u8) -> Request {
+    with(message(RequestKind::Bootp, client), |r| r.parameter_request_list.clear())
+}
+
 pub(crate) fn selecting(client: u8, address: Ipv4Addr) -> Request {
     let mut request = init_reboot(client, address);
     request.server_identifier = Some(SERVER);
@@ -398,8 +413,10 @@ pub(crate) fn check_decision(request: &Request, decision: &Decision) {
         let previous = change.previous.as_ref();
         assert!(previous.is_none_or(|previous| previous.address == change.binding.address));
     }
+    let has_address =
+        decision.reply.as_ref().is_some_and(|reply| !reply.your_address.is_unspecified());
     match (kind, request.kind) {
-        (Some(ReplyKind::Ack), RequestKind::Request) => {
+        (Some(ReplyKind::Ack), kind) if kind != RequestKind::Inform && has_address => {
             let lease = &decision.changes[0].binding;
             assert_eq!(lease.address, reply(decision).your_address);
             let line = lease.relay_information.as_ref();

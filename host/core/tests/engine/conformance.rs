@@ -8,6 +8,7 @@
 //! probe an address before it offers it (RFC 2131 section 2.2).
 
 mod list;
+mod messages;
 mod options;
 mod rfc2131_3;
 mod rfc2131_4_1;

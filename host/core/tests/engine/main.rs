@@ -8,6 +8,7 @@ mod conformance;
 mod identifiers;
 mod identity;
 mod locating;
+mod messages;
 mod pools_in_order;
 mod preview;
 mod reconfigure;

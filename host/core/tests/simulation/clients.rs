@@ -106,8 +106,10 @@ impl Client {
         self.last.clone().filter(|_| !self.is_answered)
     }
 
-    /// The next message. A client that asks for another address stops using its current one.
-    pub(super) fn send(&mut self, random: &mut Random) -> Request {
+    /// The next message. A client that asks for another address stops using its current one. With
+    /// more than one server, no client takes an ACK for a DISCOVER: it would get one of each (RFC
+    /// 4039 section 3.2).
+    pub(super) fn send(&mut self, random: &mut Random, is_alone: bool) -> Request {
         let request = match self.uses {
             Some((address, _)) if random.chance(85) => self.send_bound(address, random),
             _ => self.send_unbound(random),
@@ -130,6 +132,9 @@ impl Client {
         };
         if random.chance(1) {
             request = without_way_back(request, random);
+        }
+        if is_alone && request.kind == RequestKind::Discover && random.chance(20) {
+            request.options.append(80, &[]);
         }
         let is_repeatable = matches!(request.kind, RequestKind::Discover | RequestKind::Request);
         self.last = is_repeatable.then(|| request.clone());

@@ -84,6 +84,7 @@ pub(super) fn networks() -> Vec<Network> {
     ];
     base.subnets.push(small);
     for subnet in &mut base.subnets {
+        subnet.settings = settings(|fields| fields.messages.rapid_commit = Some(true));
         subnet.lease_time = LeaseTime { default_secs: 600, min_secs: 60, max_secs: 1800 };
     }
     base.quarantine_secs = 900;

@@ -27,6 +27,7 @@ macro_rules! events {
 
 events! {
     Acknowledged "leases acknowledged",
+    AcknowledgedAtOnce "DISCOVERs answered with an ACK",
     Refused "NAKs",
     LimitRefused "refusals for a subscriber's limit",
     LimitChanged "limits that a policy changed",

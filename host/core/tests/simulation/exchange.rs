@@ -35,7 +35,7 @@ impl World {
                 again
             }
             None => {
-                let request = client.send(&mut self.random);
+                let request = client.send(&mut self.random, self.parameters.servers == 1);
                 self.auditor.hear(number, client.line.filter(|_| request.is_relayed()));
                 request
             }
@@ -181,6 +181,7 @@ impl World {
             Reason::QuarantinedDeclined => Some(Event::Quarantined),
             Reason::DeclinedBeyondLimit => Some(Event::NotQuarantined),
             Reason::OfferedQuarantined => Some(Event::QuarantinedOffered),
+            Reason::AckRapidCommit => Some(Event::AcknowledgedAtOnce),
             Reason::ReleasedLease => Some(Event::Released),
             Reason::OtherServerSelected => Some(Event::OtherSelected),
             _ => None,

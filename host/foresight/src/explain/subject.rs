@@ -124,7 +124,10 @@ impl Subject {
         let where_from = self.where_from(place, binding.as_deref(), heard_as, &mut assumed)?;
         let information = self.selecting(where_from.link_selection, information);
         let is_renewal = matches!(self.kind, Kind::Renew | Kind::Release);
-        let has_address = is_renewal || self.kind == Kind::Inform;
+        let has_address = match self.kind {
+            Kind::Bootp => self.address.is_some(),
+            kind => is_renewal || kind == Kind::Inform,
+        };
         let names_address = matches!(self.kind, Kind::Request | Kind::Decline);
         let address = match (self.address, &binding) {
             (Some(given), _) => Some(given),
@@ -206,6 +209,7 @@ impl Subject {
             Kind::Decline => RequestKind::Decline,
             Kind::Release => RequestKind::Release,
             Kind::Inform => RequestKind::Inform,
+            Kind::Bootp => RequestKind::Bootp,
         }
     }
 

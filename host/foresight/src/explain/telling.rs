@@ -237,7 +237,7 @@ impl Witness for Telling<'_> {
         let catalogue = self.catalogue();
         let name = |code: &u8| catalogue.shown_name(*code).to_string();
         self.explanation.reply = Some(ReplyStep {
-            kind: texts::reply_kind(reply.kind).to_owned(),
+            kind: texts::reply_kind(reply.kind, self.request.as_deref()).to_owned(),
             your_address: reply.your_address,
             destination: texts::destination(reply.destination),
             octets: packet.len(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lessor_core::{
     BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, ReplyKind,
-    Request, Reservation, ReservationOwner, Rule, Terms, Verdict, VpnSelectedBy,
+    Request, RequestKind, Reservation, ReservationOwner, Rule, Terms, Verdict, VpnSelectedBy,
 };
 use lessor_policy_host::AnsweredLookup;
 
@@ -143,8 +143,9 @@ pub(super) fn allocation_step(candidate: &Candidate) -> AllocationStep {
     }
 }
 
-pub(super) const fn reply_kind(kind: ReplyKind) -> &'static str {
+pub(super) fn reply_kind(kind: ReplyKind, request: Option<&Request>) -> &'static str {
     match kind {
+        _ if request.is_some_and(|request| request.kind == RequestKind::Bootp) => "BOOTREPLY",
         ReplyKind::Offer => "DHCPOFFER",
         ReplyKind::Ack => "DHCPACK",
         ReplyKind::Nak => "DHCPNAK",

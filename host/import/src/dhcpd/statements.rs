@@ -28,7 +28,8 @@ use Fate::{NotCarried, NotNeeded, Set};
 const OPERATING: &str = "it is about running dhcpd; docs/operators.md says how this server is run";
 const DNS: &str = "the server does not update DNS";
 const EXPRESSION: &str = "expressions are for policies: see docs/policies.md";
-const BOOTP: &str = "BOOTP clients are not served";
+const BOOTP: &str = "set bootp = \"reserved\" or \"dynamic\" yourself: see docs/exchanges.md";
+const NO_BOOTP: &str = "BOOTP clients are not served";
 const LEASEQUERY: &str = "the server does not answer LEASEQUERY";
 const PING: &str = "the server does not ping addresses before it offers them";
 const FAILOVER: &str = "two servers share no leases: see docs/migrate.md, \"Failover\"; the pool is this server's alone";
@@ -48,8 +49,8 @@ static STATEMENTS: &[(&str, Fate)] = &[
     ("allow unknown-clients", NotNeeded("all clients are served")),
     ("allow booting", NotNeeded("all clients are served")),
     ("allow bootp", NotCarried(BOOTP)),
-    ("deny bootp", NotNeeded(BOOTP)),
-    ("ignore bootp", NotNeeded(BOOTP)),
+    ("deny bootp", NotNeeded(NO_BOOTP)),
+    ("ignore bootp", NotNeeded(NO_BOOTP)),
     ("allow duplicates", NotNeeded("a client has one lease for each client key")),
     ("deny duplicates", NotCarried("a client has one lease for each client key")),
     ("allow declines", NotNeeded("a declined address is quarantined")),

@@ -33,7 +33,7 @@ static KEYS: &[(&str, Fate)] = &[
     ("dhcp-leasefile", NotNeeded("leases are imported with --leases")),
     ("dhcp-lease-max", NotNeeded("a pool has as many leases as addresses")),
     ("dhcp-no-override", NotNeeded("a reply has the fields and options that are configured")),
-    ("dhcp-rapid-commit", NotCarried("every lease takes DISCOVER, OFFER, REQUEST and ACK")),
+    ("dhcp-rapid-commit", NotCarried("set rapid-commit = true yourself: see docs/exchanges.md")),
     ("dhcp-ttl", NotNeeded(DNS)),
     ("no-ping", NotNeeded("the server does not ping addresses before it offers them")),
     ("log-dhcp", NotNeeded("the journal has a line for each message")),

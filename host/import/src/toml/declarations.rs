@@ -50,6 +50,7 @@ fn kind(kind: &OptionKind) -> Keys {
         OptionKind::Empty => "empty",
         OptionKind::Server => "server",
         OptionKind::Servers => "servers",
+        OptionKind::ServiceParameters => "service-parameters",
         OptionKind::Fixed(size) => {
             return vec![("type", "octets".into()), ("size", i64::from(*size).into())];
         }

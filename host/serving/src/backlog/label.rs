@@ -16,7 +16,7 @@ pub(crate) enum Urgency {
     Renewal,
     /// Any other REQUEST, a RELEASE or a DECLINE.
     Other,
-    /// DISCOVER and INFORM, and every datagram that is not a message of a client.
+    /// DISCOVER and INFORM, and every datagram that is not a DHCP message of a client.
     Least,
 }
 
@@ -48,7 +48,9 @@ impl Urgency {
         match glance.kind {
             Some(RequestKind::Request) if glance.extends => Self::Renewal,
             Some(RequestKind::Request | RequestKind::Release | RequestKind::Decline) => Self::Other,
-            Some(RequestKind::Discover | RequestKind::Inform) | None => Self::Least,
+            Some(RequestKind::Discover | RequestKind::Inform | RequestKind::Bootp) | None => {
+                Self::Least
+            }
         }
     }
 

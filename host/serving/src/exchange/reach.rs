@@ -17,9 +17,9 @@ pub trait Reach {
 
 impl Reach for OwnSockets {
     fn refusal(&self, request: &Request) -> Option<(Reason, Option<String>)> {
-        let uses_client_address =
-            request.kind == RequestKind::Inform || request.uses_client_address();
-        let is_direct = request.kind == RequestKind::Inform || !request.is_relayed();
+        let is_information = matches!(request.kind, RequestKind::Inform | RequestKind::Bootp);
+        let uses_client_address = is_information || request.uses_client_address();
+        let is_direct = is_information || !request.is_relayed();
         let client = request.client_socket().filter(|_| uses_client_address && is_direct);
         let relay = request.relay_socket();
         let refused = |field: &str, to: Option<SocketAddrV4>| {

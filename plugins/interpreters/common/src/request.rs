@@ -9,11 +9,19 @@ use crate::{
     value::object::{absent, argument},
 };
 
+/// The word for the message of a BOOTP client.
+const BOOTP: &str = "bootp";
+
 pub(crate) static REQUEST: Object = Object {
     name: "request",
     is_global: false,
     properties: &[
-        Property::read("kind", |_| ask(|request| Value::text(request_kind(request.kind())))),
+        Property::read("kind", |_| {
+            ask(|request| {
+                let kind = request_kind(request.kind());
+                Value::text(if request.is_bootp() { BOOTP } else { kind })
+            })
+        }),
         Property::read("client_state", |_| {
             ask(|request| {
                 Value::or_nothing(request.client_state(), |state| Value::text(client_state(state)))

@@ -11,9 +11,17 @@ use crate::{__bindings::types, Ipv4Prefix, Lookup, lookup::Subject};
 pub struct Request<'call>(pub(crate) &'call types::Request);
 
 impl Request<'_> {
-    /// The type of the message.
+    /// The type of the message. That of a BOOTP client is [`RequestKind::Discover`]: see
+    /// [`Self::is_bootp`].
     pub fn kind(&self) -> RequestKind {
         self.0.kind()
+    }
+
+    /// Whether a BOOTP client sent the message: it has no option 53. The client gets its address
+    /// with one reply and never extends its lease, so no lease time and no NAK apply to it.
+    pub fn is_bootp(&self) -> bool {
+        const MESSAGE_TYPE: u8 = 53;
+        self.0.kind() == RequestKind::Discover && self.dhcp_option(MESSAGE_TYPE).is_none()
     }
 
     /// The state of a client that sends a REQUEST (RFC 2131 section 4.3.2), or `None` for any other

@@ -3,7 +3,7 @@
 use std::{env, fs, path::Path};
 
 /// The files of the tests, in the order of the list.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 12] = [
     ("rfc2131_3", include_str!("rfc2131_3.rs")),
     ("rfc2131_4_1", include_str!("rfc2131_4_1.rs")),
     ("rfc2131_4_2", include_str!("rfc2131_4_2.rs")),
@@ -13,13 +13,15 @@ const FILES: [(&str, &str); 10] = [
     ("rfc2131_4_3_3_to_5", include_str!("rfc2131_4_3_3_to_5.rs")),
     ("rfc2131_4_4_5", include_str!("rfc2131_4_4_5.rs")),
     ("options", include_str!("options.rs")),
+    ("messages", include_str!("messages.rs")),
     ("wire", include_str!("../../../../wire/tests/conformance.rs")),
+    ("bootp", include_str!("../../../../wire/tests/bootp.rs")),
 ];
 const HEAD: &str = "# Conformance
 
 What RFC 2131 and its companions ask of a DHCPv4 server, and the tests that show it. This list is made from the tests in
-`host/core/tests/engine/conformance` and `host/wire/tests/conformance.rs`; a test compares it. What operators can choose is
-described in `docs/operators.md`.
+`host/core/tests/engine/conformance` and in `conformance.rs` and `bootp.rs` of `host/wire/tests`; a test compares it. What
+operators can choose is described in `docs/operators.md`.
 ";
 
 #[test]
@@ -62,7 +64,10 @@ fn in_words(name: &str) -> String {
         .enumerate()
         .map(|(position, word)| match (word, position) {
             ("ack" | "nak" | "decline" | "inform", _) => word.to_uppercase(),
+            ("bootp" | "discover", _) => word.to_uppercase(),
             ("naks", _) => "NAKs".to_owned(),
+            ("ipv4", _) => "IPv4".to_owned(),
+            ("dhcp", _) => "DHCP".to_owned(),
             ("ipxe", _) => "iPXE".to_owned(),
             (_, 0) => word[..1].to_uppercase() + &word[1..],
             _ => word.to_owned(),
