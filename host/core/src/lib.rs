@@ -17,6 +17,7 @@ mod binding;
 mod boot;
 mod client;
 mod dhcpv4;
+mod fixed_hash;
 mod hardware_address;
 mod keyed_hash;
 mod kinds;
@@ -27,6 +28,7 @@ mod octets;
 pub mod option;
 mod origin;
 mod own_addresses;
+mod pool_rules;
 mod reason;
 pub mod relay;
 mod reply;
@@ -44,8 +46,9 @@ pub use boot::{
 };
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
-    Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, Listing, Obstacle,
-    OpenOffer, OptionOrigin, PoolUsage, Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
+    Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, LeaseTimeRule,
+    Listing, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Preview, Remembered, Rule,
+    SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
@@ -58,6 +61,10 @@ pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
 pub use origin::{Link, Origin};
 pub use own_addresses::OwnAddresses;
+pub use pool_rules::{
+    AllocationOrder, PoolRules, SHORTENING_STEPS_MAX, Shortening, ShorteningStep, Skipped,
+    SkippedRange, WhySkipped,
+};
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyValue};
@@ -66,4 +73,4 @@ pub use scope::{ScopeFields, ScopeSettings};
 pub use sending::{SendRule, SendRules, Sending};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};
-pub use times::{Fraction, LeasePart, LeaseTime, LeaseTimes};
+pub use times::{CacheThreshold, Fraction, LeasePart, LeaseTime, LeaseTimes};

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    ClientKeyKind, HardwareAddress, LeaseTime, OptionValue, Origin, Request, ScopeSettings,
-    option::recorded::Recorded,
+    ClientKeyKind, HardwareAddress, LeaseTime, OptionValue, Origin, PoolRules, Request,
+    ScopeSettings, option::recorded::Recorded,
 };
 
 /// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
@@ -83,7 +83,8 @@ pub struct Subnet {
     /// What else it sets for the replies to its clients.
     #[serde(default, skip_serializing_if = "ScopeSettings::is_empty")]
     pub settings: ScopeSettings,
-    /// The pools. Addresses are taken from them in order, except from those by policy only.
+    /// The pools. Addresses are taken from them in order of preference, and from those of the same
+    /// preference in this order, except from those by policy only.
     pub pools: Vec<Pool>,
     /// Addresses that are reserved for one client or line.
     pub reservations: Vec<Reservation>,
@@ -137,6 +138,9 @@ pub struct Pool {
     pub last: Ipv4Addr,
     /// Whether only clients that a policy sends here get addresses of this pool.
     pub by_policy_only: bool,
+    /// How it allocates its addresses.
+    #[serde(default)]
+    pub rules: PoolRules,
     /// Options for clients with an address of this pool; they take precedence over those of the
     /// subnet.
     pub options: OptionSet,
@@ -458,9 +462,10 @@ impl Pool {
         (self.first..=self.last).contains(&address)
     }
 
-    /// The number of addresses in the range.
+    /// The number of addresses in the range without those that the pool skips.
     pub fn size(&self) -> u64 {
-        u64::from(u32::from(self.last)) - u64::from(u32::from(self.first)) + 1
+        let all = u64::from(u32::from(self.last)) - u64::from(u32::from(self.first)) + 1;
+        all - self.rules.skipped.count(self.first, self.last)
     }
 }
 

@@ -9,9 +9,9 @@ use std::net::Ipv4Addr;
 use smallvec::SmallVec;
 
 use crate::{
-    BootFileName, BootFiles, LeaseTime, OptionSet, OptionValue, Pool, ReplyValue, Request,
-    Reservation, ScopeSettings, SendRule, ServerName, Subnet, Terms, option::code,
-    times::RenewalTimes,
+    BootFileName, BootFiles, CacheThreshold, Fraction, LeaseTime, OptionSet, OptionValue, Pool,
+    ReplyValue, Request, Reservation, ScopeSettings, SendRule, ServerName, Subnet, Terms,
+    option::code, times::RenewalTimes,
 };
 
 use super::OptionOrigin;
@@ -160,6 +160,14 @@ impl<'c> Parameters<'c> {
             (Some(_), _) => OptionOrigin::Policy,
             (None, Some(_)) => OptionOrigin::Client,
             (None, None) => of_scope().unwrap_or(OptionOrigin::Subnet),
+        }
+    }
+
+    /// The part of a lease within which an extension changes nothing.
+    pub(super) fn cache_threshold(&self) -> Option<Fraction> {
+        match self.first(|settings| settings.times.cache_threshold)? {
+            (CacheThreshold::Within(part), _) => Some(part),
+            (CacheThreshold::Never, _) => None,
         }
     }
 

@@ -10,7 +10,9 @@ use crate::{
     relay,
 };
 
-use super::{Decision, decider::Decider, parameters::Parameters, plan::address_of};
+use super::{
+    Decision, decider::Decider, lease_time::LeaseGrant, parameters::Parameters, plan::address_of,
+};
 
 /// A message is cut to the length that one option 56 can hold.
 const MESSAGE_OCTETS_MAX: usize = 255;
@@ -22,11 +24,11 @@ type Options = Vec<(u8, ReplyValue)>;
 
 impl Decider<'_, '_> {
     /// The OFFER or ACK of `address`.
-    pub(super) fn grant(&self, kind: ReplyKind, address: u32) -> Reply {
+    pub(super) fn grant(&self, kind: ReplyKind, address: u32, lease_time: LeaseGrant) -> Reply {
         let mut options = Vec::with_capacity(OPTIONS_USUALLY_MAX);
         options.push(self.server_identifier());
         let parameters = self.parameters(address);
-        let lease_time_secs = parameters.lease_time_secs();
+        let lease_time_secs = lease_time.secs;
         options.push(secs(code::LEASE_TIME, lease_time_secs));
         if let Some(times) = parameters.renewal_times(lease_time_secs) {
             options.push(secs(code::RENEWAL_TIME, times.renewal_secs));

@@ -6,6 +6,7 @@ mod bounds;
 mod conformance;
 mod identity;
 mod locating;
+mod pools;
 mod preview;
 mod reconfigure;
 mod reservations;
