@@ -3,6 +3,7 @@
 //!
 //! Does not know the levels themselves. Invariant: what a level says does not contradict itself.
 
+mod allocation;
 mod boot;
 mod sending;
 mod times;
@@ -11,7 +12,7 @@ use lessor_core::{LeaseTime, LeaseTimes, ScopeFields, ScopeSettings, option::cod
 
 use crate::{options::Options, reader::Table};
 
-pub(crate) use self::{boot::header_text, times::lease_part};
+pub(crate) use self::{allocation::OfPools, boot::header_text, times::lease_part};
 
 /// The lease times of a subnet if no level sets any.
 const LEASE_TIME: LeaseTime = LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: 86_400 };
@@ -20,6 +21,8 @@ const LEASE_TIME: LeaseTime = LeaseTime { default_secs: 3_600, min_secs: 60, max
 #[derive(Clone, Default)]
 pub(crate) struct Level {
     pub(crate) options: Options,
+    /// What it says about the pools at this level and below.
+    pub(crate) pools: OfPools,
     fields: ScopeFields,
 }
 
@@ -28,6 +31,7 @@ pub(crate) struct OfSubnet {
     pub(crate) options: Options,
     pub(crate) lease_time: LeaseTime,
     pub(crate) settings: ScopeSettings,
+    pub(crate) pools: OfPools,
 }
 
 impl Level {
@@ -39,7 +43,7 @@ impl Level {
             times: times::read(table),
             sending: sending::read(table, &options),
         };
-        Self { options, fields }
+        Self { options, pools: OfPools::read(table), fields }
     }
 
     /// Reads the keys of a level with its table of options.
@@ -50,7 +54,7 @@ impl Level {
 
     /// A level that sets options only.
     pub(crate) fn without_keys(options: Options) -> Self {
-        Self { options, fields: ScopeFields::default() }
+        Self { options, ..Self::default() }
     }
 
     /// What the level sets besides options.
@@ -64,11 +68,12 @@ impl Level {
         let outermost_first = around.iter().rev().copied().chain([&self]);
         let lease_time = outermost_first
             .fold(LEASE_TIME, |lease_time, level| lease_time.within(&level.fields.times));
-        let Self { options, fields } = around.iter().fold(self, |inner, outer| inner.or(outer));
-        let LeaseTimes { renewal, rebinding, .. } = fields.times;
+        let Self { options, pools, fields } =
+            around.iter().fold(self, |inner, outer| inner.or(outer));
+        let LeaseTimes { renewal, rebinding, cache_threshold, .. } = fields.times;
         // The lease times of all levels are in `lease_time`.
-        let times = LeaseTimes { renewal, rebinding, ..LeaseTimes::default() };
-        OfSubnet { options, lease_time, settings: ScopeFields { times, ..fields }.into() }
+        let times = LeaseTimes { renewal, rebinding, cache_threshold, ..LeaseTimes::default() };
+        OfSubnet { options, lease_time, settings: ScopeFields { times, ..fields }.into(), pools }
     }
 
     /// This level and, where it says nothing, one around it. A boot field hides the option with the
@@ -80,6 +85,7 @@ impl Level {
             _ => false,
         };
         let options = self.options.or(&outer.options.without(is_hidden));
-        Self { options, fields: self.fields.or(&outer.fields) }
+        let pools = self.pools.or(&outer.pools);
+        Self { options, pools, fields: self.fields.or(&outer.fields) }
     }
 }

@@ -72,10 +72,12 @@ impl PlacedSubnet {
         let shared = Shared::read(table);
         let network = shared.network.as_ref().and_then(|name| around.networks.get(&name.value));
         let levels: Vec<&Level> = network.into_iter().chain([&around.level]).collect();
-        let OfSubnet { options, lease_time, settings } = Level::of(table).within(&levels);
+        let OfSubnet { options, lease_time, settings, pools: rules } =
+            Level::of(table).within(&levels);
         let routers = options.get(code::ROUTERS).cloned();
         let pools = table.get("pool").map_or_else(Vec::new, |value| {
-            pool::read_all(&value, prefix.as_ref(), routers.as_ref(), &around.own)
+            let outer = pool::Outer { prefix: prefix.as_ref(), routers, rules, own: &around.own };
+            pool::read_all(&value, &outer)
         });
         let reservations = table.get("reservation").map_or_else(Vec::new, |value| {
             reservation::read_all(&value, prefix.as_ref(), &around.own.in_file)

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lessor_core::{
-    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Reason, Request,
+    BootFileName, Changes, ClientKey, Destination, HardwareAddress, LeaseTimeRule, Reason, Request,
 };
 use lessor_policy_host::TraceEntry;
 use lessor_vocabulary::Catalogue;
@@ -38,6 +38,8 @@ pub(crate) struct Event {
     pub(crate) address: Option<Ipv4Addr>,
     /// The lease time that was granted, in seconds.
     pub(crate) lease_time_secs: Option<u32>,
+    /// What that follows from besides the configuration and the terms, if anything.
+    pub(crate) lease_time_rule: Option<LeaseTimeRule>,
     /// Where the reply went, and what did not fit into it.
     pub(crate) written: Option<WrittenReply>,
     /// What each plugin did.

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Binding, Destination, RelayInformation, option::code, readable};
+use lessor_core::{Binding, Destination, LeaseTimeRule, RelayInformation, option::code, readable};
 use lessor_policy_host::{Difference, ShadowDifference, ShownEntry};
 use serde::Serialize;
 
@@ -52,6 +52,8 @@ struct Line<'a> {
     address: Option<Ipv4Addr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_time_secs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_time_rule: Option<LeaseTimeRule>,
     #[serde(skip_serializing_if = "Option::is_none")]
     destination: Option<Destination>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +126,7 @@ impl Journal {
             client: event.client.as_ref().map(ToString::to_string),
             address: event.address,
             lease_time_secs: event.lease_time_secs,
+            lease_time_rule: event.lease_time_rule,
             subscriber: event.subscriber.as_deref(),
             network: event.network.as_deref(),
             source: Some(event.source),

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Change, Changes, Decision, OptionValue, Reason, Reply, ReplyKind, Request, RequestKind,
-    Timestamp, option::code,
+    Change, Changes, Decision, LeaseTimeRule, OptionValue, Reason, Reply, ReplyKind, Request,
+    RequestKind, Timestamp, option::code,
 };
 use lessor_policy_host::{TraceEntry, View};
 
@@ -47,6 +47,8 @@ pub struct About {
     pub address: Option<Ipv4Addr>,
     /// The lease time that is granted, in seconds.
     pub lease_time_secs: Option<u32>,
+    /// What that follows from besides the configuration and the terms, if anything.
+    pub lease_time_rule: Option<LeaseTimeRule>,
 }
 
 /// A decided request whose reply has the options that policies want, if it has a reply.
@@ -97,8 +99,9 @@ impl Asked {
     ) -> Decided {
         let detail = decision.seen_elsewhere.as_deref().map(why::seen_elsewhere).or(detail);
         witness.decided(self.view(), &decision, detail.as_deref());
-        let Decision { reason, reply, changes, seen_elsewhere: _ } = decision;
+        let Decision { reason, reply, changes, seen_elsewhere: _, lease_time_rule } = decision;
         let about = About::new(self.request(), changes.first(), reply.as_ref());
+        let about = About { lease_time_rule, ..about };
         Decided { asked: self, reason, detail, changes, about, reply, edits: Vec::new() }
     }
 
@@ -110,7 +113,9 @@ impl Asked {
             ReplyKind::Nak => Reason::NakByPolicy,
         };
         let (reply, changes) = (Some(reply), Changes::new());
-        self.decided(Decision { reason, reply, changes, seen_elsewhere: None }, None, witness)
+        let (seen_elsewhere, lease_time_rule) = (None, None);
+        let decision = Decision { reason, reply, changes, seen_elsewhere, lease_time_rule };
+        self.decided(decision, None, witness)
     }
 }
 
@@ -200,6 +205,6 @@ impl About {
             OptionValue::U32(secs) if *option == code::LEASE_TIME => Some(*secs),
             _ => None,
         });
-        Self { address, lease_time_secs }
+        Self { address, lease_time_secs, lease_time_rule: None }
     }
 }

@@ -89,6 +89,8 @@ impl Origins<'_> {
             OptionOrigin::Prefix => "the subnet's prefix",
             OptionOrigin::HostRequirements => "RFC 1122",
             OptionOrigin::Client => "the client",
+            OptionOrigin::Record => "the lease on record, which stays as it is (cache-threshold)",
+            OptionOrigin::FillLevel => "how full the pool is (shorten)",
             OptionOrigin::Server => "the server",
         };
         text.to_owned()
