@@ -1,18 +1,20 @@
-//! Pools: ranges of addresses within a subnet, all of which clients may have.
+//! Pools: ranges of addresses within a subnet.
+//!
+//! A range may contain addresses that no client can have: the ends of the subnet, routers, the
+//! server. The pool skips them. Invariant: a pool has an address that it does not skip.
 
-use std::{net::Ipv4Addr, ops::Range, sync::Arc};
+use std::{net::Ipv4Addr, num::NonZeroU8, ops::Range, sync::Arc};
 
 use ipnet::Ipv4Net;
-use lessor_core::{OptionValue, Pool, option::code};
+use lessor_core::{OptionValue, Pool, PoolRules, Skipped, SkippedRange, WhySkipped, option::code};
 
 use crate::{
     collector::Collector,
     mistake::Draft,
     own_addresses::OwnAddresses,
     reader::{Placed, Table, Value},
-    scope::Level,
+    scope::{Level, OfPools},
     shapes::POOL,
-    suggest::listed,
 };
 
 /// A pool with its places in the file.
@@ -23,49 +25,96 @@ pub(crate) struct PlacedPool {
     pub(crate) range: Range<usize>,
 }
 
+/// What the tables around a pool say that the pool depends on.
+pub(crate) struct Outer<'o> {
+    /// The prefix of the subnet, if it has a valid one.
+    pub(crate) prefix: Option<&'o Placed<Ipv4Net>>,
+    /// The routers of the subnet.
+    pub(crate) routers: Option<Placed<Arc<OptionValue>>>,
+    /// What the subnet and the levels around it say about its pools.
+    pub(crate) rules: OfPools,
+    pub(crate) own: &'o OwnAddresses,
+}
+
 /// Reads the pools of a subnet. Pools with an invalid range are left out.
-pub(crate) fn read_all(
-    value: &Value,
-    prefix: Option<&Placed<Ipv4Net>>,
-    routers: Option<&Placed<Arc<OptionValue>>>,
-    own: &OwnAddresses,
-) -> Vec<PlacedPool> {
+pub(crate) fn read_all(value: &Value, outer: &Outer) -> Vec<PlacedPool> {
     let tables = value.tables(&POOL);
-    let read = |table| read(table, prefix, routers, own);
-    let pools = tables.iter().filter_map(read).collect::<Vec<_>>();
+    let levels: Vec<Level> = tables.iter().map(Level::of).collect();
+    let of_pools = levels.iter().filter_map(|level| level.options.get(code::ROUTERS));
+    let routers: Vec<Ipv4Addr> = of_pools.chain(&outer.routers).flat_map(addresses).collect();
+    let read = |(table, level)| read(table, level, outer, &routers);
+    let pools = tables.iter().zip(levels).filter_map(read).collect::<Vec<_>>();
     report_overlaps(&pools, value.collector());
     pools
 }
 
-fn read(
-    table: &Table,
-    prefix: Option<&Placed<Ipv4Net>>,
-    routers: Option<&Placed<Arc<OptionValue>>>,
-    own: &OwnAddresses,
-) -> Option<PlacedPool> {
+fn addresses(value: &Placed<Arc<OptionValue>>) -> Vec<Ipv4Addr> {
+    match &*value.value {
+        OptionValue::Addresses(addresses) => addresses.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// Reads a pool of a subnet whose clients have these routers.
+fn read(table: &Table, level: Level, outer: &Outer, routers: &[Ipv4Addr]) -> Option<PlacedPool> {
     let name_value = table.get("name");
     let name = name_value.as_ref().and_then(|value| value.name());
     let by_policy_only = table.get("by-policy-only").and_then(|value| value.flag());
-    let level = Level::of(table);
+    let preference = table.get("preference").and_then(|value| value.number(1, u8::MAX));
     let range_value = table.require("range", "\"100.64.1.0-100.64.200.255\"")?;
-    let (first, last) = range(&range_value)?;
-    if let Some(prefix) = prefix {
-        let routers = level.options.get(code::ROUTERS).or(routers);
-        check_range(&range_value, (first, last), prefix, routers, own)?;
-    }
+    let bounds = range(&range_value)?;
+    let excluded = table.get("exclude").map(|value| excluded(&value, bounds)).unwrap_or_default();
+    let (first, last) = bounds;
+    let settings = level.settings();
+    let of_pools = level.pools.or(&outer.rules);
     let name = name.map_or_else(|| format!("{first}-{last}"), str::to_owned);
-    Some(PlacedPool {
-        pool: Pool {
-            name: name.into(),
-            first,
-            last,
-            by_policy_only: by_policy_only.unwrap_or(false),
-            settings: level.settings(),
-            options: level.options.into_set(),
+    let mut pool = Pool {
+        name: name.into(),
+        first,
+        last,
+        by_policy_only: by_policy_only.unwrap_or(false),
+        rules: PoolRules {
+            order: of_pools.order.unwrap_or_default(),
+            preference: preference.and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MIN),
+            skipped: Skipped::default(),
+            shortening: of_pools.shortening.unwrap_or_default(),
         },
+        settings,
+        options: level.options.into_set(),
+    };
+    if let Some(prefix) = outer.prefix {
+        check_range(&range_value, bounds, prefix)?;
+        let ends_are_skipped = of_pools.excludes_first_last_24.unwrap_or(false);
+        let first_last_24 = ends_are_skipped && prefix.value.prefix_len() <= 24;
+        let ranges = skipped(bounds, prefix.value, routers, &outer.own.in_file, excluded);
+        pool.rules.skipped = Skipped::new(ranges, first_last_24);
+        if pool.size() == 0 {
+            report_empty(&range_value, &pool, outer.own);
+            return None;
+        }
+    }
+    Some(PlacedPool {
+        pool,
         name: name_value.as_ref().unwrap_or(&range_value).span().clone(),
         range: range_value.span().clone(),
     })
+}
+
+/// Reads addresses, ranges and prefixes of a pool with this range that it does not give.
+fn excluded(value: &Value, (first, last): (Ipv4Addr, Ipv4Addr)) -> Vec<(Ipv4Addr, Ipv4Addr)> {
+    let read = |item: &Value| {
+        let single = item.as_text().and_then(|text| text.parse::<Ipv4Addr>().ok());
+        let (from, to) = single.map(|address| (address, address)).or_else(|| range(item))?;
+        if to < first || from > last {
+            let draft = Draft::found(format!("{from}-{to} is not in the pool"))
+                .wanted(format!("wanted addresses from {first} to {last}"))
+                .help("remove it, or correct the range of the pool");
+            item.report(draft);
+            return None;
+        }
+        Some((from.max(first), to.min(last)))
+    };
+    value.items().iter().filter_map(read).collect()
 }
 
 /// Reads the first and last address: `first-last`, or all of a prefix.
@@ -96,82 +145,78 @@ fn range(value: &Value) -> Option<(Ipv4Addr, Ipv4Addr)> {
     Some((first, last))
 }
 
-/// Refuses a range that extends beyond its subnet or contains addresses that no client may have.
+/// Refuses a range that extends beyond its subnet.
 fn check_range(
     value: &Value,
     (first, last): (Ipv4Addr, Ipv4Addr),
     prefix: &Placed<Ipv4Net>,
-    routers: Option<&Placed<Arc<OptionValue>>>,
-    own: &OwnAddresses,
 ) -> Option<()> {
     let subnet = prefix.value;
-    if !subnet.contains(&first) || !subnet.contains(&last) {
-        let is_outside = last < subnet.network() || first > subnet.broadcast();
-        let verb = if is_outside { "is outside" } else { "extends outside" };
-        let draft = Draft::found(format!("pool {first}-{last} {verb} of its subnet {subnet}"))
-            .wanted(format!("wanted addresses from {} to {}", subnet.network(), subnet.broadcast()))
-            .related(&prefix.span, "the subnet");
-        value.report(draft);
-        return None;
-    }
-    let contains = |address: &Ipv4Addr| (first..=last).contains(address);
-    // A /31 has two hosts (RFC 3021) and a /32 has one, so all of their addresses are usable.
-    let ends = match subnet.prefix_len() <= 30 {
-        true => {
-            vec![("network address", subnet.network()), ("broadcast address", subnet.broadcast())]
-        }
-        false => Vec::new(),
-    };
-    let mut taken: Vec<(&str, Ipv4Addr)> =
-        ends.into_iter().filter(|(_, address)| contains(address)).collect();
-    if let Some(OptionValue::Addresses(addresses)) = routers.map(|routers| &*routers.value) {
-        let routers = addresses.iter().filter(|router| contains(router));
-        taken.extend(routers.map(|router| ("router", *router)));
-    }
-    // The server may also be the router.
-    for address in own.in_file.iter().filter(|own| contains(own)) {
-        if !taken.iter().any(|(_, found)| found == address) {
-            taken.push(("server's own address", *address));
-        }
-    }
-    if taken.is_empty() {
+    if subnet.contains(&first) && subnet.contains(&last) {
         return Some(());
     }
-    let names: Vec<String> =
-        taken.iter().map(|(role, address)| format!("the {role} {address}")).collect();
-    let on_host = own.on_host.iter().copied().filter(contains);
-    let without = taken.iter().map(|(_, address)| *address).chain(on_host).collect();
-    let mut draft = Draft::found(format!("the pool contains {}", listed(&names)))
-        .wanted("wanted addresses that a client may have")
-        .help(advice((first, last), without));
-    if let (Some(routers), true) = (routers, taken.iter().any(|(role, _)| *role == "router")) {
-        draft = draft.related(&routers.span, "configured as router");
-    }
+    let is_outside = last < subnet.network() || first > subnet.broadcast();
+    let verb = if is_outside { "is outside" } else { "extends outside" };
+    let draft = Draft::found(format!("pool {first}-{last} {verb} of its subnet {subnet}"))
+        .wanted(format!("wanted addresses from {} to {}", subnet.network(), subnet.broadcast()))
+        .related(&prefix.span, "the subnet");
     value.report(draft);
     None
 }
 
-/// Advises how to write a range without some of its addresses.
-fn advice((first, last): (Ipv4Addr, Ipv4Addr), mut without: Vec<Ipv4Addr>) -> String {
-    without.sort_unstable();
-    without.dedup();
-    let mut ranges: Vec<String> = Vec::new();
-    let mut add = |first: u32, last: u32| {
-        if first <= last {
-            ranges.push(format!("\"{}-{}\"", Ipv4Addr::from(first), Ipv4Addr::from(last)));
-        }
+/// The addresses of a range that no client gets from it, and why.
+fn skipped(
+    (first, last): (Ipv4Addr, Ipv4Addr),
+    subnet: Ipv4Net,
+    routers: &[Ipv4Addr],
+    own: &[Ipv4Addr],
+    excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
+) -> Vec<SkippedRange> {
+    // A /31 has two hosts (RFC 3021) and a /32 has one, so all of their addresses are usable.
+    let ends = match subnet.prefix_len() <= 30 {
+        true => vec![
+            (WhySkipped::NetworkAddress, subnet.network()),
+            (WhySkipped::BroadcastAddress, subnet.broadcast()),
+        ],
+        false => Vec::new(),
     };
-    let mut next = u32::from(first);
-    for address in without.into_iter().map(u32::from) {
-        add(next, address.saturating_sub(1));
-        next = address.saturating_add(1);
+    let routers = routers.iter().map(|router| (WhySkipped::Router, *router));
+    // The server may also be the router.
+    let own = own.iter().map(|own| (WhySkipped::ServersOwn, *own));
+    let single = ends.into_iter().chain(routers).chain(own);
+    let single = single.filter(|(_, address)| (first..=last).contains(address));
+    let single = single.map(|(why, address)| SkippedRange { first: address, last: address, why });
+    let why = WhySkipped::Excluded;
+    let excluded = excluded.into_iter().map(|(first, last)| SkippedRange { first, last, why });
+    single.chain(excluded).collect()
+}
+
+/// The number of skipped ranges that a mistake names.
+const NAMED_MAX: usize = 4;
+
+/// Reports a pool in which no address remains.
+fn report_empty(value: &Value, pool: &Pool, own: &OwnAddresses) {
+    let ranges = pool.rules.skipped.ranges().iter();
+    let mut names: Vec<String> = ranges
+        .map(|SkippedRange { first, last, why }| match first == last {
+            true => format!("{first} {}", why.meaning()),
+            false => format!("{first}-{last} {}", why.meaning()),
+        })
+        .collect();
+    let others = names.len().saturating_sub(NAMED_MAX);
+    names.truncate(NAMED_MAX);
+    if others > 0 {
+        names.push(format!("and so on for {others} more"));
     }
-    add(next, last.into());
-    match ranges.as_slice() {
-        [] => "remove the pool".to_owned(),
-        [range] => format!("write range = {range}"),
-        ranges => format!("write a pool for each of {}", ranges.join(", ")),
+    if pool.rules.skipped.skips_first_last_24() {
+        names.push("`exclude-first-last-24` is set".to_owned());
     }
+    let on_host = own.on_host.iter().filter(|address| pool.contains(**address));
+    names.extend(on_host.map(|address| format!("{address} is an address of this host")));
+    let draft = Draft::found("no client can get an address of this pool")
+        .wanted("wanted a range with an address that a client may have")
+        .help(names.join(", "));
+    value.report(draft);
 }
 
 fn report_overlaps(pools: &[PlacedPool], collector: &Collector) {
@@ -196,29 +241,5 @@ fn report_overlaps(pools: &[PlacedPool], collector: &Collector) {
         if reaching_furthest.is_none_or(|other| other.pool.last < placed.pool.last) {
             reaching_furthest = Some(placed);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn advice_names_the_ranges_that_remain() {
-        let address = |text: &str| text.parse::<Ipv4Addr>().unwrap();
-        let range = (address("10.0.0.0"), address("10.0.0.255"));
-        let without = |addresses: &[&str]| {
-            advice(range, addresses.iter().map(|text| address(text)).collect())
-        };
-        assert_eq!(
-            without(&["10.0.0.0", "10.0.0.255", "10.0.0.1"]),
-            "write range = \"10.0.0.2-10.0.0.254\""
-        );
-        assert_eq!(
-            without(&["10.0.0.9"]),
-            "write a pool for each of \"10.0.0.0-10.0.0.8\", \"10.0.0.10-10.0.0.255\""
-        );
-        let only = address("10.0.0.1");
-        assert_eq!(advice((only, only), vec![only]), "remove the pool");
     }
 }

@@ -92,6 +92,11 @@ impl<'a> Table<'a> {
         self.collector
     }
 
+    /// Whether a table of this kind can have `key`.
+    pub(crate) fn allows(&self, key: &str) -> bool {
+        self.shape.keys.contains(&key)
+    }
+
     /// The value of `key`, if the table has one.
     pub(crate) fn get(&self, key: &'static str) -> Option<Value<'a>> {
         debug_assert!(self.shape.keys.contains(&key), "{key} is no key of {}", self.shape.name);

@@ -3,6 +3,7 @@
 //!
 //! Does not know the levels themselves. Invariant: what a level says does not contradict itself.
 
+mod allocation;
 mod boot;
 mod messages;
 mod sending;
@@ -16,7 +17,7 @@ use lessor_core::{
 
 use crate::{options::Options, reader::Table};
 
-pub(crate) use self::{boot::header_text, times::lease_part};
+pub(crate) use self::{allocation::OfPools, boot::header_text, times::lease_part};
 
 /// The lease times of a subnet if no level sets any.
 const LEASE_TIME: LeaseTime = LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: 86_400 };
@@ -25,6 +26,8 @@ const LEASE_TIME: LeaseTime = LeaseTime { default_secs: 3_600, min_secs: 60, max
 #[derive(Clone, Default)]
 pub(crate) struct Level {
     pub(crate) options: Options,
+    /// What it says about the pools at this level and below.
+    pub(crate) pools: OfPools,
     fields: ScopeFields,
 }
 
@@ -33,6 +36,7 @@ pub(crate) struct OfSubnet {
     pub(crate) options: Options,
     pub(crate) lease_time: LeaseTime,
     pub(crate) settings: ScopeSettings,
+    pub(crate) pools: OfPools,
 }
 
 impl Level {
@@ -47,7 +51,7 @@ impl Level {
             server_identifier: server_identifier(table),
             messages: messages::read(table),
         };
-        Self { options, fields }
+        Self { options, pools: OfPools::read(table), fields }
     }
 
     /// Reads the keys of a level with its table of options.
@@ -64,7 +68,7 @@ impl Level {
 
     /// A level that sets options only.
     pub(crate) fn without_keys(options: Options) -> Self {
-        Self { options, fields: ScopeFields::default() }
+        Self { options, ..Self::default() }
     }
 
     /// What the level sets besides options.
@@ -78,11 +82,12 @@ impl Level {
         let outermost_first = around.iter().rev().copied().chain([&self]);
         let lease_time = outermost_first
             .fold(LEASE_TIME, |lease_time, level| lease_time.within(&level.fields.times));
-        let Self { options, fields } = around.iter().fold(self, |inner, outer| inner.or(outer));
-        let LeaseTimes { renewal, rebinding, .. } = fields.times;
+        let Self { options, pools, fields } =
+            around.iter().fold(self, |inner, outer| inner.or(outer));
+        let LeaseTimes { renewal, rebinding, cache_threshold, .. } = fields.times;
         // The lease times of all levels are in `lease_time`.
-        let times = LeaseTimes { renewal, rebinding, ..LeaseTimes::default() };
-        OfSubnet { options, lease_time, settings: ScopeFields { times, ..fields }.into() }
+        let times = LeaseTimes { renewal, rebinding, cache_threshold, ..LeaseTimes::default() };
+        OfSubnet { options, lease_time, settings: ScopeFields { times, ..fields }.into(), pools }
     }
 
     /// This level and, where it says nothing, one around it. A boot field hides the option with the
@@ -94,7 +99,8 @@ impl Level {
             _ => false,
         };
         let options = self.options.or(&outer.options.without(is_hidden));
-        Self { options, fields: self.fields.or(&outer.fields) }
+        let pools = self.pools.or(&outer.pools);
+        Self { options, pools, fields: self.fields.or(&outer.fields) }
     }
 }
 

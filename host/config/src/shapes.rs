@@ -27,6 +27,7 @@ macro_rules! with_level_keys {
             "max-lease-time",
             "renewal-time",
             "rebinding-time",
+            "cache-threshold",
             "always-send",
             "never-send",
             "always-send-basics",
@@ -53,6 +54,7 @@ macro_rules! with_level_synonyms {
             ("default-lease-time", "lease-time"),
             ("t1", "renewal-time"),
             ("t2", "rebinding-time"),
+            ("lease-cache-threshold", "cache-threshold"),
             ("broadcast", "always-broadcast"),
         ]
     };
@@ -110,12 +112,16 @@ pub(crate) static SERVER: Shape = Shape {
         "group",
         "send-buffer-kib",
         "waiting-messages-max",
+        "allocation",
+        "exclude-first-last-24",
+        "shorten",
     ],
     synonyms: with_level_synonyms![
         ("address", "listen"),
         ("addresses", "listen"),
         ("relay", "relays"),
         ("threads", "workers"),
+        ("allocator", "allocation"),
     ],
 };
 
@@ -292,6 +298,9 @@ pub(crate) static NETWORK: Shape = Shape {
         "bootp",
         "bootp-lease-time",
         "options",
+        "allocation",
+        "exclude-first-last-24",
+        "shorten",
     ],
     synonyms: with_level_synonyms![
         ("shared-network", "name"),
@@ -299,6 +308,7 @@ pub(crate) static NETWORK: Shape = Shape {
         ("relay-address", "relay-addresses"),
         ("interface", "interfaces"),
         ("vrf", "vpn"),
+        ("allocator", "allocation"),
     ],
 };
 
@@ -327,6 +337,9 @@ pub(crate) static SUBNET: Shape = Shape {
         "quarantine",
         "quarantine-max",
         "offers-max",
+        "allocation",
+        "exclude-first-last-24",
+        "shorten",
         "options",
         "pool",
         "reservation",
@@ -341,6 +354,7 @@ pub(crate) static SUBNET: Shape = Shape {
         ("vrf", "vpn"),
         ("range", "pool"),
         ("host", "reservation"),
+        ("allocator", "allocation"),
     ],
 };
 
@@ -358,8 +372,32 @@ pub(crate) static OFFERS_MAX: Shape = Shape {
 
 pub(crate) static POOL: Shape = Shape {
     name: "[[subnet.pool]]",
-    keys: with_level_keys!["name", "range", "by-policy-only", "options",],
-    synonyms: with_level_synonyms![("prefix", "range"), ("pool", "range"),],
+    keys: with_level_keys![
+        "name",
+        "range",
+        "exclude",
+        "exclude-first-last-24",
+        "allocation",
+        "preference",
+        "shorten",
+        "by-policy-only",
+        "options",
+    ],
+    synonyms: with_level_synonyms![
+        ("prefix", "range"),
+        ("pool", "range"),
+        ("excluded", "exclude"),
+        ("exclusions", "exclude"),
+        ("allocator", "allocation"),
+        ("priority", "preference"),
+    ],
+};
+
+/// A step of `shorten`.
+pub(crate) static SHORTEN: Shape = Shape {
+    name: "a step of shorten",
+    keys: &["above", "lease-time"],
+    synonyms: &[("threshold", "above"), ("max-lease-time", "lease-time")],
 };
 
 pub(crate) static RESERVATION: Shape = Shape {
@@ -681,6 +719,7 @@ mod tests {
             &ROLLBACK,
             &QUARANTINE_MAX,
             &OFFERS_MAX,
+            &SHORTEN,
             &SIDECAR,
             &LIMITS,
             &STATE,

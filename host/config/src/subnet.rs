@@ -81,12 +81,13 @@ impl PlacedSubnet {
         let of_network = network.map(|network| &network.level);
         let levels: Vec<&Level> = of_network.into_iter().chain([&around.level]).collect();
         let vpn = around.vpns.of(table).or_else(|| network?.vpn.clone());
-        let OfSubnet { options, lease_time, settings } =
+        let OfSubnet { options, lease_time, settings, pools: rules } =
             Level::of(table).with_bootp(table).within(&levels);
         let routers = options.get(code::ROUTERS).cloned();
         let own = around.own.of_subnet(vpn.is_some(), settings.server_identifier);
         let pools = table.get("pool").map_or_else(Vec::new, |value| {
-            pool::read_all(&value, prefix.as_ref(), routers.as_ref(), &own)
+            let outer = pool::Outer { prefix: prefix.as_ref(), routers, rules, own: &own };
+            pool::read_all(&value, &outer)
         });
         let reservations = table.get("reservation").map_or_else(Vec::new, |value| {
             reservation::read_all(&value, prefix.as_ref(), &own.in_file)

@@ -22,6 +22,7 @@
 //!   `discover` and `short`, `request`, `farewell` (DECLINE, RELEASE), `inform` and `bootp` decide
 //!   it; `limit` applies the limit of its subscriber; `grant`, `reply`, `destination`,
 //!   `parameters` and `options` build the reply.
+//! - `lease_time`: how long a lease lasts.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
 //! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a
@@ -37,6 +38,7 @@ mod farewell;
 mod grant;
 mod identity;
 mod inform;
+mod lease_time;
 mod limit;
 mod listing;
 mod obstacle;
@@ -72,6 +74,7 @@ use self::{
 
 pub use self::{
     identity::SeenElsewhere,
+    lease_time::LeaseTimeRule,
     listing::{BindingCopies, Listing},
     obstacle::Obstacle,
     preview::{HeaderField, OptionOrigin, Preview},
@@ -97,6 +100,9 @@ pub struct Decision {
     /// The identifier of the client by which its reservation was found, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved_by: Option<Box<ReservationOwner>>,
+    /// What the lease time of the reply follows from besides the scopes and terms, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_time_rule: Option<LeaseTimeRule>,
 }
 
 /// The outcome of a request.
@@ -140,7 +146,7 @@ pub struct Engine {
 pub struct PoolUsage {
     /// The pool.
     pub pool: Arc<str>,
-    /// All addresses that the pool may give out: its range without the reserved addresses.
+    /// All addresses that the pool may give out: its range without reserved and skipped addresses.
     pub size: u64,
     /// Leased and not expired.
     pub leased: u64,
@@ -169,7 +175,7 @@ pub enum Holding {
     Quarantined,
     /// The address is reserved.
     Reserved,
-    /// The address is in no pool.
+    /// No pool gives the address to clients.
     OutsidePools,
     /// The address is free.
     Free,
@@ -210,8 +216,14 @@ pub struct OpenOffer {
 impl Decision {
     /// A decision without a reply or a change.
     pub(super) fn of(reason: Reason) -> Self {
-        let changes = Changes::new();
-        Self { reason, reply: None, changes, seen_elsewhere: None, reserved_by: None }
+        Self {
+            reason,
+            reply: None,
+            changes: Changes::new(),
+            seen_elsewhere: None,
+            reserved_by: None,
+            lease_time_rule: None,
+        }
     }
 }
 
@@ -339,7 +351,7 @@ impl Engine {
             (None, Some(client)) => Holding::Offered(client.clone()),
             _ if self.bindings.standing(address) == Standing::Quarantined => Holding::Quarantined,
             _ if self.plan.is_reserved(address) => Holding::Reserved,
-            _ if self.plan.pool_of(address).is_none() => Holding::OutsidePools,
+            _ if self.plan.giving_pool_of(address).is_none() => Holding::OutsidePools,
             _ => Holding::Free,
         })
     }
@@ -390,7 +402,7 @@ impl Engine {
     /// `terms`, unless it depends on a change that storage has not answered yet.
     ///
     /// The time that it takes does not depend on the number of bindings, and the decision does not
-    /// depend on calls of [`Engine::reclaim`].
+    /// depend on calls of [`Engine::reclaim`]; only the lease time does in a pool that shortens it.
     pub fn decide(
         &mut self,
         now: Timestamp,

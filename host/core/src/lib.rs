@@ -20,6 +20,7 @@ mod class;
 mod classes;
 mod client;
 mod dhcpv4;
+mod fixed_hash;
 mod hardware_address;
 mod keyed_hash;
 mod kinds;
@@ -33,6 +34,7 @@ mod option_set;
 mod origin;
 mod own_addresses;
 mod pool_choice;
+mod pool_rules;
 mod reason;
 pub mod relay;
 mod reply;
@@ -55,9 +57,9 @@ pub use class::{Class, ClassLimit, LimitBy, Membership};
 pub use classes::{Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays, Test};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
-    Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, Listing, Obstacle,
-    OpenOffer, OptionOrigin, PoolUsage, Preference, Prepared, Preview, Remembered, Rule,
-    SeenElsewhere, Wait,
+    Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, LeaseTimeRule,
+    Listing, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Prepared, Preview,
+    Remembered, Rule, SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
@@ -73,6 +75,10 @@ pub use option_set::OptionSet;
 pub use origin::{Link, Origin};
 pub use own_addresses::OwnAddresses;
 pub use pool_choice::PoolChoice;
+pub use pool_rules::{
+    AllocationOrder, PoolRules, SHORTENING_STEPS_MAX, Shortening, ShorteningStep, Skipped,
+    SkippedRange, WhySkipped,
+};
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyValue};
@@ -84,6 +90,6 @@ pub use scope::{ScopeFields, ScopeSettings};
 pub use sending::{SendRule, SendRules, Sending};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};
-pub use times::{Fraction, LeasePart, LeaseTime, LeaseTimes};
+pub use times::{CacheThreshold, Fraction, LeasePart, LeaseTime, LeaseTimes};
 pub use topology::{LocatedBy, Location, NetworkId, Selected, Topology, TopologyError};
 pub use vpn::{Vpn, VpnId, VpnName, VpnSelectedBy, VpnSelector};

@@ -12,8 +12,8 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BootpClients, ClientKeyKind, INFINITE_SECS, LeaseTime, OptionSet, Origin, Request, Reservation,
-    ScopeSettings, Vpn, VpnName,
+    BootpClients, ClientKeyKind, INFINITE_SECS, LeaseTime, OptionSet, Origin, PoolRules, Request,
+    Reservation, ScopeSettings, Vpn, VpnName,
 };
 
 pub use self::selection::SubnetSelection;
@@ -104,7 +104,8 @@ pub struct Subnet {
     /// What else it sets for the replies to its clients.
     #[serde(default, skip_serializing_if = "ScopeSettings::is_empty")]
     pub settings: ScopeSettings,
-    /// The pools. Addresses are taken from them in order, except from those by policy only.
+    /// The pools. Addresses are taken from them in order of preference, and from those of the same
+    /// preference in this order, except from those by policy only.
     pub pools: Vec<Pool>,
     /// What is reserved for one client or line each. Those without an address apply in all subnets of
     /// the network.
@@ -159,6 +160,9 @@ pub struct Pool {
     pub last: Ipv4Addr,
     /// Whether only clients that a policy or a class sends here get addresses of this pool.
     pub by_policy_only: bool,
+    /// How it allocates its addresses.
+    #[serde(default)]
+    pub rules: PoolRules,
     /// Options for clients with an address of this pool; they take precedence over those of the
     /// subnet.
     pub options: OptionSet,
@@ -268,8 +272,9 @@ impl Pool {
         (self.first..=self.last).contains(&address)
     }
 
-    /// The number of addresses in the range.
+    /// The number of addresses in the range without those that the pool skips.
     pub fn size(&self) -> u64 {
-        u64::from(u32::from(self.last)) - u64::from(u32::from(self.first)) + 1
+        let all = u64::from(u32::from(self.last)) - u64::from(u32::from(self.first)) + 1;
+        all - self.rules.skipped.count(self.first, self.last)
     }
 }

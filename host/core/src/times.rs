@@ -39,6 +39,19 @@ pub struct LeaseTimes {
     /// T2, when a client extends its lease with any server (option 59).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rebinding: Option<LeasePart>,
+    /// The part of a lease within which an extension changes nothing: the client gets the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_threshold: Option<CacheThreshold>,
+}
+
+/// Within which part of a lease an extension changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheThreshold {
+    /// Every extension is written.
+    Never,
+    /// An extension before this part of the lease time has passed is not written.
+    Within(Fraction),
 }
 
 /// A time within a lease.
@@ -87,8 +100,14 @@ impl LeaseTime {
 
 impl LeaseTimes {
     /// Times that say nothing.
-    pub(crate) const NOTHING: Self =
-        Self { default_secs: None, min_secs: None, max_secs: None, renewal: None, rebinding: None };
+    pub(crate) const NOTHING: Self = Self {
+        default_secs: None,
+        min_secs: None,
+        max_secs: None,
+        renewal: None,
+        rebinding: None,
+        cache_threshold: None,
+    };
 
     /// The times to extend leases of this scope and, where it says nothing, those of a scope around
     /// it. The lease times themselves are not joined: see [`LeaseTime::within`].
@@ -97,6 +116,7 @@ impl LeaseTimes {
         Self {
             renewal: self.renewal.or(outer.renewal),
             rebinding: self.rebinding.or(outer.rebinding),
+            cache_threshold: self.cache_threshold.or(outer.cache_threshold),
             ..self
         }
     }
@@ -133,6 +153,16 @@ impl Fraction {
     /// The fraction as a number.
     pub fn number(self) -> f64 {
         f64::from(self.0) / f64::from(WHOLE)
+    }
+
+    /// Returns whether the fraction of `whole` is less than `part`.
+    pub(crate) fn is_less_than(self, part: u64, whole: u64) -> bool {
+        u128::from(part) * u128::from(WHOLE) > u128::from(whole) * u128::from(self.0)
+    }
+
+    /// Returns whether the fraction of `whole` is more than `part`.
+    pub(crate) fn is_more_than(self, part: u64, whole: u64) -> bool {
+        u128::from(part) * u128::from(WHOLE) < u128::from(whole) * u128::from(self.0)
     }
 
     /// The fraction in millionths.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ipnet::Ipv4Net;
-use lessor_core::{ClientKeyKind, ReservationOwner};
+use lessor_core::{AllocationOrder, ClientKeyKind, Fraction, ReservationOwner};
 use lessor_vocabulary::Catalogue;
 
 use crate::{place::Place, report::EntryId};
@@ -78,6 +78,14 @@ pub(crate) struct Scope {
     pub(crate) unknown_clients: Option<Unknown>,
     pub(crate) client_key: Option<ClientKeyKind>,
     pub(crate) quarantine: Option<u32>,
+    /// The part of a lease within which an extension changes nothing.
+    pub(crate) cache_threshold: Option<Fraction>,
+    /// In which order pools give addresses.
+    pub(crate) order: Option<AllocationOrder>,
+    /// Whether pools skip addresses that end in .0 or .255.
+    pub(crate) excludes_first_last_24: Option<bool>,
+    /// The part of a pool from which on leases have their minimum time.
+    pub(crate) shortens_above: Option<Fraction>,
     pub(crate) options: Options,
 }
 
@@ -104,6 +112,8 @@ pub(crate) struct Pool {
     pub(crate) last: Ipv4Addr,
     /// Whether only a policy may assign clients to it: the old server had a condition.
     pub(crate) by_policy_only: bool,
+    /// Pools of a higher number are used when those of lower numbers are full, from 1.
+    pub(crate) preference: u8,
     pub(crate) options: Options,
 }
 
@@ -151,6 +161,10 @@ impl Scope {
         self.unknown_clients = self.unknown_clients.or(outer.unknown_clients);
         self.client_key = self.client_key.or(outer.client_key);
         self.quarantine = self.quarantine.or(outer.quarantine);
+        self.cache_threshold = self.cache_threshold.or(outer.cache_threshold);
+        self.order = self.order.or(outer.order);
+        self.excludes_first_last_24 = self.excludes_first_last_24.or(outer.excludes_first_last_24);
+        self.shortens_above = self.shortens_above.or(outer.shortens_above);
         inherit(&mut self.options, &outer.options);
         self
     }

@@ -1,5 +1,5 @@
-//! Makes a configuration one that the server accepts: assigns reservations to subnets, cuts from
-//! pools what no client may have, and removes what contradicts something earlier.
+//! Makes a configuration one that the server accepts: assigns reservations to subnets, cuts pools
+//! to their subnets, and removes what contradicts something earlier.
 //!
 //! Knows no syntax. Invariant: whatever is changed here is in the report.
 
@@ -50,4 +50,5 @@ fn order_lease_times(subnet: &mut crate::model::Subnet, everywhere: &crate::mode
         scope.lease_time = Some(time.min(scope.max_lease_time.unwrap_or(u32::MAX)));
     }
     scope.next_server = scope.next_server.or(everywhere.next_server);
+    scope.shortens_above = scope.shortens_above.or(everywhere.shortens_above);
 }

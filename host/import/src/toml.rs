@@ -7,7 +7,7 @@ mod declarations;
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use lessor_core::{ClientKeyKind, INFINITE_SECS, ReservationOwner};
+use lessor_core::{AllocationOrder, ClientKeyKind, INFINITE_SECS, ReservationOwner};
 use lessor_vocabulary::{Catalogue, Written, hexadecimal};
 use toml_edit::{Array, InlineTable, Key, Value};
 
@@ -101,6 +101,16 @@ fn of_network(out: &mut Text, scope: &Scope) {
         };
         out.key("unknown-clients", name);
     }
+    if let Some(threshold) = scope.cache_threshold {
+        out.key("cache-threshold", threshold.number());
+    }
+    if let Some(order) = scope.order {
+        let name = AllocationOrder::ALL.iter().find(|(_, found)| *found == order);
+        name.iter().for_each(|(name, _)| out.key("allocation", *name));
+    }
+    if let Some(excludes) = scope.excludes_first_last_24 {
+        out.key("exclude-first-last-24", excludes);
+    }
 }
 
 fn write_subnet(out: &mut Text, subnet: &Subnet, catalogue: &Catalogue) {
@@ -127,6 +137,13 @@ fn write_subnet(out: &mut Text, subnet: &Subnet, catalogue: &Catalogue) {
             out.key(key, duration(secs));
         }
     }
+    if let (Some(above), Some(secs)) = (scope.shortens_above, scope.min_lease_time) {
+        let mut step = InlineTable::new();
+        step.insert("above", above.number().into());
+        step.insert("lease-time", duration(secs).into());
+        step.fmt();
+        out.key("shorten", list(std::iter::once(step.into())));
+    }
     if let Some(next) = scope.next_server.filter(|next| *next != Ipv4Addr::UNSPECIFIED) {
         out.key("next-server", next.to_string());
     }
@@ -142,6 +159,9 @@ fn write_pool(out: &mut Text, pool: &Pool, catalogue: &Catalogue) {
     out.comment(&pool.place.short());
     out.line("[[subnet.pool]]");
     out.key("range", format!("{}-{}", pool.first, pool.last));
+    if pool.preference > 1 {
+        out.key("preference", i64::from(pool.preference));
+    }
     if pool.by_policy_only {
         out.key("by-policy-only", true);
     }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use lessor_core::{
-    BootFileName, Changes, ClientKey, Destination, HardwareAddress, Network, Reason, Request,
-    ReservationOwner, Selected,
+    BootFileName, Changes, ClientKey, Destination, HardwareAddress, LeaseTimeRule, Network, Reason,
+    Request, ReservationOwner, Selected,
 };
 use lessor_policy_host::{TraceEntry, sent_host_name};
 use lessor_vocabulary::Catalogue;
@@ -43,6 +43,8 @@ pub(crate) struct Event {
     pub(crate) address: Option<Ipv4Addr>,
     /// The lease time that was granted, in seconds.
     pub(crate) lease_time_secs: Option<u32>,
+    /// What that follows from besides the configuration and the terms, if anything.
+    pub(crate) lease_time_rule: Option<LeaseTimeRule>,
     /// Where the reply went, and what did not fit into it.
     pub(crate) written: Option<WrittenReply>,
     /// What each plugin did.

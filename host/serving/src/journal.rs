@@ -14,8 +14,8 @@ use std::{
 };
 
 use lessor_core::{
-    Binding, Destination, LocatedBy, RelayInformation, VpnName, VpnSelectedBy, option::code,
-    readable,
+    Binding, Destination, LeaseTimeRule, LocatedBy, RelayInformation, VpnName, VpnSelectedBy,
+    option::code, readable,
 };
 use lessor_policy_host::{Difference, ShadowDifference, ShownEntry};
 use serde::Serialize;
@@ -56,6 +56,8 @@ struct Line<'a> {
     address: Option<Ipv4Addr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_time_secs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_time_rule: Option<LeaseTimeRule>,
     #[serde(skip_serializing_if = "Option::is_none")]
     destination: Option<Destination>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +145,7 @@ impl Journal {
             client: event.client.as_ref().map(ToString::to_string),
             address: event.address,
             lease_time_secs: event.lease_time_secs,
+            lease_time_rule: event.lease_time_rule,
             subscriber: event.subscriber.as_deref(),
             reservation: event
                 .reserved_by

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Change, Changes, Decision, OptionValue, Reason, Reply, ReplyKind, Request, RequestKind,
-    ReservationOwner, Timestamp, option::code,
+    Change, Changes, Decision, LeaseTimeRule, OptionValue, Reason, Reply, ReplyKind, Request,
+    RequestKind, ReservationOwner, Timestamp, option::code,
 };
 use lessor_policy_host::{TraceEntry, View};
 
@@ -49,6 +49,8 @@ pub struct About {
     pub address: Option<Ipv4Addr>,
     /// The lease time that is granted, in seconds.
     pub lease_time_secs: Option<u32>,
+    /// What that follows from besides the configuration and the terms, if anything.
+    pub lease_time_rule: Option<LeaseTimeRule>,
 }
 
 /// A decided request whose reply has the options that policies want, if it has a reply.
@@ -99,8 +101,10 @@ impl Asked {
     ) -> Decided {
         let detail = decision.seen_elsewhere.as_deref().map(why::seen_elsewhere).or(detail);
         witness.decided(self.view(), &decision, detail.as_deref());
-        let Decision { reason, reply, changes, seen_elsewhere: _, reserved_by } = decision;
+        let Decision { reason, reply, changes, seen_elsewhere: _, reserved_by, lease_time_rule } =
+            decision;
         let about = About::new(self.request(), changes.first(), reply.as_ref());
+        let about = About { lease_time_rule, ..about };
         let edits = Vec::new();
         Decided { asked: self, reason, detail, changes, about, reserved_by, reply, edits }
     }
@@ -113,8 +117,7 @@ impl Asked {
             ReplyKind::Nak => Reason::NakByPolicy,
         };
         let (reply, changes) = (Some(reply), Changes::new());
-        let (seen_elsewhere, reserved_by) = (None, None);
-        let decision = Decision { reason, reply, changes, seen_elsewhere, reserved_by };
+        let decision = Decision { reply, changes, ..Decision::of(reason) };
         self.decided(decision, None, witness)
     }
 }
@@ -216,6 +219,6 @@ impl About {
             binding.changed_at.secs_until(binding.expires_at)
         });
         let lease_time_secs = lease_time_secs.or(of_bootp);
-        Self { address, lease_time_secs }
+        Self { address, lease_time_secs, lease_time_rule: None }
     }
 }

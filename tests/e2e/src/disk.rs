@@ -34,11 +34,6 @@ impl LoopDisk {
         file.set_len(mib << 20).unwrap_or_else(|error| panic!("{image:?}: {error}"));
         run(Command::new("/usr/sbin/mkfs.ext4").args(["-q", "-F"]).arg(image));
         std::fs::create_dir_all(mount_point).expect("the folder can be written");
-        // Other tests copy the tree of mounts, as `ip netns exec` does. A mount that is not below a
-        // shared one stays in their copy when it is unmounted here, and the next mount would get
-        // the same broken file system.
-        run(Command::new("mount").arg("--bind").args([mount_point, mount_point]));
-        run(Command::new("mount").arg("--make-shared").arg(mount_point));
         let (image, mount_point) = (image.to_owned(), mount_point.to_owned());
         let mut disk = Self { image, mount_point, is_mounted: false, is_frozen: false };
         disk.mount();
@@ -111,8 +106,7 @@ impl Drop for LoopDisk {
         if self.is_frozen {
             self.thaw();
         }
-        // The last one is the mount point itself, which is shared.
-        for _ in 0..1 + u8::from(self.is_mounted) {
+        if self.is_mounted {
             let _ = Command::new("umount").arg("--lazy").arg(&self.mount_point).status();
         }
     }

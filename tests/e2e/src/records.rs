@@ -81,6 +81,7 @@ pub struct JournalLine {
     pub hardware_address: Option<String>,
     pub address: Option<Ipv4Addr>,
     pub lease_time_secs: Option<u32>,
+    pub lease_time_rule: Option<String>,
     /// The destination of the reply.
     pub destination: Option<Destination>,
     /// What the client boots.

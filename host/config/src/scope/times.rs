@@ -1,9 +1,9 @@
-//! Lease times: `lease-time`, `min-lease-time`, `max-lease-time`, `renewal-time` and
-//! `rebinding-time`.
+//! Lease times: `lease-time`, `min-lease-time`, `max-lease-time`, `renewal-time`, `rebinding-time`
+//! and `cache-threshold`.
 
 use std::ops::Range;
 
-use lessor_core::{Fraction, INFINITE_SECS, LeasePart, LeaseTimes};
+use lessor_core::{CacheThreshold, Fraction, INFINITE_SECS, LeasePart, LeaseTimes};
 use toml::de::DeValue;
 
 use crate::{
@@ -59,7 +59,43 @@ pub(super) fn read(table: &Table) -> LeaseTimes {
         max_secs: value(max),
         renewal: renewal.map(|placed| placed.value),
         rebinding: rebinding.map(|placed| placed.value),
+        cache_threshold: table.get("cache-threshold").and_then(|value| cache_threshold(&value)),
     }
+}
+
+/// Reads the part of a lease within which an extension changes nothing; 0 for none.
+fn cache_threshold(value: &Value) -> Option<CacheThreshold> {
+    const WANTED: &str = "a part of the lease time between 0 and 1, such as 0.25, or 0";
+    let is_zero = match value.raw() {
+        DeValue::Float(number) => number.as_str().parse() == Ok(0.0),
+        _ => value.integer() == Some(0),
+    };
+    match is_zero {
+        true => Some(CacheThreshold::Never),
+        false => fraction(value, WANTED).map(CacheThreshold::Within),
+    }
+}
+
+/// Reads a number between 0 and 1, which `wanted` describes.
+pub(super) fn fraction(value: &Value, wanted: &str) -> Option<Fraction> {
+    let number = match value.raw() {
+        DeValue::Float(number) => number.as_str().parse().ok(),
+        _ => None,
+    };
+    let found = number.and_then(Fraction::from_number);
+    let percent = value.as_text().and_then(of_percent);
+    match (found, percent) {
+        (Some(_), _) => {}
+        (None, Some(percent)) => value.refuse_with_help(wanted, format!("write {percent}")),
+        (None, None) => value.refuse(wanted),
+    }
+    found
+}
+
+/// The part that a text such as "80%" means.
+fn of_percent(text: &str) -> Option<Fraction> {
+    let percent = text.strip_suffix('%')?.trim().parse::<f64>().ok()?;
+    Fraction::from_number(percent / 100.0)
 }
 
 /// Whether a time certainly does not come before another one. A fraction and a duration cannot be
@@ -79,21 +115,9 @@ pub(crate) fn lease_part(value: &Value) -> Option<LeasePart> {
     const WANTED: &str =
         "a duration, such as \"30m\", or a part of the lease time between 0 and 1, such as 0.5";
     match value.raw() {
-        DeValue::Float(number) => {
-            let number = number.as_str().parse().ok();
-            let fraction = number.and_then(Fraction::from_number);
-            if fraction.is_none() {
-                value.refuse(WANTED);
-            }
-            fraction.map(LeasePart::Fraction)
-        }
+        DeValue::Float(_) => fraction(value, WANTED).map(LeasePart::Fraction),
         DeValue::String(text) if text.ends_with('%') => {
-            let percent = text.trim_end_matches('%').trim().parse::<f64>().ok();
-            match percent.and_then(|percent| Fraction::from_number(percent / 100.0)) {
-                Some(fraction) => value.refuse_with_help(WANTED, format!("write {fraction}")),
-                None => value.refuse(WANTED),
-            }
-            None
+            fraction(value, WANTED).map(LeasePart::Fraction)
         }
         DeValue::String(_) | DeValue::Integer(_) => value.duration_secs().map(LeasePart::Secs),
         _ => {

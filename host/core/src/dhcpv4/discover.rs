@@ -32,7 +32,7 @@ pub(super) const LOOKED_AT_MAX: usize = 64;
 /// way to another client of the same link.
 const RIPE_AFTER_SECS: u32 = 1;
 
-impl Decider<'_, '_> {
+impl<'e, 'r> Decider<'e, 'r> {
     /// Decides a DISCOVER.
     pub(super) fn discover<W: Witness>(&mut self, witness: &mut W) -> Decision {
         if let Err(reason) = self.make_room_for_offer() {
@@ -67,8 +67,9 @@ impl Decider<'_, '_> {
                 };
                 self.bindings.hold_for(&self.client.key, offer);
                 self.bindings.hold_to_offers_max(address, &source, Some(address));
-                let reply = Some(self.grant(ReplyKind::Offer, address));
-                Decision { reply, ..Decision::of(reason) }
+                let lease_time = self.lease_time(address);
+                let reply = Some(self.grant(ReplyKind::Offer, address, lease_time));
+                Decision { reply, lease_time_rule: lease_time.rule, ..Decision::of(reason) }
             }
             Err(reason) => self.silence(reason),
         }
@@ -89,7 +90,7 @@ impl Decider<'_, '_> {
         let found = |rule, reason| move |address: u32| (rule, address, reason);
         let (rule, address, reason) = self
             .free_address(entitlement, witness)
-            .map(found(Rule::Free, Reason::OfferedFromPool))
+            .map(|address| (self.rule_of_free(address), address, Reason::OfferedFromPool))
             .or_else(|| {
                 let oldest = self.address_that_gives_way(entitlement);
                 oldest.map(found(Rule::Oldest, Reason::OfferedOldest))
@@ -103,24 +104,8 @@ impl Decider<'_, '_> {
                 contested.map(found(Rule::Contested, Reason::OfferedContested))
             })
             .ok_or_else(|| self.why_none(entitlement, witness))?;
-        self.passes_over(entitlement, address, witness);
         self.takes(witness, rule, address, None);
         Ok((address, reason))
-    }
-
-    /// Notifies the witness of the pools that a policy prefers to that of `address`.
-    fn passes_over(
-        &self,
-        entitlement: Entitlement<'_>,
-        address: u32,
-        witness: &mut impl Witness,
-    ) {
-        let Entitlement::NamedPools(groups) = entitlement else { return };
-        let chosen = self.plan.giving_pool_of(address);
-        let is_before = |pools: &&[usize]| !chosen.is_some_and(|chosen| pools.contains(&chosen));
-        for pool in groups.into_iter().take_while(is_before).flatten() {
-            witness.considers(|| self.nothing_in(*pool, false));
-        }
     }
 
     /// The address that is offered to the client, that it has, or that it had before. If it may not
@@ -164,12 +149,11 @@ impl Decider<'_, '_> {
         is_given.then_some((address, Reason::OfferedRequested))
     }
 
-    /// A free address of the pools that a policy names, in its order; otherwise one of the subnet that
-    /// the client asked from, or of the other subnets of its network.
+    /// A free address of the first pools that have one: see [`Decider::pools`].
     fn free_address(
         &mut self,
         entitlement: Entitlement<'_>,
-        witness: &impl Witness,
+        witness: &mut impl Witness,
     ) -> Option<u32> {
         let (plan, subnet, preference) = (self.plan, self.subnet, witness.preference());
         let mut is_noticed = false;
@@ -211,18 +195,76 @@ impl Decider<'_, '_> {
         if preferred.is_some() {
             return preferred;
         }
-        let mut choices = choices.iter().copied();
         if let Some(is_spoken_for) = preference.spoken_for {
             let held_back = |pool| self.is_pool_held_back(pool);
             let is_spoken_for = |address| is_spoken_for(address_of(address));
             let fresh = |pools| self.bindings.fresh_in(pools, held_back, &is_spoken_for);
-            if let Some(address) = choices.clone().find_map(fresh) {
+            if let Some(address) = self.pools(entitlement).find_map(fresh) {
                 return Some(address);
             }
         }
-        let is_wanted = |address| !self.has_declined_lately(address);
+        let mut has_noticed = false;
+        for (step, pools) in self.pools(entitlement).enumerate() {
+            let mut found = self.free_in(pools);
+            if found.is_none() && !mem::replace(&mut has_noticed, true) {
+                // Leases that ended make room before other pools are used.
+                self.bindings.notice_due(self.now, DUE_IN_DECISION_MAX);
+                found = self.free_in(pools);
+            }
+            if let Some(address) = found {
+                self.passes_over(entitlement, step, address, witness);
+                return found;
+            }
+        }
+        None
+    }
+
+    /// Notifies the witness of the pools of the steps before `step`, which have no free address.
+    fn passes_over<W: Witness>(
+        &self,
+        entitlement: Entitlement<'_>,
+        step: usize,
+        address: u32,
+        witness: &mut W,
+    ) {
+        if !W::LISTENS {
+            return;
+        }
+        let chosen = self.plan.giving_pool_of(address);
+        let mut passed: Vec<usize> = Vec::new();
+        for pool in self.pools(entitlement).take(step).flatten().copied() {
+            if Some(pool) != chosen && !passed.contains(&pool) {
+                passed.push(pool);
+                let holds = self.is_pool_held_back(pool) && self.bindings.has_fresh(pool);
+                let obstacle = if holds { Obstacle::HeldBack } else { Obstacle::PoolExhausted };
+                witness.considers(|| self.none_in(pool, obstacle));
+            }
+        }
+    }
+
+    /// Why `address`, which is free, is the one to take.
+    fn rule_of_free(&self, address: u32) -> Rule {
+        let pool = self.plan.giving_pool_of(address);
+        let is_random = || pool.and_then(|pool| self.plan.start_in(pool, 0)).is_some();
+        match self.bindings.standing(address) {
+            Standing::Fresh if is_random() => Rule::Random,
+            Standing::Fresh => Rule::Free,
+            _ => Rule::LongestFree,
+        }
+    }
+
+    fn none_in(&self, pool: usize, obstacle: Obstacle) -> Candidate {
+        let name = self.plan.configured_pool(pool).map(|pool| Arc::clone(&pool.name));
+        Candidate::none_in(name, obstacle)
+    }
+
+    /// A free address of pools that are equal to each other.
+    fn free_in(&self, pools: &[usize]) -> Option<u32> {
+        let place = self.client.place();
+        let start = |pool| self.plan.start_in(pool, place);
         let held_back = |pool| self.is_pool_held_back(pool);
-        choices.find_map(|pools| self.bindings.free_in(pools, &held_back, &is_wanted))
+        let is_wanted = |address| !self.has_declined_lately(address);
+        self.bindings.free_in(pools, &start, &held_back, &is_wanted)
     }
 
     /// The address that has been quarantined longest, unless this client declined it and would
@@ -235,7 +277,7 @@ impl Decider<'_, '_> {
             };
             pools.iter().filter_map(of_pool).min().map(|(_, address)| address)
         };
-        self.pool_choices(entitlement).into_iter().find_map(oldest)
+        self.pools(entitlement).find_map(oldest)
     }
 
     /// The address of an open offer that gives way: see [`crate::ledger`].
@@ -247,24 +289,29 @@ impl Decider<'_, '_> {
             let offers = self.bindings.open_offers();
             pools.iter().filter_map(|pool| offers.contested(*pool, &origin, ripe)).max()
         };
-        let found = self.pool_choices(entitlement).into_iter().find_map(contested)?;
+        let found = self.pools(entitlement).find_map(contested)?;
         let Contested { resource: address, .. } = found;
         (!self.has_declined_lately(address)).then_some(address)
     }
 
-    /// The pools to take addresses from: those that a policy names, in its order; otherwise those of
-    /// the subnet that the client asked from, then those of its whole network.
-    fn pool_choices<'p>(&self, entitlement: Entitlement<'p>) -> PoolGroups<'p>
+    /// The pools to take addresses from, those of each step being equal to each other. A step is
+    /// tried when the pools before it are full. The steps are the pools that the terms name;
+    /// otherwise those of the subnet that the client asked from, by preference, and then those of
+    /// its whole network.
+    fn pools<'p>(
+        &self,
+        entitlement: Entitlement<'p>,
+    ) -> impl Iterator<Item = &'p [usize]> + use<'p, 'e, 'r>
     where
-        Self: 'p,
+        'e: 'p,
     {
-        match entitlement {
-            Entitlement::NamedPools(groups) => groups,
-            _ => {
-                let (near, all) = (self.plan.open_pools_of(self.subnet), self.plan.open_pools());
-                [near, all, &[], &[], &[], &[], &[], &[]]
-            }
-        }
+        let plan = self.plan;
+        let (named, open) = match entitlement {
+            Entitlement::NamedPools(groups) => (Some(groups), None),
+            _ => (None, Some([plan.open_pools_of(self.subnet), plan.open_pools()])),
+        };
+        let open = open.into_iter().flatten().flat_map(|pools| plan.by_preference(pools));
+        named.into_iter().flatten().filter(|pools| !pools.is_empty()).chain(open)
     }
 
     /// Why there is no address for the client in any of the pools that were searched.
@@ -278,20 +325,12 @@ impl Decider<'_, '_> {
         let holds = |pool: &usize| self.is_pool_held_back(*pool) && self.bindings.has_fresh(*pool);
         let is_held_back = pools.clone().any(holds);
         for pool in pools {
-            witness.considers(|| self.nothing_in(*pool, is_held_back));
+            witness.considers(|| match is_held_back && self.is_pool_held_back(*pool) {
+                true => self.none_in(*pool, Obstacle::HeldBack),
+                false => self.none_in(*pool, Obstacle::PoolExhausted),
+            });
         }
         if is_held_back { Reason::HeldAfterDataLoss } else { Reason::NoFreeAddress }
-    }
-
-    /// A pool that was searched without success. `is_held_back` says whether some pool has addresses
-    /// that are held back.
-    fn nothing_in(&self, pool: usize, is_held_back: bool) -> Candidate {
-        let name = self.plan.configured_pool(pool).map(|pool| Arc::clone(&pool.name));
-        let obstacle = match is_held_back && self.is_pool_held_back(pool) {
-            true => Obstacle::HeldBack,
-            false => Obstacle::PoolExhausted,
-        };
-        Candidate::none_in(name, obstacle)
     }
 
     /// Returns whether a client of which this server has no record may hold `address`.

@@ -285,7 +285,9 @@ impl<'e> Decider<'e, '_> {
         if self.is_held_by_other(address) && !self.is_offered_to_take_over(address) {
             return Some(Obstacle::HeldByOther);
         }
-        (!self.is_entitled(entitlement, address)).then_some(Obstacle::OutsidePools)
+        let skipped = || self.plan.why_skipped(address).map(Obstacle::of_skipped);
+        let why = || skipped().unwrap_or(Obstacle::OutsidePools);
+        (!self.is_entitled(entitlement, address)).then(why)
     }
 
     /// Returns whether the client was offered `address` in place of a lease that gives way for it.
@@ -299,7 +301,9 @@ impl Obstacle {
     /// The reason for a NAK that the obstacle causes.
     pub(super) const fn objection(self) -> Reason {
         match self {
-            Self::OutsidePools => Reason::NakOtherAddress,
+            Self::OutsidePools | Self::Excluded | Self::Router | Self::FirstLast24 => {
+                Reason::NakOtherAddress
+            }
             _ => Reason::NakAddressTaken,
         }
     }

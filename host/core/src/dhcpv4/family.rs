@@ -125,6 +125,12 @@ impl FreeSet<u32> for RoaringBitmap {
         self.min()
     }
 
+    fn at_or_after(&self, address: u32) -> Option<u32> {
+        let mut rest = RoaringBitmap::iter(self);
+        rest.advance_to(address);
+        rest.next()
+    }
+
     fn iter(&self) -> impl Iterator<Item = u32> {
         RoaringBitmap::iter(self)
     }

@@ -14,6 +14,7 @@ use super::{
     decider::Decider,
     family::{Cause, Facts, View},
     farewell::active_lease,
+    lease_time::LeaseTimeRule,
     obstacle::Obstacle,
     plan::address_of,
     witness::Witness,
@@ -21,7 +22,8 @@ use super::{
 
 impl Decider<'_, '_> {
     /// Leases `address` to the client, in place of any lease that gives way there. This ends the
-    /// client's lease of another address and the leases that its subscriber gives up for it.
+    /// client's lease of another address and the leases that its subscriber gives up for it. A
+    /// lease that need not be extended yet stays as it is.
     pub(super) fn acknowledge(
         &mut self,
         address: u32,
@@ -34,16 +36,26 @@ impl Decider<'_, '_> {
         };
         let is_instead = self.is_instead_of_another(address);
         let reason = if is_instead { Reason::AckInsteadOfReserved } else { reason };
+        let lease_time = match room.is_empty() {
+            true => self.lease_time(address),
+            false => self.full_lease_time(address),
+        };
+        let rule = lease_time.rule;
+        if rule == Some(LeaseTimeRule::Kept) {
+            self.bindings.withdraw_offer_to(&self.client.key);
+            let reply = Some(self.grant(ReplyKind::Ack, address, lease_time));
+            return Decision { reply, lease_time_rule: rule, ..Decision::of(reason) };
+        }
         self.bindings.withdraw_other_offer_to(&self.client.key, address);
-        let lease = self.leased(address);
+        let lease = self.leased(address, lease_time.secs);
         let mut changes: Changes = SmallVec::from_iter([self.depart(lease)]);
         for ended in room {
             let active = self.bindings.slot(ended).and_then(active_lease);
             let released = active.map(|lease| self.released(lease));
             changes.extend(released.map(|lease| self.depart(lease)));
         }
-        let reply = Some(self.grant(ReplyKind::Ack, address));
-        Decision { reply, changes, ..Decision::of(reason) }
+        let reply = Some(self.grant(ReplyKind::Ack, address, lease_time));
+        Decision { reply, changes, lease_time_rule: rule, ..Decision::of(reason) }
     }
 
     /// Sends a change of a record to storage.
@@ -51,13 +63,13 @@ impl Decider<'_, '_> {
         self.bindings.depart(binding, Cause::of(self.request))
     }
 
-    fn leased(&self, address: u32) -> Binding {
+    /// The record of a lease of `address` that the client gets for `secs` from now on.
+    pub(super) fn leased(&self, address: u32, secs: u32) -> Binding {
         let record = self.bindings.slot(address).and_then(View::record);
         let last = record.filter(|record| self.client.on_record().is_holder_of(record));
         let own =
             last.filter(|own| own.state() == BindingState::Leased && self.now < own.expires_at());
-        // An OFFER and its ACK promise the same time.
-        let ends_at = self.now.after_secs(self.parameters(address).lease_time_secs());
+        let ends_at = self.now.after_secs(secs);
         // The client may not receive the ACK that shortens its lease. What it was promised before
         // stays valid, unless that is forever.
         let promised = own.map(Record::expires_at);

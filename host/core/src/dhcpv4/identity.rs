@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ClientKey, ClientKeyKind, HardwareAddress, Line, RelayInformation, Request,
+    fixed_hash::fixed_hash,
     ledger::{Holder, KnownHolder, Record},
 };
 
@@ -48,6 +49,11 @@ impl Client {
     /// The keys of the client, that of its lease on record first.
     pub(super) fn each(&self) -> impl Iterator<Item = &KnownHolder<Ipv4>> {
         self.former_key.as_deref().into_iter().chain([&self.key])
+    }
+
+    /// The hash by which a pool of random order finds a place for the client.
+    pub(super) fn place(&self) -> u64 {
+        fixed_hash(&self.key.holder().octets())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::WhySkipped;
+
 /// An obstacle between a client and an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -18,6 +20,12 @@ pub enum Obstacle {
     HeldByOther,
     /// It is in no pool from which the client may have addresses.
     OutsidePools,
+    /// Its pool excludes it.
+    Excluded,
+    /// It is a router of the subnet.
+    Router,
+    /// It ends in .0 or .255, and its pool skips these.
+    FirstLast24,
     /// No client of the network can have it.
     Unusable,
     /// Another client has had it since, or the client declined it.
@@ -35,6 +43,17 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
+    /// The obstacle to an address that its pool skips.
+    pub(super) const fn of_skipped(why: WhySkipped) -> Self {
+        match why {
+            WhySkipped::NetworkAddress | WhySkipped::BroadcastAddress => Self::Unusable,
+            WhySkipped::Router => Self::Router,
+            WhySkipped::ServersOwn => Self::ServersOwn,
+            WhySkipped::Excluded => Self::Excluded,
+            WhySkipped::FirstLast24 => Self::FirstLast24,
+        }
+    }
+
     /// One clause for the operator.
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -46,6 +65,9 @@ impl Obstacle {
             Self::Reserved => "it is reserved for another client",
             Self::HeldByOther => "another client has a lease or an open offer of it",
             Self::OutsidePools => "it is in no pool from which the client may have addresses",
+            Self::Excluded => "its pool excludes it",
+            Self::Router => "it is a router of the subnet",
+            Self::FirstLast24 => "it ends in .0 or .255, and its pool skips these",
             Self::Unusable => "no client of this network can have it",
             Self::NotLast => "another client has had it since, or the client declined it",
             Self::NotFree => "it is not free",

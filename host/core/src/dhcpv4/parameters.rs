@@ -9,9 +9,9 @@ use std::net::Ipv4Addr;
 use smallvec::SmallVec;
 
 use crate::{
-    BootFileName, BootFiles, INFINITE_SECS, LeaseTime, OptionSet, OptionValue, Pool, ReplyValue,
-    Request, RequestKind, Reservation, ScopeSettings, SendRule, ServerName, Subnet, Terms,
-    option::code, times::RenewalTimes,
+    BootFileName, BootFiles, CacheThreshold, Fraction, INFINITE_SECS, LeaseTime, OptionSet,
+    OptionValue, Pool, ReplyValue, Request, RequestKind, Reservation, ScopeSettings, SendRule,
+    ServerName, Subnet, Terms, option::code, times::RenewalTimes,
 };
 
 use super::OptionOrigin;
@@ -216,6 +216,14 @@ impl<'c> Parameters<'c> {
             (Some(_), _) => OptionOrigin::Policy,
             (None, Some(_)) => OptionOrigin::Client,
             (None, None) => of_scope().unwrap_or(OptionOrigin::Subnet),
+        }
+    }
+
+    /// The part of a lease within which an extension changes nothing.
+    pub(super) fn cache_threshold(&self) -> Option<Fraction> {
+        match self.first(|settings| settings.times.cache_threshold)? {
+            (CacheThreshold::Within(part), _) => Some(part),
+            (CacheThreshold::Never, _) => None,
         }
     }
 

@@ -10,7 +10,10 @@ use std::{cmp::Ordering, net::Ipv4Addr, sync::Arc};
 use ipnet::Ipv4Net;
 use roaring::RoaringBitmap;
 
-use crate::{Network, Pool, RelayInformation, Request, Subnet, reservation::Matched};
+use crate::{
+    AllocationOrder, Network, Pool, PoolRules, RelayInformation, Request, Subnet, WhySkipped,
+    reservation::Matched,
+};
 
 use super::owners::Owners;
 
@@ -21,12 +24,20 @@ pub(super) struct Plan {
     subnets: Ranges,
     pools: Box<[PlannedPool]>,
     pool_ranges: Ranges,
-    /// Positions of the pools that are not by policy only, in order of configuration, so that those
-    /// of a subnet are neighbours.
+    /// Positions of the pools that are not by policy only, by subnet, preference and configuration,
+    /// so that those of a subnet are neighbours.
     open: Box<[usize]>,
+    /// The same by preference first; `None` if all of them have the same preference.
+    open_by_preference: Option<Box<[usize]>>,
     /// Positions of all pools in order of name, then of configuration.
     by_name: Box<[usize]>,
     reserved: RoaringBitmap,
+    /// Addresses that the pools that span them skip.
+    skipped: RoaringBitmap,
+    /// Whether a pool allocates its addresses in random order.
+    has_random_order: bool,
+    /// Whether not all pools have the same preference.
+    has_preferences: bool,
     owners: Owners,
     /// The longest lease time of each subnet, in seconds.
     longest_lease_secs: Box<[u32]>,
@@ -64,10 +75,26 @@ impl Plan {
         let mut by_name: Box<[usize]> = positions().collect();
         by_name.sort_by(|one, other| name(one).cmp(&name(other)));
         let reservations = network.subnets.iter().flat_map(|subnet| &subnet.reservations);
+        let rules = |position: &usize| Some(&pools.get(*position)?.configured(&network)?.rules);
+        let preference = |position: &usize| rules(position).map(|rules| rules.preference);
+        let subnet = |position: &usize| pools.get(*position).map(|pool| pool.subnet);
+        let mut open: Box<[usize]> = positions().filter(is_open).collect();
+        open.sort_by_key(|position| (subnet(position), preference(position)));
+        let is_ordered = open.is_sorted_by_key(preference);
+        let open_by_preference = (!is_ordered).then(|| {
+            let mut open = open.clone();
+            open.sort_by_key(preference);
+            open
+        });
+        let is_random = |rules: &PoolRules| rules.order == AllocationOrder::Random;
         Self {
             subnets: Ranges::of_subnets(&network),
             pool_ranges: Ranges::of_pools(&pools),
-            open: positions().filter(is_open).collect(),
+            has_preferences: positions().any(|one| preference(&one) != preference(&0)),
+            has_random_order: positions().any(|position| rules(&position).is_some_and(is_random)),
+            skipped: skipped(&pools, &network),
+            open,
+            open_by_preference,
             by_name,
             reserved: reservations.filter_map(|of| of.address).map(u32::from).collect(),
             owners: Owners::new(&network),
@@ -88,6 +115,7 @@ impl Plan {
         self.subnets == other.subnets
             && self.pool_ranges == other.pool_ranges
             && self.pools.len() == other.pools.len()
+            && self.skipped == other.skipped
     }
 
     /// The subnet at a position.
@@ -134,7 +162,7 @@ impl Plan {
         self.pools.get(position).is_some_and(|pool| !pool.by_policy_only)
     }
 
-    /// The positions of the pools of a subnet that are open to every client.
+    /// The positions of the pools of a subnet that are open to every client, by preference.
     pub(super) fn open_pools_of(&self, subnet: usize) -> &[usize] {
         let place = |position: &usize| {
             let found = self.pools.get(*position);
@@ -143,9 +171,46 @@ impl Plan {
         run(&self.open, place)
     }
 
-    /// The positions of all pools that are open to every client.
+    /// The positions of all pools that are open to every client, by preference.
     pub(super) fn open_pools(&self) -> &[usize] {
-        &self.open
+        self.open_by_preference.as_deref().unwrap_or(&self.open)
+    }
+
+    /// Splits pools that are in order of preference into those of the same preference.
+    pub(super) fn by_preference<'p>(
+        &'p self,
+        positions: &'p [usize],
+    ) -> impl Iterator<Item = &'p [usize]> + use<'p> {
+        let rules = |position: &usize| self.configured_pool(*position).map(|pool| &pool.rules);
+        let preference = move |position: &usize| rules(position).map(|rules| rules.preference);
+        // A network can have many pools, mostly without preferences.
+        let (whole, split) = match self.has_preferences {
+            true => (None, Some(positions)),
+            false => (Some(positions), None),
+        };
+        let split = split.into_iter().flat_map(move |positions| {
+            positions.chunk_by(move |one, next| preference(one) == preference(next))
+        });
+        whole.into_iter().chain(split)
+    }
+
+    /// The address from which a pool of random order is searched for a client whose key has hash
+    /// `place`; `None` for other pools.
+    pub(super) fn start_in(&self, position: usize, place: u64) -> Option<u32> {
+        if !self.has_random_order {
+            return None;
+        }
+        let rules = &self.configured_pool(position)?.rules;
+        let (first, last) = self.pools.get(position)?.range?;
+        let size = u64::from(last - first) + 1;
+        let offset = u32::try_from(place % size).ok()?;
+        (rules.order == AllocationOrder::Random).then(|| first.saturating_add(offset))
+    }
+
+    /// Where each pool is searched for such a client; empty if no pool has a random order.
+    pub(super) fn starts(&self, place: u64) -> Vec<Option<u32>> {
+        let positions = if self.has_random_order { 0..self.pools.len() } else { 0..0 };
+        positions.map(|position| self.start_in(position, place)).collect()
     }
 
     /// The positions of the pools with this name, or `None` if there is none.
@@ -179,6 +244,15 @@ impl Plan {
         self.owners.find(&self.network, subnet, request, relay_information)
     }
 
+    /// Why the pool that spans `address` skips it; `None` if it does not.
+    pub(super) fn why_skipped(&self, address: u32) -> Option<WhySkipped> {
+        if !self.skipped.contains(address) {
+            return None;
+        }
+        let pool = self.configured_pool(self.pool_of(address)?)?;
+        pool.rules.skipped.why(address_of(address))
+    }
+
     /// Whether a subnet spans `address`.
     pub(super) fn spans(&self, address: u32) -> bool {
         self.subnet_of(address).is_some()
@@ -186,12 +260,16 @@ impl Plan {
 
     /// The position of the pool that may give `address` to any client.
     pub(super) fn giving_pool_of(&self, address: u32) -> Option<usize> {
-        self.pool_of(address).filter(|_| !self.is_reserved(address))
+        let is_given = !self.is_reserved(address) && !self.skipped.contains(address);
+        self.pool_of(address).filter(|_| is_given)
     }
 
     /// The addresses that each pool may give to any client.
     pub(super) fn given_by_pools(&self) -> Vec<RoaringBitmap> {
         let mut given: Vec<RoaringBitmap> = self.pools.iter().map(PlannedPool::addresses).collect();
+        for pool in given.iter_mut().filter(|_| !self.skipped.is_empty()) {
+            *pool -= &self.skipped;
+        }
         for address in &self.reserved {
             if let Some(pool) = self.pool_of(address).and_then(|pool| given.get_mut(pool)) {
                 pool.remove(address);
@@ -288,6 +366,19 @@ fn longest_lease_secs(network: &Network) -> Box<[u32]> {
     let of_classes = network.classes.longest_lease_secs;
     let of_subnets = network.subnets.iter().map(Subnet::longest_lease_secs);
     of_subnets.map(|secs| secs.max(of_classes)).collect()
+}
+
+/// The addresses that pools skip, as far as they are in the range of the pool.
+fn skipped(pools: &[PlannedPool], network: &Network) -> RoaringBitmap {
+    let mut skipped = RoaringBitmap::new();
+    for pool in pools {
+        if let (Some((first, last)), Some(configured)) = (pool.range, pool.configured(network)) {
+            for (first, last) in configured.rules.skipped.within(first, last) {
+                skipped.insert_range(first..=last);
+            }
+        }
+    }
+    skipped
 }
 
 /// First and last address of a subnet that a client can have (RFC 3021 for prefixes of 31 bits).

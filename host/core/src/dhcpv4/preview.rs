@@ -26,6 +26,7 @@ use super::{
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     family::{Bindings, Facts, View},
     identity::{self, Client},
+    lease_time::LeaseTimeRule,
     obstacle::Obstacle,
     quarantine::Account,
     witness::{Candidate, Witness},
@@ -95,6 +96,10 @@ pub enum OptionOrigin {
     Link,
     /// The default of RFC 1122.
     HostRequirements,
+    /// The lease on record, which stays as it is.
+    Record,
+    /// How full the pool of the address is.
+    FillLevel,
 }
 
 impl Preview {
@@ -163,6 +168,7 @@ impl Engine {
             due_max: DUE_IN_DECISION_MAX,
             looked_at_max: LOOKED_AT_MAX,
             closed_max: NOTICED_MAX,
+            starts: client.map(|client| self.plan.starts(client.place())).unwrap_or_default(),
         })
     }
 
@@ -207,7 +213,11 @@ impl Decider<'_, '_> {
                 OptionOrigin::Client
             }
             code::SERVER_IDENTIFIER => parameters.server_identifier().1,
-            code::LEASE_TIME => parameters.lease_time_origin(),
+            code::LEASE_TIME => match decision.lease_time_rule {
+                Some(LeaseTimeRule::Kept) => OptionOrigin::Record,
+                Some(LeaseTimeRule::Shortened) => OptionOrigin::FillLevel,
+                None => parameters.lease_time_origin(),
+            },
             code::RENEWAL_TIME | code::REBINDING_TIME => {
                 parameters.renewal_origin(option).unwrap_or(OptionOrigin::Server)
             }

@@ -11,7 +11,9 @@ use crate::{
     option::code, relay,
 };
 
-use super::{Decision, decider::Decider, parameters::Parameters, plan::address_of};
+use super::{
+    Decision, decider::Decider, lease_time::LeaseGrant, parameters::Parameters, plan::address_of,
+};
 
 /// A message is cut to the length that one option 56 can hold.
 const MESSAGE_OCTETS_MAX: usize = 255;
@@ -23,16 +25,22 @@ type Options = Vec<(u8, ReplyValue)>;
 
 impl Decider<'_, '_> {
     /// The OFFER or ACK of `address`.
-    pub(super) fn grant(&self, kind: ReplyKind, address: u32) -> Reply {
-        self.grant_as(kind, address, address_of(address))
+    pub(super) fn grant(&self, kind: ReplyKind, address: u32, lease_time: LeaseGrant) -> Reply {
+        self.grant_as(kind, address, address_of(address), lease_time)
     }
 
     /// The OFFER or ACK of `address` with `your_address` in its header.
-    pub(super) fn grant_as(&self, kind: ReplyKind, address: u32, your_address: Ipv4Addr) -> Reply {
+    pub(super) fn grant_as(
+        &self,
+        kind: ReplyKind,
+        address: u32,
+        your_address: Ipv4Addr,
+        lease_time: LeaseGrant,
+    ) -> Reply {
         let parameters = self.parameters(address);
         let mut options = self.first_options(&parameters);
         if self.request.kind != RequestKind::Bootp {
-            let lease_time_secs = parameters.lease_time_secs();
+            let lease_time_secs = lease_time.secs;
             options.push(secs(code::LEASE_TIME, lease_time_secs));
             if let Some(times) = parameters.renewal_times(lease_time_secs) {
                 options.push(secs(code::RENEWAL_TIME, times.renewal_secs));

@@ -50,7 +50,8 @@ impl Decider<'_, '_> {
             return None;
         }
         self.bindings.withdraw_offer_to(&self.client.key);
-        let reply = Some(self.grant_as(ReplyKind::Offer, address, address_of(0)));
+        let lease_time = self.full_lease_time(address);
+        let reply = Some(self.grant_as(ReplyKind::Offer, address, address_of(0), lease_time));
         Some(Decision { reply, ..Decision::of(Reason::OfferedIpv6Only) })
     }
 }

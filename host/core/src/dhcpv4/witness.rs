@@ -83,8 +83,14 @@ pub enum Rule {
     Former,
     /// The client asks for it.
     Asked,
-    /// It is the next free one.
+    /// It is the lowest one that was never used.
     Free,
+    /// It was never used, and is the first such one from the client's place in the pool.
+    Random,
+    /// It has been free longest, and none is left that was never used.
+    LongestFree,
+    /// A pool was searched for a free one, without success.
+    Searched,
     /// No address is free, and this one belongs to the subscriber's oldest lease, which gives way.
     Oldest,
     /// No address is free, and this one has been quarantined longest.
@@ -96,6 +102,6 @@ pub enum Rule {
 impl Candidate {
     /// A pool of this name that was searched without success.
     pub(super) const fn none_in(pool: Option<Arc<str>>, obstacle: Obstacle) -> Self {
-        Self { rule: Rule::Free, address: None, pool, obstacle: Some(obstacle), holder: None }
+        Self { rule: Rule::Searched, address: None, pool, obstacle: Some(obstacle), holder: None }
     }
 }

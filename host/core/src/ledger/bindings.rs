@@ -79,6 +79,22 @@ pub(crate) struct Usage {
     pub(crate) quarantined: u64,
 }
 
+impl Usage {
+    fn of<F: Family>(pool: &Pool<F>) -> Self {
+        Self {
+            size: pool.size(),
+            leased: pool.leased(),
+            offered: pool.offered(),
+            quarantined: pool.quarantined(),
+        }
+    }
+
+    /// The number of resources that are not free.
+    pub(crate) const fn used(self) -> u64 {
+        self.leased + self.offered + self.quarantined
+    }
+}
+
 /// The resources whose records belong to one holder.
 pub(crate) type ResourcesOfHolder<F> = SmallVec<[<F as Family>::Resource; RECORDS_OF_HOLDER_MAX]>;
 
@@ -145,11 +161,13 @@ impl<F: Family> Bindings<F> {
     }
 
     /// Returns a free resource of the pools at `positions`. Prefers one that was never used, from
-    /// the first pool that has one and is not held back; otherwise returns the resource that has
-    /// been free longest, among the first few of each pool, for which `is_wanted` returns `true`.
+    /// the first pool that has one and is not held back, there the first one from `start` on;
+    /// otherwise returns the resource that has been free longest, among the first few of each pool,
+    /// for which `is_wanted` returns `true`.
     pub(crate) fn free_in(
         &self,
         positions: &[usize],
+        start: &dyn Fn(usize) -> Option<F::Resource>,
         is_held_back: &dyn Fn(usize) -> bool,
         is_wanted: &dyn Fn(F::Resource) -> bool,
     ) -> Option<F::Resource> {
@@ -157,10 +175,9 @@ impl<F: Family> Bindings<F> {
         let longest_free = |pool: &Pool<F>| {
             pool.returned().take(RETURNED_LOOKED_AT_MAX).find(|(_, found)| is_wanted(*found))
         };
-        let fresh = positions.iter().filter(|position| !is_held_back(**position));
-        let mut fresh = fresh.filter_map(|position| self.pools.get(*position));
+        let mut fresh = positions.iter().filter(|position| !is_held_back(**position));
         fresh
-            .find_map(Pool::first_fresh)
+            .find_map(|position| self.pools.get(*position)?.first_fresh_from(start(*position)))
             .or_else(|| pools().filter_map(longest_free).min().map(|(_, resource)| resource))
     }
 
@@ -297,12 +314,12 @@ impl<F: Family> Bindings<F> {
 
     /// How full each pool is.
     pub(crate) fn usage(&self) -> impl Iterator<Item = Usage> {
-        self.pools.iter().map(|pool| Usage {
-            size: pool.size(),
-            leased: pool.leased(),
-            offered: pool.offered(),
-            quarantined: pool.quarantined(),
-        })
+        self.pools.iter().map(Usage::of)
+    }
+
+    /// How full the pool at `position` is.
+    pub(crate) fn usage_of(&self, position: usize) -> Option<Usage> {
+        self.pools.get(position).map(Usage::of)
     }
 
     /// Returns whether pools do not give out `resource` because it is the server's own.

@@ -315,6 +315,13 @@ impl<R: Sample> FreeSet<R> for Free<R> {
         self.ranges.first_key_value().map(|(first, _)| R::of_number(*first))
     }
 
+    fn at_or_after(&self, resource: R) -> Option<R> {
+        let number = resource.number();
+        let around = self.ranges.range(..=number).next_back().filter(|(_, last)| **last >= number);
+        let after = self.ranges.range(number..).next().map(|(first, _)| *first);
+        around.map(|_| number).or(after).map(R::of_number)
+    }
+
     fn iter(&self) -> impl Iterator<Item = R> {
         self.ranges.iter().flat_map(|(first, last)| *first..=*last).map(R::of_number)
     }

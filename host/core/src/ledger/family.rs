@@ -131,6 +131,9 @@ pub(crate) trait FreeSet<R>: Clone + Debug {
     /// The lowest resource.
     fn first(&self) -> Option<R>;
 
+    /// The lowest resource that is not lower than `resource`.
+    fn at_or_after(&self, resource: R) -> Option<R>;
+
     /// All resources, lowest first.
     fn iter(&self) -> impl Iterator<Item = R>;
 }

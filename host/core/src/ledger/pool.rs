@@ -55,11 +55,12 @@ impl<F: Family> Pool<F> {
         Self { size, fresh, returned: BTreeSet::new(), leased: 0, offered: 0, quarantined: 0 }
     }
 
-    /// A copy with only the first fresh resource and the `returned` resources that have been free
-    /// longest.
-    pub(super) fn head(&self, returned: usize) -> Self {
+    /// A copy with only the `returned` resources that have been free longest, and the first fresh
+    /// resource, both of all and from `start` on.
+    pub(super) fn head(&self, start: Option<F::Resource>, returned: usize) -> Self {
+        let fresh = [self.fresh.first(), self.first_fresh_from(start)];
         Self {
-            fresh: F::Free::of(self.fresh.first()),
+            fresh: F::Free::of(fresh.into_iter().flatten()),
             returned: self.returned().take(returned).collect(),
             ..*self
         }
@@ -110,6 +111,13 @@ impl<F: Family> Pool<F> {
     /// The lowest resource that was never used.
     pub(super) fn first_fresh(&self) -> Option<F::Resource> {
         self.fresh.first()
+    }
+
+    /// The first resource that was never used from `start` on; if there is none, or no start, the
+    /// lowest one.
+    pub(super) fn first_fresh_from(&self, start: Option<F::Resource>) -> Option<F::Resource> {
+        let found = start.and_then(|start| self.fresh.at_or_after(start));
+        found.or_else(|| self.first_fresh())
     }
 
     /// The resources that were never used, lowest first.
@@ -165,6 +173,20 @@ mod tests {
         }
         assert_eq!(taken, [11, 13, 14]);
         assert_eq!((pool.size(), pool.leased()), (3, 3));
+    }
+
+    #[test]
+    fn fresh_resources_come_from_a_start_and_then_from_the_lowest() {
+        let mut pool = Pool::<Numbers>::new(Free::of([11, 12, 14]));
+        let mut taken = Vec::new();
+        while let Some(resource) = pool.first_fresh_from(Some(13)) {
+            let head = pool.head(Some(13), 0);
+            assert_eq!(head.first_fresh_from(Some(13)), Some(resource));
+            pool.leave(resource, Standing::Fresh);
+            pool.enter(resource, Standing::Leased);
+            taken.push(resource);
+        }
+        assert_eq!(taken, [14, 11, 12]);
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::{
 
 use lessor_core::{
     AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, Binding, BindingState, ClientKey,
-    ClientKeyKind, Decision, Engine, HardwareAddress, LeaseTime, Network, OptionSet, OptionValue,
-    Outcome, Pool, PoolChoice, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
-    RequestKind, Reservation, ReservationOwner, ScopeFields, ScopeSettings, Subnet,
-    SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
+    ClientKeyKind, Decision, Engine, HardwareAddress, LeaseTime, LeaseTimeRule, Network, OptionSet,
+    OptionValue, Outcome, Pool, PoolChoice, PoolRules, Reason, ReceivedOptions, RelayInformation,
+    Reply, ReplyKind, Request, RequestKind, Reservation, ReservationOwner, ScopeFields,
+    ScopeSettings, Subnet, SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
 };
 
 /// The server's address on the link, to which relays send.
@@ -76,6 +76,7 @@ pub(crate) fn pool(name: &str, first: u8, last: u8) -> Pool {
         first: ip(first),
         last: ip(last),
         by_policy_only: false,
+        rules: PoolRules::default(),
         options: OptionSet::default(),
         settings: ScopeSettings::default(),
     }
@@ -415,8 +416,11 @@ pub(crate) fn check_decision(request: &Request, decision: &Decision) {
     }
     let has_address =
         decision.reply.as_ref().is_some_and(|reply| !reply.your_address.is_unspecified());
+    let is_kept = decision.lease_time_rule == Some(LeaseTimeRule::Kept);
     match (kind, request.kind) {
-        (Some(ReplyKind::Ack), kind) if kind != RequestKind::Inform && has_address => {
+        (Some(ReplyKind::Ack), kind)
+            if kind != RequestKind::Inform && has_address && !is_kept =>
+        {
             let lease = &decision.changes[0].binding;
             assert_eq!(lease.address, reply(decision).your_address);
             let line = lease.relay_information.as_ref();

@@ -9,6 +9,7 @@ mod identifiers;
 mod identity;
 mod locating;
 mod messages;
+mod pools;
 mod pools_in_order;
 mod preview;
 mod reconfigure;

@@ -67,18 +67,18 @@ fn the_addresses_that_were_thought_of_are_listed_up_to_the_one_taken() {
     let nowhere = Terms { pool: Some("nowhere".into()), ..Terms::default() };
     assert_eq!(
         thought_of(&preview(&server, &discover(2), &nowhere)),
-        [(Rule::Free, None, Some(Obstacle::UnknownPool))]
+        [(Rule::Searched, None, Some(Obstacle::UnknownPool))]
     );
     server.lease_each(2..=4);
     let found = preview(&server, &discover(5), &Terms::default());
     assert_eq!(found.decision.reason, Reason::NoFreeAddress);
-    assert_eq!(thought_of(&found), [(Rule::Free, None, Some(Obstacle::PoolExhausted))]);
+    assert_eq!(thought_of(&found), [(Rule::Searched, None, Some(Obstacle::PoolExhausted))]);
     let named = Terms { address: Some(address), ..Terms::default() };
     assert_eq!(
         thought_of(&preview(&server, &discover(5), &named)),
         [
             (Rule::Policy, Some(10), Some(Obstacle::HeldByOther)),
-            (Rule::Free, None, Some(Obstacle::PoolExhausted)),
+            (Rule::Searched, None, Some(Obstacle::PoolExhausted)),
         ]
     );
 }

@@ -15,8 +15,8 @@ use std::{
 };
 
 use lessor_core::{
-    BeyondLimit, Binding, BindingState, Change, Decision, Network, Origin, Outcome, Reason,
-    Request, ReservationOwner, SubscriberLimit, Terms, Timestamp, relay::CIRCUIT_ID,
+    BeyondLimit, Binding, BindingState, Change, Decision, LeaseTimeRule, Network, Origin, Outcome,
+    Reason, Request, ReservationOwner, SubscriberLimit, Terms, Timestamp, relay::CIRCUIT_ID,
 };
 
 use super::{
@@ -89,12 +89,15 @@ impl Auditor {
             Reason::OfferedInsteadOfReserved | Reason::AckInsteadOfReserved
         );
         let named = terms.address.filter(|_| !is_instead);
+        let pool = pool.filter(|pool| pool.rules.skipped.why(address).is_none());
         let is_allowed = match (named, &terms.pool) {
             (Some(named), _) => named == address,
             (None, _) if is_owner => true,
             (None, Some(choice)) => pool.is_some_and(|pool| choice.names().any(|name| pool.name == *name)),
             (None, None) => pool.is_some_and(|pool| !pool.by_policy_only),
         };
+        let is_kept = decision.lease_time_rule == Some(LeaseTimeRule::Kept);
+        assert!(decision.changes.is_empty() || !is_kept, "a lease is kept and changed");
         assert!(is_allowed, "{address} for client {client} under {terms:?}");
     }
 
@@ -139,8 +142,8 @@ impl Auditor {
         }
         let Server { engine, network, knowledge, .. } = server;
         let address = reply(decision).your_address;
-        if !owners(network, address).is_empty() {
-            // The address is in no pool. The line's other offers may be from before the
+        if !is_given(network, address) {
+            // No pool gives the address. The line's other offers may be from before the
             // configuration changed.
             return;
         }
@@ -158,7 +161,7 @@ impl Auditor {
                 binding.client == offer.client || is_of_subscriber || binding.is_active(now)
             });
             pool.contains(offer.address)
-                && owners(network, offer.address).is_empty()
+                && is_given(network, offer.address)
                 && !holds_nothing
                 && now < offer.expires_at
                 && offer.origin.as_deref() == Some(&origin)
@@ -334,7 +337,7 @@ impl Auditor {
             let count = |is_counted: &dyn Fn(&Binding) -> bool| {
                 let in_pool = engine.bindings().filter(|binding| pool.contains(binding.address));
                 in_pool
-                    .filter(|binding| owners(&network, binding.address).is_empty())
+                    .filter(|binding| is_given(&network, binding.address))
                     .filter(|binding| is_counted(binding))
                     .count() as u64
             };
@@ -373,6 +376,14 @@ impl Auditor {
 /// Returns whether two records are of the same client's lease of the same address.
 fn is_same(a: &Binding, b: &Binding) -> bool {
     (a.address, &a.client) == (b.address, &b.client)
+}
+
+/// Returns whether a pool gives the address to any client.
+fn is_given(network: &Network, address: Ipv4Addr) -> bool {
+    let mut pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
+    let pool = pools.find(|pool| pool.contains(address));
+    pool.is_some_and(|pool| pool.rules.skipped.why(address).is_none())
+        && owners(network, address).is_empty()
 }
 
 /// The owners of an address by reservation.

@@ -1,10 +1,14 @@
 //! The parameters that are drawn first from a seed, and the configurations for reloads.
 
-use std::{net::Ipv4Addr, num::NonZeroU32};
+use std::{
+    net::Ipv4Addr,
+    num::{NonZeroU8, NonZeroU32},
+};
 
 use lessor_core::{
-    AfterDataLoss, LeaseTime, Network, OffersMax, Pool, QuarantineMax, ReservationOwner,
-    UnknownClients,
+    AfterDataLoss, AllocationOrder, CacheThreshold, Fraction, LeaseTime, Network, OffersMax, Pool,
+    PoolRules, QuarantineMax, ReservationOwner, Shortening, ShorteningStep, Skipped, SkippedRange,
+    UnknownClients, WhySkipped,
 };
 
 use super::{clients::line_name, random::Random};
@@ -62,21 +66,29 @@ impl Parameters {
         }
     }
 
+    /// Whether no other server can change what one server knows. Only then may a server keep a
+    /// lease without a look at storage (`cache-threshold`).
+    pub(super) const fn is_alone(&self) -> bool {
+        self.servers == 1 && !self.has_stranger
+    }
+
     /// How long servers may disagree about the end of a lease, in milliseconds.
     pub(super) const fn disagreement_ms(&self) -> i64 {
         self.ahead_ms.abs()
     }
 }
 
-/// The base configuration, and others for reloads.
-pub(super) fn networks() -> Vec<Network> {
+/// The base configuration, and others for reloads. Leases can be kept as they are if the server
+/// `is_alone`.
+pub(super) fn networks(is_alone: bool) -> Vec<Network> {
     let mut base = network();
     let mut small = subnet("10.0.1.0/28", vec![]);
     let first = Ipv4Addr::new(10, 0, 1, 0);
     let last = Ipv4Addr::new(10, 0, 1, 7);
     small.pools = vec![Pool { first, last, ..pool("small", 0, 0) }];
     let lone = garden("lone", 110, 110);
-    base.subnets[0].pools = vec![pool("open", 10, 21), garden("garden", 100, 103), lone.clone()];
+    let open = Pool { rules: rules(), ..pool("open", 10, 24) };
+    base.subnets[0].pools = vec![open, garden("garden", 100, 103), lone.clone()];
     base.subnets[0].reservations = vec![
         reservation(circuit(&line_name(0)), ip(12)),
         reservation(circuit(&line_name(1)), ip(60)),
@@ -86,6 +98,10 @@ pub(super) fn networks() -> Vec<Network> {
     for subnet in &mut base.subnets {
         subnet.settings = settings(|fields| fields.messages.rapid_commit = Some(true));
         subnet.lease_time = LeaseTime { default_secs: 600, min_secs: 60, max_secs: 1800 };
+        subnet.settings = settings(|fields| {
+            let part = Fraction::from_number(0.3).unwrap();
+            fields.times.cache_threshold = is_alone.then_some(CacheThreshold::Within(part));
+        });
     }
     base.quarantine_secs = 900;
     base.offer_hold_secs = 120;
@@ -95,7 +111,10 @@ pub(super) fn networks() -> Vec<Network> {
     let link = NonZeroU32::new(6).unwrap();
     base.bounds.offers_max = OffersMax { line: two, link };
     let mut other_pools = base.clone();
-    other_pools.subnets[0].pools = vec![pool("open", 13, 22), garden("garden", 99, 102), lone];
+    let [mut later, mut first] = [pool("open", 13, 17), pool("first", 18, 22)];
+    later.rules.preference = NonZeroU8::new(2).unwrap();
+    first.rules.order = AllocationOrder::Random;
+    other_pools.subnets[0].pools = vec![later, first, garden("garden", 99, 102), lone];
     other_pools.authoritative = false;
     other_pools.after_data_loss = AfterDataLoss::Hold;
     let mut other_owners = base.clone();
@@ -109,4 +128,20 @@ pub(super) fn networks() -> Vec<Network> {
         .reservations
         .push(reservation(ReservationOwner::HardwareAddress(hardware(5)), ip(17)));
     vec![base, other_pools, other_owners]
+}
+
+/// Rules of a pool that skips three addresses, and has shorter leases when it is more than half
+/// full.
+fn rules() -> PoolRules {
+    let skipped = [(14, 14, WhySkipped::Router), (19, 20, WhySkipped::Excluded)];
+    let skipped = skipped.map(|(first, last, why)| {
+        let (first, last) = (ip(first), ip(last));
+        SkippedRange { first, last, why }
+    });
+    let above = Fraction::from_number(0.5).unwrap();
+    PoolRules {
+        skipped: Skipped::new(skipped.into(), false),
+        shortening: Shortening::new(vec![ShorteningStep { above, lease_time_secs: 300 }]).unwrap(),
+        ..PoolRules::default()
+    }
 }

@@ -33,6 +33,8 @@ events! {
     LimitChanged "limits that a policy changed",
     GaveWay "leases that gave way within their subscriber's limit",
     PassedOn "leases passed on to another device of their line",
+    Kept "leases kept as they were for a while",
+    Shortened "leases shortened in a pool with few addresses",
     Quarantined "addresses quarantined after a DECLINE",
     NotQuarantined "DECLINEs beyond the limit",
     QuarantinedOffered "quarantined addresses offered, for want of others",

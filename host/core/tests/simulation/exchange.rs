@@ -11,7 +11,8 @@
 use std::{mem, net::Ipv4Addr, num::NonZeroU32};
 
 use lessor_core::{
-    Attempt, Outcome, Reason, Reply, ReplyKind, RequestKind, SubscriberLimit, Terms, Timestamp,
+    Attempt, LeaseTimeRule, Outcome, Reason, Reply, ReplyKind, RequestKind, SubscriberLimit, Terms,
+    Timestamp,
 };
 
 use super::{
@@ -187,7 +188,11 @@ impl World {
             _ => None,
         };
         let nak = (reason.outcome() == Outcome::Nak).then_some(Event::Refused);
-        [event, nak].into_iter().flatten().for_each(|event| self.counts.note(event));
+        let time = pending.decision().lease_time_rule.map(|rule| match rule {
+            LeaseTimeRule::Kept => Event::Kept,
+            LeaseTimeRule::Shortened => Event::Shortened,
+        });
+        [event, nak, time].into_iter().flatten().for_each(|event| self.counts.note(event));
     }
 
     /// Decides requests that waited for changes of these addresses, in their order of arrival.

@@ -49,7 +49,7 @@ impl World {
     pub(super) fn new(seed: u64, defect: Option<Defect>, is_written_down: bool) -> Self {
         let mut random = Random::new(seed);
         let parameters = Parameters::draw(&mut random);
-        let networks: Vec<_> = networks().into_iter().map(Arc::new).collect();
+        let networks: Vec<_> = networks(parameters.is_alone()).into_iter().map(Arc::new).collect();
         let line = |number, random: &mut Random| {
             (number % 4 != 0).then(|| random.below(u64::from(LINES)) as u8)
         };

@@ -97,6 +97,8 @@ impl Origins<'_> {
             OptionOrigin::HostRequirements => "RFC 1122",
             OptionOrigin::Client => "the client",
             OptionOrigin::Relay => "the relay",
+            OptionOrigin::Record => "the lease on record, which stays as it is (cache-threshold)",
+            OptionOrigin::FillLevel => "how full the pool is (shorten)",
             OptionOrigin::Server => "the server",
         };
         text.to_owned()

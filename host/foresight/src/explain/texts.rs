@@ -122,7 +122,10 @@ pub(super) fn allocation_step(candidate: &Candidate) -> AllocationStep {
         Rule::Current => "it is the address of the client's last lease",
         Rule::Former => "the client had it before that",
         Rule::Asked => "the client requests it",
-        Rule::Free => "the next free address",
+        Rule::Free => "it is the lowest address that was never used",
+        Rule::Random => "it was never used, and is the first such one from the client's place",
+        Rule::LongestFree => "it has been free longest, and no other was never used",
+        Rule::Searched => "the pool is searched for a free address",
         Rule::Contested => "no address is free, and its open offer is replaced",
         Rule::Quarantined => {
             "no address is free, and of the declined addresses it has been quarantined longest"

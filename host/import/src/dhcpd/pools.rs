@@ -76,5 +76,6 @@ pub(super) fn range(
         false => report.carried(&statement.place, &shown),
     };
     let (place, options) = (statement.place.clone(), options.clone());
-    Ok(Pool { place, entry, first, last, by_policy_only, options })
+    let preference = 1;
+    Ok(Pool { place, entry, first, last, by_policy_only, preference, options })
 }

@@ -3,7 +3,7 @@
 //!
 //! Statements with a block, options and ranges are read by [`super::config`].
 
-use lessor_core::{ClientKeyKind, INFINITE_SECS, option::code};
+use lessor_core::{ClientKeyKind, Fraction, INFINITE_SECS, option::code};
 
 use crate::{
     model::{Scope, Unknown},
@@ -116,7 +116,7 @@ static STATEMENTS: &[(&str, Fate)] = &[
         }),
     ),
     ("infinite-is-reserved", NotNeeded("a reservation is a reservation")),
-    ("adaptive-lease-time-threshold", NotCarried("lease times do not depend on a pool")),
+    ("adaptive-lease-time-threshold", Set(adaptive_lease_time_threshold)),
     ("min-secs", NotCarried("the server answers every client at once")),
     ("dynamic-bootp-", NotCarried(BOOTP)),
     ("site-option-space", NotCarried("options of a site have no space of their own")),
@@ -154,6 +154,14 @@ pub(super) fn fate(statement: &Statement) -> Option<Fate> {
         |row: &&(&str, Fate)| row.0 == first || (row.0.ends_with('-') && first.starts_with(row.0));
     let rows = STATEMENTS.iter();
     rows.clone().find(is_both).or_else(|| rows.clone().find(is_first)).map(|row| row.1)
+}
+
+/// A percentage of a pool, above which leases have their minimum time.
+fn adaptive_lease_time_threshold(scope: &mut Scope, said: &Statement) -> Done {
+    let percent = said.word(1).and_then(|text| text.parse::<u32>().ok());
+    let part = percent.and_then(|percent| Fraction::from_millionths(percent.checked_mul(10_000)?));
+    scope.shortens_above = Some(part.ok_or("it is not a percentage from 1 to 99")?);
+    Ok(None)
 }
 
 fn secs(said: &Statement, into: &mut Option<u32>) -> Done {

@@ -4,7 +4,7 @@
 //! client sends are for policies. Invariant: each line has one entry in the report.
 
 use ipnet::Ipv4Net;
-use lessor_core::{Owners, ReservationOwner, option::code};
+use lessor_core::{AllocationOrder, Owners, ReservationOwner, option::code};
 
 use crate::{
     Found,
@@ -35,6 +35,7 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     lines.iter().for_each(|line| reading.line(line));
     reading.place_options();
     reading.say_what_is_implied();
+    reading.allocate_as_implied();
     Ok(Found { site: reading.site, report: reading.report })
 }
 
@@ -142,7 +143,11 @@ impl Reading {
         let pool = last.map(|last| {
             let place = line.place.clone();
             let options = Options::new();
-            subnet.pools.push(Pool { place, entry, first, last, by_policy_only, options });
+            // dnsmasq uses a range when those before it are full.
+            let before = subnet.pools.iter().filter(|pool| pool.by_policy_only == by_policy_only);
+            let preference = u8::try_from(before.count() + 1).unwrap_or(u8::MAX);
+            let pool = Pool { place, entry, first, last, by_policy_only, preference, options };
+            subnet.pools.push(pool);
             subnet.pools.len() - 1
         });
         self.ranges.push(TaggedRange { prefix, pool, sets });
@@ -324,6 +329,19 @@ impl Reading {
     }
 
     /// dnsmasq sends its own address as router and as DNS server if nothing else is configured.
+    /// dnsmasq finds an address by the hash of the client's hardware address unless it has to go in
+    /// order, and spares the addresses of class C that end in .0 or .255.
+    fn allocate_as_implied(&mut self) {
+        let order = &mut self.site.everywhere.order;
+        order.get_or_insert(AllocationOrder::Random);
+        for subnet in &mut self.site.subnets {
+            let is_class_c = (192..224).contains(&subnet.prefix.network().octets()[0]);
+            if is_class_c && subnet.prefix.prefix_len() < 24 {
+                subnet.scope.excludes_first_last_24 = Some(true);
+            }
+        }
+    }
+
     fn say_what_is_implied(&mut self) {
         let everywhere = &self.site.everywhere.options;
         for subnet in &self.site.subnets {

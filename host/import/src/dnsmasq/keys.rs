@@ -4,6 +4,8 @@
 //! `dhcp-range`, `dhcp-host`, `dhcp-option`, `dhcp-boot` and the like are read by
 //! [`super::config`].
 
+use lessor_core::AllocationOrder;
+
 use crate::model::{Scope, Unknown};
 
 /// How the line is changed, or why it is not carried.
@@ -29,7 +31,7 @@ const PXE: &str = "PXE menus and proxies are not served";
 
 static KEYS: &[(&str, Fate)] = &[
     ("dhcp-authoritative", Set(authoritative)),
-    ("dhcp-sequential-ip", NotNeeded("addresses that were never used come first, in order")),
+    ("dhcp-sequential-ip", Set(sequential)),
     ("dhcp-leasefile", NotNeeded("leases are imported with --leases")),
     ("dhcp-lease-max", NotNeeded("a pool has as many leases as addresses")),
     ("dhcp-no-override", NotNeeded("a reply has the fields and options that are configured")),
@@ -184,6 +186,11 @@ fn authoritative(scope: &mut Scope) -> Done {
     scope.authoritative = Some(true);
     // dnsmasq then gives an unknown client the free address that it asks to keep.
     scope.unknown_clients = Some(Unknown::Adopt);
+    Ok(None)
+}
+
+fn sequential(scope: &mut Scope) -> Done {
+    scope.order = Some(AllocationOrder::Sequential);
     Ok(None)
 }
 

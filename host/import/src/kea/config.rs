@@ -284,7 +284,8 @@ impl Reading {
             }
         }
         let options = scope.options;
-        Ok(Pool { place: node.place.clone(), entry, first, last, by_policy_only, options })
+        let (place, preference) = (node.place.clone(), 1);
+        Ok(Pool { place, entry, first, last, by_policy_only, preference, options })
     }
 
     fn reservations(&mut self, node: &Node) -> Result<Vec<Reservation>, Refusal> {

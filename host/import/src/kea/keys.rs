@@ -3,8 +3,8 @@
 //!
 //! Keys with parts of their own, such as `subnet4`, are read by [`super::config`].
 
-use lessor_core::ClientKeyKind;
 use lessor_core::option::code;
+use lessor_core::{AllocationOrder, ClientKeyKind, Fraction};
 
 use crate::{
     model::{Scope, Unknown},
@@ -79,10 +79,10 @@ static KEYS: &[(&str, Fate)] = &[
     ("parked-packet-limit", NotNeeded(OPERATING)),
     ("statistic-default-sample-count", NotNeeded("see docs/operators.md for metrics")),
     ("statistic-default-sample-age", NotNeeded("see docs/operators.md for metrics")),
-    ("allocator", NotNeeded("addresses that were never used come first")),
+    ("allocator", Set(allocator)),
     ("offer-lifetime", NotCarried("write offer-hold in [[subnet]]; offers are kept for 60 s")),
-    ("cache-threshold", NotCarried("each renewal extends the lease")),
-    ("cache-max-age", NotCarried("each renewal extends the lease")),
+    ("cache-threshold", Set(cache_threshold)),
+    ("cache-max-age", NotCarried("cache-threshold has no limit beside the part of the lease")),
     ("hooks-libraries", NotCarried("hook libraries run in Kea only; see docs/policies.md")),
     ("client-class", NotCarried(CONDITION)),
     ("require-client-classes", NotCarried(CONDITION)),
@@ -105,7 +105,7 @@ static KEYS: &[(&str, Fate)] = &[
     ("4o6-interface", NotCarried(V6)),
     ("4o6-interface-id", NotCarried(V6)),
     ("4o6-subnet", NotCarried(V6)),
-    ("compatibility", NotCarried("the server has its own tolerance: see docs/operators.md")),
+    ("compatibility", Set(compatibility)),
     ("user-context", NotNeeded("it is a comment")),
     ("comment", NotNeeded("it is a comment")),
     ("metadata", NotNeeded("it is a comment")),
@@ -128,6 +128,41 @@ fn authoritative(scope: &mut Scope, node: &Node) -> Done {
     // Kea then refuses an unknown client that asks to keep an address, also a free one.
     scope.unknown_clients = authoritative.then_some(Unknown::Refuse);
     Ok(None)
+}
+
+fn allocator(scope: &mut Scope, node: &Node) -> Done {
+    let (order, how) = match node.text() {
+        Some("iterative") => (AllocationOrder::Sequential, None),
+        Some("random") => (AllocationOrder::Random, None),
+        Some("flq") => (AllocationOrder::Sequential, Some(QUEUE)),
+        _ => return Err("it is neither iterative, random nor flq".to_owned()),
+    };
+    scope.order = Some(order);
+    Ok(how)
+}
+
+const QUEUE: &str = "addresses that were never used come first, then those that are free longest";
+
+fn cache_threshold(scope: &mut Scope, node: &Node) -> Done {
+    let number = node.number::<f64>().ok_or("it is not a number")?;
+    if number == 0.0 {
+        return Ok(None);
+    }
+    let part = Fraction::from_number(number).ok_or("it is not between 0 and 1")?;
+    scope.cache_threshold = Some(part);
+    Ok(None)
+}
+
+fn compatibility(scope: &mut Scope, node: &Node) -> Done {
+    const OTHERS: &str = "the server has its own tolerance: see docs/operators.md";
+    let excludes = node.get("exclude-first-last-24").and_then(Node::flag);
+    scope.excludes_first_last_24 = excludes;
+    let has_others = node.object().is_none_or(|members| members.len() > 1);
+    match (excludes, has_others) {
+        (Some(_), false) => Ok(None),
+        (Some(_), true) => Ok(Some(OTHERS)),
+        (None, _) => Err(OTHERS.to_owned()),
+    }
 }
 
 fn match_client_id(scope: &mut Scope, node: &Node) -> Done {

@@ -1,4 +1,4 @@
-//! Addresses that no client may have, cut from the pools that contain them.
+//! Pools that fit their subnets and do not overlap.
 
 use std::net::Ipv4Addr;
 
@@ -6,31 +6,62 @@ use ipnet::Ipv4Net;
 use lessor_core::{OptionKind, OptionValue, option::code};
 
 use crate::{
-    model::{Options, Pool, Site, Subnet, range},
+    model::{Options, Pool, Site, range},
     report::{EntryId, Outcome, Report},
 };
 
 /// The maximum number of notes about one pool.
 const NOTES_MAX: usize = 5;
 
-/// Cuts network, broadcast and router addresses and those of the server from all pools, what lies
-/// outside of their subnets, and what an earlier pool of the subnet has.
+/// Cuts from all pools what lies outside of their subnets and what an earlier pool of the subnet
+/// has. The server skips the ends of the subnet, routers and itself; a pool of nothing else is left
+/// out.
 pub(super) fn cut(site: &mut Site, report: &mut Report) {
     let own: Vec<Ipv4Addr> = site.listen.iter().copied().chain(site.server_identifier).collect();
     let everywhere = site.everywhere.options.clone();
     for subnet in &mut site.subnets {
+        let found = std::mem::take(&mut subnet.pools);
+        let scopes = found.iter().map(|pool| &pool.options);
+        let scopes = scopes.chain([&subnet.scope.options, &everywhere]);
+        let routers: Vec<Ipv4Addr> = scopes.flat_map(routers).collect();
         let mut pools: Vec<Pool> = Vec::new();
-        for pool in std::mem::take(&mut subnet.pools) {
-            let mut taken = unusable(subnet, &pool, &everywhere, &own);
-            let earlier = pools.iter().map(|earlier| Taken {
+        for pool in found {
+            let taken = pools.iter().map(|earlier| Taken {
                 what: format!("the pool from {}", earlier.first),
                 first: earlier.first.into(),
                 last: earlier.last.into(),
             });
-            taken.extend(earlier);
-            pools.extend(without(&pool, subnet.prefix, taken, report));
+            let taken = taken.collect();
+            let parts = without(&pool, subnet.prefix, taken, report);
+            let is_skipped = |address: Ipv4Addr| {
+                let prefix = subnet.prefix;
+                let is_end = address == prefix.network() || address == prefix.broadcast();
+                let excludes = subnet.scope.excludes_first_last_24 == Some(true);
+                let is_spared = excludes && matches!(address.octets(), [.., 0 | 255]);
+                (prefix.prefix_len() <= 30 && is_end)
+                    || is_spared
+                    || routers.contains(&address)
+                    || own.contains(&address)
+            };
+            let gives = |part: &Pool| {
+                let mut addresses = range(part.first, part.last).map(Ipv4Addr::from);
+                addresses.any(|address| !is_skipped(address))
+            };
+            let before = pools.len();
+            pools.extend(parts.into_iter().filter(gives));
+            if pools.len() == before {
+                report.correct(pool.entry, Outcome::NotCarried, "no address of it remains");
+            }
         }
         subnet.pools = pools;
+    }
+}
+
+fn routers(options: &Options) -> Vec<Ipv4Addr> {
+    let octets = options.get(&code::ROUTERS).and_then(|value| value.octets());
+    match octets.and_then(|octets| OptionKind::Addresses.decode(octets)) {
+        Some(OptionValue::Addresses(routers)) => routers,
+        _ => Vec::new(),
     }
 }
 
@@ -39,27 +70,6 @@ struct Taken {
     what: String,
     first: u32,
     last: u32,
-}
-
-fn unusable(subnet: &Subnet, pool: &Pool, everywhere: &Options, own: &[Ipv4Addr]) -> Vec<Taken> {
-    let one = |what: &str, address: Ipv4Addr| {
-        let number = u32::from(address);
-        Taken { what: format!("{what} {address}"), first: number, last: number }
-    };
-    let mut taken = Vec::new();
-    let prefix = subnet.prefix;
-    if prefix.prefix_len() <= 30 {
-        taken.push(one("the network address", prefix.network()));
-        taken.push(one("the broadcast address", prefix.broadcast()));
-    }
-    let scopes = [&pool.options, &subnet.scope.options, everywhere];
-    let routers = scopes.into_iter().find_map(|options| options.get(&code::ROUTERS));
-    let routers = routers.and_then(|value| OptionKind::Addresses.decode(value.octets()?));
-    if let Some(OptionValue::Addresses(routers)) = routers {
-        taken.extend(routers.into_iter().map(|router| one("the router", router)));
-    }
-    taken.extend(own.iter().map(|address| one("the server", *address)));
-    taken
 }
 
 /// The parts of a pool that remain.
@@ -86,9 +96,6 @@ fn without(pool: &Pool, prefix: Ipv4Net, taken: Vec<Taken>, report: &mut Report)
     }
     if let Some(from) = next.filter(|from| *from <= last) {
         parts.push((from, last));
-    }
-    if parts.is_empty() {
-        report.correct(pool.entry, Outcome::NotCarried, "no address of it remains");
     }
     let part =
         |(first, last): (u32, u32)| Pool { first: first.into(), last: last.into(), ..pool.clone() };
@@ -117,7 +124,8 @@ mod tests {
         let place = Place::new(&file, 1);
         let entry = report.carried(&place, "range");
         let (first, last) = (first.parse().unwrap(), last.parse().unwrap());
-        Pool { place, entry, first, last, by_policy_only: false, options: Options::new() }
+        let (by_policy_only, preference, options) = (false, 1, Options::new());
+        Pool { place, entry, first, last, by_policy_only, preference, options }
     }
 
     fn remaining(taken: &[(&str, &str)]) -> Vec<String> {

@@ -4,7 +4,7 @@
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use lessor_config::Configuration;
-use lessor_core::Pool;
+use lessor_core::{Pool, WhySkipped};
 use lessor_generation::{Parts, Refusal, description, named, never_apply, patience};
 use lessor_lookup::SourceStatus;
 use lessor_net::Host;
@@ -107,12 +107,39 @@ fn check(path: &Path) -> Result<String, Refusal> {
     }
     let never_apply = never_apply::warnings(&configuration.topology);
     lines.extend(never_apply.into_iter().map(|warning| format!("  warning: {warning}")));
+    lines.extend(skipped(&configuration));
     lines.extend(passed_over(&configuration));
     let plugins = chain.plugins();
     let warning = patience::warning(&chain, workers_of(&configuration));
     lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
     lines.extend(warning.map(|warning| format!("  warning: {warning}")));
     Ok(lines.join("\n"))
+}
+
+/// The number of pools whose skipped addresses are listed.
+const POOLS_LISTED_MAX: usize = 20;
+
+/// Returns a line for each pool with addresses that no client can have: the file is correct, but
+/// the pool has fewer addresses than its range. What the file excludes is not listed.
+fn skipped(configuration: &Configuration) -> Vec<String> {
+    let networks = configuration.topology.networks();
+    let subnets = networks.iter().flat_map(|network| &network.subnets);
+    let line = |pool: &Pool| {
+        let ranges = pool.rules.skipped.ranges().iter();
+        let noted = ranges.filter(|range| range.why != WhySkipped::Excluded);
+        let noted = noted.map(|range| format!("{} {}", range.first, range.why.meaning()));
+        let noted: Vec<String> = noted.collect();
+        let is_any = !noted.is_empty();
+        is_any.then(|| format!("  pool {} skips: {}", pool.name, noted.join(", ")))
+    };
+    let mut lines: Vec<String> =
+        subnets.flat_map(|subnet| &subnet.pools).filter_map(line).collect();
+    let others = lines.len().saturating_sub(POOLS_LISTED_MAX);
+    lines.truncate(POOLS_LISTED_MAX);
+    if others > 0 {
+        lines.push(format!("  and {} with such addresses", counted(others as u64, "pool", "s")));
+    }
+    lines
 }
 
 /// Returns a line for each address of the host's interfaces that is in a pool: the file is correct,

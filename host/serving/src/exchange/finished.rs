@@ -204,6 +204,7 @@ impl Finished {
             catalogue: reached.view().map(|view| Arc::clone(&view.catalogue)),
             address: about.address,
             lease_time_secs: about.lease_time_secs,
+            lease_time_rule: about.lease_time_rule,
             written,
             trace: reached.into_trace(),
             request,

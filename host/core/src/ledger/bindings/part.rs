@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    iter,
     sync::Arc,
 };
 
@@ -44,6 +45,9 @@ pub(crate) struct Scope<'d, F: Family> {
     pub(crate) looked_at_max: usize,
     /// How many other offers the decision can close.
     pub(crate) closed_max: usize,
+    /// From where the decision searches each pool for a resource that was never used; empty if it
+    /// starts at the lowest one everywhere.
+    pub(crate) starts: Vec<Option<F::Resource>>,
 }
 
 impl<F: Family> Bindings<F> {
@@ -58,7 +62,7 @@ impl<F: Family> Bindings<F> {
             subscribers: Subscribers::new(hasher),
             quarantines: self.quarantines.head(&scope.accounts, set_aside_max, hasher),
             open_offers: OpenOffers::new(0, hasher),
-            pools: self.pools.iter().map(|pool| pool.head(RETURNED_LOOKED_AT_MAX)).collect(),
+            pools: heads(&self.pools, &scope.starts),
             unreported: VecDeque::new(),
             withheld: self.withheld.clone(),
         };
@@ -114,4 +118,11 @@ impl<F: Family> Bindings<F> {
         }
         self.slots.change(resource, |place| *place = slot);
     }
+}
+
+/// Copies what one decision can read of each pool.
+fn heads<F: Family>(pools: &[Pool<F>], starts: &[Option<F::Resource>]) -> Vec<Pool<F>> {
+    let starts = starts.iter().copied().chain(iter::repeat(None));
+    let pools = pools.iter().zip(starts);
+    pools.map(|(pool, start)| pool.head(start, RETURNED_LOOKED_AT_MAX)).collect()
 }

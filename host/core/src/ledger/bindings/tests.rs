@@ -84,8 +84,12 @@ impl<R: Sample> Bindings<Of<R>> {
             let held = pool.leased() + pool.offered() + pool.quarantined();
             assert_eq!(pool.free() + held, pool.size());
         }
-        let free = self.free_in(&[0, 1], &|_| false, &|_| true);
-        assert!(free.is_none_or(|free| self.standing(free).is_free()));
+        for start in [None, Some(R::nth(7)), Some(R::nth(15))] {
+            let free = self.free_in(&[0, 1], &|_| start, &|_| false, &|_| true);
+            assert!(free.is_none_or(|free| self.standing(free).is_free()));
+            let is_any = self.pools.iter().any(|pool| pool.free() > 0);
+            assert_eq!(free.is_some(), is_any);
+        }
         self.check_quarantines();
         self.check_open_offers();
         self.check_accounts();
@@ -309,7 +313,7 @@ fn a_pool_may_have_more_resources_than_anybody_can_count() {
     let now = Timestamp::from_unix_ms(0);
     let everything = |_| true;
     for client in 0..200 {
-        let free = bindings.free_in(&[0], &|_| false, &everything).unwrap();
+        let free = bindings.free_in(&[0], &|_| None, &|_| false, &everything).unwrap();
         assert_eq!(free, Address::nth(client));
         let binding = binding(client, client as u8, tenure(BindingState::Leased, now, 60));
         let change = bindings.depart(binding, CAUSE);
