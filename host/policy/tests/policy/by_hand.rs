@@ -12,7 +12,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    common::{lease, plugin, runtime},
+    common::{lease, lease_event, plugin, runtime},
     contract,
 };
 
