@@ -187,6 +187,7 @@ fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientK
         relay_information: relay_information(&lease.relay_sub_options),
         subscriber: None,
         revision: 1,
+        host_name: None,
         unknown_fields: Default::default(),
     }
 }

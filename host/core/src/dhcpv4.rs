@@ -20,8 +20,8 @@
 //!   address counts against.
 //! - `decider`: one request with its terms; `entitlement`: the addresses that its client may have.
 //!   `discover`, `request`, `farewell` (DECLINE, RELEASE) and `inform` decide it; `limit` applies
-//!   the limit of its subscriber; `grant`, `reply`, `destination`, `parameters` and `options` build
-//!   the reply.
+//!   the limit of its subscriber; `grant`, `reply`, `destination`, `parameters`, `naming` and
+//!   `options` build the reply.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
 //! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a
@@ -38,6 +38,7 @@ mod identity;
 mod inform;
 mod limit;
 mod listing;
+mod naming;
 mod obstacle;
 mod options;
 mod parameters;
@@ -69,6 +70,7 @@ use self::{
 pub use self::{
     identity::SeenElsewhere,
     listing::{BindingCopies, Listing},
+    naming::{Naming, RefusedName},
     obstacle::Obstacle,
     preview::{HeaderField, OptionOrigin, Preview},
     reconfigure::Remembered,

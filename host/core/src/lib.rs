@@ -18,6 +18,7 @@ mod boot;
 mod client;
 mod dhcpv4;
 mod hardware_address;
+mod host_name;
 mod keyed_hash;
 mod kinds;
 mod ledger;
@@ -44,10 +45,12 @@ pub use boot::{
 };
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
-    Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, Listing, Obstacle,
-    OpenOffer, OptionOrigin, PoolUsage, Preference, Preview, Remembered, Rule, SeenElsewhere, Wait,
+    Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, Listing, Naming,
+    Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Preview, RefusedName, Remembered, Rule,
+    SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
+pub use host_name::{ClientFqdn, HostName, HostNameRule, HostNameSettings, NameFault, StatedNames};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{

@@ -8,7 +8,7 @@ use std::{ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Boot, LeaseTimes, Sending};
+use crate::{Boot, HostNameSettings, LeaseTimes, Sending};
 
 /// What one scope sets, besides options. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,14 +25,20 @@ pub struct ScopeFields {
     pub times: LeaseTimes,
     /// How replies are sent.
     pub sending: Sending,
+    /// The names of clients.
+    pub names: HostNameSettings,
 }
 
 static NOTHING: ScopeFields = ScopeFields::NOTHING;
 
 impl ScopeFields {
     /// Settings that say nothing.
-    const NOTHING: Self =
-        Self { boot: Boot::NOTHING, times: LeaseTimes::NOTHING, sending: Sending::NOTHING };
+    const NOTHING: Self = Self {
+        boot: Boot::NOTHING,
+        times: LeaseTimes::NOTHING,
+        sending: Sending::NOTHING,
+        names: HostNameSettings::NOTHING,
+    };
 
     /// These settings and, where they say nothing, those of a scope around this one. Lease times
     /// are not joined: see [`crate::LeaseTime::within`].
@@ -42,6 +48,7 @@ impl ScopeFields {
             boot: self.boot.or(&outer.boot),
             times: self.times.or(&outer.times),
             sending: self.sending.or(&outer.sending),
+            names: self.names.or(&outer.names),
         }
     }
 }

@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use smallvec::SmallVec;
 
 use crate::{
-    Binding, ClientKey, HardwareAddress, Line, Link, Origin, RelayInformation, Request,
+    Binding, ClientKey, HardwareAddress, HostName, Line, Link, Origin, RelayInformation, Request,
     RequestKind, UnknownFields,
     ledger::{
         BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Record,
@@ -130,6 +130,10 @@ impl FreeSet<u32> for RoaringBitmap {
     }
 }
 
+/// The flags of an octet that says which facts follow it, in this order.
+const HAS_RELAY_INFORMATION: u8 = 1;
+const HAS_HOST_NAME: u8 = 2;
+
 const IDENTIFIER: u8 = 0;
 const HARDWARE: u8 = 1;
 const LINE: u8 = 2;
@@ -198,13 +202,18 @@ impl BindingRecord<Ipv4> for Binding {
 
     fn put_facts(&self, octets: &mut Octets) {
         put_hardware_address(octets, self.hardware_address);
-        match &self.relay_information {
-            None if self.unknown_fields.is_empty() => {}
-            None => octets.push(0),
-            Some(information) => {
-                octets.push(1);
-                put_part(octets, information.octets());
-            }
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        let present = flag(self.relay_information.is_some(), HAS_RELAY_INFORMATION)
+            | flag(self.host_name.is_some(), HAS_HOST_NAME);
+        // What a record does not have takes no memory.
+        if present != 0 || !self.unknown_fields.is_empty() {
+            octets.push(present);
+        }
+        if let Some(information) = &self.relay_information {
+            put_part(octets, information.octets());
+        }
+        if let Some(name) = &self.host_name {
+            put_part(octets, name.as_bytes());
         }
         octets.extend_from_slice(self.unknown_fields.octets());
     }
@@ -228,6 +237,7 @@ impl BindingRecord<Ipv4> for Binding {
             expires_at,
             subscriber,
             relay_information: facts.relay_information.map(RelayInformation::from_octets),
+            host_name: facts.host_name.and_then(HostName::from_own_octets),
             revision,
             unknown_fields: facts.unknown_fields(),
         }
@@ -241,6 +251,8 @@ pub(super) struct Facts<'r> {
     pub(super) hardware_address: HardwareAddress,
     /// The octets of the relay agent information of its last relayed message.
     pub(super) relay_information: Option<&'r [u8]>,
+    /// The octets of the client's name.
+    pub(super) host_name: Option<&'r [u8]>,
     unknown_fields: &'r [u8],
 }
 
@@ -258,8 +270,10 @@ impl<'r> Facts<'r> {
     fn read(octets: &'r [u8]) -> Self {
         let mut rest = OctetReader(octets);
         let hardware_address = hardware_address(&mut rest);
-        let relay_information = (rest.octet() != 0).then(|| rest.part());
-        Self { hardware_address, relay_information, unknown_fields: rest.0 }
+        let present = rest.octet();
+        let relay_information = (present & HAS_RELAY_INFORMATION != 0).then(|| rest.part());
+        let host_name = (present & HAS_HOST_NAME != 0).then(|| rest.part());
+        Self { hardware_address, relay_information, host_name, unknown_fields: rest.0 }
     }
 }
 
@@ -288,11 +302,13 @@ mod tests {
             ClientKey::Line(line.clone()),
             ClientKey::LineAndHardware(Box::new((line, hardware))),
         ] {
-            for (information, unknown) in [
-                (None, vec![]),
-                (Some(vec![]), vec![]),
-                (Some(vec![9; 300]), vec![1]),
-                (None, vec![0]),
+            let name = |text| Some(HostName::read(text).unwrap());
+            for (information, host_name, unknown) in [
+                (None, None, vec![]),
+                (Some(vec![]), None, vec![]),
+                (Some(vec![9; 300]), name("pc.example"), vec![1]),
+                (None, name("pc"), vec![]),
+                (None, None, vec![0]),
             ] {
                 let binding = Binding {
                     address: Ipv4Addr::new(10, 0, 0, 1),
@@ -304,6 +320,7 @@ mod tests {
                     expires_at: Timestamp::NEVER,
                     subscriber: None,
                     relay_information: information.map(RelayInformation::from_octets),
+                    host_name,
                     revision: 7,
                     unknown_fields: UnknownFields::from_octets(unknown),
                 };

@@ -57,7 +57,8 @@ impl Decider<'_, '_> {
         let own =
             last.filter(|own| own.state() == BindingState::Leased && self.now < own.expires_at());
         // An OFFER and its ACK promise the same time.
-        let ends_at = self.now.after_secs(self.parameters(address).lease_time_secs());
+        let parameters = self.parameters(address);
+        let ends_at = self.now.after_secs(parameters.lease_time_secs());
         // The client may not receive the ACK that shortens its lease. What it was promised before
         // stays valid, unless that is forever.
         let promised = own.map(Record::expires_at);
@@ -72,6 +73,7 @@ impl Decider<'_, '_> {
             expires_at: promised.map_or(ends_at, |promised| promised.max(ends_at)),
             subscriber: self.terms.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
             relay_information: self.relay_information.as_deref().cloned(),
+            host_name: parameters.naming().name.map(|(name, _)| name),
             revision: 0,
             unknown_fields: last.map(|last| Facts::of(last).unknown_fields()).unwrap_or_default(),
         }

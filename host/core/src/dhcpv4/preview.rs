@@ -25,6 +25,7 @@ use super::{
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     family::{Bindings, Facts, View},
     identity::{self, Client},
+    naming::Naming,
     obstacle::Obstacle,
     quarantine::Account,
     witness::{Candidate, Witness},
@@ -50,6 +51,9 @@ pub struct Preview {
     /// empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub field_origins: Vec<(HeaderField, OptionOrigin)>,
+    /// The name of the client that would be on record with the address.
+    #[serde(default)]
+    pub naming: Naming,
 }
 
 /// A field of the header from which a client learns what to boot.
@@ -85,6 +89,10 @@ pub enum OptionOrigin {
     Prefix,
     /// The default of RFC 1122.
     HostRequirements,
+    /// The record of the client's address.
+    Record,
+    /// The server made it from the client's address.
+    Generated,
 }
 
 impl Preview {
@@ -96,6 +104,7 @@ impl Preview {
             candidates: Vec::new(),
             option_origins: Vec::new(),
             field_origins: Vec::new(),
+            naming: Naming::default(),
         }
     }
 }
@@ -120,7 +129,9 @@ impl Engine {
         let decision = decider.decide(&mut candidates);
         let option_origins = decider.option_origins(&decision);
         let field_origins = decider.field_origins(&decision);
-        Preview { decision, reservation, candidates: candidates.0, option_origins, field_origins }
+        let naming = decider.naming(&decision);
+        let candidates = candidates.0;
+        Preview { decision, reservation, candidates, option_origins, field_origins, naming }
     }
 }
 
@@ -200,6 +211,11 @@ impl Decider<'_, '_> {
             }
         };
         reply.options.iter().map(|(option, _)| (*option, origin(*option))).collect()
+    }
+
+    fn naming(&self, decision: &Decision) -> Naming {
+        let granted = decision.reply.as_ref().filter(|reply| reply.kind != ReplyKind::Nak);
+        granted.map(|reply| self.parameters_of(reply).naming()).unwrap_or_default()
     }
 
     fn field_origins(&self, decision: &Decision) -> Vec<(HeaderField, OptionOrigin)> {

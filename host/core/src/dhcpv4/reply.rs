@@ -10,7 +10,13 @@ use crate::{
     relay,
 };
 
-use super::{Decision, decider::Decider, parameters::Parameters, plan::address_of};
+use super::{
+    Decision,
+    decider::Decider,
+    family::{Facts, View},
+    parameters::Parameters,
+    plan::address_of,
+};
 
 /// A message is cut to the length that one option 56 can hold.
 const MESSAGE_OCTETS_MAX: usize = 255;
@@ -102,12 +108,16 @@ impl Decider<'_, '_> {
     /// The sources of a reply to a client with `address`.
     pub(super) fn parameters(&self, address: u32) -> Parameters<'_> {
         let position = self.plan.subnet_of(address).unwrap_or(self.subnet);
+        let record = self.bindings.slot(address).and_then(View::record);
+        let last = record.filter(|record| self.client.on_record().is_holder_of(record));
         Parameters {
             request: self.request,
             terms: self.terms,
             subnet: self.plan.subnet(position),
             pool: self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool)),
             reservation: self.reservation.filter(|found| found.address == address_of(address)),
+            address: address_of(address),
+            remembered: last.and_then(|record| Facts::of(record).host_name),
         }
     }
 
