@@ -15,6 +15,7 @@ mod declarations;
 mod document;
 mod file;
 mod file_position;
+mod hosts;
 mod json;
 mod lenient;
 mod lookups;
@@ -55,6 +56,7 @@ pub use case::{
 };
 pub use declarations::VENDORS_MAX;
 pub use file::FILE_OCTETS_MAX;
+pub use hosts::HOSTS_ENTRIES_MAX;
 pub use lenient::{Found, look_up, store_folder_despite_mistakes};
 pub use lookups::{
     LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
@@ -68,7 +70,7 @@ pub use sections::{
     SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
 pub use settings::{
-    Configuration, ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings,
+    Configuration, ControlSettings, HostsSettings, JournalSettings, LogFormat, LogLevel, LogSettings,
     MetricsSettings, PluginSettings, ReservationFile, RollbackSettings, ServerSettings, Sidecar,
     StoreSettings,
 };

@@ -4,6 +4,7 @@
 //! Does not know the levels themselves. Invariant: what a level says does not contradict itself.
 
 mod boot;
+mod names;
 mod sending;
 mod times;
 
@@ -11,7 +12,7 @@ use lessor_core::{LeaseTime, LeaseTimes, ScopeFields, ScopeSettings, option::cod
 
 use crate::{options::Options, reader::Table};
 
-pub(crate) use self::{boot::header_text, times::lease_part};
+pub(crate) use self::{boot::header_text, names::host_name, times::lease_part};
 
 /// The lease times of a subnet if no level sets any.
 const LEASE_TIME: LeaseTime = LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: 86_400 };
@@ -38,6 +39,7 @@ impl Level {
             boot: boot::read(table),
             times: times::read(table),
             sending: sending::read(table, &options),
+            names: names::read(table),
         };
         Self { options, fields }
     }

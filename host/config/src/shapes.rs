@@ -31,6 +31,8 @@ macro_rules! with_level_keys {
             "never-send",
             "always-send-basics",
             "always-broadcast",
+            "host-names",
+            "host-name-prefix",
         ]
     };
 }
@@ -51,6 +53,7 @@ macro_rules! with_level_synonyms {
             ("t1", "renewal-time"),
             ("t2", "rebinding-time"),
             ("broadcast", "always-broadcast"),
+            ("generated-prefix", "host-name-prefix"),
         ]
     };
 }
@@ -65,6 +68,7 @@ pub(crate) static DOCUMENT: Shape = Shape {
         "lookup",
         "control",
         "journal",
+        "hosts",
         "metrics",
         "log",
         "options",
@@ -80,6 +84,7 @@ pub(crate) static DOCUMENT: Shape = Shape {
         ("source", "lookup"),
         ("logging", "log"),
         ("shared-network", "network"),
+        ("hosts-file", "hosts"),
     ],
 };
 
@@ -177,6 +182,12 @@ pub(crate) static JOURNAL: Shape = Shape {
     name: "[journal]",
     keys: &["path", "file-mib-max", "files-max", "free-mib-min"],
     synonyms: &[("file", "path"), ("size-max", "file-mib-max"), ("rotate", "files-max")],
+};
+
+pub(crate) static HOSTS: Shape = Shape {
+    name: "[hosts]",
+    keys: &["path", "domain", "entries-max"],
+    synonyms: &[("file", "path"), ("domain-name", "domain"), ("suffix", "domain")],
 };
 
 pub(crate) static METRICS: Shape = Shape {
@@ -462,7 +473,7 @@ pub(crate) static CASE_PLANNED: Shape =
     Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
 
 /// The tables of a configuration file.
-static CONFIGURATION: [&Shape; 15] = [
+static CONFIGURATION: [&Shape; 16] = [
     &DOCUMENT,
     &SERVER,
     &STORE,
@@ -470,6 +481,7 @@ static CONFIGURATION: [&Shape; 15] = [
     &LOOKUP,
     &CONTROL,
     &JOURNAL,
+    &HOSTS,
     &METRICS,
     &LOG,
     &OPTION,
