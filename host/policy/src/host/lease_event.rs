@@ -71,6 +71,10 @@ impl HostLeaseEvent for Guest {
         Ok(self.event()?.now.unix_ms())
     }
 
+    fn host_name(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<String>> {
+        Ok(self.event()?.binding.host_name.as_ref().map(ToString::to_string))
+    }
+
     fn drop(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<()> {
         Ok(())
     }
