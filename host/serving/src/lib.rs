@@ -25,6 +25,7 @@ mod exit;
 mod heard;
 mod held;
 mod holds;
+mod hosts;
 mod journal;
 pub mod leases;
 mod limits;

@@ -191,6 +191,7 @@ impl Reloader {
         for (worker, runner) in self.workers.iter().zip(runners) {
             worker.hand_over(Arc::clone(&next), runner, taken.clone());
         }
+        self.shared.hosts.set(configuration.hosts.as_ref());
         self.shared.observer.policies(watchers);
         serving.shadows = shadows;
         // When the reload is reported, no packet may reach the old policies any more.

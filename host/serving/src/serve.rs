@@ -29,6 +29,7 @@ use crate::{
     heard::Heard,
     held::{Engines, Held},
     holds::Holds,
+    hosts::{self, Hosts},
     journal::{JournalBounds, is_on_file_system_of},
     logging, memory, metrics,
     observer::Observer,
@@ -176,6 +177,8 @@ struct Server {
     watch: Watch,
     stop_reclaiming: Sender<()>,
     reclaimer_thread: JoinHandle<()>,
+    stop_hosts: Sender<()>,
+    hosts_thread: JoinHandle<()>,
     committer_thread: lessor_store::CommitterThread,
     observer_thread: JoinHandle<()>,
 }
@@ -250,6 +253,7 @@ impl Server {
             observer,
             recorder: Recorder::default(),
             heard: Heard::new(),
+            hosts: Hosts::new(configuration.hosts.as_ref()),
             own_sockets: OwnSockets::new(
                 &configuration.server.listen,
                 &configuration.server.interfaces,
@@ -276,6 +280,8 @@ impl Server {
         let folder = configuration.store.backend.folder().map(Path::to_owned);
         let reclaimer = Reclaimer::new(Arc::clone(&shared), told, folder);
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
+        let (stop_hosts, told) = crossbeam_channel::bounded(0);
+        let hosts_thread = hosts::start(Arc::clone(&shared), told)?;
         let reloader = Arc::new(Reloader {
             path: path.to_owned(),
             runtime,
@@ -297,6 +303,8 @@ impl Server {
             watch,
             stop_reclaiming,
             reclaimer_thread,
+            stop_hosts,
+            hosts_thread,
             committer_thread,
             observer_thread,
         })
@@ -313,6 +321,8 @@ impl Server {
         }
         drop(self.stop_reclaiming);
         let _ = self.reclaimer_thread.join();
+        drop(self.stop_hosts);
+        let _ = self.hosts_thread.join();
         self.committer_thread.close();
         self.reloader.shared.observer.stop();
         let _ = self.observer_thread.join();

@@ -19,6 +19,7 @@ use lessor_store::{Committer, CommitterLimits, CommitterThread, MemoryStore};
 use crate::{
     counters::Counters,
     heard::Heard,
+    hosts::Hosts,
     held::{Engines, Held},
     observer::Observer,
     recorder::Recorder,
@@ -75,6 +76,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         observer,
         recorder: Recorder::default(),
         heard: Heard::new(),
+        hosts: Hosts::new(None),
         own_sockets: OwnSockets::nowhere(),
         server_identifier: None,
     });
