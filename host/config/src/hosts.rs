@@ -10,7 +10,7 @@ pub const HOSTS_ENTRIES_MAX: usize = 1_000_000;
 const ENTRIES_DEFAULT: usize = 100_000;
 
 pub(crate) fn read(table: &Table, base: &Path) -> Option<HostsSettings> {
-    let path = table.require("path", "\"/var/lib/lessor/hosts\"");
+    let path = table.require("path", "\"/run/lessor/hosts\"");
     let domain = table.get("domain");
     let domain = domain.and_then(|value| host_name(&value, "a domain name, such as \"lan\""));
     let entries_max = table.get("entries-max");

@@ -70,9 +70,9 @@ pub use sections::{
     SOCKET_PATH_OCTETS_MAX, WAITING_CHANGES_MAX, WAITING_MESSAGES_MAX, WORKERS_MAX,
 };
 pub use settings::{
-    Configuration, ControlSettings, HostsSettings, JournalSettings, LogFormat, LogLevel, LogSettings,
-    MetricsSettings, PluginSettings, ReservationFile, RollbackSettings, ServerSettings, Sidecar,
-    StoreSettings,
+    Configuration, ControlSettings, HostsSettings, JournalSettings, LogFormat, LogLevel,
+    LogSettings, MetricsSettings, PluginSettings, ReservationFile, RollbackSettings,
+    ServerSettings, Sidecar, StoreSettings,
 };
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};

@@ -46,8 +46,8 @@ pub use boot::{
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
     Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, Listing, Naming,
-    Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Preview, RefusedName, Remembered, Rule,
-    SeenElsewhere, Wait,
+    Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Preview, RefusedName, Remembered,
+    Rule, SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use host_name::{ClientFqdn, HostName, HostNameRule, HostNameSettings, NameFault, StatedNames};

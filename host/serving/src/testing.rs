@@ -19,8 +19,8 @@ use lessor_store::{Committer, CommitterLimits, CommitterThread, MemoryStore};
 use crate::{
     counters::Counters,
     heard::Heard,
-    hosts::Hosts,
     held::{Engines, Held},
+    hosts::Hosts,
     observer::Observer,
     recorder::Recorder,
     shards::Shards,

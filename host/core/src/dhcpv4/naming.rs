@@ -107,7 +107,9 @@ impl Parameters<'_> {
         let by_policy = self.terms.options.iter().rev().find(|(found, _)| *found == code);
         let (value, origin) = match by_policy {
             Some((_, value)) => (value.as_ref()?, OptionOrigin::Policy),
-            None => self.scopes().find_map(|scope| Some((scope.options.get(code)?, scope.origin)))?,
+            None => {
+                self.scopes().find_map(|scope| Some((scope.options.get(code)?, scope.origin)))?
+            }
         };
         Some((&**value, origin))
     }

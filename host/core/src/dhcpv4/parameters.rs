@@ -66,7 +66,10 @@ impl<'c> Parameters<'c> {
     }
 
     /// The value of the most specific scope that sets one, and that scope.
-    pub(super) fn first<T>(&self, of: impl Fn(&'c ScopeSettings) -> Option<T>) -> Option<(T, OptionOrigin)> {
+    pub(super) fn first<T>(
+        &self,
+        of: impl Fn(&'c ScopeSettings) -> Option<T>,
+    ) -> Option<(T, OptionOrigin)> {
         self.scopes().find_map(|scope| Some((of(scope.settings)?, scope.origin)))
     }
 

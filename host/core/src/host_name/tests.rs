@@ -80,7 +80,10 @@ fn a_client_chooses_its_name_within_the_domain_only() {
         assert_eq!(name(stated).of_client_in(Some(&domain)).as_deref(), Ok(expected));
     }
     assert_eq!(name("www.bank.example").of_client_in(None).as_deref(), Ok("www"));
-    assert_eq!(name("www.bank.example").completed(Some(&domain)).as_deref(), Ok("www.bank.example"));
+    assert_eq!(
+        name("www.bank.example").completed(Some(&domain)).as_deref(),
+        Ok("www.bank.example")
+    );
     let long = name(&vec!["y".repeat(62); 4].join("."));
     assert_eq!(name("pc").completed(Some(&long)), Err(NameFault::TooLong));
 }

@@ -153,7 +153,8 @@ mod tests {
         let (lines, _) = entries(&mut found, ALL);
         assert_eq!(lines, ["10.0.0.2 pc.lan pc", "10.0.0.3 pc.other"]);
         let address = |last| Ipv4Addr::new(10, 0, 0, last);
-        let taken = |last| Taken { address: address(last), name: name("pc.lan"), held_by: address(2) };
+        let taken =
+            |last| Taken { address: address(last), name: name("pc.lan"), held_by: address(2) };
         assert_eq!(found.taken(), [taken(1), taken(4)]);
         // The next one gets it when the first lease is over.
         let (lines, _) = entries(&mut page(Some("lan"), ALL, &[leases[0], leases[3]]), ALL);
@@ -167,7 +168,10 @@ mod tests {
         let leases: Vec<(u8, &str, u64)> =
             leases.iter().map(|(last, text, at)| (*last, text.as_str(), *at)).collect();
         let (lines, left_out) = entries(&mut page(None, 3, &leases), ALL);
-        assert_eq!((lines, left_out), (["10.0.0.1 pc1", "10.0.0.2 pc2", "10.0.0.3 pc3"].map(str::to_owned).to_vec(), 6));
+        assert_eq!(
+            (lines, left_out),
+            (["10.0.0.1 pc1", "10.0.0.2 pc2", "10.0.0.3 pc3"].map(str::to_owned).to_vec(), 6)
+        );
         let octets_max = HEADER.len() + 2 * "10.0.0.1 pc1\n".len() + 5;
         let (lines, left_out) = entries(&mut page(None, 4, &leases), octets_max);
         assert_eq!((lines.len(), left_out), (2, 7));
