@@ -58,7 +58,7 @@ pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
     ClockRow, Destination, DifferenceRow, EndpointRow, HoldRow, JournalLine, LeaseRow, LeaseState,
-    LeftOutRow, PluginRow, PoolRow, ReasonRow, ShadowRow, ShadowSummary, StateRow, Status,
+    LeftOutRow, PluginRow, PoolRow, ReasonRow, RefusedNameRow, ShadowRow, ShadowSummary, StateRow, Status,
     StoreRow, TraceRow, reasons,
 };
 pub use relay_agent::RelayAgent;

@@ -4,6 +4,7 @@
 mod addresses;
 mod bounds;
 mod conformance;
+mod host_names;
 mod identity;
 mod locating;
 mod preview;
