@@ -130,7 +130,7 @@ fn a_client_is_answered_in_its_encoding_and_its_name_is_kept() {
     let (_, ack) = clients.acquire(&server, 3, &[(HOST_NAME, b"Tablet\0")]);
     assert_eq!([ack.option(FQDN), ack.option(HOST_NAME)], [None, None]);
     clients.acquire(&server, 4, &[]);
-    // The reservation has a name of its own, which its client is told in both ways.
+    // The reservation has another name, which its client is told in both ways.
     let named: &[(u8, &[u8])] = &[(HOST_NAME, b"laser"), (FQDN, b"\x04\0\0\x05laser")];
     let (_, ack) = clients.acquire(&server, 9, named);
     assert_eq!(ack.option(HOST_NAME), Some(b"printer".to_vec()));
@@ -189,9 +189,9 @@ fn a_name_that_no_host_has_is_dropped_and_never_the_message() {
     let explained = server.ask(&[
         "explain",
         "--json",
-        "--mac",
+        "--hardware-address",
         "02:00:5e:00:00:03",
-        "--relay",
+        "--relay-address",
         "100.64.0.1",
         "--option",
         "host-name=localhost",
@@ -322,7 +322,7 @@ fn a_policy_sees_the_checked_name_and_gives_another_one() {
         fn decide(request, terms) {
             log(`states ${request.checked_host_name}`);
             if request.checked_host_name == "tv" {
-                terms.set_option("host-name", "television");
+                terms.option("host-name", "television");
             }
         }
         fn on_lease(event) { log(`heard ${event.kind} of ${event.host_name}`); }
