@@ -81,7 +81,7 @@ impl<'o> ClientFqdn<'o> {
     }
 }
 
-/// Joins labels in wire format, which a root label may end (RFC 4702 section 2.3.1). Compressed
+/// Joins labels in wire format, which a root label may end (RFC 4702 section 2.3). Compressed
 /// names are not allowed there.
 fn text_of(mut octets: &[u8]) -> Result<Vec<u8>, NameFault> {
     let mut text = Vec::with_capacity(octets.len());
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc4702_2_3_1_the_answer_has_the_encoding_of_its_client() {
+    fn rfc4702_2_3_the_answer_has_the_encoding_of_its_client() {
         let text = ClientFqdn::read(b"\x01\0\0PC.Example.").unwrap();
         assert_eq!(text.name(), Ok(Some(name("pc.example"))));
         assert_eq!(text.answer(&name("pc.example")), b"\x0a\xff\xffpc.example");
