@@ -39,7 +39,6 @@ impl Parameters<'_> {
     /// The name of the client.
     pub(super) fn naming(&self) -> Naming {
         let mut refused = SmallVec::new();
-        let domain = self.domain();
         let mut take = |option, origin, name: Result<HostName, NameFault>| match name {
             Ok(name) => Some((name, origin)),
             Err(fault) => {
@@ -49,13 +48,14 @@ impl Parameters<'_> {
         };
         let given = self.given_name().and_then(|(octets, origin)| {
             let name = HostName::sanitised(octets);
-            take(code::HOST_NAME, origin, name.and_then(|name| name.completed(domain.as_ref())))
+            let name = name.and_then(|name| name.completed(self.domain().as_ref()));
+            take(code::HOST_NAME, origin, name)
         });
         let rule = self.host_name_rule();
         let name = given.or_else(|| {
             let stated = self.request.stated_names().into_iter();
             let stated = stated.filter(|_| rule.takes_stated()).find_map(|(option, name)| {
-                let name = name.and_then(|name| name.of_client_in(domain.as_ref()));
+                let name = name.and_then(|name| name.of_client_in(self.domain().as_ref()));
                 take(option, OptionOrigin::Client, name)
             });
             stated.or_else(|| self.remembered_name(rule)).or_else(|| self.generated_name())
