@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
+    net::{SocketAddr, SocketAddrV4, UdpSocket},
     os::unix::fs::MetadataExt,
     time::{Duration, Instant},
 };
@@ -46,7 +46,7 @@ impl Clients {
 
     fn send(&self, server: &Server, number: u32, message: PlainMessage) {
         let SocketAddr::V4(local) = self.0.local_addr().unwrap() else { panic!("IPv4") };
-        let line = [&[1, 1, number as u8], &[5, 4, 100, 64, 0, 1, 19, 0][..]].concat();
+        let line = [&[1, 1, number as u8][..], &[5, 4, 100, 64, 0, 1, 19, 0]].concat();
         let message = message.relayed(*local.ip()).with(82, &line);
         self.0.send_to(&message.octets(), server.address()).unwrap();
     }
@@ -176,8 +176,7 @@ fn a_name_that_no_host_has_is_dropped_and_never_the_message() {
         option: option.to_owned(),
         fault: fault.to_owned(),
     };
-    let expected =
-        [refused("client-fqdn", "truncated"), refused("host-name", "control-character")];
+    let expected = [refused("client-fqdn", "truncated"), refused("host-name", "control-character")];
     assert_eq!(line.refused_names, expected);
     assert_eq!(line.lease_name, None);
     clients.acquire(&server, 2, &[(HOST_NAME, b"PC")]);
@@ -334,5 +333,5 @@ fn a_policy_sees_the_checked_name_and_gives_another_one() {
     assert_eq!(ack.option(HOST_NAME), Some(b"television".to_vec()));
     server.process().says("states tv", PATIENCE);
     server.process().says("heard granted of television.lan.example", PATIENCE);
-    assert_eq!(server.leases()[0].address, Ipv4Addr::from(ack.your_address));
+    assert_eq!(server.leases()[0].address, ack.your_address);
 }

@@ -32,7 +32,7 @@ pub(super) fn write(out: &mut impl Write, rows: &[LeaseRow]) -> io::Result<()> {
 fn line(row: &LeaseRow) -> String {
     let address = row.address.to_string();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let cells = [
+    let cells: [&str; 12] = [
         &address,
         row.state.name(),
         &row.client,
