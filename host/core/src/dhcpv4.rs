@@ -70,9 +70,8 @@ use self::{
 pub use self::{
     identity::SeenElsewhere,
     listing::{BindingCopies, Listing},
-    naming::{Naming, RefusedName},
     obstacle::Obstacle,
-    preview::{HeaderField, OptionOrigin, Preview},
+    preview::{HeaderField, Naming, OptionOrigin, Preview, RefusedName},
     reconfigure::Remembered,
     witness::{Candidate, Rule},
 };

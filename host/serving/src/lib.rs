@@ -26,6 +26,7 @@ mod heard;
 mod held;
 mod holds;
 mod hosts;
+mod hosts_file;
 mod journal;
 pub mod leases;
 mod limits;

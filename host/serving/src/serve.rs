@@ -29,7 +29,8 @@ use crate::{
     heard::Heard,
     held::{Engines, Held},
     holds::Holds,
-    hosts::{self, Hosts},
+    hosts::Hosts,
+    hosts_file,
     journal::{JournalBounds, is_on_file_system_of},
     logging, memory, metrics,
     observer::Observer,
@@ -281,7 +282,7 @@ impl Server {
         let reclaimer = Reclaimer::new(Arc::clone(&shared), told, folder);
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
         let (stop_hosts, told) = crossbeam_channel::bounded(0);
-        let hosts_thread = hosts::start(Arc::clone(&shared), told)?;
+        let hosts_thread = hosts_file::start(Arc::clone(&shared), told)?;
         let reloader = Arc::new(Reloader {
             path: path.to_owned(),
             runtime,

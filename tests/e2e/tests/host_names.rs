@@ -1,5 +1,5 @@
-//! Host names, read off datagrams, lists, the journal and the hosts file: what clients are told,
-//! what stays on record, and what a resolver beside the server reads.
+//! Host names, read off datagrams, lists, the journal and the hosts file: what clients
+//! get to know, what stays on record, and what a resolver beside the server reads.
 
 use std::{
     fs,
@@ -130,7 +130,7 @@ fn a_client_is_answered_in_its_encoding_and_its_name_is_kept() {
     let (_, ack) = clients.acquire(&server, 3, &[(HOST_NAME, b"Tablet\0")]);
     assert_eq!([ack.option(FQDN), ack.option(HOST_NAME)], [None, None]);
     clients.acquire(&server, 4, &[]);
-    // The reservation has another name, which its client is told in both ways.
+    // The reservation has another name, which its client gets in both options.
     let named: &[(u8, &[u8])] = &[(HOST_NAME, b"laser"), (FQDN, b"\x04\0\0\x05laser")];
     let (_, ack) = clients.acquire(&server, 9, named);
     assert_eq!(ack.option(HOST_NAME), Some(b"printer".to_vec()));

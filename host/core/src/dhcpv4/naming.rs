@@ -2,38 +2,17 @@
 //!
 //! Does not check names; [`HostName`] does. In descending precedence: what a policy or a scope sets
 //! as option 12, what the client states in option 81 or 12, the name on record with its address, a
-//! name made from the address. Invariant: a name that is refused takes nothing else from its client.
+//! name made from the address. Invariant: a refused name takes nothing else from its client.
 
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{HostName, HostNameRule, NameFault, OptionValue, ReplyValue, option::code};
 
-use super::{OptionOrigin, parameters::Parameters};
-
-/// The name of a client, and the names that it does not have.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-pub struct Naming {
-    /// The name, with its domain if the scopes set one, and what it comes from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<(HostName, OptionOrigin)>,
-    /// The names that take precedence over it and are no host names.
-    #[serde(skip_serializing_if = "SmallVec::is_empty")]
-    pub refused: SmallVec<[RefusedName; 1]>,
-}
-
-/// A name that was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct RefusedName {
-    /// The option that has it, 12 or 81.
-    pub option: u8,
-    /// What set the option.
-    pub origin: OptionOrigin,
-    /// What is wrong with it.
-    pub fault: NameFault,
-}
+use super::{
+    OptionOrigin,
+    parameters::Parameters,
+    preview::{Naming, RefusedName},
+};
 
 impl Parameters<'_> {
     /// The name of the client.

@@ -12,9 +12,11 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{
-    Origin, Reason, RelayInformation, ReplyKind, Request, Reservation, Terms, Timestamp,
+    HostName, NameFault, Origin, Reason, RelayInformation, ReplyKind, Request, Reservation, Terms,
+    Timestamp,
     ledger::Scope,
     option::{code, is_reserved_for_engine},
 };
@@ -25,7 +27,6 @@ use super::{
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     family::{Bindings, Facts, View},
     identity::{self, Client},
-    naming::Naming,
     obstacle::Obstacle,
     quarantine::Account,
     witness::{Candidate, Witness},
@@ -93,6 +94,30 @@ pub enum OptionOrigin {
     Record,
     /// The server made it from the client's address.
     Generated,
+}
+
+/// The name of a client, and the names that it does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Naming {
+    /// The name, with its domain if the scopes set one, and what it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<(HostName, OptionOrigin)>,
+    /// The names that take precedence over it and are no host names.
+    #[serde(skip_serializing_if = "SmallVec::is_empty")]
+    pub refused: SmallVec<[RefusedName; 1]>,
+}
+
+/// A name that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RefusedName {
+    /// The option that has it, 12 or 81.
+    pub option: u8,
+    /// What set the option.
+    pub origin: OptionOrigin,
+    /// What is wrong with it.
+    pub fault: NameFault,
 }
 
 impl Preview {
