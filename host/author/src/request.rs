@@ -207,6 +207,7 @@ fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientK
         relay_information: relay_information(&lease.relay_sub_options),
         subscriber: None,
         revision: 1,
+        host_name: request.stated_name(),
         unknown_fields: Default::default(),
     }
 }

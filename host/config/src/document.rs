@@ -8,7 +8,7 @@ use toml::{Spanned, de::DeTable};
 use crate::{
     Surroundings, classes,
     collector::Collector,
-    declarations, lookups,
+    declarations, hosts, lookups,
     mistake::Draft,
     network::NetworkLevels,
     networks,
@@ -81,6 +81,8 @@ fn read_root(
     let control = sections::control(control_table.as_ref(), base, &state, collector);
     let journal = section("journal", &shapes::JOURNAL);
     let journal = journal.and_then(|table| sections::journal(&table, base));
+    let hosts = section("hosts", &shapes::HOSTS);
+    let hosts = hosts.and_then(|table| hosts::read(&table, base));
     let metrics = section("metrics", &shapes::METRICS);
     let metrics = metrics.and_then(|table| sections::metrics(&table));
     let log = sections::log(section("log", &shapes::LOG).as_ref());
@@ -144,6 +146,7 @@ fn read_root(
         lookups,
         control,
         journal,
+        hosts,
         metrics,
         log,
         class_files,

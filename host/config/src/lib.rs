@@ -16,6 +16,7 @@ mod declarations;
 mod document;
 mod file;
 mod file_position;
+mod hosts;
 mod identifiers;
 mod json;
 mod lenient;
@@ -61,6 +62,7 @@ pub use case::{
 pub use classes::CLASSES_MAX;
 pub use declarations::VENDORS_MAX;
 pub use file::FILE_OCTETS_MAX;
+pub use hosts::HOSTS_ENTRIES_MAX;
 pub use identifiers::IDENTIFIER_KINDS_MAX;
 pub use lenient::{Found, look_up, store_folder_despite_mistakes};
 pub use lookups::{
@@ -76,9 +78,9 @@ pub use sections::{
 };
 pub use selection::RELAY_ADDRESSES_MAX;
 pub use settings::{
-    ClassFile, Configuration, ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings,
-    MetricsSettings, PluginSettings, ReservationFile, RollbackSettings, ServerSettings, Sidecar,
-    StoreSettings,
+    ClassFile, Configuration, ControlSettings, HostsSettings, JournalSettings, LogFormat, LogLevel,
+    LogSettings, MetricsSettings, PluginSettings, ReservationFile, RollbackSettings, ServerSettings,
+    Sidecar, StoreSettings,
 };
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};

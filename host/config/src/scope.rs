@@ -6,6 +6,7 @@
 mod allocation;
 mod boot;
 mod messages;
+mod names;
 mod sending;
 mod times;
 
@@ -17,7 +18,9 @@ use lessor_core::{
 
 use crate::{options::Options, reader::Table};
 
-pub(crate) use self::{allocation::OfPools, boot::header_text, times::lease_part};
+pub(crate) use self::{
+    allocation::OfPools, boot::header_text, names::host_name, times::lease_part,
+};
 
 /// The lease times of a subnet if no level sets any.
 const LEASE_TIME: LeaseTime = LeaseTime { default_secs: 3_600, min_secs: 60, max_secs: 86_400 };
@@ -50,6 +53,7 @@ impl Level {
             pool: None,
             server_identifier: server_identifier(table),
             messages: messages::read(table),
+            names: names::read(table),
         };
         Self { options, pools: OfPools::read(table), fields }
     }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::Topology;
+use lessor_core::{HostName, Topology};
 use lessor_files::Stamp;
 use lessor_settings::{
     FailurePolicy, Grants, PluginLimits, PluginMode, SourceSettings, StoreBackend,
@@ -30,6 +30,8 @@ pub struct Configuration {
     pub control: ControlSettings,
     /// `[journal]`; `None` if the file has no such table.
     pub journal: Option<JournalSettings>,
+    /// `[hosts]`; `None` if the file has no such table.
+    pub hosts: Option<HostsSettings>,
     /// `[metrics]`; `None` if the file has no such table.
     pub metrics: Option<MetricsSettings>,
     /// `[log]`
@@ -148,6 +150,17 @@ pub struct JournalSettings {
     pub files_max: usize,
     /// The free space that must remain on its file system, in octets, if that also holds the store.
     pub free_octets_min: u64,
+}
+
+/// The hosts file with the names of clients, for a resolver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostsSettings {
+    /// The file.
+    pub path: PathBuf,
+    /// The domain of names that have none. Names in it are listed without it as well.
+    pub domain: Option<HostName>,
+    /// The maximum number of addresses in the file.
+    pub entries_max: usize,
 }
 
 /// The endpoint for metrics.

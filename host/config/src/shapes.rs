@@ -35,6 +35,8 @@ macro_rules! with_level_keys {
             "own-address-for",
             "server-identifier",
             "rapid-commit",
+            "host-names",
+            "host-name-prefix",
         ]
     };
 }
@@ -56,6 +58,7 @@ macro_rules! with_level_synonyms {
             ("t2", "rebinding-time"),
             ("lease-cache-threshold", "cache-threshold"),
             ("broadcast", "always-broadcast"),
+            ("generated-prefix", "host-name-prefix"),
         ]
     };
 }
@@ -70,6 +73,7 @@ pub(crate) static DOCUMENT: Shape = Shape {
         "lookup",
         "control",
         "journal",
+        "hosts",
         "metrics",
         "log",
         "options",
@@ -92,6 +96,7 @@ pub(crate) static DOCUMENT: Shape = Shape {
         ("shared-network", "network"),
         ("vpns", "vpn"),
         ("vrf", "vpn"),
+        ("hosts-file", "hosts"),
     ],
 };
 
@@ -194,6 +199,12 @@ pub(crate) static JOURNAL: Shape = Shape {
     name: "[journal]",
     keys: &["path", "file-mib-max", "files-max", "free-mib-min"],
     synonyms: &[("file", "path"), ("size-max", "file-mib-max"), ("rotate", "files-max")],
+};
+
+pub(crate) static HOSTS: Shape = Shape {
+    name: "[hosts]",
+    keys: &["path", "domain", "entries-max"],
+    synonyms: &[("file", "path"), ("domain-name", "domain"), ("suffix", "domain")],
 };
 
 pub(crate) static METRICS: Shape = Shape {
@@ -624,6 +635,7 @@ static CONFIGURATION: [&Shape; 16] = [
     &LOOKUP,
     &CONTROL,
     &JOURNAL,
+    &HOSTS,
     &METRICS,
     &LOG,
     &OPTION,

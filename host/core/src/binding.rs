@@ -8,7 +8,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::{ClientKey, HardwareAddress, RelayInformation, Timestamp, VpnName};
+use crate::{ClientKey, HardwareAddress, HostName, RelayInformation, Timestamp, VpnName};
 
 /// The record of an address that was given out: an active lease, a lease that expired or was
 /// released, or a quarantine. Storage keeps one for each address.
@@ -39,6 +39,9 @@ pub struct Binding {
     /// Relay agent information of the client's last relayed message, kept because a unicast renewal
     /// does not contain any.
     pub relay_information: Option<RelayInformation>,
+    /// The name of the client, with its domain if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<HostName>,
     /// The number of changes of this record, starting at 1. Compare-and-set compares it.
     pub revision: u64,
     /// Fields that a newer server wrote.

@@ -21,7 +21,7 @@
 //! - `decider`: one request with its terms; `entitlement`: the addresses that its client may have.
 //!   `discover` and `short`, `request`, `farewell` (DECLINE, RELEASE), `inform` and `bootp` decide
 //!   it; `limit` applies the limit of its subscriber; `grant`, `reply`, `destination`,
-//!   `parameters` and `options` build the reply.
+//!   `parameters`, `naming` and `options` build the reply.
 //! - `lease_time`: how long a lease lasts.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
@@ -41,6 +41,7 @@ mod inform;
 mod lease_time;
 mod limit;
 mod listing;
+mod naming;
 mod obstacle;
 mod options;
 mod owners;
@@ -77,7 +78,7 @@ pub use self::{
     lease_time::LeaseTimeRule,
     listing::{BindingCopies, Listing},
     obstacle::Obstacle,
-    preview::{HeaderField, OptionOrigin, Preview},
+    preview::{HeaderField, Naming, OptionOrigin, Preview, RefusedName},
     reconfigure::{Prepared, Remembered},
     witness::{Candidate, Rule},
 };

@@ -22,6 +22,7 @@ mod client;
 mod dhcpv4;
 mod fixed_hash;
 mod hardware_address;
+mod host_name;
 mod keyed_hash;
 mod kinds;
 mod ledger;
@@ -58,10 +59,11 @@ pub use classes::{Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
     Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, LeaseTimeRule,
-    Listing, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Prepared, Preview,
-    Remembered, Rule, SeenElsewhere, Wait,
+    Listing, Naming, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Prepared, Preview,
+    RefusedName, Remembered, Rule, SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
+pub use host_name::{ClientFqdn, HostName, HostNameRule, HostNameSettings, NameFault, StatedNames};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
 pub use messages::{BootpClients, Messages};

@@ -8,7 +8,7 @@ use std::{net::Ipv4Addr, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Boot, LeaseTimes, Messages, Sending};
+use crate::{Boot, HostNameSettings, LeaseTimes, Messages, Sending};
 
 /// What one scope sets, besides options. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub struct ScopeFields {
     pub server_identifier: Option<Ipv4Addr>,
     /// Which exchanges are allowed.
     pub messages: Messages,
+    /// The names of clients.
+    pub names: HostNameSettings,
 }
 
 static NOTHING: ScopeFields = ScopeFields::NOTHING;
@@ -47,6 +49,7 @@ impl ScopeFields {
         pool: None,
         server_identifier: None,
         messages: Messages::NOTHING,
+        names: HostNameSettings::NOTHING,
     };
 
     /// These settings and, where they say nothing, those of a scope around this one. Lease times
@@ -60,6 +63,7 @@ impl ScopeFields {
             pool: self.pool.or_else(|| outer.pool.clone()),
             server_identifier: self.server_identifier.or(outer.server_identifier),
             messages: self.messages.or(&outer.messages),
+            names: self.names.or(&outer.names),
         }
     }
 }

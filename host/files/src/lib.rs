@@ -8,6 +8,7 @@
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod name;
+mod replace;
 mod stamp;
 
 use std::{
@@ -20,6 +21,7 @@ use std::{
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 pub use name::{NameProblem, check_name};
+pub use replace::replace;
 pub use stamp::Stamp;
 
 /// Opens a regular file, or a link to one, for reading.

@@ -17,7 +17,7 @@ use std::{net::Ipv4Addr, path::Path, sync::Arc};
 use anyhow::Context;
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings};
-use lessor_core::{Outcome, OwnAddresses, PoolUsage, Reason, Timestamp, Verdict};
+use lessor_core::{NameFault, Outcome, OwnAddresses, PoolUsage, Reason, Timestamp, Verdict};
 use lessor_generation::{Generation, Parts};
 use lessor_net::{Host, OwnSockets};
 use lessor_policy_host::Runtime;
@@ -87,6 +87,9 @@ pub struct Explanation {
     pub terms: Vec<String>,
     /// The reservation of the client or its line.
     pub reservation: Option<String>,
+    /// The name of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<HostNameStep>,
     /// The addresses that are considered, in order.
     pub allocation: Vec<AllocationStep>,
     /// The reason in which the exchange would end.
@@ -165,6 +168,33 @@ pub struct PluginStep {
     pub fault: Option<String>,
     /// How long the call took.
     pub took_us: Option<Microseconds>,
+}
+
+/// The name that a client would have, and the names that it would not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HostNameStep {
+    /// The name, with its domain.
+    pub name: Option<String>,
+    /// What set it.
+    pub set_by: Option<String>,
+    /// The names that were refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedNameStep>,
+}
+
+/// A name that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RefusedNameStep {
+    /// The name of the option that has it.
+    pub option: String,
+    /// What set the option.
+    pub set_by: String,
+    /// What is wrong with it.
+    pub fault: NameFault,
+    /// The fault, as text.
+    pub meaning: String,
 }
 
 /// An address that is considered.

@@ -8,8 +8,8 @@
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use lessor_core::{
-    Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress, Line, RelayInformation,
-    Subnet, Timestamp, Topology, UnknownFields,
+    Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress, HostName, Line,
+    RelayInformation, Subnet, Timestamp, Topology, UnknownFields, option::code,
 };
 use serde::Serialize;
 
@@ -41,6 +41,8 @@ pub(crate) struct FoundLease {
     /// Option 61.
     pub(crate) identifier: Option<Box<[u8]>>,
     pub(crate) relay_information: Option<RelayInformation>,
+    /// The name of the client, if the file has one that a host may have.
+    pub(crate) host_name: Option<HostName>,
     pub(crate) state: BindingState,
     /// The beginning, or the last change; `None` if the file does not say it.
     pub(crate) began_at: Option<Timestamp>,
@@ -198,10 +200,18 @@ impl FoundLease {
             expires_at: moved(self.expires_at),
             subscriber: None,
             relay_information: self.relay_information.clone(),
+            host_name: self.name_in(subnet),
             revision: 1,
             unknown_fields: UnknownFields::default(),
         };
         Ok((lease, note))
+    }
+
+    /// The name of the client with the domain of its subnet.
+    fn name_in(&self, subnet: &Subnet) -> Option<HostName> {
+        let domain = subnet.options.get(code::DOMAIN_NAME);
+        let domain = domain.and_then(|value| HostName::of_domain(value));
+        self.host_name.as_ref()?.of_client_in(domain.as_ref()).ok()
     }
 
     /// The earliest time at which the lease can have been granted. With it, no lease of a file that

@@ -14,8 +14,8 @@ use std::{
 };
 
 use lessor_core::{
-    Binding, Destination, LeaseTimeRule, LocatedBy, RelayInformation, VpnName, VpnSelectedBy,
-    option::code, readable,
+    Binding, Destination, HostName, LeaseTimeRule, LocatedBy, NameFault, RelayInformation, VpnName,
+    VpnSelectedBy, option::code, readable,
 };
 use lessor_policy_host::{Difference, ShadowDifference, ShownEntry};
 use serde::Serialize;
@@ -52,8 +52,17 @@ struct Line<'a> {
     hardware_address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     host_name: Option<String>,
+    /// The name on record with the lease.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease_name: Option<&'a str>,
+    /// The names in the message that the lease does not have, because they are no host names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused_names: Vec<RefusedName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<Ipv4Addr>,
+    /// The address of the client that has the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_by: Option<Ipv4Addr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_time_secs: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,6 +115,14 @@ struct Line<'a> {
     /// How many lines of messages that changed no lease were left out since the last such line.
     #[serde(skip_serializing_if = "Option::is_none")]
     lines_left_out: Option<LeftOut>,
+}
+
+/// A name that a client states and does not get.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct RefusedName {
+    option: String,
+    fault: NameFault,
 }
 
 /// How a lease ended without a message of its client.
@@ -177,8 +194,26 @@ impl Journal {
                 .map(|octets| String::from_utf8_lossy(octets).into_owned());
             line.classes = request.classes.names().map(|name| &**name).collect();
             line.say_line(request.relay_information.as_ref());
+            let refused = |(code, name): (u8, Result<_, NameFault>)| {
+                let option = catalogue.shown_name(code).to_string();
+                name.err().map(|fault| RefusedName { option, fault })
+            };
+            line.refused_names = request.stated_names().into_iter().filter_map(refused).collect();
         }
+        let binding = event.changes.first().map(|change| &change.binding);
+        line.lease_name = binding.and_then(|binding| binding.host_name.as_deref());
         self.write(line);
+    }
+
+    /// Writes that a client has no entry in the hosts file, because another one has its name.
+    pub(crate) fn name_taken(&mut self, address: Ipv4Addr, name: &HostName, held_by: Ipv4Addr) {
+        self.write(Line {
+            reason: "host-name-taken",
+            lease_name: Some(name),
+            address: Some(address),
+            held_by: Some(held_by),
+            ..Line::default()
+        });
     }
 
     /// Writes that a lease ended without a message of its client: it expired or was replaced.
@@ -190,6 +225,7 @@ impl Journal {
             subscriber: lease.subscriber.as_deref(),
             client: Some(lease.client.to_string()),
             hardware_address: Some(lease.hardware_address.to_string()),
+            lease_name: lease.host_name.as_deref(),
             address: Some(lease.address),
             ..Line::default()
         };

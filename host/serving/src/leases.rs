@@ -30,6 +30,9 @@ pub struct LeaseRow {
     pub client: String,
     /// The hardware address of the client.
     pub hardware_address: String,
+    /// The name of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<String>,
     /// The name of the pool that contains the address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
@@ -110,6 +113,7 @@ impl LeaseRow {
             },
             client: binding.client.to_string(),
             hardware_address: binding.hardware_address.to_string(),
+            host_name: binding.host_name.as_ref().map(ToString::to_string),
             pool,
             subscriber: binding.subscriber.as_deref().map(str::to_owned),
             circuit_id: relay.and_then(|relay| relay.circuit_id()).map(readable),

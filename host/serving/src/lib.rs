@@ -25,6 +25,8 @@ mod exit;
 mod heard;
 mod held;
 mod holds;
+mod hosts;
+mod hosts_file;
 mod journal;
 pub mod leases;
 mod limits;

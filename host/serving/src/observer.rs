@@ -9,6 +9,7 @@
 //! changed no lease is limited (see [`Sampling`]); those left out are counted.
 
 use std::{
+    net::Ipv4Addr,
     sync::{Arc, OnceLock, atomic::AtomicBool, atomic::Ordering},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -17,8 +18,8 @@ use std::{
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use lessor_core::{
-    Binding, BindingState, Change, Changes, Decision, Engine, LeaseEventKind, Network, Reason,
-    Timestamp,
+    Binding, BindingState, Change, Changes, Decision, Engine, HostName, LeaseEventKind, Network,
+    Reason, Timestamp,
 };
 use lessor_policy_host::{Absent, LeaseEvent, Lookups, ShadowDifference};
 
@@ -50,6 +51,7 @@ const TELL_LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 pub(crate) enum Message {
     Input(Box<Event>),
     Expired { network: Arc<Network>, leases: Vec<Binding> },
+    NameTaken { address: Ipv4Addr, name: HostName, held_by: Ipv4Addr },
     ShadowDifference(Box<ShadowDifference>),
     Watching(Box<Watching>),
     ReopenJournal,
@@ -191,6 +193,14 @@ impl Observer {
         }
     }
 
+    /// Reports that a client has no entry in the hosts file, because another one has its name.
+    /// Never waits.
+    pub(crate) fn name_taken(&self, address: Ipv4Addr, name: &HostName, held_by: Ipv4Addr) {
+        if self.always_wanted {
+            self.tell(Message::NameTaken { address, name: name.clone(), held_by });
+        }
+    }
+
     /// Passes the instances of a new generation to the thread. Waits for a place in the queue, so
     /// it must not be called on the packet path.
     pub(crate) fn policies(&self, watching: Watching) {
@@ -241,6 +251,10 @@ impl Task {
                     for lease in leases {
                         self.expired(&network, Arc::new(lease));
                     }
+                }
+                Ok(Message::NameTaken { address, name, held_by }) => {
+                    tracing::debug!(%address, %name, %held_by, "another client has the name");
+                    self.with_journal(|journal| journal.name_taken(address, &name, held_by));
                 }
                 Ok(Message::ShadowDifference(difference)) => {
                     tracing::debug!(?difference, "a shadow plugin differs");

@@ -192,6 +192,7 @@ impl Reloader {
         for (worker, runner) in self.workers.iter().zip(runners) {
             worker.hand_over(Arc::clone(&next), runner, taken.clone());
         }
+        self.shared.hosts.set(configuration.hosts.as_ref());
         let lookups = next.lookups.clone();
         self.shared.observer.policies(Watching { runner: watchers, lookups });
         serving.shadows = shadows;

@@ -29,6 +29,8 @@ use crate::{
     heard::Heard,
     held::{Engines, Held},
     holds::Holds,
+    hosts::Hosts,
+    hosts_file,
     journal::{JournalBounds, is_on_file_system_of},
     logging, memory, metrics,
     observer::Observer,
@@ -177,6 +179,8 @@ struct Server {
     watch: Watch,
     stop_reclaiming: Sender<()>,
     reclaimer_thread: JoinHandle<()>,
+    stop_hosts: Sender<()>,
+    hosts_thread: JoinHandle<()>,
     committer_thread: lessor_store::CommitterThread,
     observer_thread: JoinHandle<()>,
 }
@@ -252,6 +256,7 @@ impl Server {
             observer,
             recorder: Recorder::default(),
             heard: Heard::new(),
+            hosts: Hosts::new(configuration.hosts.as_ref()),
             own_sockets: OwnSockets::new(
                 &configuration.server.listen,
                 &configuration.server.interfaces,
@@ -277,6 +282,8 @@ impl Server {
         let folder = configuration.store.backend.folder().map(Path::to_owned);
         let reclaimer = Reclaimer::new(Arc::clone(&shared), told, folder);
         let reclaimer_thread = vital::spawn("reclaimer", move || reclaimer.run())?;
+        let (stop_hosts, told) = crossbeam_channel::bounded(0);
+        let hosts_thread = hosts_file::start(Arc::clone(&shared), told)?;
         let reloader = Arc::new(Reloader {
             path: path.to_owned(),
             runtime,
@@ -298,6 +305,8 @@ impl Server {
             watch,
             stop_reclaiming,
             reclaimer_thread,
+            stop_hosts,
+            hosts_thread,
             committer_thread,
             observer_thread,
         })
@@ -314,6 +323,8 @@ impl Server {
         }
         drop(self.stop_reclaiming);
         let _ = self.reclaimer_thread.join();
+        drop(self.stop_hosts);
+        let _ = self.hosts_thread.join();
         self.committer_thread.close();
         self.reloader.shared.observer.stop();
         let _ = self.observer_thread.join();

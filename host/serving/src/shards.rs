@@ -487,6 +487,7 @@ mod tests {
             subscriber: None,
             relay_information: None,
             revision: 1,
+            host_name: None,
             unknown_fields: Default::default(),
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     counters::Counters,
     exchange::{Finished, Pipeline, Wakes},
     heard::Heard,
+    hosts::Hosts,
     observer::Observer,
     recorder::Recorder,
     shards::Shards,
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) recorder: Recorder,
     pub(crate) own_sockets: OwnSockets,
     pub(crate) heard: Heard,
+    pub(crate) hosts: Hosts,
 }
 
 impl Shared {
@@ -59,6 +61,7 @@ impl Shared {
             self.heard.note(request);
         }
         alarms::declined(exchange.reason, &exchange.changes);
+        self.hosts.note(&exchange.changes);
         if let Some(input) = exchange.take_for_recording() {
             self.recorder.input(input);
         }

@@ -20,6 +20,7 @@ use crate::{
     counters::Counters,
     heard::Heard,
     held::{Engines, Held},
+    hosts::Hosts,
     observer::Observer,
     recorder::Recorder,
     shards::Shards,
@@ -77,6 +78,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         observer,
         recorder: Recorder::default(),
         heard: Heard::new(),
+        hosts: Hosts::new(None),
         own_sockets: OwnSockets::nowhere(),
     });
     Parts { shared, held, committer_thread, observer_thread }

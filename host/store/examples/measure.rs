@@ -123,6 +123,7 @@ fn created(position: u32) -> Changes {
         subscriber: None,
         relay_information: Some(RelayInformation::from_octets(relay)),
         revision: 1,
+        host_name: None,
         unknown_fields: Default::default(),
     };
     [Change { binding: Arc::new(binding), previous: None }].into_iter().collect()

@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    Binding, BindingState, ClientKey, HardwareAddress, Line, RelayInformation, Timestamp,
+    Binding, BindingState, ClientKey, HardwareAddress, HostName, Line, RelayInformation, Timestamp,
     UnknownFields,
 };
 use minicbor::{Decode, Encode, bytes::ByteSlice};
@@ -25,7 +25,7 @@ use crate::{StoreError, log::table::Key, record_key::RecordKey};
 /// The version octet that this server writes.
 const VERSION: u8 = 1;
 /// The number of fields that this server knows.
-const FIELDS: u64 = 12;
+const FIELDS: u64 = 13;
 /// The CBOR value of an absent field.
 const NULL: u8 = 0xf6;
 
@@ -66,6 +66,9 @@ struct EncodedBinding<'a> {
     /// The line, as above, if the client's key is this line with `client_hardware_address`.
     #[b(11)]
     client_line_with_hardware: Option<&'a ByteSlice>,
+    /// The name of the client: a host name (RFC 1123) in lower case, with its domain if it has one.
+    #[b(12)]
+    host_name: Option<&'a str>,
 }
 
 #[derive(Encode, Decode)]
@@ -110,6 +113,7 @@ pub(crate) fn encode(binding: &Binding, value: &mut Vec<u8>) {
             .as_ref()
             .map(|relay| <&ByteSlice>::from(relay.octets())),
         subscriber: binding.subscriber.as_deref(),
+        host_name: binding.host_name.as_deref(),
     };
     value.clear();
     value.push(VERSION);
@@ -210,12 +214,17 @@ fn decode_current(key: RecordKey, octets: &[u8]) -> Result<Binding, String> {
         relay_information: record
             .relay_information
             .map(|octets| RelayInformation::from_octets(&**octets)),
+        host_name: record.host_name.map(host_name).transpose()?,
         revision: match record.revision {
             0 => return Err("its revision is 0".to_owned()),
             revision => revision,
         },
         unknown_fields: unknown_fields(octets).map_err(|error| error.to_string())?,
     })
+}
+
+fn host_name(text: &str) -> Result<HostName, String> {
+    HostName::read(text).map_err(|fault| format!("{text:?} is not the name of a host: {fault}"))
 }
 
 fn client_of(record: &EncodedBinding<'_>) -> Result<ClientKey, String> {
@@ -267,6 +276,7 @@ mod tests {
             expires_at: Timestamp::NEVER,
             subscriber: Some("line 7".into()),
             relay_information: Some(RelayInformation::from_octets(*b"\x01\x02\x00a")),
+            host_name: None,
             revision: u64::MAX,
             unknown_fields: UnknownFields::default(),
         }
@@ -303,12 +313,12 @@ mod tests {
 
     #[test]
     fn fields_of_newer_servers_are_kept_and_written_back() {
-        for (count, header) in [(2, vec![0x80 | 14]), (20, vec![0x98, 32])] {
+        for (count, header) in [(2, vec![0x80 | 15]), (20, vec![0x98, 33])] {
             let mut unknown = b"\x63new\x82\x01\x02".to_vec();
             unknown.extend((2..count).map(|_| 7));
             let mut newer = value(&binding());
             newer.splice(1..2, header);
-            newer.extend(b"\xf6\xf6");
+            newer.extend(b"\xf6\xf6\xf6");
             newer.extend(&unknown);
             let read = decode(&[192, 0, 2, 1], &newer).unwrap();
             let unknown_fields = UnknownFields::from_octets(unknown);
@@ -337,6 +347,18 @@ mod tests {
                         82 01 46 02005e005301 43 00ff00 f6 44 01020061";
         let octets: String = value(&nobody).iter().map(|octet| format!("{octet:02x}")).collect();
         assert_eq!(octets, expected.replace(' ', ""));
+    }
+
+    #[test]
+    fn a_lease_with_a_name_reads_as_it_was_written_and_what_is_no_name_is_refused() {
+        let named = Binding { host_name: HostName::read("pc.example").ok(), ..binding() };
+        let written = value(&named);
+        assert_eq!(decode(&key(named.address), &written).unwrap(), named);
+        assert!(written.ends_with(b"\xf6\xf6\x6apc.example"));
+        let mut damaged = written;
+        *damaged.last_mut().unwrap() = b' ';
+        let refusal = refusal(&damaged);
+        assert!(refusal.contains("\"pc.exampl \" is not the name of a host"), "{refusal}");
     }
 
     #[test]

@@ -59,8 +59,8 @@ pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
     ClockRow, Destination, DifferenceRow, EndpointRow, HoldRow, JournalLine, LeaseRow, LeaseState,
-    LeftOutRow, PluginRow, PoolRow, ReasonRow, ShadowRow, ShadowSummary, StateRow, Status,
-    StoreRow, TraceRow, reasons,
+    LeftOutRow, PluginRow, PoolRow, ReasonRow, RefusedNameRow, ShadowRow, ShadowSummary, StateRow,
+    Status, StoreRow, TraceRow, reasons,
 };
 pub use relay_agent::RelayAgent;
 pub use server::{Reload, Server};

@@ -23,6 +23,7 @@ pub struct LeaseRow {
     pub state: LeaseState,
     pub client: String,
     pub hardware_address: String,
+    pub host_name: Option<String>,
     pub pool: Option<String>,
     pub subscriber: Option<String>,
     pub circuit_id: Option<String>,
@@ -79,7 +80,13 @@ pub struct JournalLine {
     /// The identifier by which the client's reservation was found.
     pub reservation: Option<BTreeMap<String, String>>,
     pub hardware_address: Option<String>,
+    /// The name on record with the lease.
+    pub lease_name: Option<String>,
+    #[serde(default)]
+    pub refused_names: Vec<RefusedNameRow>,
     pub address: Option<Ipv4Addr>,
+    /// The address of the client that has the name.
+    pub held_by: Option<Ipv4Addr>,
     pub lease_time_secs: Option<u32>,
     pub lease_time_rule: Option<String>,
     /// The destination of the reply.
@@ -113,6 +120,15 @@ pub struct JournalLine {
     #[serde(default)]
     pub differences: Vec<DifferenceRow>,
     pub lines_left_out: Option<LeftOutRow>,
+}
+
+/// A name that a client states and does not get.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct RefusedNameRow {
+    pub option: String,
+    pub fault: String,
 }
 
 /// The numbers of lines that the journal omitted.

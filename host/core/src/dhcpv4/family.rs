@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use smallvec::SmallVec;
 
 use crate::{
-    Binding, ClientKey, HardwareAddress, Line, Link, Origin, RelayInformation, Request,
+    Binding, ClientKey, HardwareAddress, HostName, Line, Link, Origin, RelayInformation, Request,
     RequestKind, UnknownFields, VpnName,
     ledger::{
         BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Record,
@@ -136,6 +136,10 @@ impl FreeSet<u32> for RoaringBitmap {
     }
 }
 
+/// The flags of an octet that says which facts follow it, in this order.
+const HAS_RELAY_INFORMATION: u8 = 1;
+const HAS_HOST_NAME: u8 = 2;
+
 const IDENTIFIER: u8 = 0;
 const HARDWARE: u8 = 1;
 const LINE: u8 = 2;
@@ -206,7 +210,10 @@ impl BindingRecord<Ipv4> for Binding {
         put_hardware_address(octets, self.hardware_address);
         let information = self.relay_information.as_ref().map(|found| (RELAYED, found.octets()));
         let vpn = self.vpn.as_ref().map(|found| (IN_VPN, found.as_str().as_bytes()));
-        let parts: SmallVec<[(u8, &[u8]); 2]> = information.into_iter().chain(vpn).collect();
+        let name = self.host_name.as_ref().map(|found| (NAMED, found.as_bytes()));
+        let parts = [information, vpn, name].into_iter().flatten();
+        let parts: SmallVec<[(u8, &[u8]); 3]> = parts.collect();
+        // What a record does not have takes no memory.
         if !parts.is_empty() || !self.unknown_fields.is_empty() {
             octets.push(parts.iter().fold(0, |present, (part, _)| present | part));
         }
@@ -234,6 +241,7 @@ impl BindingRecord<Ipv4> for Binding {
             expires_at,
             subscriber,
             relay_information: facts.relay_information.map(RelayInformation::from_octets),
+            host_name: facts.host_name.and_then(HostName::from_own_octets),
             revision,
             unknown_fields: facts.unknown_fields(),
         }
@@ -248,12 +256,15 @@ pub(super) struct Facts<'r> {
     /// The octets of the relay agent information of its last relayed message.
     pub(super) relay_information: Option<&'r [u8]>,
     vpn: Option<&'r [u8]>,
+    /// The octets of the client's name.
+    pub(super) host_name: Option<&'r [u8]>,
     unknown_fields: &'r [u8],
 }
 
 /// The optional facts of a record, as bits of the octet before them.
 const RELAYED: u8 = 1;
 const IN_VPN: u8 = 2;
+const NAMED: u8 = 4;
 
 impl<'r> Facts<'r> {
     /// The fields that a newer server wrote.
@@ -277,7 +288,8 @@ impl<'r> Facts<'r> {
         let present = rest.octet();
         let relay_information = (present & RELAYED != 0).then(|| rest.part());
         let vpn = (present & IN_VPN != 0).then(|| rest.part());
-        Self { hardware_address, relay_information, vpn, unknown_fields: rest.0 }
+        let host_name = (present & NAMED != 0).then(|| rest.part());
+        Self { hardware_address, relay_information, vpn, host_name, unknown_fields: rest.0 }
     }
 }
 
@@ -307,13 +319,15 @@ mod tests {
             ClientKey::LineAndHardware(Box::new((line, hardware))),
         ] {
             let vpn = || VpnName::new("green");
-            for (information, vpn, unknown) in [
-                (None, None, vec![]),
-                (Some(vec![]), None, vec![]),
-                (Some(vec![9; 300]), None, vec![1]),
-                (None, None, vec![0]),
-                (None, vpn(), vec![]),
-                (Some(vec![9; 300]), vpn(), vec![1]),
+            let name = |text| Some(HostName::read(text).unwrap());
+            for (information, vpn, host_name, unknown) in [
+                (None, None, None, vec![]),
+                (Some(vec![]), None, None, vec![]),
+                (Some(vec![9; 300]), None, name("pc.example"), vec![1]),
+                (None, None, name("pc"), vec![]),
+                (None, None, None, vec![0]),
+                (None, vpn(), None, vec![]),
+                (Some(vec![9; 300]), vpn(), name("pc.example"), vec![1]),
             ] {
                 let binding = Binding {
                     address: Ipv4Addr::new(10, 0, 0, 1),
@@ -326,6 +340,7 @@ mod tests {
                     expires_at: Timestamp::NEVER,
                     subscriber: None,
                     relay_information: information.map(RelayInformation::from_octets),
+                    host_name,
                     revision: 7,
                     unknown_fields: UnknownFields::from_octets(unknown),
                 };

@@ -69,6 +69,7 @@ impl Decider<'_, '_> {
         let last = record.filter(|record| self.client.on_record().is_holder_of(record));
         let own =
             last.filter(|own| own.state() == BindingState::Leased && self.now < own.expires_at());
+        let parameters = self.parameters(address);
         let ends_at = self.now.after_secs(secs);
         // The client may not receive the ACK that shortens its lease. What it was promised before
         // stays valid, unless that is forever.
@@ -85,6 +86,7 @@ impl Decider<'_, '_> {
             expires_at: promised.map_or(ends_at, |promised| promised.max(ends_at)),
             subscriber: self.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
             relay_information: self.relay_information.as_deref().cloned(),
+            host_name: parameters.naming().name.map(|(name, _)| name),
             revision: 0,
             unknown_fields: last.map(|last| Facts::of(last).unknown_fields()).unwrap_or_default(),
         }

@@ -72,6 +72,12 @@ impl Parameters<'_> {
         for (code, _) in &self.terms.options {
             codes.add_unasked(*code);
         }
+        // A client that states a name gets to know which one it has (RFC 4702 section 4).
+        for code in [code::HOST_NAME, code::CLIENT_FQDN] {
+            if self.request.options.get(code).is_some() {
+                codes.add_unasked(code);
+            }
+        }
         codes.put_mask_before_routers();
         codes.list
     }
@@ -105,6 +111,8 @@ impl Parameters<'_> {
             code::BROADCAST_ADDRESS => of_prefix(Ipv4Net::broadcast),
             // Old versions of Windows ask for routes under their own number only.
             code::MICROSOFT_ROUTES => self.value_and_origin(code::CLASSLESS_STATIC_ROUTES),
+            code::HOST_NAME => self.generated_option(),
+            code::CLIENT_FQDN => self.answer_to_fqdn(),
             code::VENDOR_CLASS => {
                 let class = self.vendor_class_of_http_boot()?;
                 Some((OptionValue::Text(class.to_owned()).into(), OptionOrigin::Client))

@@ -23,6 +23,10 @@ pub(super) struct Parameters<'c> {
     pub(super) subnet: Option<&'c Subnet>,
     pub(super) pool: Option<&'c Pool>,
     pub(super) reservation: Option<&'c Reservation>,
+    /// The address of the client; 0.0.0.0 if it has none.
+    pub(super) address: Ipv4Addr,
+    /// The octets of the name on record, if the client has had the address last.
+    pub(super) remembered: Option<&'c [u8]>,
 }
 
 /// What one level of the configuration sets.
@@ -67,7 +71,10 @@ impl<'c> Parameters<'c> {
     }
 
     /// The value of the most specific scope that sets one, and that scope.
-    fn first<T>(&self, of: impl Fn(&'c ScopeSettings) -> Option<T>) -> Option<(T, OptionOrigin)> {
+    pub(super) fn first<T>(
+        &self,
+        of: impl Fn(&'c ScopeSettings) -> Option<T>,
+    ) -> Option<(T, OptionOrigin)> {
         self.scopes().find_map(|scope| Some((of(scope.settings)?, scope.origin)))
     }
 

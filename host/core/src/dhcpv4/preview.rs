@@ -12,10 +12,11 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{
-    Origin, Reason, RelayInformation, ReplyKind, Request, Reservation, ReservationOwner, Terms,
-    Timestamp,
+    HostName, NameFault, Origin, Reason, RelayInformation, ReplyKind, Request, Reservation,
+    ReservationOwner, Terms, Timestamp,
     ledger::Scope,
     option::{code, is_reserved_for_engine},
 };
@@ -55,6 +56,9 @@ pub struct Preview {
     /// empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub field_origins: Vec<(HeaderField, OptionOrigin)>,
+    /// The name of the client that would be on record with the address.
+    #[serde(default)]
+    pub naming: Naming,
 }
 
 /// A field of the header from which a client learns what to boot.
@@ -96,10 +100,36 @@ pub enum OptionOrigin {
     Link,
     /// The default of RFC 1122.
     HostRequirements,
-    /// The lease on record, which stays as it is.
+    /// The record of the client's address.
     Record,
     /// How full the pool of the address is.
     FillLevel,
+    /// The server made it from the client's address.
+    Generated,
+}
+
+/// The name of a client, and the names that it does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Naming {
+    /// The name, with its domain if the scopes set one, and what it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<(HostName, OptionOrigin)>,
+    /// The names that take precedence over it and are no host names.
+    #[serde(skip_serializing_if = "SmallVec::is_empty")]
+    pub refused: SmallVec<[RefusedName; 1]>,
+}
+
+/// A name that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RefusedName {
+    /// The option that has it, 12 or 81.
+    pub option: u8,
+    /// What set the option.
+    pub origin: OptionOrigin,
+    /// What is wrong with it.
+    pub fault: NameFault,
 }
 
 impl Preview {
@@ -112,6 +142,7 @@ impl Preview {
             candidates: Vec::new(),
             option_origins: Vec::new(),
             field_origins: Vec::new(),
+            naming: Naming::default(),
         }
     }
 }
@@ -138,8 +169,17 @@ impl Engine {
         let decision = decider.decide(&mut candidates);
         let option_origins = decider.option_origins(&decision);
         let field_origins = decider.field_origins(&decision);
+        let naming = decider.naming(&decision);
         let candidates = candidates.0;
-        Preview { decision, reservation, reserved_by, candidates, option_origins, field_origins }
+        Preview {
+            decision,
+            reservation,
+            reserved_by,
+            candidates,
+            option_origins,
+            field_origins,
+            naming,
+        }
     }
 }
 
@@ -228,6 +268,11 @@ impl Decider<'_, '_> {
             }
         };
         reply.options.iter().map(|(option, _)| (*option, origin(*option))).collect()
+    }
+
+    fn naming(&self, decision: &Decision) -> Naming {
+        let granted = decision.reply.as_ref().filter(|reply| reply.kind != ReplyKind::Nak);
+        granted.map(|reply| self.parameters_of(reply).naming()).unwrap_or_default()
     }
 
     fn field_origins(&self, decision: &Decision) -> Vec<(HeaderField, OptionOrigin)> {

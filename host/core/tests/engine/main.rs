@@ -5,6 +5,7 @@ mod addresses;
 mod bounds;
 mod classes;
 mod conformance;
+mod host_names;
 mod identifiers;
 mod identity;
 mod locating;

@@ -378,6 +378,7 @@ fn what_a_newer_server_wrote_is_kept_as_long_as_the_client_has_the_address() {
     let unknown_fields = UnknownFields::from_octets(*b"\x63new");
     let known = server.record(1);
     let newer = Binding {
+        host_name: None,
         unknown_fields: unknown_fields.clone(),
         revision: known.revision + 1,
         ..(*known).clone()

@@ -86,6 +86,7 @@ impl Store {
             subscriber: extended.and_then(|extended| extended.subscriber.clone()),
             relay_information: None,
             revision: held.map_or(0, |held| held.revision) + 1,
+            host_name: None,
             unknown_fields: UnknownFields::default(),
         });
         self.records.insert(address, Arc::clone(&binding));

@@ -2,11 +2,11 @@
 //!
 //! Does not find it out; the preview of the engine does.
 
-use lessor_core::{HeaderField, OptionOrigin, Preview, Reply, option::code};
+use lessor_core::{HeaderField, Naming, OptionOrigin, Preview, Reply, option::code};
 use lessor_policy_host::{Setting, TraceEntry};
 use lessor_vocabulary::Catalogue;
 
-use super::{FieldStep, OptionStep};
+use super::{FieldStep, HostNameStep, OptionStep, RefusedNameStep};
 
 /// What the parts of one reply are from.
 pub(super) struct Origins<'o> {
@@ -54,6 +54,25 @@ impl Origins<'_> {
         steps.collect()
     }
 
+    /// Returns the name of the client, and the names that it does not have; `None` without either.
+    pub(super) fn host_name(&self) -> Option<HostNameStep> {
+        let Naming { name, refused } = &self.preview.naming;
+        let is_it = |setting: &Setting| matches!(setting, Setting::Option(code::HOST_NAME, _));
+        let described = |origin| self.described(origin, is_it);
+        let refused = refused.iter().map(|refused| RefusedNameStep {
+            option: self.catalogue.shown_name(refused.option).to_string(),
+            set_by: described(refused.origin),
+            fault: refused.fault,
+            meaning: refused.fault.to_string(),
+        });
+        let step = HostNameStep {
+            name: name.as_ref().map(|(name, _)| name.to_string()),
+            set_by: name.as_ref().map(|(_, origin)| described(*origin)),
+            refused: refused.collect(),
+        };
+        (step.name.is_some() || !step.refused.is_empty()).then_some(step)
+    }
+
     fn of_option(&self, option: u8) -> String {
         let is_it = |setting: &Setting| match setting {
             Setting::Option(code, _) => *code == option,
@@ -95,9 +114,10 @@ impl Origins<'_> {
             OptionOrigin::Prefix => "the subnet's prefix",
             OptionOrigin::Link => "the server's address on the link",
             OptionOrigin::HostRequirements => "RFC 1122",
+            OptionOrigin::Generated => "the server, from the address",
             OptionOrigin::Client => "the client",
             OptionOrigin::Relay => "the relay",
-            OptionOrigin::Record => "the lease on record, which stays as it is (cache-threshold)",
+            OptionOrigin::Record => "the record of the address",
             OptionOrigin::FillLevel => "how full the pool is (shorten)",
             OptionOrigin::Server => "the server",
         };

@@ -58,6 +58,7 @@ impl<'t> Telling<'t> {
             plugins: Vec::new(),
             terms: Vec::new(),
             reservation: None,
+            host_name: None,
             allocation: Vec::new(),
             reason: Reason::UnknownSubnet,
             outcome: Outcome::Silence,
@@ -113,6 +114,7 @@ impl<'t> Telling<'t> {
                 };
                 step.fields = origins.fields(&reply);
                 step.options = origins.options(&reply);
+                explanation.host_name = origins.host_name();
             }
         }
         explanation.reason = reason;

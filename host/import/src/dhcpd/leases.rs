@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{BindingState, HardwareAddress, RelayInformation, Timestamp, relay};
+use lessor_core::{BindingState, HardwareAddress, HostName, RelayInformation, Timestamp, relay};
 
 use crate::{
     input::Text,
@@ -24,6 +24,7 @@ struct Said {
     identifier: Option<Box<[u8]>>,
     circuit_id: Option<Vec<u8>>,
     remote_id: Option<Vec<u8>>,
+    host_name: Option<HostName>,
 }
 
 /// Reads a file.
@@ -86,6 +87,7 @@ fn lease(statement: &Statement, times: &Times, into: &mut Gathered) -> Result<()
         relay_information: said.relay_information(),
         hardware_address: said.hardware_address,
         identifier: said.identifier,
+        host_name: said.host_name,
         state,
         began_at: Some(said.starts.unwrap_or(last_heard)),
         changed_at: Some(last_heard),
@@ -110,6 +112,10 @@ impl Said {
             "abandoned" => self.state = Some("abandoned".to_owned()),
             "hardware" => self.hardware_address = hardware(statement),
             "uid" => self.identifier = octets(statement.after(1)).map(Vec::into_boxed_slice),
+            "client-hostname" => {
+                let octets = octets(statement.after(1));
+                self.host_name = octets.and_then(|octets| HostName::sanitised(&octets).ok());
+            }
             "option" => match statement.word(1) {
                 Some("agent.circuit-id") => self.circuit_id = octets(statement.after(2)),
                 Some("agent.remote-id") => self.remote_id = octets(statement.after(2)),

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{BindingState, HardwareAddress, Timestamp};
+use lessor_core::{BindingState, HardwareAddress, HostName, Timestamp};
 
 use crate::{
     input::Text,
@@ -30,8 +30,10 @@ pub(super) fn read(text: &Text, into: &mut Gathered) -> Result<(), Refusal> {
                 into.report.not_carried(&place, "leases of DHCPv6 from here on", why);
                 return Ok(());
             }
-            [ends, hardware, address, _, identifier] => {
-                into.put(lease(&place, [ends, hardware, address, identifier])?);
+            [ends, hardware, address, name, identifier] => {
+                let host_name = HostName::sanitised(name.as_bytes()).ok();
+                let lease = lease(&place, [ends, hardware, address, identifier])?;
+                into.put(FoundLease { host_name, ..lease });
             }
             words => {
                 let found = format!("the line has {} words, not 5", words.len());
@@ -78,6 +80,7 @@ fn lease(
         hardware_address: Some(hardware_address),
         identifier,
         relay_information: None,
+        host_name: None,
         state: BindingState::Leased,
         began_at: None,
         changed_at: None,

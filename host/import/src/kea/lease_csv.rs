@@ -3,7 +3,9 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{BindingState, HardwareAddress, INFINITE_SECS, RelayInformation, Timestamp};
+use lessor_core::{
+    BindingState, HardwareAddress, HostName, INFINITE_SECS, RelayInformation, Timestamp,
+};
 
 use crate::{
     input::{Reader, Text},
@@ -23,6 +25,7 @@ pub(super) struct Fields<'f> {
     /// In seconds since the Unix epoch.
     pub(super) changed_at: u64,
     pub(super) state: u64,
+    pub(super) host_name: &'f str,
     pub(super) relay_information: Option<RelayInformation>,
 }
 
@@ -34,6 +37,7 @@ struct Columns {
     lifetime: usize,
     expire: usize,
     state: Option<usize>,
+    host_name: Option<usize>,
     user_context: Option<usize>,
     count: usize,
 }
@@ -82,6 +86,7 @@ impl Columns {
             lifetime: require("valid_lifetime")?,
             expire: require("expire")?,
             state: find("state"),
+            host_name: find("hostname"),
             user_context: find("user_context"),
             count: names.len(),
         })
@@ -115,6 +120,7 @@ impl Columns {
             lifetime_secs,
             changed_at: expire.saturating_sub(lifetime_secs),
             state: self.state.map_or(Ok(0), |at| number(at, "state"))?,
+            host_name: self.host_name.map(cell).unwrap_or_default(),
             relay_information: context.and_then(|text| in_context(text, place)),
         };
         fields.put(place, times, into)
@@ -168,6 +174,7 @@ impl Fields<'_> {
             hardware_address: Some(hardware_address),
             identifier: (!identifier.is_empty()).then(|| identifier.into()),
             relay_information: self.relay_information,
+            host_name: HostName::sanitised(self.host_name.as_bytes()).ok(),
             state,
             began_at: Some(changed_at),
             changed_at: Some(changed_at),

@@ -66,6 +66,7 @@ fn put(lease: &Node, times: &Times, into: &mut Gathered) -> Result<(), Refusal> 
         lifetime_secs: number("valid-lft")?,
         changed_at: number("cltt")?,
         state: number("state")?,
+        host_name: text("hostname"),
         relay_information: lease.get("user-context").and_then(relay_information),
     };
     fields.put(&lease.place, times, into)

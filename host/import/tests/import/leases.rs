@@ -75,6 +75,7 @@ fn lease(address: [u8; 4], client: ClientKey, mac: HardwareAddress) -> Binding {
         subscriber: None,
         relay_information: None,
         revision: 1,
+        host_name: None,
         unknown_fields: Default::default(),
     }
 }
@@ -85,7 +86,7 @@ fn leases_of_kea_become_records() {
     let text = format!(
         "{KEA_HEADER}\
          10.64.1.1,02:00:5e:00:00:01,01:02:00:5e:00:00:01,3600,{end},64,0,0,,0,\n\
-         10.64.1.2,02:00:5e:00:00:02,,3600,{end},64,0,0,a,0,{{ \"ISC\": {{ \"relay-agent-info\": \
+         10.64.1.2,02:00:5e:00:00:02,,3600,{end},64,0,0,PC.example.,0,{{ \"ISC\": {{ \"relay-agent-info\": \
          {{ \"sub-options\": \"0x0102AABB\" }} }} }}\n\
          10.64.1.3,,,86400,{end},64,0,0,,1,\n\
          10.64.1.4,02:00:5e:00:00:04,,3600,{past},64,0,0,,2,\n\
@@ -105,6 +106,7 @@ fn leases_of_kea_become_records() {
         (relay.octets(), leases[1].client.clone()),
         (&[1, 2, 0xaa, 0xbb][..], ClientKey::Hardware(mac(2)))
     );
+    assert_eq!(leases[1].host_name.as_deref(), Some("pc"));
     assert_eq!(leases[2].state, BindingState::Quarantined);
     assert_eq!((leases[3].state, leases[3].expires_at), (BindingState::Released, at(NOW - 50)));
     assert_eq!(leases[4].address, Ipv4Addr::new(10, 66, 0, 10));

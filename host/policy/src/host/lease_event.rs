@@ -93,7 +93,7 @@ impl HostLeaseEvent for Guest {
     }
 
     fn host_name(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<String>> {
-        Ok(self.event()?.host_name.as_deref().map(str::to_owned))
+        Ok(self.event()?.binding.host_name.as_ref().map(ToString::to_string))
     }
 
     fn pool_name(&mut self, _: Resource<LeaseEvent>) -> wasmtime::Result<Option<String>> {

@@ -104,6 +104,10 @@ impl HostRequest for Guest {
         Ok(self.view()?.request.options.get(HOST_NAME).map(lossy_text))
     }
 
+    fn checked_host_name(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<String>> {
+        Ok(self.view()?.request.stated_name().map(|name| name.to_string()))
+    }
+
     fn requested_address(&mut self, _: Resource<Request>) -> wasmtime::Result<Option<Ipv4Address>> {
         Ok(self.view()?.request.requested_address.map(address_octets))
     }

@@ -216,6 +216,7 @@ pub(crate) fn lease() -> Binding {
         subscriber: None,
         relay_information: Some(relay_information()),
         revision: 1,
+        host_name: None,
         unknown_fields: Default::default(),
     }
 }

@@ -1,5 +1,7 @@
 //! `lessor leases`: lists which client has which address.
 
+mod csv;
+
 use std::{
     io::{self, Write},
     net::Ipv4Addr,
@@ -26,6 +28,9 @@ pub(crate) struct LeasesArguments {
     /// Print one JSON object per line instead of a table.
     #[arg(long)]
     json: bool,
+    /// Print CSV instead of a table, with the names of the columns in the first line.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
     /// The leases to list.
     #[arg(long, value_enum, default_value_t = Which::Active)]
     state: Which,
@@ -35,8 +40,8 @@ pub(crate) struct LeasesArguments {
     /// List only leases of this VPN.
     #[arg(long, value_name = "NAME", value_parser = super::explain::vpn)]
     vpn: Option<VpnName>,
-    /// List only leases whose client, hardware address, subscriber, circuit id or remote id
-    /// contains this text.
+    /// List only leases whose client, hardware address, host name, subscriber, circuit id or remote
+    /// id contains this text.
     #[arg(long, value_name = "TEXT")]
     find: Option<String>,
 }
@@ -61,24 +66,28 @@ pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    if arguments.csv {
+        csv::write(&mut out, &rows)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // A column that is empty leaves its room to the others.
     let has_vpns = rows.iter().any(|row| row.vpn.is_some());
-    let headers = ["address", "state", "client", "subscriber", "circuit id", "remote id", "pool"];
-    let vpn_header = has_vpns.then_some("vpn");
-    let headers: Vec<&str> = vpn_header.into_iter().chain(headers).chain(["ends"]).collect();
-    let mut table = table(&headers);
+    let has_names = rows.iter().any(|row| row.host_name.is_some());
+    let (vpn_header, name_header) = (has_vpns.then_some("vpn"), has_names.then_some("host name"));
+    let header = vpn_header.into_iter().chain(["address", "state", "client"]).chain(name_header);
+    let header = header.chain(["subscriber", "circuit id", "remote id", "pool", "ends"]);
+    let mut table = table(&header.collect::<Vec<_>>());
     for row in &rows {
         let vpn = has_vpns.then(|| row.vpn.clone().unwrap_or_default());
-        let cells = [
-            row.address.to_string(),
-            row.state.name().to_owned(),
-            row.client.clone(),
+        let name = has_names.then(|| row.host_name.clone().unwrap_or_default());
+        let client = [row.address.to_string(), row.state.name().to_owned(), row.client.clone()];
+        table.add_row(vpn.into_iter().chain(client).chain(name).chain([
             row.subscriber.clone().unwrap_or_default(),
             row.circuit_id.clone().unwrap_or_default(),
             row.remote_id.clone().unwrap_or_default(),
             row.pool.clone().unwrap_or_default(),
             row.expires_at.clone(),
-        ];
-        table.add_row(vpn.into_iter().chain(cells));
+        ]));
     }
     writeln!(out, "{table}")?;
     writeln!(out, "{} lease{}", rows.len(), if rows.len() == 1 { "" } else { "s" })?;
@@ -121,6 +130,7 @@ impl LeasesArguments {
             [
                 Some(&row.client),
                 Some(&row.hardware_address),
+                row.host_name.as_ref(),
                 row.subscriber.as_ref(),
                 row.circuit_id.as_ref(),
                 row.remote_id.as_ref(),

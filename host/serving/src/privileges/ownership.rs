@@ -84,6 +84,12 @@ pub(super) fn hand_over(
             ));
         }
     }
+    if let Some(hosts) = &configuration.hosts {
+        let folder = hosts.path.parent().unwrap_or(Path::new("."));
+        if let Err(error) = may_write(folder, account) {
+            notes.push(format!("the hosts file cannot be written: {error:#}"));
+        }
+    }
     walk.tell(notes);
     Ok(())
 }

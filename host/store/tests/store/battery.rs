@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lessor_core::{
-    Answer, Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, RelayInformation,
-    Timestamp, VpnName,
+    Answer, Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, HostName,
+    RelayInformation, Timestamp, VpnName,
 };
 use lessor_settings::StoreBackend;
 use lessor_store::{MemoryStore, Store, StoreError};
@@ -252,6 +252,7 @@ fn contents_are_kept_octet_by_octet(open: &Open) {
             relay_information: Some(RelayInformation::from_octets(all_octets.repeat(20))),
             ..plain.clone()
         },
+        Binding { host_name: HostName::read("pc.example").ok(), ..plain.clone() },
         Binding { subscriber: Some("a".repeat(255).into()), ..plain.clone() },
         Binding { subscriber: Some("\u{e9} / \0".into()), ..plain.clone() },
         Binding { relay_information: Some(RelayInformation::from_octets(*b"")), ..plain },

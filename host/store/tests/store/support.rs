@@ -30,6 +30,7 @@ pub(crate) fn binding(address: Ipv4Addr, revision: u64) -> Binding {
         subscriber: None,
         relay_information: Some(RelayInformation::from_octets(revision.to_be_bytes())),
         revision,
+        host_name: None,
         unknown_fields: Default::default(),
     }
 }

@@ -44,6 +44,9 @@ pub(crate) static EVENT: Object = Object {
         Property::read("began_at_ms", |_| tell(|event| Value::number(event.began_at_ms()))),
         Property::read("expires_at_ms", |_| tell(|event| Value::number(event.expires_at_ms()))),
         Property::read("server_time_ms", |_| tell(|event| Value::number(event.server_time_ms()))),
+        Property::read("host_name", |_| {
+            tell(|event| Value::or_nothing(event.host_name(), Value::Text))
+        }),
     ],
     functions: &[
         Function::new("relay_sub_option", 1, |_, arguments| {

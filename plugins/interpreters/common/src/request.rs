@@ -66,6 +66,9 @@ pub(crate) static REQUEST: Object = Object {
         Property::read("host_name", |_| {
             ask(|request| Value::or_nothing(request.host_name(), Value::Text))
         }),
+        Property::read("checked_host_name", |_| {
+            ask(|request| Value::or_nothing(request.checked_host_name(), Value::Text))
+        }),
         Property::read("requested_address", |_| {
             ask(|request| Value::or_nothing(request.requested_address(), Value::address))
         }),

@@ -112,4 +112,9 @@ impl LeaseEvent<'_> {
     pub fn server_time_ms(&self) -> u64 {
         self.0.server_time_ms()
     }
+
+    /// The name on record with the lease, with its domain if the configuration has one for it.
+    pub fn host_name(&self) -> Option<String> {
+        self.0.host_name()
+    }
 }

@@ -123,6 +123,12 @@ impl Request<'_> {
         self.0.host_name()
     }
 
+    /// The name that the client states for itself in option 81 or 12, in lower case, if it is a
+    /// host name (RFC 1123). Its domain is as the client states it.
+    pub fn checked_host_name(&self) -> Option<String> {
+        self.0.checked_host_name()
+    }
+
     /// The address that the client asks for (option 50).
     pub fn requested_address(&self) -> Option<Ipv4Addr> {
         self.0.requested_address().map(from_octets)

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use lessor_core::Outcome;
-use lessor_foresight::explain::{AllocationStep, Explanation, PluginStep};
+use lessor_foresight::explain::{AllocationStep, Explanation, PluginStep, RefusedNameStep};
 use lessor_serving::{clock::written, leases::LeaseRowState};
 use lessor_terminal::{Table, indented_table, named};
 use owo_colors::{OwoColorize, Style};
@@ -95,6 +95,7 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
     if let Some(detail) = &explanation.detail {
         out.line("detail", detail)?;
     }
+    out.host_name(explanation)?;
     out.reply(explanation)?;
     out.title("Time")?;
     let took = explanation.took.iter().map(|(step, us)| format!("{step} {us} µs"));
@@ -171,6 +172,18 @@ impl<W: Write> Sections<W> {
             table.add_row([address, pool.clone().unwrap_or_default(), why.clone(), chosen]);
         }
         self.table(&table)
+    }
+
+    fn host_name(&mut self, explanation: &Explanation) -> io::Result<()> {
+        let Some(step) = &explanation.host_name else { return Ok(()) };
+        if let (Some(name), Some(set_by)) = (&step.name, &step.set_by) {
+            self.line("host name", &format!("{name}, set by {set_by}"))?;
+        }
+        for refused in &step.refused {
+            let RefusedNameStep { option, set_by, meaning, .. } = refused;
+            self.line("refused name", &format!("{option}, set by {set_by}: {meaning}"))?;
+        }
+        Ok(())
     }
 
     fn reply(&mut self, explanation: &Explanation) -> io::Result<()> {

@@ -91,6 +91,7 @@ fn binding(number: u8, changed_at: Timestamp, expires_at: Timestamp) -> Arc<Bind
         subscriber: None,
         relay_information: None,
         revision: 7,
+        host_name: None,
         unknown_fields: Default::default(),
     })
 }
