@@ -42,6 +42,7 @@ mod relay_agent;
 mod server;
 mod setup;
 pub mod sources;
+pub mod subject;
 pub mod wait;
 
 pub use capture::{Capture, Datagram};
