@@ -2,19 +2,26 @@
 //! clients, relays and generators) and that the example policies need, and the WebAssembly targets
 //! of the toolchain.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::bail;
+use lessor_e2e::needs::IPXE_ROM;
 use lessor_guests::{add_wasm_targets, is_installed};
 
 use crate::command;
 
 /// The programs that tests start, with their packages.
-const TOOLS: [(&str, &str); 14] = [
+const TOOLS: [(&str, &str); 20] = [
     ("dhclient", "isc-dhcp-client"),
     ("dhcpcd", "dhcpcd-base"),
     ("udhcpc", "udhcpc"),
     ("dhcrelay", "isc-dhcp-relay"),
+    ("dhcp-helper", "dhcp-helper"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("kea-dhcp4", "kea-dhcp4-server"),
+    ("dhcpd", "isc-dhcp-server"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("networkctl", "systemd"),
     ("perfdhcp", "kea-admin"),
     ("tcpdump", "tcpdump"),
     ("ip", "iproute2"),
@@ -69,6 +76,7 @@ pub(crate) fn missing() -> Vec<&'static str> {
         .iter()
         .filter(|(program, _)| !is_installed(program))
         .map(|(_, package)| *package)
+        .chain((!Path::new(IPXE_ROM).exists()).then_some("ipxe-qemu"))
         .chain(lessor_policies::missing_packages())
         .collect()
 }
