@@ -227,8 +227,7 @@ pub const ROUTES: Feature = Feature {
          { to = \"198.51.100.0/24\", via = \"10.77.0.2\" }]",
     ),
     kea: top(r#"{"option-data": [{"code": 121, "csv-format": false,
-        "data": "000A4D000118C633640A4D0002"}],
-        "option-def": [{"name": "routes", "code": 121, "space": "dhcp4", "type": "binary"}]}"#),
+        "data": "000A4D000118C633640A4D0002"}]}"#),
     dhcpd: top("option routes code 121 = array of unsigned integer 8;\n\
          option routes 0,10,77,0,1,24,198,51,100,10,77,0,2;"),
     dnsmasq: top("dhcp-option=121,0.0.0.0/0,10.77.0.1,198.51.100.0/24,10.77.0.2"),
