@@ -5,6 +5,12 @@
 mod rfc951 {
     mod section_7_3;
 }
+mod rfc1534 {
+    mod section_2;
+}
+mod rfc1542 {
+    mod section_2_1;
+}
 mod rfc2131 {
     mod section_2;
     mod section_2_2;

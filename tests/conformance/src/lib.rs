@@ -10,12 +10,14 @@
 //! - [`Heard`], [`Expected`]: what a client hears.
 //! - [`features`]: what a subject has to be configured for, in the words of each subject, and what
 //!   it does not support.
+//! - [`bootp`]: replies to BOOTP clients.
 //! - [`messages`]: messages of clients.
 //! - [`report`]: the results of a run, as tables.
 //!
 //! **A demand that a subject does not meet fails, whatever the subject is; a demand on what the
 //! subject does not have is skipped with the reason.**
 
+pub mod bootp;
 pub mod features;
 mod heard;
 pub mod messages;
