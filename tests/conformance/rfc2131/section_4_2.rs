@@ -11,8 +11,8 @@ const OTHER_IDENTIFIER: &[u8] = b"\x00second";
 #[test]
 fn a_client_is_known_by_its_identifier_whatever_its_hardware_address_is() {
     let world = world!();
-    let ack = world.acquire_by(&discover(1));
-    let with_identifier = world.acquire_by(&discover(2).option(61, IDENTIFIER));
+    let ack = world.acquire(1);
+    let with_identifier = world.acquire_as(2, IDENTIFIER);
     let offer = world.site.broadcast(&discover(3).option(61, IDENTIFIER)).offer();
     assert_eq!(offer.said.your_address, with_identifier.said.your_address);
     assert_ne!(offer.said.your_address, ack.said.your_address);
@@ -21,8 +21,8 @@ fn a_client_is_known_by_its_identifier_whatever_its_hardware_address_is() {
 #[test]
 fn two_identifiers_at_one_hardware_address_are_two_clients() {
     let world = world!();
-    let first = world.acquire_by(&discover(1).option(61, IDENTIFIER));
-    let second = world.acquire_by(&discover(1).option(61, OTHER_IDENTIFIER));
+    let first = world.acquire_as(1, IDENTIFIER);
+    let second = world.acquire_as(1, OTHER_IDENTIFIER);
     assert_ne!(first.said.your_address, second.said.your_address);
 }
 

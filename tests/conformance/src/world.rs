@@ -99,7 +99,15 @@ impl World {
         self.acquire_by(&Packet::new(Type::Discover, RESERVED_FOR))
     }
 
-    /// Gives a lease to the client on the link that sent a DISCOVER.
+    /// Gives a lease to a client on the link that sends this client identifier (option 61).
+    #[track_caller]
+    pub fn acquire_as(&self, number: u8, identifier: &[u8]) -> Heard {
+        let offer = self.site.broadcast(&discover(number).option(61, identifier)).offer();
+        let request = selecting(device(number), &offer).option(61, identifier);
+        self.site.broadcast(&request).ack()
+    }
+
+    /// Gives a lease to the client on the link that sent a DISCOVER without a client identifier.
     #[track_caller]
     pub fn acquire_by(&self, discover: &Packet) -> Heard {
         let offer = self.site.broadcast(discover).offer();
