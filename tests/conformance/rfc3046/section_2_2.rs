@@ -64,6 +64,7 @@ fn option_82_is_never_in_the_fields_file_and_sname() {
     let world = world!(MANY_OPTIONS);
     let asked = Packet::without_parameters(lessor_conformance::Type::Discover, device(1));
     let asked = asked.option(55, &[1, 3, 6, 15, 225, 226, 227, 228, 229]);
+    let asked = asked.option(57, &576_u16.to_be_bytes());
     let information = [&[1, 80][..], &[b'c'; 80]].concat();
     let offer = world.site.relay(&relayed(asked, &information)).offer();
     let in_options: Vec<u8> = offer.datagram.options().into_iter().map(|(code, _)| code).collect();

@@ -2,6 +2,7 @@
 
 use lessor_conformance::{
     Expected, GIADDR, Packet, Place, Type, device,
+    features::SERVER_IDENTIFIER_OVERRIDE,
     messages::{discover, selecting},
     world,
 };
@@ -11,7 +12,7 @@ const OVERRIDE: &[u8] = &[11, 4, 100, 64, 0, 1];
 
 #[test]
 fn the_override_is_sent_as_the_server_identifier() {
-    let world = world!();
+    let world = world!(SERVER_IDENTIFIER_OVERRIDE);
     let asked = discover(1).relayed_by(GIADDR).option(82, OVERRIDE);
     let offer = world.site.relay(&asked).offer();
     assert_eq!(offer.said.server_identifier(), Some(GIADDR));
@@ -20,7 +21,7 @@ fn the_override_is_sent_as_the_server_identifier() {
 
 #[test]
 fn the_override_is_accepted_as_the_server_identifier() {
-    let world = world!();
+    let world = world!(SERVER_IDENTIFIER_OVERRIDE);
     let asked = discover(1).relayed_by(GIADDR).option(82, OVERRIDE);
     let offer = world.site.relay(&asked).offer();
     let request = selecting(device(1), &offer).relayed_by(GIADDR).option(82, OVERRIDE);

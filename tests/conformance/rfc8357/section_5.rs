@@ -2,14 +2,16 @@
 
 use std::net::SocketAddrV4;
 
-use lessor_conformance::{Expected, GIADDR, Place, messages::discover, world};
+use lessor_conformance::{
+    Expected, GIADDR, Place, features::RELAY_SOURCE_PORT, messages::discover, world,
+};
 
 /// Sub-option 19, which has no octets.
 const SOURCE_PORT: &[u8] = &[19, 0];
 
 #[test]
 fn a_relay_that_asks_for_it_is_answered_at_its_source_port() {
-    let world = world!();
+    let world = world!(RELAY_SOURCE_PORT);
     let asked = discover(1).relayed_by(GIADDR).option(82, SOURCE_PORT);
     let offer = world.site.relay_from(SocketAddrV4::new(GIADDR, 1067), &asked).offer();
     assert_eq!((offer.place, offer.datagram.destination.port()), (Place::ToRelay, 1067));

@@ -186,7 +186,7 @@ pub const BOOT_BY_ARCHITECTURE: Feature = Feature {
     kea: top(r#"{"client-classes": [{"name": "x64", "test": "option[93].hex == 0x0007",
                  "boot-file-name": "x64.efi"}], "boot-file-name": "other.img"}"#),
     dhcpd: top("option arch code 93 = unsigned integer 16;\n\
-         if option arch = 7 { filename \"x64.efi\"; } else { filename \"other.img\"; }"),
+         if option arch = 00:07 { filename \"x64.efi\"; } else { filename \"other.img\"; }"),
     dnsmasq: top("dhcp-match=set:x64,option:client-arch,7\ndhcp-boot=other.img\n\
          dhcp-boot=tag:x64,x64.efi"),
 };
@@ -355,7 +355,8 @@ pub const CLIENT_FQDN: Feature = Feature {
     name: "client FQDN",
     lessor: later(Support::Built),
     kea: top(r#"{"ddns-send-updates": false, "ddns-qualifying-suffix": "example.org"}"#),
-    dhcpd: Support::Built,
+    dhcpd: top("ddns-update-style interim;\nddns-domainname \"example.org\";\nddns-updates on;\n\
+         allow client-updates;"),
     dnsmasq: Support::Built,
 };
 
@@ -370,6 +371,33 @@ pub const VIRTUAL_SUBNET: Feature = Feature {
     kea: Support::No("it knows no VPN"),
     dhcpd: Support::No("it knows no VPN"),
     dnsmasq: Support::No("it knows no VPN"),
+};
+
+/// The client identifier in replies (RFC 6842).
+pub const CLIENT_IDENTIFIER: Feature = Feature {
+    name: "client identifier in replies",
+    lessor: Support::Built,
+    kea: Support::Built,
+    dhcpd: top("echo-client-id true;"),
+    dnsmasq: Support::Built,
+};
+
+/// The server identifier override (RFC 5107).
+pub const SERVER_IDENTIFIER_OVERRIDE: Feature = Feature {
+    name: "server identifier override",
+    lessor: Support::Built,
+    kea: Support::Built,
+    dhcpd: Support::No("it does not know sub-option 11"),
+    dnsmasq: Support::Built,
+};
+
+/// The source port of relays (RFC 8357).
+pub const RELAY_SOURCE_PORT: Feature = Feature {
+    name: "source port of relays",
+    lessor: Support::Built,
+    kea: Support::No("it has it for DHCPv6 only"),
+    dhcpd: Support::No("Debian builds it without"),
+    dnsmasq: Support::No("it does not know sub-option 19"),
 };
 
 /// Leasequery (RFC 4388).
