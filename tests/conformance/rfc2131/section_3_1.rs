@@ -29,10 +29,9 @@ fn an_offer_is_no_binding() {
 }
 
 #[test]
-fn the_client_that_does_not_get_its_offer_can_have_it_when_it_asks_again() {
+fn a_client_that_did_not_get_its_offer_is_offered_an_address_again() {
     let world = world!();
-    let first = world.site.broadcast(&discover(1)).offer();
+    world.site.broadcast(&discover(1)).offer();
     let second = world.site.broadcast(&discover(1)).offer();
-    assert_eq!(first.said.your_address, second.said.your_address);
     world.site.broadcast(&selecting(device(1), &second)).ack();
 }

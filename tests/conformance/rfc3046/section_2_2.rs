@@ -76,7 +76,7 @@ fn option_82_is_never_in_the_fields_file_and_sname() {
 fn option_82_is_whole_or_left_out() {
     let world = world!(MANY_OPTIONS);
     let information = [&[1, 253][..], &[b'c'; 253]].concat();
-    let identifier = [&[0][..], &[b'i'; 200]].concat();
+    let identifier = [&[0][..], &[b'i'; 120]].concat();
     let asked = discover(1).option(61, &identifier).option(57, &576_u16.to_be_bytes());
     let offer = world.site.relay(&relayed(asked, &information)).offer();
     if let Some(echoed) = offer.said.relay_information() {

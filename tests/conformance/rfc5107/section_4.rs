@@ -1,10 +1,8 @@
 //! RFC 5107: the server identifier override sub-option.
 
 use lessor_conformance::{
-    Expected, GIADDR, Packet, Place, Type, device,
-    features::SERVER_IDENTIFIER_OVERRIDE,
-    messages::{discover, selecting},
-    world,
+    Expected, GIADDR, Packet, Place, Type, device, features::SERVER_IDENTIFIER_OVERRIDE,
+    messages::discover, world,
 };
 
 /// Sub-option 11: the address of the relay.
@@ -24,9 +22,10 @@ fn the_override_is_accepted_as_the_server_identifier() {
     let world = world!(SERVER_IDENTIFIER_OVERRIDE);
     let asked = discover(1).relayed_by(GIADDR).option(82, OVERRIDE);
     let offer = world.site.relay(&asked).offer();
-    let request = selecting(device(1), &offer).relayed_by(GIADDR).option(82, OVERRIDE);
-    let ack = world.site.relay(&request).ack();
-    assert_eq!(ack.said.server_identifier(), Some(GIADDR));
+    let request = Packet::new(Type::Request, device(1)).relayed_by(GIADDR).option(82, OVERRIDE);
+    let request = request.address_option(50, offer.said.your_address);
+    let request = request.address_option(54, GIADDR);
+    world.site.relay(&request).ack();
 }
 
 #[test]

@@ -218,7 +218,8 @@ pub const ENTERPRISE_OPTION: Feature = Feature {
     name: "option 125",
     lessor: subnets("options.vendor-identifying-vendor-specific = \"hex:00007ed9050103616263\""),
     kea: top(r#"{"option-data": [{"name": "vivso-suboptions", "data": "32473"},
-        {"code": 1, "space": "vendor-32473", "csv-format": false, "data": "616263"}]}"#),
+        {"code": 1, "space": "vendor-32473", "csv-format": false, "data": "616263",
+         "always-send": true}]}"#),
     dhcpd: top(
         "option enterprise code 125 = string;\noption enterprise 00:00:7e:d9:05:01:03:61:62:63;",
     ),
@@ -395,7 +396,7 @@ pub const SERVER_IDENTIFIER_OVERRIDE: Feature = Feature {
 pub const RELAY_SOURCE_PORT: Feature = Feature {
     name: "source port of relays",
     lessor: Support::Built,
-    kea: Support::No("it has it for DHCPv6 only"),
+    kea: Support::Built,
     dhcpd: Support::No("Debian builds it without"),
     dnsmasq: Support::No("it does not know sub-option 19"),
 };
