@@ -62,6 +62,6 @@ pub use records::{
     LeftOutRow, PluginRow, PoolRow, ReasonRow, ShadowRow, ShadowSummary, StateRow, Status,
     StoreRow, TraceRow, reasons,
 };
-pub use relay_agent::{RelayAgent, RelayKind};
+pub use relay_agent::{DHCP_HELPER_FOLDER, RelayAgent, RelayKind};
 pub use server::{Reload, Server};
 pub use setup::Setup;

@@ -5,8 +5,8 @@
 
 use std::{io::Write, path::Path, process::Command, sync::OnceLock};
 
-/// The option ROM of iPXE for virtio network cards.
-pub const IPXE_ROM: &str = "/usr/lib/ipxe/qemu/pxe-virtio.rom";
+/// The option ROM of iPXE for network cards of Intel.
+pub const IPXE_ROM: &str = "/usr/lib/ipxe/qemu/pxe-e1000.rom";
 /// systemd-networkd, which is in no `PATH`.
 pub const SYSTEMD_NETWORKD: &str = "/usr/lib/systemd/systemd-networkd";
 
@@ -63,7 +63,7 @@ fn what_is_missing(need: &str) -> Option<String> {
     }
     let is_there = match need {
         "faketime" => crate::clock::library().is_some(),
-        "dhcp_helper" => is_in_path("dhcp-helper"),
+        "dhcp_helper" => crate::relay_agent::dhcp_helper().is_some(),
         "ipxe_rom" => Path::new(IPXE_ROM).exists(),
         "kea_dhcp4" => is_in_path("kea-dhcp4"),
         "loop_disk" => return no_loop_disk(),

@@ -1,7 +1,7 @@
 //! Third-party relay agents: dhcrelay of the Internet Systems Consortium, dhcp-helper, and dnsmasq
 //! as a relay.
 
-use std::{net::Ipv4Addr, process::Command};
+use std::{net::Ipv4Addr, path::PathBuf, process::Command};
 
 use tempfile::TempDir;
 
@@ -9,6 +9,10 @@ use crate::{Host, Process, wait};
 
 /// The port of servers and relays, as `/proc/net/udp` shows it.
 const PORT_67: &str = ":0043 ";
+
+/// The folder below the target folder into which `cargo xtask setup` unpacks dhcp-helper.
+pub const DHCP_HELPER_FOLDER: &str = "dhcp-helper";
+const UNPACKED_DHCP_HELPER: &str = "dhcp-helper/usr/sbin/dhcp-helper";
 
 /// A program that relays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +59,8 @@ impl RelayAgent {
                 dhcrelay(host, "forward", downstream, upstream, server)
             }
             RelayKind::DhcpHelper => {
-                let mut command = host.command("dhcp-helper");
+                let program = dhcp_helper().expect("the test needs it");
+                let mut command = host.command(program);
                 command.args(["-d", "-u", "root", "-i", downstream, "-r"]);
                 command.arg(folder.path().join("pid")).args(["-s", &server.to_string()]);
                 ("dhcp-helper", command)
@@ -80,6 +85,13 @@ impl RelayAgent {
         });
         Self { _process: process, _folder: folder }
     }
+}
+
+/// Returns the program dhcp-helper: an installed one, or the one that `cargo xtask setup` has
+/// unpacked, because Debian does not install it beside dhcpd and dhcrelay.
+pub(crate) fn dhcp_helper() -> Option<PathBuf> {
+    let unpacked = lessor_guests::target_folder().ok()?.join(UNPACKED_DHCP_HELPER);
+    [PathBuf::from("/usr/sbin/dhcp-helper"), unpacked].into_iter().find(|path| path.is_file())
 }
 
 fn dhcrelay(

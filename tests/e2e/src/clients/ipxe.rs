@@ -31,10 +31,11 @@ impl Ipxe {
         // Without KVM, iPXE needs a few seconds more.
         command.args(["-machine", "pc,accel=kvm:tcg,graphics=off", "-m", "96"]);
         command.args(["-nodefaults", "-no-user-config", "-display", "none"]);
-        command.args(["-serial", "stdio", "-boot", "n", "-netdev"]);
+        command.args(["-serial", "stdio", "-netdev"]);
         command.arg(format!("tap,id=net,ifname={TAP},script=no,downscript=no"));
         command.arg("-device");
-        command.arg(format!("virtio-net-pci,netdev=net,mac={hardware_address},romfile={IPXE_ROM}"));
+        command
+            .arg(format!("e1000,netdev=net,mac={hardware_address},romfile={IPXE_ROM},bootindex=1"));
         let process = Process::start("qemu", &mut command, &folder.path().join("console.log"));
         Self { process, _folder: folder }
     }
