@@ -28,8 +28,8 @@ impl Ipxe {
         host.ip(&["link", "set", "dev", "switch", "up"]);
         let folder = tempfile::tempdir().expect("there is room for an output file");
         let mut command = host.command("qemu-system-x86_64");
-        // Without KVM, iPXE needs a few seconds more.
-        command.args(["-machine", "pc,accel=kvm:tcg,graphics=off", "-m", "96"]);
+        // Emulated: in a virtual machine, iPXE can hang on KVM, and it needs a few seconds only.
+        command.args(["-machine", "pc,accel=tcg,graphics=off", "-m", "96"]);
         command.args(["-nodefaults", "-no-user-config", "-display", "none"]);
         command.args(["-serial", "stdio", "-netdev"]);
         command.arg(format!("tap,id=net,ifname={TAP},script=no,downscript=no"));
