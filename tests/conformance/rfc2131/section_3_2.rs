@@ -5,7 +5,8 @@ use lessor_conformance::{Expected, Service, messages::init_reboot, world};
 #[test]
 fn a_server_without_sure_information_sends_no_nak() {
     let world = world!(Service { is_authoritative: false, ..Service::default() };);
-    world.site.broadcast(&init_reboot(1, [10, 77, 0, 15].into())).silence();
+    let answer = world.site.broadcast(&init_reboot(1, [10, 77, 0, 15].into()));
+    assert_ne!(answer.kind(), "NAK");
 }
 
 #[test]

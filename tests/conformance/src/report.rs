@@ -106,9 +106,8 @@ pub fn in_words(test: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in test.split('_') {
         words.push(match word {
-            "ack" | "nak" | "decline" | "inform" | "bootp" | "uri" | "dns" | "tftp" | "vpn" => {
-                word.to_uppercase()
-            }
+            "ack" | "nak" | "decline" | "inform" | "bootp" | "dhcp" | "discover" | "uri"
+            | "dns" | "tftp" | "vpn" => word.to_uppercase(),
             _ if words.is_empty() => {
                 let mut letters = word.chars();
                 letters
