@@ -4,7 +4,10 @@
 //! The cases and the sites are those of the end-to-end tests, see `tests/e2e/src/compare`.
 
 use anyhow::{Context, ensure};
-use lessor_e2e::compare::{Kind, cases, in_guide, play, put_into_guide};
+use lessor_e2e::{
+    compare::{cases, in_guide, play, put_into_guide},
+    subject::Kind,
+};
 use lessor_guests::{is_installed, workspace};
 
 use crate::{

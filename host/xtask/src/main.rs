@@ -7,6 +7,7 @@ mod artifacts;
 mod attack;
 mod command;
 mod compare;
+mod conformance;
 mod demo;
 mod growth;
 mod load;
@@ -45,6 +46,8 @@ enum Task {
     Load(load::LoadArguments),
     /// Send the same packets to this server, Kea, ISC dhcpd and dnsmasq, and compare the answers.
     Compare(compare::CompareArguments),
+    /// Test what the RFCs demand, with this server or with Kea, ISC dhcpd and dnsmasq as controls.
+    Conformance(conformance::ConformanceArguments),
     /// Measure the server under overload, and its processor time at half of its capacity.
     Overload(overload::OverloadArguments),
     /// Compare the speed of two builds of the server, in alternating pairs. Needs root.
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         }
         Task::Load(arguments) => done(load::run(&arguments)),
         Task::Compare(arguments) => done(compare::run(&arguments)),
+        Task::Conformance(arguments) => done(conformance::run(&arguments)),
         Task::Overload(arguments) => done(overload::run(&arguments)),
         Task::Pairs(arguments) => done(pairs::run(&arguments)),
         Task::Reloads(arguments) => done(reloads::run(&arguments)),

@@ -2,19 +2,25 @@
 //! clients, relays and generators) and that the example policies need, and the WebAssembly targets
 //! of the toolchain.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
-use anyhow::bail;
-use lessor_guests::{add_wasm_targets, is_installed};
+use anyhow::{Context, bail};
+use lessor_e2e::{DHCP_HELPER_FOLDER, needs::IPXE_ROM};
+use lessor_guests::{add_wasm_targets, is_installed, target_folder};
 
 use crate::command;
 
 /// The programs that tests start, with their packages.
-const TOOLS: [(&str, &str); 14] = [
+const TOOLS: [(&str, &str); 19] = [
     ("dhclient", "isc-dhcp-client"),
     ("dhcpcd", "dhcpcd-base"),
     ("udhcpc", "udhcpc"),
     ("dhcrelay", "isc-dhcp-relay"),
+    ("dnsmasq", "dnsmasq-base"),
+    ("kea-dhcp4", "kea-dhcp4-server"),
+    ("dhcpd", "isc-dhcp-server"),
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("networkctl", "systemd"),
     ("perfdhcp", "kea-admin"),
     ("tcpdump", "tcpdump"),
     ("ip", "iproute2"),
@@ -42,7 +48,7 @@ pub(crate) fn install(missing: &[&str]) -> anyhow::Result<()> {
     // Only the programs of the packages are needed, so their services must not start.
     command::run(
         Command::new("apt-get")
-            .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(["install", "-y", "-qq", "--no-install-recommends", "--no-remove"])
             .args(missing)
             .env("DEBIAN_FRONTEND", "noninteractive")
             .env("RUNLEVEL", "1"),
@@ -59,7 +65,23 @@ pub(crate) fn run() -> anyhow::Result<()> {
     if missing.is_empty() {
         println!("all packages are installed");
     }
-    install(&missing)
+    install(&missing)?;
+    unpack_dhcp_helper()
+}
+
+/// Unpacks dhcp-helper into the target folder, because Debian does not install it beside dhcpd and
+/// dhcrelay.
+fn unpack_dhcp_helper() -> anyhow::Result<()> {
+    let folder = target_folder()?.join(DHCP_HELPER_FOLDER);
+    if folder.exists() || is_installed("dhcp-helper") || !is_installed("apt-get") {
+        return Ok(());
+    }
+    let download = tempfile::tempdir().context("cannot create a folder for a package")?;
+    let mut command = Command::new("apt-get");
+    command::run(command.args(["download", "-qq", "dhcp-helper"]).current_dir(download.path()))?;
+    let files = std::fs::read_dir(download.path()).context("cannot read the folder")?;
+    let package = files.flatten().next().context("apt-get downloaded no package")?.path();
+    command::run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(folder))
 }
 
 /// Returns the packages whose programs are missing, and the missing packages that the example
@@ -69,6 +91,7 @@ pub(crate) fn missing() -> Vec<&'static str> {
         .iter()
         .filter(|(program, _)| !is_installed(program))
         .map(|(_, package)| *package)
+        .chain((!Path::new(IPXE_ROM).exists()).then_some("ipxe-qemu"))
         .chain(lessor_policies::missing_packages())
         .collect()
 }

@@ -2,11 +2,19 @@
 
 mod dhclient;
 mod dhcpcd;
+mod ipxe;
+mod networkd;
 mod udhcpc;
 
 use std::{net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path};
 
-pub use self::{dhclient::Dhclient, dhcpcd::Dhcpcd, udhcpc::Udhcpc};
+pub use self::{
+    dhclient::Dhclient,
+    dhcpcd::Dhcpcd,
+    ipxe::{Ipxe, tftp_server},
+    networkd::Networkd,
+    udhcpc::Udhcpc,
+};
 use crate::Host;
 
 /// A client that runs on an interface.

@@ -1,24 +1,17 @@
 //! The comparison of the answers of this server and three others to the same packets.
 //!
-//! Each case starts each server in separate network namespaces, with the same subnets, pools and
-//! reservation. The outcome is what arrives, and where; the servers themselves are not queried. The
-//! packets are built with dhcproto and etherparse, not with code of this server.
+//! Each case starts each server on a site of [`crate::subject`].
 //!
 //! - `cases`: the messages, and the parts of the answers that matter.
-//! - `packet`: messages as octets, valid and invalid ones.
-//! - `site`: the hosts and links, and the frames that arrive.
-//! - `servers`: the start of each server.
 //! - `table`: the table of outcomes in the guide.
 
 mod cases;
-mod packet;
-mod servers;
-mod site;
 mod table;
+
+use crate::subject::Kind;
 
 pub use self::{
     cases::{ComparedCase, cases},
-    servers::Kind,
     table::{CaseAnswers, in_guide, put_into_guide, rows_of_guide},
 };
 

@@ -43,6 +43,7 @@ mod server;
 mod setup;
 mod short_exchange;
 pub mod sources;
+pub mod subject;
 pub mod wait;
 
 pub use capture::{Capture, Datagram};
@@ -62,7 +63,7 @@ pub use records::{
     LeftOutRow, PluginRow, PoolRow, ReasonRow, RefusedNameRow, ShadowRow, ShadowSummary, StateRow,
     Status, StoreRow, TraceRow, reasons,
 };
-pub use relay_agent::RelayAgent;
+pub use relay_agent::{DHCP_HELPER_FOLDER, RelayAgent, RelayKind};
 pub use server::{Reload, Server};
 pub use setup::Setup;
 pub use short_exchange::ShortExchange;

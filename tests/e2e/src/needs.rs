@@ -5,6 +5,11 @@
 
 use std::{io::Write, path::Path, process::Command, sync::OnceLock};
 
+/// The option ROM of iPXE for network cards of Intel.
+pub const IPXE_ROM: &str = "/usr/lib/ipxe/qemu/pxe-e1000.rom";
+/// systemd-networkd, which is in no `PATH`.
+pub const SYSTEMD_NETWORKD: &str = "/usr/lib/systemd/systemd-networkd";
+
 /// Ends the test with a message unless the machine meets these requirements: `root` for network
 /// namespaces, `patience` for fetching packages, or a program such as `dhclient`.
 ///
@@ -58,8 +63,13 @@ fn what_is_missing(need: &str) -> Option<String> {
     }
     let is_there = match need {
         "faketime" => crate::clock::library().is_some(),
+        "dhcp_helper" => crate::relay_agent::dhcp_helper().is_some(),
+        "ipxe_rom" => Path::new(IPXE_ROM).exists(),
         "kea_dhcp4" => is_in_path("kea-dhcp4"),
         "loop_disk" => return no_loop_disk(),
+        "qemu" => is_in_path("qemu-system-x86_64"),
+        "systemd_networkd" => Path::new(SYSTEMD_NETWORKD).exists(),
+        "tun" => Path::new("/dev/net/tun").exists(),
         "wasi_libc" => Path::new("/usr/include/wasm32-wasi/stdlib.h").exists(),
         program => is_in_path(program),
     };
@@ -105,6 +115,7 @@ fn package_of(program: &str) -> Option<&'static str> {
     Some(match program {
         "clang" => "clang",
         "dhclient" => "isc-dhcp-client",
+        "dhcp_helper" => "dhcp-helper",
         "dhcpcd" => "dhcpcd-base",
         "dhcpd" => "isc-dhcp-server",
         "dhcrelay" => "isc-dhcp-relay",
@@ -112,13 +123,16 @@ fn package_of(program: &str) -> Option<&'static str> {
         "faketime" => "faketime",
         "freeradius" => "freeradius",
         "ip" => "iproute2",
+        "ipxe_rom" => "ipxe-qemu",
         "kea_dhcp4" => "kea-dhcp4-server",
         "make" => "make",
         "npm" => "npm",
         "perfdhcp" => "kea-admin",
+        "qemu" => "qemu-system-x86",
         "python3" => "python3-venv",
         "psql" => "postgresql",
         "strace" => "strace",
+        "systemd_networkd" => "systemd",
         "tcpdump" => "tcpdump",
         "udhcpc" => "udhcpc",
         "unshare" => "util-linux",

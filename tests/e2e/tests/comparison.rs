@@ -3,8 +3,9 @@
 
 use lessor_e2e::{
     built,
-    compare::{Kind, cases, play, rows_of_guide},
+    compare::{cases, play, rows_of_guide},
     require,
+    subject::Kind,
 };
 
 fn guide() -> String {

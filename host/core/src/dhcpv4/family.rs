@@ -136,10 +136,6 @@ impl FreeSet<u32> for RoaringBitmap {
     }
 }
 
-/// The flags of an octet that says which facts follow it, in this order.
-const HAS_RELAY_INFORMATION: u8 = 1;
-const HAS_HOST_NAME: u8 = 2;
-
 const IDENTIFIER: u8 = 0;
 const HARDWARE: u8 = 1;
 const LINE: u8 = 2;

@@ -2,10 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use super::{
-    packet::{Packet, Type},
-    servers::{Kind, POOL_SIZE, RESERVED_FOR},
-    site::{Answer, GIADDR, ON_LINK, Site, TO_RELAY},
+use crate::subject::{
+    Answer, GIADDR, Kind, ON_LINK, POOL_SIZE, Packet, RESERVED_FOR, Service, Site, TO_RELAY, Type,
+    device,
 };
 
 /// One row of the table.
@@ -28,7 +27,8 @@ impl ComparedCase {
     /// Starts a server, runs the case with it, and returns the outcome.
     pub(super) fn play(&self, kind: Kind) -> String {
         let site = Site::new(self.on_link);
-        let Some(_running) = kind.start(&site) else { return "does not start".to_owned() };
+        let started = kind.start(&site, &Service::default());
+        let Some(_running) = started else { return "does not start".to_owned() };
         (self.play)(&site)
     }
 }
@@ -189,11 +189,6 @@ pub fn cases() -> Vec<ComparedCase> {
             format!("{answer}, {echo}")
         }),
     ]
-}
-
-/// Returns the hardware address of a client.
-const fn device(number: u8) -> [u8; 6] {
-    [2, 0, 0x5e, 0, 0x53, number]
 }
 
 fn discover(number: u8) -> Packet {

@@ -17,17 +17,22 @@ use nix::{
     },
 };
 
+use lessor_load::Reply as Message;
+
 use super::packet::{Packet, frame};
 use crate::{Datagram, Host, Link};
 
 /// The server's address on the link of the clients.
-pub(super) const ON_LINK: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
+pub const ON_LINK: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 /// The server's address on the link to the relay.
-pub(super) const TO_RELAY: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 1);
+pub const TO_RELAY: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 1);
 /// The relay's address on the link to the server.
-const RELAY: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 2);
+pub const RELAY: Ipv4Addr = Ipv4Addr::new(10, 78, 0, 2);
 /// The relay's address on the link of its clients (giaddr).
-pub(super) const GIADDR: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+pub const GIADDR: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+
+/// Its address on the link of its other clients.
+pub const SECOND_GIADDR: Ipv4Addr = Ipv4Addr::new(100, 64, 1, 1);
 
 const EVERYBODY: [u8; 6] = [0xff; 6];
 /// The timeout of an answer. All servers answer within milliseconds or never.
@@ -38,14 +43,18 @@ const INTERVAL: Duration = Duration::from_millis(5);
 
 /// The hosts and links around one server.
 #[derive(Debug)]
-pub(super) struct Site {
-    pub(super) server: Host,
+pub struct Site {
+    /// The host of the server, with `eth0` on the link of the clients and `eth1` towards the relay.
+    pub server: Host,
     clients: Port,
     relay: Port,
+    /// The hardware addresses of the server, on both links.
+    on_link_hardware: [u8; 6],
     server_hardware: [u8; 6],
+    patience: Duration,
     // Dropped last, because the interfaces belong to them.
-    _client_host: Host,
-    _relay_host: Host,
+    client_host: Host,
+    relay_host: Host,
     _links: [Link; 2],
 }
 
@@ -58,7 +67,7 @@ struct Port {
 
 /// The outcome of a message.
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub enum Answer {
     /// Nothing arrives.
     Nothing,
     /// The server asks by ARP for ciaddr, which no host has, and nothing arrives.
@@ -69,14 +78,17 @@ pub(super) enum Answer {
 
 /// A reply that arrived.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
-    pub(super) datagram: Datagram,
-    /// The link on which it arrived, and its destination.
-    place: Destination,
+pub struct Reply {
+    /// The datagram as it arrived.
+    pub datagram: Datagram,
+    /// Where it was sent.
+    pub place: Place,
 }
 
+/// The destination of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Destination {
+#[allow(missing_docs)]
+pub enum Place {
     Broadcast,
     ToYourAddress,
     ToClientAddress,
@@ -87,7 +99,7 @@ enum Destination {
 
 impl Site {
     /// Returns a site whose server has these addresses on the link of the clients.
-    pub(super) fn new(on_link: &[&str]) -> Self {
+    pub fn new(on_link: &[&str]) -> Self {
         let (clients, uplink) = (Link::new(), Link::new());
         let server = clients.host("server");
         uplink.attach(&server, "eth1");
@@ -98,49 +110,91 @@ impl Site {
         let relay_host = uplink.host("relay");
         relay_host.add_address("eth0", &format!("{RELAY}/24"));
         relay_host.add_address("lo", &format!("{GIADDR}/32"));
+        relay_host.add_address("lo", &format!("{SECOND_GIADDR}/32"));
         server.add_route("100.64.0.0/16", &RELAY.to_string());
         let client_host = clients.host("client");
         let (clients_port, relay) = (Port::open(&client_host), Port::open(&relay_host));
+        let on_link_hardware = hardware(&server.hardware_address("eth0"));
         let server_hardware = hardware(&server.hardware_address("eth1"));
         Self {
             server,
             clients: clients_port,
             relay,
+            on_link_hardware,
             server_hardware,
-            _client_host: client_host,
-            _relay_host: relay_host,
+            patience: PATIENCE,
+            client_host,
+            relay_host,
             _links: [clients, uplink],
         }
     }
 
     /// Broadcasts a message from a client on the link.
-    pub(super) fn broadcast(&self, packet: &Packet) -> Answer {
+    pub fn broadcast(&self, packet: &Packet) -> Answer {
         self.answer(&self.clients, &broadcast(packet), packet)
     }
 
     /// Broadcasts a message that is not answered from a client on the link.
-    pub(super) fn tell(&self, packet: &Packet) {
+    pub fn tell(&self, packet: &Packet) {
         self.clients.send(&broadcast(packet));
         thread::sleep(TAKEN_IN_WITHIN);
     }
 
+    /// Sends a message that is not answered from the relay.
+    pub fn tell_by_relay(&self, packet: &Packet) {
+        self.relay.send(&self.towards_server(SocketAddrV4::new(GIADDR, 67), packet));
+        thread::sleep(TAKEN_IN_WITHIN);
+    }
+
+    /// Sends a message that is not answered from a client behind the relay directly to the server.
+    pub fn tell_directly(&self, packet: &Packet) {
+        let from = SocketAddrV4::new(packet.client_address, 68);
+        self.relay.send(&self.towards_server(from, packet));
+        thread::sleep(TAKEN_IN_WITHIN);
+    }
+
+    /// Gives an address to the host of the clients, which then answers ARP and ICMP echo.
+    pub fn somebody_uses(&self, address: Ipv4Addr) {
+        self.client_host.add_address("eth0", &format!("{address}/24"));
+    }
+
+    /// Gives a further address to the relay, on the link of its clients.
+    pub fn relay_has(&self, address: Ipv4Addr) {
+        self.relay_host.add_address("lo", &format!("{address}/32"));
+    }
+
+    /// Sets how long to wait for an answer.
+    pub fn be_patient(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// Sends a message from the relay.
-    pub(super) fn relay(&self, packet: &Packet) -> Answer {
-        let from = SocketAddrV4::new(GIADDR, 67);
-        self.towards_server(from, packet)
+    pub fn relay(&self, packet: &Packet) -> Answer {
+        self.relay_from(SocketAddrV4::new(GIADDR, 67), packet)
+    }
+
+    /// Sends a message from the relay, from this address and port.
+    pub fn relay_from(&self, from: SocketAddrV4, packet: &Packet) -> Answer {
+        self.answer(&self.relay, &self.towards_server(from, packet), packet)
     }
 
     /// Sends a message from a client behind the relay directly to the server, from the client's
     /// address.
-    pub(super) fn unicast(&self, packet: &Packet) -> Answer {
-        self.towards_server(SocketAddrV4::new(packet.client_address, 68), packet)
+    pub fn unicast(&self, packet: &Packet) -> Answer {
+        self.relay_from(SocketAddrV4::new(packet.client_address, 68), packet)
     }
 
-    fn towards_server(&self, from: SocketAddrV4, packet: &Packet) -> Answer {
+    /// Sends a message from a client on the link directly to the server, from the client's address.
+    pub fn unicast_on_link(&self, packet: &Packet) -> Answer {
+        let from = SocketAddrV4::new(packet.client_address, 68);
+        let to = SocketAddrV4::new(ON_LINK, 67);
+        let hardware = (self.clients.hardware, self.on_link_hardware);
+        self.answer(&self.clients, &frame(hardware, (from, to), &packet.octets()), packet)
+    }
+
+    fn towards_server(&self, from: SocketAddrV4, packet: &Packet) -> Vec<u8> {
         let to = SocketAddrV4::new(TO_RELAY, 67);
-        let hardware = (self.relay.hardware, self.server_hardware);
-        let sent = frame(hardware, (from, to), &packet.octets());
-        self.answer(&self.relay, &sent, packet)
+        frame((self.relay.hardware, self.server_hardware), (from, to), &packet.octets())
     }
 
     /// Returns the outcome of a message. If nothing arrives, the message is sent once more, as
@@ -155,7 +209,7 @@ impl Site {
     fn answer_of_one(&self, port: &Port, sent: &[u8], asked: &Packet) -> Answer {
         while self.clients.take().is_some() || self.relay.take().is_some() {}
         port.send(sent);
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience;
         let mut answer = Answer::Nothing;
         while Instant::now() < until {
             let found = [&self.clients, &self.relay].into_iter().find_map(|port| port.take());
@@ -224,19 +278,17 @@ impl Reply {
         }
         let to = *datagram.destination.ip();
         let place = match to {
-            Ipv4Addr::BROADCAST => Destination::Broadcast,
-            to if to == asked.client_address && !to.is_unspecified() => {
-                Destination::ToClientAddress
-            }
-            to if to == asked.relay_address => Destination::ToRelay,
-            to if to == your_address(&datagram) => Destination::ToYourAddress,
-            to => Destination::To(to),
+            Ipv4Addr::BROADCAST => Place::Broadcast,
+            to if to == asked.client_address && !to.is_unspecified() => Place::ToClientAddress,
+            to if to == asked.relay_address => Place::ToRelay,
+            to if to == your_address(&datagram) => Place::ToYourAddress,
+            to => Place::To(to),
         };
         Some(Self { datagram, place })
     }
 
     /// Returns the type of the reply: OFFER, ACK or NAK.
-    pub(super) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self.datagram.option(53) {
             Some([2]) => "OFFER",
             Some([5]) => "ACK",
@@ -246,14 +298,24 @@ impl Reply {
     }
 
     /// yiaddr.
-    pub(super) fn your_address(&self) -> Ipv4Addr {
+    pub fn your_address(&self) -> Ipv4Addr {
         your_address(&self.datagram)
+    }
+
+    /// Returns the message, read with the code of the load generator.
+    ///
+    /// # Panics
+    /// Panics if it is malformed.
+    #[track_caller]
+    pub fn message(&self) -> Message {
+        let read = Message::read(&self.datagram.message);
+        read.unwrap_or_else(|error| panic!("the reply is malformed: {error}"))
     }
 }
 
 impl Answer {
     /// Returns the reply, if one arrived.
-    pub(super) const fn reply(&self) -> Option<&Reply> {
+    pub const fn reply(&self) -> Option<&Reply> {
         match self {
             Self::Reply(reply) => Some(reply),
             Self::Nothing | Self::AsksForClientAddress => None,
@@ -261,17 +323,17 @@ impl Answer {
     }
 
     /// yiaddr of the reply.
-    pub(super) fn your_address(&self) -> Option<Ipv4Addr> {
+    pub fn your_address(&self) -> Option<Ipv4Addr> {
         self.reply().map(Reply::your_address)
     }
 
     /// Returns the octets of an option of the reply.
-    pub(super) fn option(&self, code: u8) -> Option<&[u8]> {
+    pub fn option(&self, code: u8) -> Option<&[u8]> {
         self.reply()?.datagram.option(code)
     }
 
     /// Returns the type of the reply, without its destination.
-    pub(super) fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         self.reply().map_or("nothing", Reply::kind)
     }
 }
@@ -284,11 +346,11 @@ impl fmt::Display for Answer {
             Self::Reply(reply) => {
                 let kind = reply.kind();
                 match reply.place {
-                    Destination::Broadcast => write!(out, "{kind} by broadcast"),
-                    Destination::ToYourAddress => write!(out, "{kind} to yiaddr"),
-                    Destination::ToClientAddress => write!(out, "{kind} to ciaddr"),
-                    Destination::ToRelay => write!(out, "{kind} to giaddr"),
-                    Destination::To(address) => write!(out, "{kind} to {address}"),
+                    Place::Broadcast => write!(out, "{kind} by broadcast"),
+                    Place::ToYourAddress => write!(out, "{kind} to yiaddr"),
+                    Place::ToClientAddress => write!(out, "{kind} to ciaddr"),
+                    Place::ToRelay => write!(out, "{kind} to giaddr"),
+                    Place::To(address) => write!(out, "{kind} to {address}"),
                 }
             }
         }
