@@ -2,8 +2,8 @@
 //! network namespaces, with the same subnets, pools, options and reservation.
 //!
 //! The outcome of a message is what arrives, and where; the servers themselves are not queried. The
-//! messages are built with dhcproto and etherparse and read with the code of the load generator, not
-//! with code of the server.
+//! messages are built with dhcproto and etherparse, and read with the code of the load generator:
+//! not with code of the server.
 //!
 //! - `packet`: messages as octets, valid and invalid ones.
 //! - `site`: the hosts and links, and the frames that arrive.
