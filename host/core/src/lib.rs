@@ -25,6 +25,7 @@ mod lookup;
 mod network;
 mod octets;
 pub mod option;
+mod option_set;
 mod origin;
 mod own_addresses;
 mod reason;
@@ -53,11 +54,12 @@ pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use kinds::{ClientState, LeaseEventKind, ReplyKind, RequestKind};
 pub use lookup::{LookupAnswer, SourceRow};
 pub use network::{
-    AfterDataLoss, Bounds, LocatedBy, Location, Network, NetworkId, OffersMax, OptionSet, Pool,
-    QuarantineMax, Subnet, Topology, TopologyError, UnknownClients,
+    AfterDataLoss, Bounds, LocatedBy, Location, Network, NetworkId, OffersMax, Pool, QuarantineMax,
+    Subnet, Topology, TopologyError, UnknownClients,
 };
 pub use octets::readable;
 pub use option::{OptionDefinition, OptionKind, OptionValue, ReceivedOptions};
+pub use option_set::OptionSet;
 pub use origin::{Link, Origin};
 pub use own_addresses::OwnAddresses;
 pub use reason::{Outcome, Reason};

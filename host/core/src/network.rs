@@ -3,7 +3,7 @@
 //! Does not read the configuration; the `config` crate does, and checks it so that the engine can
 //! rely on it. Invariant: the subnets of a [`Topology`] do not overlap.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, sync::Arc};
+use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    ClientKeyKind, LeaseTime, OptionValue, Origin, Request, Reservation, ScopeSettings,
-    SharedReservations, option::recorded::Recorded,
+    ClientKeyKind, LeaseTime, OptionSet, Origin, Request, Reservation, ScopeSettings,
+    SharedReservations,
 };
 
 /// Subnets that share one link (a "shared network", or a single subnet). A network is the unit that
@@ -85,8 +85,8 @@ pub struct Subnet {
     pub settings: ScopeSettings,
     /// The pools. Addresses are taken from them in order, except from those by policy only.
     pub pools: Vec<Pool>,
-    /// What is reserved for one client or line each. Those without an address apply in all subnets of
-    /// the network.
+    /// What is reserved for one client or line each. Those without an address apply in all subnets
+    /// of the network.
     pub reservations: Vec<Reservation>,
     /// The relays whose messages are served, by their address (giaddr). Every relay is served if
     /// absent.
@@ -145,11 +145,6 @@ pub struct Pool {
     #[serde(default, skip_serializing_if = "ScopeSettings::is_empty")]
     pub settings: ScopeSettings,
 }
-
-/// Options by code, each at most once, in order of code. Cheap to clone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<(u8, Recorded)>", into = "Vec<(u8, Recorded)>")]
-pub struct OptionSet(Arc<[(u8, Arc<OptionValue>)]>);
 
 /// The position of a network in its [`Topology`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -265,8 +260,8 @@ impl Topology {
         &self.catalogue
     }
 
-    /// The same topology, but networks and reservations that are equal in `other` are shared with it,
-    /// so that they exist once in memory.
+    /// The same topology, but networks and reservations that are equal in `other` are shared with
+    /// it, so that they exist once in memory.
     pub fn sharing(self, other: &Self) -> Self {
         let by_name: HashMap<&str, &Arc<Network>, FixedState> =
             other.networks.iter().map(|network| (&*network.name, network)).collect();
@@ -452,53 +447,5 @@ impl Pool {
     /// The number of addresses in the range.
     pub fn size(&self) -> u64 {
         u64::from(u32::from(self.last)) - u64::from(u32::from(self.first)) + 1
-    }
-}
-
-impl OptionSet {
-    /// The option `code`.
-    pub fn get(&self, code: u8) -> Option<&Arc<OptionValue>> {
-        let position = self.0.binary_search_by_key(&code, |(found, _)| *found).ok()?;
-        self.0.get(position).map(|(_, value)| value)
-    }
-
-    /// Every option, in order of code.
-    pub fn iter(&self) -> impl Iterator<Item = (u8, &Arc<OptionValue>)> {
-        self.0.iter().map(|(code, value)| (*code, value))
-    }
-
-    /// Returns whether there are no options.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl From<Vec<(u8, Recorded)>> for OptionSet {
-    fn from(options: Vec<(u8, Recorded)>) -> Self {
-        options.into_iter().map(|(code, Recorded(value))| (code, value)).collect()
-    }
-}
-
-impl From<OptionSet> for Vec<(u8, Recorded)> {
-    fn from(options: OptionSet) -> Self {
-        options.iter().map(|(code, value)| (code, Recorded(Arc::clone(value)))).collect()
-    }
-}
-
-/// Later values of the same code take precedence.
-impl FromIterator<(u8, OptionValue)> for OptionSet {
-    fn from_iter<I: IntoIterator<Item = (u8, OptionValue)>>(options: I) -> Self {
-        options.into_iter().map(|(code, value)| (code, Arc::new(value))).collect()
-    }
-}
-
-/// Later values of the same code take precedence.
-impl FromIterator<(u8, Arc<OptionValue>)> for OptionSet {
-    fn from_iter<I: IntoIterator<Item = (u8, Arc<OptionValue>)>>(options: I) -> Self {
-        let by_code: BTreeMap<u8, Arc<OptionValue>> = options.into_iter().collect();
-        match by_code.is_empty() {
-            true => Self::default(),
-            false => Self(by_code.into_iter().collect()),
-        }
     }
 }

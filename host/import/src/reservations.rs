@@ -1,7 +1,7 @@
 //! Reservations as a file of their own, CSV as `lessor.toml` can name it.
 //!
-//! Reservations that no row can express are left to the configuration. Invariant: the columns are the
-//! identifiers that occur, the address, and the settings and options that occur.
+//! Reservations that no row can express are left to the configuration. Invariant: the columns are
+//! the identifiers that occur, the address, and the settings and options that occur.
 
 use std::collections::BTreeSet;
 
