@@ -78,8 +78,8 @@ pub(crate) fn plain_owner(kind: IdentifierKind, text: &str) -> Option<Reservatio
     })
 }
 
-/// Reads the identifiers of a table. Returns `None` if there is none, or if one has a mistake, which
-/// is reported.
+/// Reads the identifiers of a table. Returns `None` if there is none, or if one has a mistake,
+/// which is reported.
 pub(crate) fn read(table: &Table) -> Option<Identifiers> {
     let mut found = Found::new();
     for (key, kind) in PLAIN.into_iter().filter_map(|key| Some((key, kind_named(key)?))) {

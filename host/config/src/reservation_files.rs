@@ -1,6 +1,6 @@
 //! `reservations`: files that contain only reservations, one per line, which are assigned to
-//! subnets by their addresses; those without an address apply in all networks. A million of them are as much a part of the configuration as those
-//! that are written in it.
+//! subnets by their addresses; those without an address apply in all networks. A million of them
+//! are as much a part of the configuration as those that are written in it.
 //!
 //! A file is read line by line and no line is kept, so the file may be larger than the
 //! configuration. A line that is unambiguously valid is used as it is; any other is converted to a

@@ -1,9 +1,9 @@
 //! The reservations so far, by address and identifier, with their places. They ensure that no
-//! address is reserved twice and no owner has two reservations in a network, in whichever files they
-//! are.
+//! address is reserved twice and no owner has two reservations in a network, in whichever files
+//! they are.
 //!
-//! Does not read reservations. Invariant: every reservation has an entry for its address and for each
-//! of its identifiers.
+//! Does not read reservations. Invariant: every reservation has an entry for its address and for
+//! each of its identifiers.
 
 use std::{collections::HashMap, hash::BuildHasher, net::Ipv4Addr};
 

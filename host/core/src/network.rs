@@ -107,8 +107,8 @@ pub struct Subnet {
     /// The pools. Addresses are taken from them in order of preference, and from those of the same
     /// preference in this order, except from those by policy only.
     pub pools: Vec<Pool>,
-    /// What is reserved for one client or line each. Those without an address apply in all subnets of
-    /// the network.
+    /// What is reserved for one client or line each. Those without an address apply in all subnets
+    /// of the network.
     pub reservations: Vec<Reservation>,
     /// The relays whose messages are served, by their address (giaddr). Every relay is served if
     /// absent.

@@ -1,8 +1,9 @@
 //! Reservations: what one client or line gets, whatever else is configured: an address or a pool,
 //! options, boot fields and times.
 //!
-//! Does not find the reservation of a request; [`index`] does. Invariant: a reservation has at least
-//! one identifier, and an address belongs to at most one reservation of a checked configuration.
+//! Does not find the reservation of a request; [`index`] does. Invariant: a reservation has at
+//! least one identifier, and an address belongs to at most one reservation of a checked
+//! configuration.
 
 mod identifier;
 mod index;

@@ -1,7 +1,7 @@
 //! Warnings about reservations that no client can get.
 //!
-//! Two reservations of one owner in a network are a mistake that keeps a configuration from serving.
-//! These are not, because a later change may make them apply.
+//! Two reservations of one owner in a network are a mistake that keeps a configuration from
+//! serving. These are not, because a later change may make them apply.
 
 use std::collections::HashMap;
 

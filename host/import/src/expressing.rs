@@ -3,12 +3,12 @@
 //!
 //! Knows neither TOML nor CSV. Invariant: the server reads the same octets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use lessor_core::{OptionKind, option::code};
+use lessor_core::{IdentifierKind, OptionKind, ReservationOwner, option::code};
 use lessor_vocabulary::{Catalogue, Vendor, Written, hexadecimal};
 
-use crate::model::{Options, SubOptions, Value};
+use crate::model::{Options, Reservation, Site, SubOptions, Value};
 
 /// The name of an option: its number if it has none.
 pub(crate) fn option_name(catalogue: &Catalogue, code: u8) -> String {
@@ -29,8 +29,21 @@ pub(crate) fn value(catalogue: &Catalogue, code: u8, value: &Value) -> Written {
     }
 }
 
+/// Whether a reservation can be in a file of reservations: its options have cells, and it has one
+/// identifier of each kind or several that a cell can hold. Without an address it must be of all
+/// networks.
+pub(crate) fn fits_row(site: &Site, reservation: &Reservation) -> bool {
+    let kinds: BTreeSet<IdentifierKind> =
+        reservation.owners.iter().map(ReservationOwner::kind).collect();
+    let is_hardware = kinds.iter().all(|kind| *kind == IdentifierKind::HardwareAddress);
+    let is_shared = || site.reservations.iter().any(|of| std::ptr::eq(of, reservation));
+    fit_cells(&site.catalogue, &reservation.options)
+        && (is_hardware || kinds.len() == reservation.owners.len())
+        && (reservation.address.is_some() || is_shared())
+}
+
 /// Whether a file in CSV can have these options.
-pub(crate) fn fit_cells(catalogue: &Catalogue, options: &Options) -> bool {
+fn fit_cells(catalogue: &Catalogue, options: &Options) -> bool {
     options.keys().all(|code| catalogue.kind(*code).is_none_or(fits_cell))
 }
 

@@ -55,8 +55,8 @@ pub(crate) struct Site {
     /// What applies everywhere.
     pub(crate) everywhere: Scope,
     pub(crate) subnets: Vec<Subnet>,
-    /// Reservations that belong to whichever subnet contains their address, or to all networks if they
-    /// have none.
+    /// Reservations that belong to whichever subnet contains their address, or to all networks if
+    /// they have none.
     pub(crate) reservations: Vec<Reservation>,
 }
 

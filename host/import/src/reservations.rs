@@ -1,7 +1,7 @@
 //! Reservations as a file of their own, CSV as `lessor.toml` can name it.
 //!
-//! Reservations that no row can express are left to the configuration. Invariant: the columns are the
-//! identifiers that occur, the address, and the settings and options that occur.
+//! Reservations that no row can express are left to the configuration. Invariant: the columns are
+//! the identifiers that occur, the address, and the settings and options that occur.
 
 use std::collections::BTreeSet;
 
@@ -17,19 +17,7 @@ use crate::{
 
 /// The reservations that can be in the file.
 pub(crate) fn fitting(site: &Site) -> impl Iterator<Item = &Reservation> {
-    site.all_reservations().filter(|reservation| fits(site, reservation))
-}
-
-/// Whether a reservation can be in the file: its options have cells, and it has one identifier of
-/// each kind or several that a cell can hold. Without an address it must be of all networks.
-pub(crate) fn fits(site: &Site, reservation: &Reservation) -> bool {
-    let kinds: BTreeSet<IdentifierKind> =
-        reservation.owners.iter().map(ReservationOwner::kind).collect();
-    let is_hardware = kinds.iter().all(|kind| *kind == IdentifierKind::HardwareAddress);
-    let is_shared = || site.reservations.iter().any(|of| std::ptr::eq(of, reservation));
-    expressing::fit_cells(&site.catalogue, &reservation.options)
-        && (is_hardware || kinds.len() == reservation.owners.len())
-        && (reservation.address.is_some() || is_shared())
+    site.all_reservations().filter(|reservation| expressing::fits_row(site, reservation))
 }
 
 /// The text of the file.

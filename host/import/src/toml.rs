@@ -14,7 +14,6 @@ use toml_edit::{Array, InlineTable, Key, Value};
 use crate::{
     expressing,
     model::{Options, Pool, Reservation, Scope, Site, Subnet, Unknown},
-    reservations,
 };
 
 /// What the file says beside the configuration of the other server.
@@ -57,7 +56,7 @@ pub(crate) fn text(site: &Site, frame: &Frame) -> String {
         options(&mut out, &site.everywhere.options, catalogue);
     }
     let is_written = |reservation: &Reservation| {
-        frame.reservations.is_none() || !reservations::fits(site, reservation)
+        frame.reservations.is_none() || !expressing::fits_row(site, reservation)
     };
     for reservation in site.reservations.iter().filter(|found| is_written(found)) {
         write_reservation(&mut out, "[[reservation]]", reservation, catalogue);

@@ -71,8 +71,8 @@ struct Line<'a> {
     destination: Option<Destination>,
     #[serde(skip_serializing_if = "Option::is_none")]
     boot_file: Option<&'a str>,
-    /// The identifier by which the client's reservation was found: its key in the configuration, and
-    /// its value.
+    /// The identifier by which the client's reservation was found: its key in the configuration,
+    /// and its value.
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation: Option<BTreeMap<String, String>>,
     /// Names of options that did not fit into the reply.

@@ -310,8 +310,8 @@ impl Shards {
         waiting.into_iter().for_each(|wake| wake());
     }
 
-    /// Prepares the networks of `topology` that are not kept and get an engine at once, because they
-    /// continue one with an engine or are large. Returns them by the pointer to the network.
+    /// Prepares the networks of `topology` that are not kept and get an engine at once, because
+    /// they continue one with an engine or are large. Returns them by the pointer to the network.
     fn prepare(
         &self,
         topology: &Topology,

@@ -335,8 +335,8 @@ struct Row<'c> {
 }
 
 impl<'c> Row<'c> {
-    /// Adds a value under a name whose parts are separated by dots. A name of three parts at most is
-    /// that of a sub-option; what follows the first dot of an option is its name.
+    /// Adds a value under a name whose parts are separated by dots. A name of three parts at most
+    /// is that of a sub-option; what follows the first dot of an option is its name.
     fn put(&mut self, path: &'c str, span: &Range<usize>, value: DeValue<'c>) {
         let parts = if path.starts_with(VENDOR_SUB_OPTIONS) { 3 } else { 2 };
         let mut names: Vec<&'c str> = path.splitn(parts, '.').collect();

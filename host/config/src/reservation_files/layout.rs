@@ -12,8 +12,8 @@ use crate::{
 /// The layout of a CSV file.
 pub(super) struct Layout {
     pub(super) delimiter: u8,
-    /// The columns that are read; `None` if the file has reservations only, and its columns have the
-    /// names of keys.
+    /// The columns that are read; `None` if the file has reservations only, and its columns have
+    /// the names of keys.
     pub(super) columns: Option<Vec<Mapped>>,
 }
 
@@ -21,7 +21,8 @@ pub(super) struct Layout {
 pub(super) struct Mapped {
     /// The name of the column in the file.
     pub(super) column: String,
-    /// The name of the column as a file of reservations has it, with its place in the configuration.
+    /// The name of the column as a file of reservations has it, with its place in the
+    /// configuration.
     pub(super) meaning: Placed<String>,
 }
 

@@ -180,14 +180,14 @@ impl<'e> Decider<'e, '_> {
     /// Why the client cannot have its reserved address now; `None` if it can. Another client that
     /// has the address keeps it until its lease ends, unless that lease gives way: it has had the
     /// address since before it was reserved, or has another identifier of the same reservation. A
-    /// client with an identifier of the reservation that this client has, too, gives the address up:
-    /// the line has another device, or the device uses another interface. It does not do so for a
-    /// client that only extends a lease which it has lost: that one has to know first.
+    /// client with an identifier of the reservation that this client has, too, gives the address
+    /// up: the line has another device, or the device uses another interface. It does not do so for
+    /// a client that only extends a lease which it has lost: that one has to know first.
     fn why_not_reserved_now(&self, reservation: &Reservation, address: u32) -> Option<Obstacle> {
         let active = self.bindings.slot(address).and_then(View::active);
         let is_of_other = active.is_some_and(|record| {
-            !self.client.on_record().is_holder_of(record)
-                && !(self.starts_anew() && self.is_same_owner(reservation, record))
+            let takes_over = self.starts_anew() && self.is_same_owner(reservation, record);
+            !takes_over && !self.client.on_record().is_holder_of(record)
         });
         if is_of_other && !self.gives_way(address) {
             return Some(Obstacle::HeldByOther);
@@ -195,8 +195,8 @@ impl<'e> Decider<'e, '_> {
         self.why_not_now(address)
     }
 
-    /// Returns whether the client and that of a record have an identifier of `reservation` in common.
-    /// The record has the line of the last relayed message.
+    /// Returns whether the client and that of a record have an identifier of `reservation` in
+    /// common. The record has the line of the last relayed message.
     fn is_same_owner(&self, reservation: &Reservation, record: &Record<Ipv4>) -> bool {
         let Facts { hardware_address, relay_information, .. } = Facts::of(record);
         let key = ClientKey::from_octets(record.holder());

@@ -1,8 +1,8 @@
 //! The reservations of one network by the identifiers of their owners.
 //!
-//! Reservations stay in the configuration. They are numbered through all subnets of the network, and
-//! a number is turned into subnet and position when one is found. Invariant: an owner may have a
-//! reservation in each subnet, and that of the client's subnet is found first.
+//! Reservations stay in the configuration. They are numbered through all subnets of the network,
+//! and a number is turned into subnet and position when one is found. Invariant: an owner may have
+//! a reservation in each subnet, and that of the client's subnet is found first.
 
 use crate::{
     Network, RelayInformation, Request, Reservation,

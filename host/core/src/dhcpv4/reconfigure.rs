@@ -4,12 +4,13 @@
 //! Does not check the configuration. Invariant: every slot is in the engine of the network that
 //! spans its address, or is returned to the caller.
 //!
-//! What can be derived from the configuration alone is prepared before ([`Prepared`]). The rest runs
-//! in the caller's thread while the requests of the network wait. If no subnet or pool changed (but
-//! options, lease times, names, reservations), it takes the time to compare the reserved addresses,
-//! and to move those that differ into their pools or out of them. Otherwise the free sets are
-//! rebuilt, in time proportional to the records of the network, about 0.2 s for a million. Records move to another engine, which takes about 2 s
-//! for a million, only if subnets moved from one network to another.
+//! What can be derived from the configuration alone is prepared before ([`Prepared`]). The rest
+//! runs in the caller's thread while the requests of the network wait. If no subnet or pool changed
+//! (but options, lease times, names, reservations), it takes the time to compare the reserved
+//! addresses, and to move those that differ into their pools or out of them. Otherwise the free
+//! sets are rebuilt, in time proportional to the records of the network, about 0.2 s for a million.
+//! Records move to another engine, which takes about 2 s for a million, only if subnets moved from
+//! one network to another.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -20,8 +21,8 @@ use super::{
     plan::{Plan, address_of},
 };
 
-/// A network, prepared for its engine. This takes longer than anything else that an engine does when
-/// there are many reservations, so it is done while another configuration still serves.
+/// A network, prepared for its engine. This takes longer than anything else that an engine does
+/// when there are many reservations, so it is done while another configuration still serves.
 #[derive(Clone, Debug)]
 pub struct Prepared(Arc<Plan>);
 

@@ -387,8 +387,8 @@ fn address_of(node: &Node, key: &str) -> Result<Option<Ipv4Addr>, String> {
     Ok(Some(address).filter(|address| *address != Ipv4Addr::UNSPECIFIED))
 }
 
-/// What the expression of the flex-id library is, if it is one sub-option of option 82 or the client
-/// identifier.
+/// What the expression of the flex-id library is, if it is one sub-option of option 82 or the
+/// client identifier.
 fn flex_id(libraries: &Node) -> Option<IdentifierKind> {
     let mut all = libraries.list()?.iter();
     let expression = all.find_map(|library| {

@@ -10,9 +10,9 @@ use crate::{
     report::{Outcome, Report},
 };
 
-/// Assigns the reservations to the subnets of their addresses, and removes those that the server would
-/// not accept: of an address that no client may have, the second of an address or an owner, and those
-/// that give nothing. Those without an address stay with the site.
+/// Assigns the reservations to the subnets of their addresses, and removes those that the server
+/// would not accept: of an address that no client may have, the second of an address or an owner,
+/// and those that give nothing. Those without an address stay with the site.
 pub(super) fn assign(site: &mut Site, report: &mut Report) {
     for reservation in std::mem::take(&mut site.reservations) {
         let Some(address) = reservation.address else {

@@ -1,5 +1,5 @@
-//! Reservations of one network: measures their memory by what identifies their owners, the time of an
-//! offer to an owner, and how long clients wait while a reload changes one of them.
+//! Reservations of one network: measures their memory by what identifies their owners, the time of
+//! an offer to an owner, and how long clients wait while a reload changes one of them.
 
 use std::{
     fs::File,
