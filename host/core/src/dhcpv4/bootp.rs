@@ -30,8 +30,7 @@ impl Decider<'_, '_> {
         };
         match chosen {
             Ok((address, reason)) if self.is_at_no_cost(address, reason) => {
-                let decision = self.acknowledge(address, Reason::AckBootp, witness);
-                Decision { reason: Reason::AckBootp, ..decision }
+                self.acknowledge(address, Reason::AckBootp, witness)
             }
             Ok((address, _)) => {
                 let has_room = self.make_room(address).is_some();

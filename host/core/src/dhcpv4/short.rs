@@ -21,11 +21,7 @@ impl Decider<'_, '_> {
         let is_allowed = self.request.wants_rapid_commit()
             && self.parameters(address).allows_rapid_commit()
             && self.is_at_no_cost(address, reason);
-        if !is_allowed {
-            return None;
-        }
-        let decision = self.acknowledge(address, Reason::AckRapidCommit, witness);
-        Some(Decision { reason: Reason::AckRapidCommit, ..decision })
+        is_allowed.then(|| self.acknowledge(address, Reason::AckRapidCommit, witness))
     }
 
     /// An offer without an address for a client that asks for option 108, if that option has a

@@ -19,8 +19,8 @@
 //!   is skipped at a start, unlike for a single server whose clock is not trusted: for a server
 //!   that is behind, leases of the other would last longer than for their clients.
 //!
-//! Not simulated: messages that are decided although their client has replaced them by another one;
-//! see `exchange`.
+//! Not simulated: messages that are decided although their client has replaced them by another one
+//! (see `exchange`), and clients that use BOOTP or do without IPv4.
 
 mod auditor;
 mod clients;
