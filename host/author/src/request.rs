@@ -131,7 +131,6 @@ pub(crate) fn event(described: &CaseRequest, view: &View) -> LeaseEvent {
         binding: event_lease(described, view),
         network_name: Arc::clone(&view.network.name),
         pool_name: described.lease.as_ref().and_then(|lease| lease.pool.clone()),
-        host_name: view.host_name().map(Arc::from),
         now: view.now,
         lookups: Arc::default(),
         absent: Arc::default(),

@@ -89,9 +89,6 @@ fn read_root(
 
     let relays = server_table.as_ref().and_then(|table| table.get("relays"));
     let unknown_clients = server_table.as_ref().and_then(subnet::unknown_clients);
-    let class = root.get("class");
-    let interfaces = server.as_ref().map(|server| server.interfaces.as_slice());
-    let classes = classes::read(class.as_ref(), surroundings, interfaces);
     let options = root.get("options").map(|value| Options::read(&value)).unwrap_or_default();
     let level = match &server_table {
         Some(table) => Level::read(table, options).with_bootp(table),
@@ -99,6 +96,9 @@ fn read_root(
     };
     let identifier = level.settings().server_identifier;
     let server = sections::server(server_table.as_ref(), is_named, identifier, collector);
+    let class = root.get("class");
+    let interfaces = server.as_ref().map(|server| server.interfaces.as_slice());
+    let classes = classes::read(class.as_ref(), surroundings, interfaces);
     let vpn = root.get("vpn");
     let vpns = vpn.as_ref().map(Vpns::read).unwrap_or_default();
     let network = root.get("network");
@@ -135,7 +135,6 @@ fn read_root(
         reservation_files::read(&value, &lookups, surroundings, own, &mut reserved)
     });
     let shared = subnet::fitted(reserved.into_shared(), |placed| placed.reservation);
-    let interfaces = server.as_ref().map(|server| &*server.interfaces);
     let levels = &around.networks;
     let topology = networks::build(subnets, &defaults, levels, &classes, interfaces, collector);
     let (Some(server), Some(topology)) = (server, topology) else { return Some(None) };

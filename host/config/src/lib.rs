@@ -79,8 +79,8 @@ pub use sections::{
 pub use selection::RELAY_ADDRESSES_MAX;
 pub use settings::{
     ClassFile, Configuration, ControlSettings, HostsSettings, JournalSettings, LogFormat, LogLevel,
-    LogSettings, MetricsSettings, PluginSettings, ReservationFile, RollbackSettings, ServerSettings,
-    Sidecar, StoreSettings,
+    LogSettings, MetricsSettings, PluginSettings, ReservationFile, RollbackSettings,
+    ServerSettings, Sidecar, StoreSettings,
 };
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};

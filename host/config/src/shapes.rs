@@ -627,7 +627,7 @@ pub(crate) static CASE_PLANNED: Shape =
     Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
 
 /// The tables of a configuration file.
-static CONFIGURATION: [&Shape; 16] = [
+static CONFIGURATION: [&Shape; 19] = [
     &DOCUMENT,
     &SERVER,
     &STORE,

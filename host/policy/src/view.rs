@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lessor_core::{
     Binding, ClientKey, LeaseEventKind, LookupAnswer, Network, PoolUsage, RelayInformation,
-    Request, Subnet, Timestamp, option::code,
+    Request, Subnet, Timestamp,
 };
 use lessor_vocabulary::Catalogue;
 use serde::{Deserialize, Serialize};
@@ -119,22 +119,9 @@ impl View {
         self.lookups.iter().any(|lookup| *lookup.plugin == *plugin)
     }
 
-    /// The host name that the client sent, for lease events.
-    pub fn host_name(&self) -> Option<String> {
-        sent_host_name(&self.request)
-    }
-
     pub(crate) fn subnet(&self) -> Option<&Subnet> {
         self.network.subnets.get(self.subnet)
     }
-}
-
-/// The host name that the client sent in a message (option 12), without final zero octets, which some
-/// clients send.
-pub fn sent_host_name(request: &Request) -> Option<String> {
-    let name = String::from_utf8_lossy(request.options.get(code::HOST_NAME)?);
-    let name = name.trim_end_matches('\0');
-    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// A change of a binding that is on stable storage, for the hook `on-lease`.
@@ -148,8 +135,6 @@ pub struct LeaseEvent {
     pub network_name: Arc<str>,
     /// The name of the pool that contains the address, if there is one.
     pub pool_name: Option<Arc<str>>,
-    /// The host name of the client, if it is known.
-    pub host_name: Option<Arc<str>>,
     /// When it happened.
     pub now: Timestamp,
     /// The answers to the lookups that plugins planned.

@@ -9,7 +9,7 @@ use lessor_core::{
     BootFileName, Changes, ClientKey, Destination, HardwareAddress, LeaseTimeRule, Network, Reason,
     Request, ReservationOwner, Selected,
 };
-use lessor_policy_host::{TraceEntry, sent_host_name};
+use lessor_policy_host::TraceEntry;
 use lessor_vocabulary::Catalogue;
 use lessor_wire::Header;
 use smallvec::SmallVec;
@@ -59,11 +59,6 @@ impl Event {
     /// Returns the options that are known by name.
     pub(crate) fn catalogue(&self) -> &Catalogue {
         self.catalogue.as_deref().unwrap_or(Catalogue::registered())
-    }
-
-    /// Returns the host name that the client sent, if it sent one.
-    pub(crate) fn host_name(&self) -> Option<Arc<str>> {
-        sent_host_name(self.request.as_ref()?).map(Arc::from)
     }
 
     /// Returns xid, if it is known.

@@ -14,8 +14,8 @@ use std::{
 };
 
 use lessor_core::{
-    Binding, Destination, HostName, LeaseTimeRule, LocatedBy, NameFault, RelayInformation, VpnName,
-    VpnSelectedBy, option::code, readable,
+    Binding, Destination, HostName, LeaseTimeRule, LocatedBy, NameFault, Network, RelayInformation,
+    VpnName, VpnSelectedBy, option::code, readable,
 };
 use lessor_policy_host::{Difference, ShadowDifference, ShownEntry};
 use serde::Serialize;

@@ -318,12 +318,10 @@ impl Task {
             }
             if let Some(passed_on) = change.passed_on() {
                 let lease = Arc::new(released(passed_on, change.binding.changed_at));
-                self.tell_watchers(LeaseEventKind::Released, event.network.as_ref(), &lease, None);
+                self.tell_watchers(LeaseEventKind::Released, event.network.as_ref(), &lease);
             }
             let kind = kind_of(change, now);
-            let is_own = event.client.as_ref() == Some(&change.binding.client);
-            let host_name = is_own.then(|| event.host_name()).flatten();
-            self.tell_watchers(kind, event.network.as_ref(), &change.binding, host_name);
+            self.tell_watchers(kind, event.network.as_ref(), &change.binding);
         }
     }
 
@@ -331,7 +329,7 @@ impl Task {
         tracing::debug!(address = %lease.address, client = %lease.client, "lease expired");
         let name = Some(&*network.name);
         self.with_journal(|journal| journal.ended(LeaseEnd::Expired, name, &lease));
-        self.tell_watchers(LeaseEventKind::Expired, Some(network), &lease, None);
+        self.tell_watchers(LeaseEventKind::Expired, Some(network), &lease);
     }
 
     fn tell_watchers(
@@ -339,7 +337,6 @@ impl Task {
         kind: LeaseEventKind,
         network: Option<&Arc<Network>>,
         lease: &Arc<Binding>,
-        host_name: Option<Arc<str>>,
     ) {
         if self.watchers.want()
             && let Some(network) = network
@@ -349,7 +346,6 @@ impl Task {
                 binding: lessor_stages::in_clock_time(lease, clock::offset_ms()),
                 network_name: Arc::clone(&network.name),
                 pool_name: network.pool_of(lease.address).map(|pool| Arc::clone(&pool.name)),
-                host_name,
                 now: clock::shown(clock::now()),
                 lookups: Lookups::default(),
                 absent: Absent::default(),

@@ -319,8 +319,10 @@ impl Shards {
     ) -> HashMap<*const Network, Prepared> {
         let made = self.topology.networks().iter().zip(&self.is_made);
         let made = made.filter(|(_, is_made)| is_made.load(Ordering::Acquire));
-        let subnets = made.flat_map(|(network, _)| &network.subnets);
-        let homes = subnets.filter_map(|subnet| topology.locate_address(subnet.prefix.network()));
+        let homes = made.flat_map(|(network, _)| {
+            let locate = |address| topology.locate_address(network.vpn_name(), address);
+            network.subnets.iter().filter_map(move |subnet| locate(subnet.prefix.network()))
+        });
         let homes: HashSet<NetworkId> = homes.map(|home| home.network).collect();
         let networks = (0..).map(NetworkId).zip(topology.networks()).zip(kept);
         let prepared = networks.filter_map(|((id, network), kept)| {

@@ -117,7 +117,9 @@ impl Asked {
             ReplyKind::Nak => Reason::NakByPolicy,
         };
         let (reply, changes) = (Some(reply), Changes::new());
-        let decision = Decision { reply, changes, ..Decision::of(reason) };
+        let (seen_elsewhere, reserved_by, lease_time_rule) = (None, None, None);
+        let decision =
+            Decision { reason, reply, changes, seen_elsewhere, reserved_by, lease_time_rule };
         self.decided(decision, None, witness)
     }
 }

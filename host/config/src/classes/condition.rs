@@ -9,10 +9,10 @@ use lessor_core::{Condition, Fact, OptionKind, Reading, Relays, Test, option::co
 use toml::de::DeValue;
 
 use crate::{
+    identifiers::hardware_address,
     mistake::Draft,
     options,
     reader::{Table, Value},
-    reservation::hardware_address,
     shapes::{CLASS_HARDWARE, CLASS_MATCH},
     suggest::joined,
 };

@@ -14,9 +14,9 @@ use lessor_files::Stamp;
 use crate::{
     Surroundings,
     collector::Collector,
+    identifiers::plain_hardware_address,
     mistake::Draft,
     reader::Value,
-    identifiers::plain_hardware_address,
     reservation_files::{
         Line, Lines, RESERVATION_ROW_OCTETS_MAX, Unreadable, open, report_unreadable,
     },

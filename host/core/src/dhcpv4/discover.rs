@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    Decision, Preference,
+    Decision,
     decider::Decider,
     entitlement::{Entitlement, PoolGroups},
     family::{Offer, View},
@@ -155,47 +155,16 @@ impl<'e, 'r> Decider<'e, 'r> {
         entitlement: Entitlement<'_>,
         witness: &mut impl Witness,
     ) -> Option<u32> {
-        let (plan, subnet, preference) = (self.plan, self.subnet, witness.preference());
-        let mut is_noticed = false;
-        // A pool whose leases have ended is not full, even if their ends were not noticed yet.
-        let mut find = |choices: &[&[usize]]| {
-            self.free_address_of(entitlement, choices, preference).or_else(|| {
-                if mem::replace(&mut is_noticed, true) {
-                    return None;
-                }
-                self.bindings.notice_due(self.now, DUE_IN_DECISION_MAX);
-                self.free_address_of(entitlement, choices, preference)
-            })
-        };
-        match entitlement {
-            Entitlement::NamedPools(groups) => {
-                groups.into_iter().find_map(|pools| find(&[pools]))
-            }
-            _ => find(&[plan.open_pools_of(subnet), plan.open_pools()]),
-        }
-    }
-
-    /// A free address of these pools, of the first group that has one.
-    fn free_address_of(
-        &self,
-        entitlement: Entitlement<'_>,
-        choices: &[&[usize]],
-        preference: Preference<'_>,
-    ) -> Option<u32> {
-        let is_among = |address| {
-            let pool = self.plan.giving_pool_of(address);
-            pool.is_some_and(|pool| choices.iter().any(|pools| pools.contains(&pool)))
-        };
+        let preference = witness.preference();
         let preferred = preference.address.map(u32::from).filter(|address| {
             self.bindings.standing(*address).is_free()
-                && is_among(*address)
                 && !self.is_held_back(*address)
                 && self.obstacle(entitlement, *address).is_none()
         });
-        if preferred.is_some() {
+        if preferred.is_some() && !matches!(entitlement, Entitlement::NamedPools(_)) {
             return preferred;
         }
-        if let Some(is_spoken_for) = preference.spoken_for {
+        if let Some(is_spoken_for) = preference.spoken_for.filter(|_| preferred.is_none()) {
             let held_back = |pool| self.is_pool_held_back(pool);
             let is_spoken_for = |address| is_spoken_for(address_of(address));
             let fresh = |pools| self.bindings.fresh_in(pools, held_back, &is_spoken_for);
@@ -205,7 +174,10 @@ impl<'e, 'r> Decider<'e, 'r> {
         }
         let mut has_noticed = false;
         for (step, pools) in self.pools(entitlement).enumerate() {
-            let mut found = self.free_in(pools);
+            let is_here = |address: &u32| {
+                self.plan.giving_pool_of(*address).is_some_and(|pool| pools.contains(&pool))
+            };
+            let mut found = preferred.filter(is_here).or_else(|| self.free_in(pools));
             if found.is_none() && !mem::replace(&mut has_noticed, true) {
                 // Leases that ended make room before other pools are used.
                 self.bindings.notice_due(self.now, DUE_IN_DECISION_MAX);

@@ -100,7 +100,7 @@ impl<'c> Parameters<'c> {
         let by_policy = self.terms.next_server.map(|address| (address, OptionOrigin::Policy));
         let itself = || {
             let is_bootp = self.request.kind == RequestKind::Bootp;
-            is_bootp.then(|| (self.request.own_server_identifier(), OptionOrigin::Server))
+            is_bootp.then(|| (self.server_identifier().0, OptionOrigin::Server))
         };
         by_policy.or_else(|| self.first(|settings| settings.boot.next_server)).or_else(itself)
     }

@@ -418,9 +418,7 @@ pub(crate) fn check_decision(request: &Request, decision: &Decision) {
         decision.reply.as_ref().is_some_and(|reply| !reply.your_address.is_unspecified());
     let is_kept = decision.lease_time_rule == Some(LeaseTimeRule::Kept);
     match (kind, request.kind) {
-        (Some(ReplyKind::Ack), kind)
-            if kind != RequestKind::Inform && has_address && !is_kept =>
-        {
+        (Some(ReplyKind::Ack), kind) if kind != RequestKind::Inform && has_address && !is_kept => {
             let lease = &decision.changes[0].binding;
             assert_eq!(lease.address, reply(decision).your_address);
             let line = lease.relay_information.as_ref();

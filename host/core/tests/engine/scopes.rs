@@ -298,7 +298,9 @@ fn options_without_a_value_get_the_servers_own_address_on_the_link() {
     });
     let mut network = network;
     network.subnets[0].options = lessor_core::OptionSet::default();
-    let asking = |request: Request| with(request, |r| r.parameter_request_list = [6, 42].into_iter().collect());
+    let asking = |request: Request| {
+        with(request, |r| r.parameter_request_list = [6, 42].into_iter().collect())
+    };
     let mut server = Server::new(network.clone());
     let own = OptionValue::Addresses(vec![SERVER]);
     let outside = asking(discover(1));

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use lessor_core::{
     BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, ReplyKind,
-    Request, RequestKind, Reservation, ReservationOwner, Rule, Terms, Verdict, VpnSelectedBy,
+    Request, RequestKind, Reservation, ReservationOwner, Rule, SubscriberLimit, Terms, Verdict,
+    VpnSelectedBy,
 };
 use lessor_policy_host::AnsweredLookup;
 

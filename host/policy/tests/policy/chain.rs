@@ -387,7 +387,7 @@ fn hardware_clients_are_told_as_such() {
                 None 02:00:5e:00:53:01 None None";
     let leased = lessor_core::Binding { relay_information: None, ..leased };
     let mut event = lease_event(LeaseEventKind::Granted, leased);
-    (event.pool_name, event.host_name) = (None, None);
+    event.pool_name = None;
     let source = plugin("10-mirror", &guest("mirror"), &json!({ "lease-event": seen }));
     let chain = runtime().chain(vec![source]).unwrap();
     chain.observer().unwrap().on_lease(&event);

@@ -10,8 +10,8 @@ use std::{
 
 use lessor_core::{
     AfterDataLoss, Arrival, Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress,
-    LeaseEventKind, LeaseTime, Network, OptionSet, PoolUsage, ReceivedOptions, RelayInformation,
-    Request, RequestKind, Subnet, Timestamp, UnknownClients,
+    HostName, LeaseEventKind, LeaseTime, Network, OptionSet, PoolUsage, ReceivedOptions,
+    RelayInformation, Request, RequestKind, Subnet, Timestamp, UnknownClients,
 };
 use lessor_policy_host::{
     Absent, Chain, CompilerSettings, LeaseEvent, Lookups, PluginError, PluginReport, PluginSource,
@@ -183,7 +183,6 @@ pub(crate) fn lease_event(kind: LeaseEventKind, binding: Binding) -> LeaseEvent 
         binding: Arc::new(binding),
         network_name: "access".into(),
         pool_name: Some("open".into()),
-        host_name: Some("tv".into()),
         now: NOW,
         lookups: Lookups::default(),
         absent: Absent::default(),
@@ -216,7 +215,7 @@ pub(crate) fn lease() -> Binding {
         subscriber: None,
         relay_information: Some(relay_information()),
         revision: 1,
-        host_name: None,
+        host_name: Some(HostName::read("tv").unwrap()),
         unknown_fields: Default::default(),
     }
 }

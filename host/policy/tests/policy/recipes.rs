@@ -7,9 +7,7 @@ use lessor_core::{
     LeaseEventKind, LookupAnswer, OptionValue, PoolUsage, RelayInformation, Reply, ReplyKind,
     RequestKind, SourceRow,
 };
-use lessor_policy_host::{
-    Chain, LeaseEventRunner, LookupSources, PlannedLookup, Runner, View, sent_host_name,
-};
+use lessor_policy_host::{Chain, LeaseEventRunner, LookupSources, PlannedLookup, Runner, View};
 use lessor_settings::Grants;
 use serde_json::json;
 use tempfile::TempDir;
@@ -243,9 +241,8 @@ fn survives(
     let mut of = lease();
     of.relay_information =
         message(RequestKind::Request, value, other).request.relay_information.clone();
-    let mut event = lease_event(LeaseEventKind::Granted, of);
-    let sent = message(RequestKind::Request, value, other);
-    event.host_name = sent_host_name(&sent.request).map(Arc::from);
+    of.host_name = message(RequestKind::Request, value, other).request.stated_name();
+    let event = lease_event(LeaseEventKind::Granted, of);
     let planned = observer.plan(&event).lookups;
     is_well("planning for a lease");
     for answer in answers() {

@@ -35,9 +35,6 @@ pub(crate) static EVENT: Object = Object {
         Property::read("remote_id", |_| {
             tell(|event| Value::or_nothing(event.remote_id(), |octets| Value::octets(&octets)))
         }),
-        Property::read("host_name", |_| {
-            tell(|event| Value::or_nothing(event.host_name(), Value::Text))
-        }),
         Property::read("pool_name", |_| {
             tell(|event| Value::or_nothing(event.pool_name(), Value::Text))
         }),

@@ -81,11 +81,6 @@ impl LeaseEvent<'_> {
         self.0.hardware_address_text()
     }
 
-    /// The host name of the client, or `None` if it sent none.
-    pub fn host_name(&self) -> Option<String> {
-        self.0.host_name()
-    }
-
     /// The name of the pool that the address belongs to, or `None` if it is in no pool.
     pub fn pool_name(&self) -> Option<String> {
         self.0.pool_name()
