@@ -400,7 +400,6 @@ OPTIONS = [
     (157, "data-source", "u8", ""),
     (161, "mud-url", "text", ""),
     (220, "subnet-allocation", "octets", ""),
-    (221, "virtual-subnet", "layout", ""),
 ]
 
 # Options that only the server sets.
@@ -419,6 +418,7 @@ RESERVED = [
     (61, "client-identifier"),
     (82, "relay-agent-information"),
     (118, "subnet-selection"),
+    (221, "virtual-subnet"),
     (255, "end"),
 ]
 # end generated

@@ -143,7 +143,6 @@ static const struct {
   {157, LESSOR_U8, "data-source", ""},
   {161, LESSOR_TEXT, "mud-url", ""},
   {220, LESSOR_OCTETS, "subnet-allocation", ""},
-  {221, LESSOR_LAYOUT, "virtual-subnet", ""},
 };
 
 // Options that only the server sets.
@@ -165,6 +164,7 @@ static const struct {
   {61, "client-identifier"},
   {82, "relay-agent-information"},
   {118, "subnet-selection"},
+  {221, "virtual-subnet"},
   {255, "end"},
 };
 
