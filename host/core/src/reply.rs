@@ -36,8 +36,8 @@ pub struct Reply {
     /// Whether to set the BROADCAST bit regardless of the request, as for a NAK through a relay
     /// (RFC 2131 section 4.3.2).
     pub force_broadcast: bool,
-    /// Whether to omit the sub-option of option 82 with which the relay asks whether the server used
-    /// the VPN that it selected (RFC 6607): it did.
+    /// Whether to omit the sub-option of option 82 with which the relay asks whether the server
+    /// used the VPN that it selected (RFC 6607): it did.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confirms_vpn: bool,
     /// Options in the order in which they are written; if not all fit, the last ones are left out.

@@ -86,7 +86,8 @@ pub struct Unwritable {
 /// If that is too little, OFFER and ACK use file and then sname (option 52), unless the field has
 /// the boot file or the name of the boot server in it. If that is not enough either, options are
 /// left out from the end, except those without which the reply would be wrong:
-/// 1, 51, 54, 61, 108, 118 and 221. Room for option 82 is reserved before room for any option but these.
+/// 1, 51, 54, 61, 108, 118 and 221. Room for option 82 is reserved before room for any option but
+/// these.
 ///
 /// Codes that the engine does not set (0, 52, 53, 82, 255), a code that was already written, and
 /// lists without an item are skipped. After an error, `packet` is empty.
