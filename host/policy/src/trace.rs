@@ -269,10 +269,7 @@ mod tests {
         for (setting, text) in [
             (Setting::Pool("walled-garden".into()), "pool=walled-garden"),
             (Setting::Pool("a\nb".into()), "pool=a\\nb"),
-            (
-                Setting::Pool(PoolChoice::new(["a".into(), "b\n".into()]).unwrap()),
-                "pools=a, b\\n",
-            ),
+            (Setting::Pool(PoolChoice::new(["a".into(), "b\n".into()]).unwrap()), "pools=a, b\\n"),
             (Setting::Address(Ipv4Addr::new(192, 0, 2, 1)), "address=192.0.2.1"),
             (Setting::LeaseTimeSecs(60), "lease-time-secs=60"),
             (Setting::Renewal(LeasePart::Secs(30)), "renewal-time=30 s"),

@@ -153,7 +153,8 @@ impl Observer {
         self.expired(network, expired);
         let changed = decision.changes.iter().map(|change| change.binding.address);
         let granted = decision.reply.iter().map(|reply| reply.your_address);
-        self.order.take(&network.name, changed.chain(granted.filter(|address| !address.is_unspecified())))
+        self.order
+            .take(&network.name, changed.chain(granted.filter(|address| !address.is_unspecified())))
     }
 
     /// Reports one input, once everything that was decided earlier about its addresses is reported.

@@ -75,7 +75,8 @@ fn pools_are_used_in_order_and_counted_in_recordings_too() {
     assert_eq!(leases.each_ref().map(|lease| lease.lease_time_secs), [3600, 600, 600]);
 
     let text = explained(&server, &["--hardware-address", "02:00:00:00:01:09"]);
-    for wanted in ["pools=small, gone, large", "no address of the pool is free", "Pools, as policies"]
+    for wanted in
+        ["pools=small, gone, large", "no address of the pool is free", "Pools, as policies"]
     {
         assert!(text.contains(wanted), "{wanted} is missing in:\n{text}");
     }
@@ -148,15 +149,12 @@ fn lease_events_have_pool_host_name_and_lookups() {
             log(`${event.kind} ${event.address} ${event.pool_name} ${event.host_name} ${name}`);
         }
     "#;
-    let lines = WebService::start(|_| {
-        Answer::ok(r#"{"name":"ada"}"#).after(Duration::from_millis(500))
-    });
+    let lines =
+        WebService::start(|_| Answer::ok(r#"{"name":"ada"}"#).after(Duration::from_millis(500)));
     let mut server = started(POLICY, &source("lines", &lines), "grants = [\"log\"]");
     let mut relay = relay(server.address(), LINK);
-    let client = Subscriber {
-        more_options: vec![(12, b"living-room".to_vec())],
-        ..line(1, "olt1/1")
-    };
+    let client =
+        Subscriber { more_options: vec![(12, b"living-room".to_vec())], ..line(1, "olt1/1") };
     relay.acquire(&client, PATIENCE).unwrap();
     // The journal does not wait for the lookup.
     server.journal_has("ack-selecting");

@@ -4,8 +4,8 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{
-    BootFileName, HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, PoolUsage,
-    ReplyKind, RequestKind, ServerName, SourceRow, Terms, Timestamp, option::code,
+    BootFileName, HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, PoolUsage, ReplyKind,
+    RequestKind, ServerName, SourceRow, Terms, Timestamp, option::code,
 };
 use lessor_vocabulary::Catalogue;
 use toml::de::DeValue;

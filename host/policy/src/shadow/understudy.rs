@@ -86,8 +86,7 @@ impl<'u> Understudy<'u> {
 
     fn plan_round(&mut self, round: Hook, view: &View) -> Plan {
         let seat = &mut self.place.seat;
-        let planned =
-            seat.call(&mut Instant::now(), view, |instance| instance.plan(round, view));
+        let planned = seat.call(&mut Instant::now(), view, |instance| instance.plan(round, view));
         match planned {
             Ok(lookups) => Plan { lookups, ..Plan::default() },
             Err(kind) => {
@@ -236,13 +235,14 @@ pub(super) fn known_to(
         let is_same =
             |other: &&AnsweredLookup| other.source == lookup.source && other.key == lookup.key;
         let answer = live.iter().find(is_same).map(|known| known.answer.clone());
-        let in_memory = || {
-            let row = sources.row(&lookup.source, &lookup.key)?;
-            Some(row.map_or(LookupAnswer::NotFound, |row| LookupAnswer::Found {
-                row,
-                is_stale: false,
-            }))
-        };
+        let in_memory =
+            || {
+                let row = sources.row(&lookup.source, &lookup.key)?;
+                Some(row.map_or(LookupAnswer::NotFound, |row| LookupAnswer::Found {
+                    row,
+                    is_stale: false,
+                }))
+            };
         match answer.or_else(in_memory) {
             Some(answer) => known.push(lookup.answered(answer)),
             None => unknown.push(lookup),

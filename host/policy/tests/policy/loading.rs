@@ -285,10 +285,7 @@ fn what_was_compiled_is_taken_from_the_cache() {
             Runtime::new(RuntimeSettings { cache: Some(cache.clone()), ..settings() }).unwrap();
         let (chain, mut runner) =
             start(&runtime, vec![misbehaving("10-a", json!({ "pool": "garden" }))]);
-        assert_eq!(
-            crate::common::ask(&mut runner, &discover()).terms.pool_name(),
-            Some("garden")
-        );
+        assert_eq!(crate::common::ask(&mut runner, &discover()).terms.pool_name(), Some("garden"));
         chain.plugins().all(|report| report.from_cache && report.prepared_in.is_some())
     };
     assert!(!from_cache());

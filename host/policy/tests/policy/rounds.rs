@@ -127,7 +127,11 @@ fn lease_events_are_told_with_their_lookups() {
     observer.on_lease(&event);
     // The guest faults with what it has read.
     let message = chain.status()[0].last_fault.clone().map(|fault| fault.message);
-    assert!(message.is_some_and(|text| text.contains("LookupStatus::Found")), "{:?}", chain.status());
+    assert!(
+        message.is_some_and(|text| text.contains("LookupStatus::Found")),
+        "{:?}",
+        chain.status()
+    );
 }
 
 #[test]
@@ -203,10 +207,7 @@ fn a_shadow_plans_two_rounds_from_what_is_known() {
         key: key.into(),
         answer,
     };
-    let lookups = [
-        live("olt1/3", row(&[("next", "ada")])),
-        live("ada", row(&[("pool", "fast")])),
-    ];
+    let lookups = [live("olt1/3", row(&[("next", "ada")])), live("ada", row(&[("pool", "fast")]))];
     let found = crate::shadows::look(
         &chain,
         &mut shadows,

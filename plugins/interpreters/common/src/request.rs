@@ -90,9 +90,7 @@ pub(crate) static REQUEST: Object = Object {
             ask(|request| Value::number(request.server_time_ms()))
         }),
         Property::read("pool_names", |_| {
-            ask(|request| {
-                Value::List(request.pool_names().into_iter().map(Value::Text).collect())
-            })
+            ask(|request| Value::List(request.pool_names().into_iter().map(Value::Text).collect()))
         }),
         Property::read("packet", |_| ask(|request| Value::numbers(&request.packet()))),
     ],
@@ -116,7 +114,8 @@ pub(crate) static REQUEST: Object = Object {
             ask(|request| {
                 Value::or_nothing(request.pool_usage(name), |PoolUsage { total, leased, free }| {
                     let counts = [("total", total), ("leased", leased), ("free", free)];
-                    let field = |(name, count): (&str, u32)| (name.to_owned(), Value::number(count));
+                    let field =
+                        |(name, count): (&str, u32)| (name.to_owned(), Value::number(count));
                     Value::Table(counts.map(field).into())
                 })
             })

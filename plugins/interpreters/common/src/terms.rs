@@ -29,9 +29,7 @@ pub(crate) static TERMS: Object = Object {
         ),
         Property::both(
             "pools",
-            |_| {
-                with(|terms| Value::List(terms.pools().into_iter().map(Value::Text).collect()))
-            },
+            |_| with(|terms| Value::List(terms.pools().into_iter().map(Value::Text).collect())),
             |value| {
                 let names = value.as_texts("terms.pools", POOLS_MAX)?;
                 with(|terms| terms.set_pools(names))

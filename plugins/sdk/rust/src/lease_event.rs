@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 pub use crate::__bindings::types::LeaseEventKind;
-use crate::{Lookup, __bindings::types, lookup::Subject, request::from_octets};
+use crate::{__bindings::types, Lookup, lookup::Subject, request::from_octets};
 
 /// A change of a lease that is on stable storage.
 #[derive(Debug)]

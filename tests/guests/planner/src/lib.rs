@@ -110,7 +110,10 @@ impl Policy for Planner {
     fn on_discover(&mut self, request: &Request, terms: &Terms) -> Verdict {
         if !self.pools.is_empty() {
             terms.set_pools(self.pools.iter());
-            assert_eq!((terms.pool().as_ref(), terms.pools()), (self.pools.first(), self.pools.clone()));
+            assert_eq!(
+                (terms.pool().as_ref(), terms.pools()),
+                (self.pools.first(), self.pools.clone())
+            );
         }
         let names = self.plan.iter().chain(&self.further).map(|[name, _, _]| name);
         let mut found: Vec<String> =
@@ -120,7 +123,8 @@ impl Policy for Planner {
         }
         for pool in &self.count {
             let usage = request.pool_usage(pool);
-            let text = usage.map(|usage| format!("{} {} {}", usage.total, usage.leased, usage.free));
+            let text =
+                usage.map(|usage| format!("{} {} {}", usage.total, usage.leased, usage.free));
             found.push(format!("{pool}: {text:?}"));
         }
         if let Err(error) = terms.set_option(FOUND_CODE, found.join("\n")) {
