@@ -129,8 +129,8 @@ impl View {
     }
 }
 
-/// The host name that the client sent in a message (option 12), without final zero octets, which some
-/// clients send.
+/// The host name that the client sent in a message (option 12), without final zero octets, which
+/// some clients send.
 pub fn sent_host_name(request: &Request) -> Option<String> {
     let name = String::from_utf8_lossy(request.options.get(code::HOST_NAME)?);
     let name = name.trim_end_matches('\0');

@@ -149,8 +149,8 @@ impl Decider<'_, '_> {
         is_given.then_some((address, Reason::OfferedRequested))
     }
 
-    /// A free address of the pools that a policy names, in its order; otherwise one of the subnet that
-    /// the client asked from, or of the other subnets of its network.
+    /// A free address of the pools that a policy names, in its order; otherwise one of the subnet
+    /// that the client asked from, or of the other subnets of its network.
     fn free_address(
         &mut self,
         entitlement: Entitlement<'_>,
@@ -235,8 +235,8 @@ impl Decider<'_, '_> {
         (!self.has_declined_lately(address)).then_some(address)
     }
 
-    /// The pools to take addresses from: those that a policy names, in its order; otherwise those of
-    /// the subnet that the client asked from, then those of its whole network.
+    /// The pools to take addresses from: those that a policy names, in its order; otherwise those
+    /// of the subnet that the client asked from, then those of its whole network.
     fn pool_choices<'p>(&self, entitlement: Entitlement<'p>) -> PoolGroups<'p>
     where
         Self: 'p,
@@ -266,8 +266,8 @@ impl Decider<'_, '_> {
         if is_held_back { Reason::HeldAfterDataLoss } else { Reason::NoFreeAddress }
     }
 
-    /// A pool that was searched without success. `is_held_back` says whether some pool has addresses
-    /// that are held back.
+    /// A pool that was searched without success. `is_held_back` says whether some pool has
+    /// addresses that are held back.
     fn nothing_in(&self, pool: usize, is_held_back: bool) -> Candidate {
         let name = self.plan.configured_pool(pool).map(|pool| Arc::clone(&pool.name));
         let obstacle = match is_held_back && self.is_pool_held_back(pool) {
