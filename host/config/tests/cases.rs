@@ -233,3 +233,31 @@ fn a_case_declares_the_options_that_it_needs() {
     let mistakes = lessor_config::parse_case("case.toml", &text.replace("vlan = 8", "vlam = 8"));
     assert!(mistakes.unwrap_err().render(false).contains("did you mean `vlan`?"));
 }
+
+#[test]
+fn pools_are_read_with_their_mistakes() {
+    let case = parse(
+        "[request]\npools = { open = { total = 100, leased = 97 } }\n[expect]\n\
+         pool = [\"open\", \"large\"]\n",
+    );
+    let case = case.unwrap();
+    let open = &case.request.pools[0];
+    assert_eq!((&*open.pool, open.size, open.leased, open.free()), ("open", 100, 97, 3));
+    let choice = case.expectation.unwrap().pool.unwrap();
+    assert_eq!(choice.to_string(), "open, large");
+    let found = mistakes(
+        "[request]\npools = { a = { leased = 1 }, b = { total = 1, free = 2 }, c = 3 }\n\
+         [request.reply]\nboot-file = 7\n[expect]\npool = []\n",
+    );
+    let expected = [
+        "2: missing key `total` in the pool",
+        "2: `b` is a table: wanted no more leased and free addresses",
+        "2: `c` is the number 3: wanted a table",
+        "4: `boot-file` is the number 7: wanted the name of a file",
+        "6: `pool` is an empty list: wanted 1 to 8 pools",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for wanted in expected {
+        assert!(found.iter().any(|found| found.starts_with(wanted)), "{wanted}: {found:#?}");
+    }
+}

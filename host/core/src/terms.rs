@@ -15,8 +15,8 @@ pub struct Terms {
     /// Whether the request is answered at all.
     pub verdict: Verdict,
     /// Choose the address from the first of these pools that has a free one, which is the only way
-    /// to an address of a pool that is `by-policy-only`. A client that has an address of any of them
-    /// keeps it, and one with a reservation gets its reserved address nevertheless.
+    /// to an address of a pool that is `by-policy-only`. A client that has an address of any of
+    /// them keeps it, and one with a reservation gets its reserved address nevertheless.
     pub pool: Option<PoolChoice>,
     /// Give exactly this address, ahead of reservation and pool. It must be in a subnet of the
     /// client's network and be neither reserved for nor leased to another client; it does not have

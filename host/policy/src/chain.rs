@@ -164,7 +164,8 @@ impl Chain {
         self.planned_further.contains(Hook::for_request(kind))
     }
 
-    /// Whether any plugin, live or a shadow, may read how full pools are for a message of this kind.
+    /// Whether any plugin, live or a shadow, may read how full pools are for a message of this
+    /// kind.
     pub fn wants_pools_of(&self, kind: RequestKind) -> bool {
         let is_asked = |hook| self.counting.contains(hook);
         is_asked(Hook::for_request(kind)) || is_asked(Hook::ReplyOptions)

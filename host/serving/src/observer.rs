@@ -1,9 +1,9 @@
 //! The observer: processes events off the reply path.
 //!
 //! One thread behind a bounded queue writes the journal, logs each packet at debug level and passes
-//! lease events on to policies ([`crate::watchers`]). It decides nothing. When it cannot keep up, events are lost and counted;
-//! replies never wait for it. It receives the events of each address in the order in which the
-//! engine decided ([`crate::order`]).
+//! lease events on to policies ([`crate::watchers`]). It decides nothing. When it cannot keep up,
+//! events are lost and counted; replies never wait for it. It receives the events of each address
+//! in the order in which the engine decided ([`crate::order`]).
 //!
 //! Invariant: whatever is sent to the server, the number of events per second of messages that
 //! changed no lease is limited (see [`Sampling`]); those left out are counted.

@@ -120,9 +120,10 @@ impl Replica {
         })
     }
 
-    /// Decides a datagram; `lookups` are the recorded results of its lookups, and `pools` is how full
-    /// the pools were. Of the free addresses of a pool, the replica chooses the one that `recorded` chose. Where the recorded server
-    /// failed for another reason than its decision, the replica fails, too.
+    /// Decides a datagram; `lookups` are the recorded results of its lookups, and `pools` is how
+    /// full the pools were. Of the free addresses of a pool, the replica chooses the one that
+    /// `recorded` chose. Where the recorded server failed for another reason than its decision, the
+    /// replica fails, too.
     pub fn decide(
         &mut self,
         Moment { at, clock_offset_ms }: Moment,

@@ -82,8 +82,8 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
         self.plan(located)
     }
 
-    /// Continues with an exchange that waited for lookups. Policies see the client's binding and the
-    /// pools as they are now. It may have to wait again, for a second round of lookups.
+    /// Continues with an exchange that waited for lookups. Policies see the client's binding and
+    /// the pools as they are now. It may have to wait again, for a second round of lookups.
     ///
     /// # Errors
     /// If it ended.

@@ -1,5 +1,5 @@
-//! What policies know and say beyond one request: how full pools are, pools in order of preference, two
-//! rounds of lookups, and lease events with the answers to lookups.
+//! What policies know and say beyond one request: how full pools are, pools in order of preference,
+//! two rounds of lookups, and lease events with the answers to lookups.
 
 use std::{
     fs,

@@ -1,8 +1,8 @@
 //! How full pools are, as a policy sees it that decides about a request.
 //!
 //! Invariant: what the client of the request has or is offered counts as free. So a policy sees the
-//! same numbers when the client asks for an offer, takes it and extends its lease, and does not take
-//! back by its own count what it has given.
+//! same numbers when the client asks for an offer, takes it and extends its lease, and does not
+//! take back by its own count what it has given.
 
 use crate::{Request, ledger::Standing};
 

@@ -54,8 +54,8 @@ pub struct Subject {
     pub address: Option<Ipv4Addr>,
     /// The server whose offer it accepts (option 54).
     pub server_identifier: Option<Ipv4Addr>,
-    /// Other options of the message, by name or number. The names that the configuration declares are
-    /// known only to the server.
+    /// Other options of the message, by name or number. The names that the configuration declares
+    /// are known only to the server.
     pub options: Vec<(String, Octets)>,
     /// The options that it requests, by code; empty means all that are configured.
     pub parameters: Vec<u8>,

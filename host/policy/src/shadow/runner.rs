@@ -100,8 +100,8 @@ impl ShadowRunner {
         }
     }
 
-    /// Notifies the shadows of a lease event. One that needs an answer which no live plugin had, and
-    /// which is not in memory, misses it.
+    /// Notifies the shadows of a lease event. One that needs an answer which no live plugin had,
+    /// and which is not in memory, misses it.
     fn lease_event(&mut self, event: &LeaseEvent) {
         let mut clock = Instant::now();
         for PlacedShadow { seat, .. } in &mut self.seats {

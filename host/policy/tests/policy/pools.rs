@@ -68,7 +68,7 @@ fn pools_are_counted_only_for_policies_that_read_them() {
     assert!(!chain.wants_pools_of(RequestKind::Discover));
     let (chain, _) = start(&runtime(), vec![plugin("10-a", &guest("minimal"), &json!({}))]);
     assert!(!chain.wants_pools_of(RequestKind::Discover));
-    // A script can hide that it reads them; it is told so instead of a wrong number.
+    // A script can hide that it reads them; then it gets an error instead of a wrong number.
     let text = "const NAME = 'pool' + 'Names';\nfunction decide(request) { request[NAME]; }";
     let (chain, mut runner) = JAVASCRIPT.start(text, json!({}));
     assert!(!chain.wants_pools_of(RequestKind::Discover));

@@ -24,8 +24,8 @@ pub(crate) static PLAN: Object = Object {
     })],
 };
 
-/// The object that `request.lookup(name)` and `event.lookup(name)` return. A call has either a request
-/// or an event.
+/// The object that `request.lookup(name)` and `event.lookup(name)` return. A call has either a
+/// request or an event.
 pub(crate) static LOOKUP: Object = Object {
     name: "lookup",
     is_global: false,

@@ -65,8 +65,8 @@ impl LeaseEvent<'_> {
         self.0.relay_sub_option(code)
     }
 
-    /// [`LeaseEvent::circuit_id`] as text, as [`crate::Request::circuit_id_text`] returns it: a good
-    /// key for lookups.
+    /// [`LeaseEvent::circuit_id`] as text, as [`crate::Request::circuit_id_text`] returns it: a
+    /// good key for lookups.
     pub fn circuit_id_text(&self) -> Option<String> {
         self.0.circuit_id_text()
     }

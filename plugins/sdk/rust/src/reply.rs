@@ -25,7 +25,8 @@ impl Reply<'_> {
         self.0.next_server().map(from_octets)
     }
 
-    /// The name of the server that the client boots from (sname), or `None` if the reply names none.
+    /// The name of the server that the client boots from (sname), or `None` if the reply names
+    /// none.
     pub fn server_name(&self) -> Option<String> {
         self.0.server_name()
     }

@@ -41,8 +41,8 @@ impl Terms<'_> {
 
     /// Takes the address from the first of these pools that has one for the client, which keeps an
     /// address of any of them. Pools that the network does not have are passed over; if it has none
-    /// of them, the client gets no answer. Apart from that, this is as [`Terms::set_pool`]. The call
-    /// fails for no name and for more than 8 names.
+    /// of them, the client gets no answer. Apart from that, this is as [`Terms::set_pool`]. The
+    /// call fails for no name and for more than 8 names.
     pub fn set_pools<N: Into<String>>(&self, names: impl IntoIterator<Item = N>) {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         self.0.set_pools(&names);

@@ -1,6 +1,6 @@
-//! A policy that plans the lookups of its settings, in two rounds and for lease events, and writes the
-//! results to option 224 or to the log. It can also make invalid plans, for tests of the server's
-//! limits, and it can name pools.
+//! A policy that plans the lookups of its settings, in two rounds and for lease events, and writes
+//! the results to option 224 or to the log. It can also make invalid plans, for tests of the
+//! server's limits, and it can name pools.
 
 use std::hint::black_box;
 
@@ -35,13 +35,13 @@ struct Planner {
     /// The name, source and key of each lookup; the key `circuit-id` stands for the request's
     /// circuit id.
     plan: Vec<[String; 3]>,
-    /// The name and source of each lookup of the second round, and the lookup of the first one whose
-    /// field `next` is the key.
+    /// The name and source of each lookup of the second round, and the lookup of the first one
+    /// whose field `next` is the key.
     further: Vec<[String; 3]>,
     /// The field to report.
     field: String,
-    /// The lookups of a lease event; the key is its circuit id. The result is expected as the message
-    /// of a fault.
+    /// The lookups of a lease event; the key is its circuit id. The result is expected as the
+    /// message of a fault.
     lease_plan: Vec<[String; 2]>,
     /// The pools to set, in order of preference.
     pools: Vec<String>,
@@ -169,7 +169,8 @@ fn abuse(plan: &LookupPlan) {
     assert_eq!(add(&first, "subscribers", "the later counts"), Ok(()));
 }
 
-/// Plans a ninth lookup, which the server must refuse, and one that replaces one of the first round.
+/// Plans a ninth lookup, which the server must refuse, and one that replaces one of the first
+/// round.
 fn abuse_further(plan: &LookupPlan) {
     let add = |name: &str| plan.add(name, "subscribers", "further");
     assert_eq!(add("one-more"), Err(LookupError::TooManyLookups));

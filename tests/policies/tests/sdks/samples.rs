@@ -26,8 +26,8 @@ pub(crate) fn asked(name: &str, value: &Value) -> Result<(u8, Vec<u8>), String> 
     }
 }
 
-/// Whether the SDKs for C, JavaScript and Python have the server encode an option that has a name: its
-/// value consists of parts, or of what vendors define.
+/// Whether the SDKs for C, JavaScript and Python have the server encode an option that has a name:
+/// its value consists of parts, or of what vendors define.
 pub(crate) fn is_encoded_by_server(option: &OptionDefinition) -> bool {
     const VENDORS: [u8; 2] =
         [code::VENDOR_SPECIFIC_INFORMATION, code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC];
