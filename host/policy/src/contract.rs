@@ -241,9 +241,10 @@ impl Check<'_> {
                     let mut set = HookSet::default();
                     hooks.keys().for_each(|hook| set.insert(*hook));
                     let in_vain = set.plans_in_vain();
-                    self.problems.extend(in_vain.map(|(hook, wanted)| {
-                        PluginProblem::NothingToPlanFor { hook, wanted }
-                    }));
+                    self.problems.extend(
+                        in_vain
+                            .map(|(hook, wanted)| PluginProblem::NothingToPlanFor { hook, wanted }),
+                    );
                 }
             }
         }

@@ -95,7 +95,12 @@ pub enum PluginProblem {
         "exports {hook} but not what it plans for, so it would never be called; wanted at least \
          one of {wanted}. Add that hook, or remove {hook}"
     )]
-    NothingToPlanFor { hook: Hook, wanted: String },
+    NothingToPlanFor {
+        /// The hook that plans lookups.
+        hook: Hook,
+        /// The hooks of which it lacks one.
+        wanted: String,
+    },
     /// The plugin has hooks but cannot be configured.
     #[error(
         "does not export lessor:policy/configuring@{}, which every policy must; add it to the \

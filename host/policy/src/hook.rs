@@ -135,16 +135,11 @@ impl HookSet {
         let is_read = Hook::ALL.iter().any(is_asked);
         let wanted = [
             (Hook::PlanLookups, is_read, None),
-            (
-                Hook::PlanFurtherLookups,
-                self.contains(Hook::PlanLookups),
-                Some(Hook::PlanLookups),
-            ),
+            (Hook::PlanFurtherLookups, self.contains(Hook::PlanLookups), Some(Hook::PlanLookups)),
             (Hook::PlanLeaseLookups, self.contains(Hook::OnLease), Some(Hook::OnLease)),
         ];
-        let in_vain = wanted.into_iter().find(|(hook, is_there, _)| {
-            self.contains(*hook) && !is_there
-        });
+        let in_vain =
+            wanted.into_iter().find(|(hook, is_there, _)| self.contains(*hook) && !is_there);
         in_vain.map(|(hook, _, wanted)| {
             (hook, wanted.map_or_else(Hook::names_about_requests, |wanted| wanted.to_string()))
         })

@@ -97,9 +97,7 @@ pub use shadow::{
 };
 pub use source::{PluginReport, PluginSource};
 pub use status::PluginStatus;
-pub use trace::{
-    EditOutcome, EventPlan, Plan, PolicyOutcome, Setting, ShownEntry, TraceEntry,
-};
+pub use trace::{EditOutcome, EventPlan, Plan, PolicyOutcome, Setting, ShownEntry, TraceEntry};
 pub use view::{
     Absent, AnsweredLookup, LeaseEvent, Lookups, PlannedLookup, Pools, View, sent_host_name,
 };

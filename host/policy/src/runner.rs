@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Instant};
 use lessor_core::{Reply, ReplyKind, Terms, Verdict};
 
 use crate::{
-    Chain, EditOutcome, Encode, EventPlan, FaultKind, LeaseEvent, Plan, PluginError,
-    PolicyOutcome, TraceEntry, View,
+    Chain, EditOutcome, Encode, EventPlan, FaultKind, LeaseEvent, Plan, PluginError, PolicyOutcome,
+    TraceEntry, View,
     hook::{Hook, HookSet},
     seat::{Duty, Seat},
 };
@@ -104,12 +104,7 @@ impl Runner {
     }
 
     /// Calls the plugins that `is_asked` accepts at the hook for a round of lookups.
-    fn plan_round(
-        &mut self,
-        round: Hook,
-        view: &View,
-        is_asked: impl Fn(&Seat) -> bool,
-    ) -> Plan {
+    fn plan_round(&mut self, round: Hook, view: &View, is_asked: impl Fn(&Seat) -> bool) -> Plan {
         let mut plan = Plan::default();
         let mut absent = view.absent.to_vec();
         let mut clock = Instant::now();

@@ -99,12 +99,7 @@ impl Decider<'_, '_> {
     }
 
     /// Notifies the witness of the pools that a policy prefers to that of `address`.
-    fn passes_over(
-        &self,
-        entitlement: Entitlement<'_>,
-        address: u32,
-        witness: &mut impl Witness,
-    ) {
+    fn passes_over(&self, entitlement: Entitlement<'_>, address: u32, witness: &mut impl Witness) {
         let Entitlement::NamedPools(groups) = entitlement else { return };
         let chosen = self.plan.giving_pool_of(address);
         let is_before = |pools: &&[usize]| !chosen.is_some_and(|chosen| pools.contains(&chosen));
@@ -174,9 +169,7 @@ impl Decider<'_, '_> {
             })
         };
         match entitlement {
-            Entitlement::NamedPools(groups) => {
-                groups.into_iter().find_map(|pools| find(&[pools]))
-            }
+            Entitlement::NamedPools(groups) => groups.into_iter().find_map(|pools| find(&[pools])),
             _ => find(&[plan.open_pools_of(subnet), plan.open_pools()]),
         }
     }

@@ -10,8 +10,8 @@ use std::{
 use lessor_core::{
     AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, Binding, BindingState, ClientKey,
     ClientKeyKind, Decision, Engine, HardwareAddress, LeaseTime, Network, OptionSet, OptionValue,
-    Outcome, Pool, PoolChoice, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind, Request,
-    RequestKind, Reservation, ReservationOwner, ScopeFields, ScopeSettings, Subnet,
+    Outcome, Pool, PoolChoice, Reason, ReceivedOptions, RelayInformation, Reply, ReplyKind,
+    Request, RequestKind, Reservation, ReservationOwner, ScopeFields, ScopeSettings, Subnet,
     SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
 };
 

@@ -92,7 +92,9 @@ impl Auditor {
         let is_allowed = match (named, &terms.pool) {
             (Some(named), _) => named == address,
             (None, _) if is_owner => true,
-            (None, Some(choice)) => pool.is_some_and(|pool| choice.names().any(|name| pool.name == *name)),
+            (None, Some(choice)) => {
+                pool.is_some_and(|pool| choice.names().any(|name| pool.name == *name))
+            }
             (None, None) => pool.is_some_and(|pool| !pool.by_policy_only),
         };
         assert!(is_allowed, "{address} for client {client} under {terms:?}");

@@ -3,17 +3,16 @@
 
 use std::time::Instant;
 
-use lessor_core::{LeaseEventKind, Timestamp};
-use lessor_policy_host::{
-    LeaseEvent,
-    limits::{CONFIGURE_DEADLINE_MS, CORE_INSTANCES_MAX, HANDLES_MAX, MEMORIES_MAX, TABLES_MAX},
+use lessor_core::LeaseEventKind;
+use lessor_policy_host::limits::{
+    CONFIGURE_DEADLINE_MS, CORE_INSTANCES_MAX, HANDLES_MAX, MEMORIES_MAX, TABLES_MAX,
 };
 use lessor_settings::PluginLimits;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    common::{lease, plugin, runtime},
+    common::{lease, lease_event, plugin, runtime},
     contract,
 };
 

@@ -3,14 +3,14 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use crate::common::{
-    CLIENT, NOW, RELAY, ask, discover, guest, lease, misbehaving, plugin, relay_information,
-    request, runtime, start, view_of,
+    CLIENT, NOW, RELAY, ask, discover, guest, lease, lease_event, misbehaving, plugin,
+    relay_information, request, runtime, start, view_of,
 };
 use lessor_core::{
     ClientKey, Destination, HardwareAddress, LeaseEventKind, OptionValue, Reply, ReplyKind,
     Request, RequestKind, Terms, Timestamp, Verdict,
 };
-use lessor_policy_host::{LeaseEvent, PluginSource, PolicyOutcome, Runner, TraceEntry, View};
+use lessor_policy_host::{PluginSource, PolicyOutcome, Runner, TraceEntry, View};
 use lessor_vocabulary::Catalogue;
 use serde_json::json;
 
@@ -112,7 +112,7 @@ fn pool_and_address_replace_one_another() {
     let garden = || misbehaving("20-garden", json!({ "pool": "garden" }));
     let terms = |sources| start(&runtime, sources).1.terms(&discover()).terms;
     let found = terms(vec![mirror(), garden()]);
-    assert_eq!((found.pool.as_deref(), found.address), (Some("garden"), None));
+    assert_eq!((found.pool_name(), found.address), (Some("garden"), None));
     let found = terms(vec![garden(), mirror()]);
     assert_eq!((found.pool, found.address), (None, Some(Ipv4Addr::new(100, 64, 9, 9))));
 }

@@ -170,8 +170,8 @@ fn a_fault_costs_one_call() {
     let settings = json!({ "behaviour": "trap", "well-behaved-calls": 1, "pool": "garden" });
     let (chain, mut runner) = start(&runtime(), vec![misbehaving("10-second", settings)]);
     for _ in 0..2 {
-        let pool = ask(&mut runner, &discover()).terms.pool;
-        assert_eq!(pool.as_deref(), Some("garden"));
+        let terms = ask(&mut runner, &discover()).terms;
+        assert_eq!(terms.pool_name(), Some("garden"));
         assert_eq!(runner.terms(&discover()).trace[0].fault, Some(FaultKind::Trap));
     }
     assert_eq!(chain.status()[0].calls, 4);
@@ -229,8 +229,8 @@ fn while_no_spare_instance_is_ready_the_failure_policy_decides() {
     assert_eq!(verdicts, [Verdict::Proceed, dropped("trap"), dropped("not-ready")]);
     let status = &chain.status()[0];
     assert_eq!((status.calls, status.faults[&FaultKind::NotReady]), (2, 1));
-    let pool = ask(&mut runner, &discover()).terms.pool;
-    assert_eq!(pool.as_deref(), Some("garden"));
+    let terms = ask(&mut runner, &discover()).terms;
+    assert_eq!(terms.pool_name(), Some("garden"));
 }
 
 /// A client of a line; the guest fails for all of them.

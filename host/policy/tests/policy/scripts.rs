@@ -12,15 +12,16 @@ use lessor_core::{
     LeaseEventKind, LookupAnswer, OptionValue, RequestKind, SourceRow, SubscriberLimit, Verdict,
 };
 use lessor_policy_host::{
-    Chain, FaultKind, Hook, LeaseEvent, LookupSources, Metric, PlannedLookup, PluginProblem,
-    PluginSource, Runner, Runtime, RuntimeSettings, View, limits::SCRIPT_OCTETS_MAX,
+    Chain, FaultKind, Hook, LookupSources, Metric, PlannedLookup, PluginProblem, PluginSource,
+    Runner, Runtime, RuntimeSettings, View, limits::SCRIPT_OCTETS_MAX,
 };
 use lessor_settings::{Grants, PluginLimits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::common::{
-    CLIENT, NOW, ask, discover, guest, inspect, lease, plugin, request, runtime, settings, view_of,
+    CLIENT, NOW, ask, discover, guest, inspect, lease, lease_event, plugin, request, runtime,
+    settings, view_of,
 };
 
 /// A language and its interpreter, which is compiled once for all tests.

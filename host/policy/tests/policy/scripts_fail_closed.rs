@@ -1,14 +1,12 @@
 //! Scripts fail closed: a name that does not exist is an error that suggests the right one, and
 //! never an undefined value.
 
-use std::sync::Arc;
-
 use lessor_core::{LeaseEventKind, ReplyKind, RequestKind};
-use lessor_policy_host::{FaultKind, LeaseEvent, limits::STACK_OCTETS_MAX};
+use lessor_policy_host::{FaultKind, limits::STACK_OCTETS_MAX};
 use serde_json::json;
 
 use crate::{
-    common::{NOW, discover, lease, request, view_of},
+    common::{discover, lease, lease_event, request, view_of},
     scripts::{JAVASCRIPT, RHAI},
 };
 
@@ -87,12 +85,7 @@ fn replies_and_events_fail_closed_as_well() {
             "{message}"
         );
         let mut observer = chain.observer().unwrap();
-        observer.on_lease(&LeaseEvent {
-            kind: LeaseEventKind::Granted,
-            binding: Arc::new(lease()),
-            network_name: "access".into(),
-            now: NOW,
-        });
+        observer.on_lease(&lease_event(LeaseEventKind::Granted, lease()));
         let message = chain.status()[0].last_fault.clone().unwrap().message;
         assert!(
             message.contains("line 5, column") && message.contains("event has no ip"),

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use lessor_core::{LeaseEventKind, LookupAnswer, Reply, ReplyKind, RequestKind, SourceRow};
 use lessor_policy_host::{
-    AnsweredLookup, Chain, DifferenceKind, LeaseEvent, LookupSources, PluginSource, PolicyOutcome,
-    Runner, SampledReply, ShadowDifference, ShadowRunner, ShadowSample, ShadowStatus, View,
+    AnsweredLookup, Chain, DifferenceKind, LookupSources, PluginSource, PolicyOutcome, Runner,
+    SampledReply, ShadowDifference, ShadowRunner, ShadowSample, ShadowStatus, View,
     limits::{DIFFERENCE_EXAMPLES_MAX, WAITING_SAMPLES_MAX},
 };
 use lessor_settings::{FailurePolicy, PluginMode};
@@ -14,8 +14,8 @@ use serde_json::json;
 use crate::{
     chain::{encode, reply},
     common::{
-        ask, discover, guest, lease, misbehaving, plugin, request, runtime, start, view_of,
-        wait_for,
+        ask, discover, guest, lease, lease_event, misbehaving, plugin, request, runtime, start,
+        view_of, wait_for,
     },
 };
 

@@ -113,6 +113,12 @@ extern void __wasm_import_lessor_policy_types_method_request_lookup_row(int32_t,
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.lookup-is-stale")))
 extern int32_t __wasm_import_lessor_policy_types_method_request_lookup_is_stale(int32_t, uint8_t *, size_t);
 
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.pool-usage")))
+extern void __wasm_import_lessor_policy_types_method_request_pool_usage(int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.pool-names")))
+extern void __wasm_import_lessor_policy_types_method_request_pool_names(int32_t, uint8_t *);
+
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.packet")))
 extern void __wasm_import_lessor_policy_types_method_request_packet(int32_t, uint8_t *);
 
@@ -155,11 +161,17 @@ extern void __wasm_import_lessor_policy_types_method_terms_set_rebinding_time_se
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-rebinding-fraction")))
 extern void __wasm_import_lessor_policy_types_method_terms_set_rebinding_fraction(int32_t, double);
 
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-pools")))
+extern void __wasm_import_lessor_policy_types_method_terms_set_pools(int32_t, uint8_t *, size_t);
+
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.set-final")))
 extern void __wasm_import_lessor_policy_types_method_terms_set_final(int32_t);
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.pool")))
 extern void __wasm_import_lessor_policy_types_method_terms_pool(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.pools")))
+extern void __wasm_import_lessor_policy_types_method_terms_pools(int32_t, uint8_t *);
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]terms.address")))
 extern void __wasm_import_lessor_policy_types_method_terms_address(int32_t, uint8_t *);
@@ -221,6 +233,15 @@ extern void __wasm_import_lessor_policy_types_method_reply_set_option(int32_t, i
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]reply.remove-option")))
 extern void __wasm_import_lessor_policy_types_method_reply_remove_option(int32_t, int32_t, uint8_t *);
 
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]reply.next-server")))
+extern void __wasm_import_lessor_policy_types_method_reply_next_server(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]reply.server-name")))
+extern void __wasm_import_lessor_policy_types_method_reply_server_name(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]reply.boot-file")))
+extern void __wasm_import_lessor_policy_types_method_reply_boot_file(int32_t, uint8_t *);
+
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.kind")))
 extern int32_t __wasm_import_lessor_policy_types_method_lease_event_kind(int32_t);
 
@@ -259,6 +280,33 @@ extern int64_t __wasm_import_lessor_policy_types_method_lease_event_expires_at_m
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.server-time-ms")))
 extern int64_t __wasm_import_lessor_policy_types_method_lease_event_server_time_ms(int32_t);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.circuit-id-text")))
+extern void __wasm_import_lessor_policy_types_method_lease_event_circuit_id_text(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.remote-id-text")))
+extern void __wasm_import_lessor_policy_types_method_lease_event_remote_id_text(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.hardware-address-text")))
+extern void __wasm_import_lessor_policy_types_method_lease_event_hardware_address_text(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.host-name")))
+extern void __wasm_import_lessor_policy_types_method_lease_event_host_name(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.pool-name")))
+extern void __wasm_import_lessor_policy_types_method_lease_event_pool_name(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.lookup-status")))
+extern int32_t __wasm_import_lessor_policy_types_method_lease_event_lookup_status(int32_t, uint8_t *, size_t);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.lookup-field")))
+extern void __wasm_import_lessor_policy_types_method_lease_event_lookup_field(int32_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.lookup-row")))
+extern void __wasm_import_lessor_policy_types_method_lease_event_lookup_row(int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.lookup-is-stale")))
+extern int32_t __wasm_import_lessor_policy_types_method_lease_event_lookup_is_stale(int32_t, uint8_t *, size_t);
 
 // Imported Functions from `lessor:policy/options@0.1.2`
 
@@ -481,6 +529,22 @@ void policy_option_u32_free(policy_option_u32_t *ptr) {
 
 void policy_option_u64_free(policy_option_u64_t *ptr) {
   if (ptr->is_some) {
+  }
+}
+
+void lessor_policy_types_option_pool_usage_free(lessor_policy_types_option_pool_usage_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void policy_list_string_free(policy_list_string_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    policy_string_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      policy_string_free(&list_ptr[i]);
+    }
+    free(list_ptr);
   }
 }
 
@@ -1147,6 +1211,39 @@ bool lessor_policy_types_method_request_lookup_is_stale(lessor_policy_types_borr
   return ret;
 }
 
+bool lessor_policy_types_method_request_pool_usage(lessor_policy_types_borrow_request_t self, policy_string_t *name, lessor_policy_types_pool_usage_t *ret) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[16];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_request_pool_usage((self).__handle, (uint8_t *) (*name).ptr, (*name).len, ptr);
+  lessor_policy_types_option_pool_usage_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (lessor_policy_types_pool_usage_t) {
+        (uint32_t) (uint32_t) (*((int32_t*) (ptr + 4))),
+        (uint32_t) (uint32_t) (*((int32_t*) (ptr + 8))),
+        (uint32_t) (uint32_t) (*((int32_t*) (ptr + 12))),
+      };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+void lessor_policy_types_method_request_pool_names(lessor_policy_types_borrow_request_t self, policy_list_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_request_pool_names((self).__handle, ptr);
+  *ret = (policy_list_string_t) { (policy_string_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
 void lessor_policy_types_method_request_packet(lessor_policy_types_borrow_request_t self, policy_list_u8_t *ret) {
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(2*sizeof(void*))];
@@ -1309,6 +1406,10 @@ void lessor_policy_types_method_terms_set_rebinding_fraction(lessor_policy_types
   __wasm_import_lessor_policy_types_method_terms_set_rebinding_fraction((self).__handle, fraction);
 }
 
+void lessor_policy_types_method_terms_set_pools(lessor_policy_types_borrow_terms_t self, policy_list_string_t *names) {
+  __wasm_import_lessor_policy_types_method_terms_set_pools((self).__handle, (uint8_t *) (*names).ptr, (*names).len);
+}
+
 void lessor_policy_types_method_terms_set_final(lessor_policy_types_borrow_terms_t self) {
   __wasm_import_lessor_policy_types_method_terms_set_final((self).__handle);
 }
@@ -1332,6 +1433,14 @@ bool lessor_policy_types_method_terms_pool(lessor_policy_types_borrow_terms_t se
   }
   *ret = option.val;
   return option.is_some;
+}
+
+void lessor_policy_types_method_terms_pools(lessor_policy_types_borrow_terms_t self, policy_list_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_terms_pools((self).__handle, ptr);
+  *ret = (policy_list_string_t) { (policy_string_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
 }
 
 bool lessor_policy_types_method_terms_address(lessor_policy_types_borrow_terms_t self, lessor_policy_types_ipv4_address_t *ret) {
@@ -1816,6 +1925,74 @@ bool lessor_policy_types_method_reply_remove_option(lessor_policy_types_borrow_r
   }
 }
 
+bool lessor_policy_types_method_reply_next_server(lessor_policy_types_borrow_reply_t self, lessor_policy_types_ipv4_address_t *ret) {
+  __attribute__((__aligned__(1)))
+  uint8_t ret_area[5];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_reply_next_server((self).__handle, ptr);
+  lessor_policy_types_option_ipv4_address_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (lessor_policy_types_ipv4_address_t) {
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 1))),
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 2))),
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 3))),
+        (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr + 4))),
+      };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_reply_server_name(lessor_policy_types_borrow_reply_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_reply_server_name((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_reply_boot_file(lessor_policy_types_borrow_reply_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_reply_boot_file((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
 lessor_policy_types_lease_event_kind_t lessor_policy_types_method_lease_event_kind(lessor_policy_types_borrow_lease_event_t self) {
   int32_t ret = __wasm_import_lessor_policy_types_method_lease_event_kind((self).__handle);
   return ret;
@@ -1960,6 +2137,150 @@ uint64_t lessor_policy_types_method_lease_event_expires_at_ms(lessor_policy_type
 uint64_t lessor_policy_types_method_lease_event_server_time_ms(lessor_policy_types_borrow_lease_event_t self) {
   int64_t ret = __wasm_import_lessor_policy_types_method_lease_event_server_time_ms((self).__handle);
   return (uint64_t) (ret);
+}
+
+bool lessor_policy_types_method_lease_event_circuit_id_text(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_lease_event_circuit_id_text((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_lease_event_remote_id_text(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_lease_event_remote_id_text((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+void lessor_policy_types_method_lease_event_hardware_address_text(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_lease_event_hardware_address_text((self).__handle, ptr);
+  *ret = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool lessor_policy_types_method_lease_event_host_name(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_lease_event_host_name((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_lease_event_pool_name(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_lease_event_pool_name((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+lessor_policy_types_lookup_status_t lessor_policy_types_method_lease_event_lookup_status(lessor_policy_types_borrow_lease_event_t self, policy_string_t *name) {
+  int32_t ret = __wasm_import_lessor_policy_types_method_lease_event_lookup_status((self).__handle, (uint8_t *) (*name).ptr, (*name).len);
+  return ret;
+}
+
+bool lessor_policy_types_method_lease_event_lookup_field(lessor_policy_types_borrow_lease_event_t self, policy_string_t *name, policy_string_t *field, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_lease_event_lookup_field((self).__handle, (uint8_t *) (*name).ptr, (*name).len, (uint8_t *) (*field).ptr, (*field).len, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_lease_event_lookup_row(lessor_policy_types_borrow_lease_event_t self, policy_string_t *name, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_lease_event_lookup_row((self).__handle, (uint8_t *) (*name).ptr, (*name).len, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool lessor_policy_types_method_lease_event_lookup_is_stale(lessor_policy_types_borrow_lease_event_t self, policy_string_t *name) {
+  int32_t ret = __wasm_import_lessor_policy_types_method_lease_event_lookup_is_stale((self).__handle, (uint8_t *) (*name).ptr, (*name).len);
+  return ret;
 }
 
 bool lessor_policy_options_code(policy_string_t *name, uint8_t *ret, policy_string_t *err) {

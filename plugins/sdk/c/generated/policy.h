@@ -125,7 +125,7 @@ typedef struct lessor_policy_types_lookup_error_t {
 #define LESSOR_POLICY_TYPES_LOOKUP_ERROR_UNKNOWN_SOURCE 0
 // The name has more than 64 octets or the key more than 1,024, or one of them is empty.
 #define LESSOR_POLICY_TYPES_LOOKUP_ERROR_UNUSABLE_KEY 1
-// This call has planned 8 lookups already.
+// 8 lookups are planned already, by this call and, for a message, the call of the round before.
 #define LESSOR_POLICY_TYPES_LOOKUP_ERROR_TOO_MANY_LOOKUPS 2
 // Anything else. The text is for people, not for programs.
 #define LESSOR_POLICY_TYPES_LOOKUP_ERROR_OTHER 3
@@ -138,6 +138,17 @@ typedef uint8_t lessor_policy_types_beyond_limit_t;
 // The subscriber's oldest lease ends and the client gets an address: a router that takes the
 // place of another is served at once.
 #define LESSOR_POLICY_TYPES_BEYOND_LIMIT_REPLACE_OLDEST 1
+
+// How full a pool is.
+typedef struct lessor_policy_types_pool_usage_t {
+  // How many addresses clients can have from it. Reserved addresses do not count.
+  uint32_t   total;
+  // How many of them other clients have leased.
+  uint32_t   leased;
+  // How many of them this client could have now, its own included. Those that are neither leased
+  // nor free are offered to other clients, or in use by somebody who is no client.
+  uint32_t   free;
+} lessor_policy_types_pool_usage_t;
 
 typedef struct lessor_policy_types_own_request_t {
   int32_t __handle;
@@ -232,6 +243,16 @@ typedef struct {
   bool is_some;
   uint64_t val;
 } policy_option_u64_t;
+
+typedef struct {
+  bool is_some;
+  lessor_policy_types_pool_usage_t val;
+} lessor_policy_types_option_pool_usage_t;
+
+typedef struct {
+  policy_string_t *ptr;
+  size_t len;
+} policy_list_string_t;
 
 typedef struct {
   bool is_err;
@@ -440,7 +461,8 @@ extern bool lessor_policy_types_method_request_circuit_id_text(lessor_policy_typ
 extern bool lessor_policy_types_method_request_remote_id_text(lessor_policy_types_borrow_request_t self, policy_string_t *ret);
 // `hardware-address` as text: pairs of hexadecimal digits with colons between them.
 extern void lessor_policy_types_method_request_hardware_address_text(lessor_policy_types_borrow_request_t self, policy_string_t *ret);
-// What became of the lookup that this policy planned under `name` (see the hook `plan-lookups`).
+// What became of the lookup that this policy planned under `name` (see the hooks `plan-lookups`
+// and `plan-further-lookups`).
 extern lessor_policy_types_lookup_status_t lessor_policy_types_method_request_lookup_status(lessor_policy_types_borrow_request_t self, policy_string_t *name);
 // A field of the row that the lookup found, as text; none if it found no row, or the row has no
 // such field or nothing in it.
@@ -449,6 +471,12 @@ extern bool lessor_policy_types_method_request_lookup_field(lessor_policy_types_
 extern bool lessor_policy_types_method_request_lookup_row(lessor_policy_types_borrow_request_t self, policy_string_t *name, policy_string_t *ret);
 // Whether what the lookup found is older than it should be, because its source does not answer.
 extern bool lessor_policy_types_method_request_lookup_is_stale(lessor_policy_types_borrow_request_t self, policy_string_t *name);
+// How full the pool of this name was when the message came in, in the client's network, or when
+// its lookups were answered if it waited for them; several pools of one name count together. None
+// if the network has no such pool.
+extern bool lessor_policy_types_method_request_pool_usage(lessor_policy_types_borrow_request_t self, policy_string_t *name, lessor_policy_types_pool_usage_t *ret);
+// The names of the pools of the client's network, each once, in the order of the configuration.
+extern void lessor_policy_types_method_request_pool_names(lessor_policy_types_borrow_request_t self, policy_list_string_t *ret);
 // The message as received: the whole payload of the datagram.
 extern void lessor_policy_types_method_request_packet(lessor_policy_types_borrow_request_t self, policy_list_u8_t *ret);
 // Take the address from the pool of this name. This is the only way into a pool that is
@@ -501,13 +529,22 @@ extern void lessor_policy_types_method_terms_set_rebinding_time_secs(lessor_poli
 // before, by whichever policy. The call fails unless the number is between 0 and 1, neither
 // included.
 extern void lessor_policy_types_method_terms_set_rebinding_fraction(lessor_policy_types_borrow_terms_t self, double fraction);
+// Take the address from the first of these pools that has one for the client. A client that has
+// an address of any of them keeps it. Pools that the network does not have are passed over; if it
+// has none of them, the client gets no answer. Apart from that, this is as `set-pool`, and each
+// replaces the other. The call fails for no name, for more than 8 names, and for a name of more
+// than 255 octets.
+extern void lessor_policy_types_method_terms_set_pools(lessor_policy_types_borrow_terms_t self, policy_list_string_t *names);
 // Ask no policy behind this one about the request: what is set when this call ends is what
 // counts. Their hook `reply-options` is not called for the reply either; that of this policy and
 // of those before it is. All policies hear of the lease in `on-lease`, as always.
 extern void lessor_policy_types_method_terms_set_final(lessor_policy_types_borrow_terms_t self);
-// The pool that earlier policies or this call have set; none if the latest of them set an
-// address, or nothing.
+// The pool that earlier policies or this call have set, the first if there are several; none if
+// the latest of them set an address, or nothing.
 extern bool lessor_policy_types_method_terms_pool(lessor_policy_types_borrow_terms_t self, policy_string_t *ret);
+// The pools that earlier policies or this call have set, in order; empty if the latest of them
+// set an address, or nothing.
+extern void lessor_policy_types_method_terms_pools(lessor_policy_types_borrow_terms_t self, policy_list_string_t *ret);
 // The address that earlier policies or this call have set; none if the latest of them set a
 // pool, or nothing.
 extern bool lessor_policy_types_method_terms_address(lessor_policy_types_borrow_terms_t self, lessor_policy_types_ipv4_address_t *ret);
@@ -556,6 +593,12 @@ extern void lessor_policy_types_method_reply_option_codes(lessor_policy_types_bo
 extern bool lessor_policy_types_method_reply_set_option(lessor_policy_types_borrow_reply_t self, uint8_t code, policy_list_u8_t *value, lessor_policy_types_option_error_t *err);
 // Leave an option out. Leaving out one that is not there is no error.
 extern bool lessor_policy_types_method_reply_remove_option(lessor_policy_types_borrow_reply_t self, uint8_t code, lessor_policy_types_option_error_t *err);
+// The server that the client boots from (siaddr); none if the reply names none.
+extern bool lessor_policy_types_method_reply_next_server(lessor_policy_types_borrow_reply_t self, lessor_policy_types_ipv4_address_t *ret);
+// The name of the server that the client boots from (sname); none if the reply names none.
+extern bool lessor_policy_types_method_reply_server_name(lessor_policy_types_borrow_reply_t self, policy_string_t *ret);
+// What the client boots (file); none if the reply does not say.
+extern bool lessor_policy_types_method_reply_boot_file(lessor_policy_types_borrow_reply_t self, policy_string_t *ret);
 // What happened.
 extern lessor_policy_types_lease_event_kind_t lessor_policy_types_method_lease_event_kind(lessor_policy_types_borrow_lease_event_t self);
 // The address.
@@ -584,6 +627,26 @@ extern uint64_t lessor_policy_types_method_lease_event_began_at_ms(lessor_policy
 extern uint64_t lessor_policy_types_method_lease_event_expires_at_ms(lessor_policy_types_borrow_lease_event_t self);
 // When it happened, by the server's clock, in milliseconds since the Unix epoch.
 extern uint64_t lessor_policy_types_method_lease_event_server_time_ms(lessor_policy_types_borrow_lease_event_t self);
+// `circuit-id` as text, as `request.circuit-id-text` has it.
+extern bool lessor_policy_types_method_lease_event_circuit_id_text(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
+// `remote-id` as text, in the same way.
+extern bool lessor_policy_types_method_lease_event_remote_id_text(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
+// `hardware-address` as text: pairs of hexadecimal digits with colons between them.
+extern void lessor_policy_types_method_lease_event_hardware_address_text(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
+// The host name of the client; none if it sent none.
+extern bool lessor_policy_types_method_lease_event_host_name(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
+// The name of the pool that the address belongs to; none if it is in no pool.
+extern bool lessor_policy_types_method_lease_event_pool_name(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
+// What became of the lookup that this policy planned under `name` (see the hook
+// `plan-lease-lookups`).
+extern lessor_policy_types_lookup_status_t lessor_policy_types_method_lease_event_lookup_status(lessor_policy_types_borrow_lease_event_t self, policy_string_t *name);
+// A field of the row that the lookup found, as text; none if it found no row, or the row has no
+// such field or nothing in it.
+extern bool lessor_policy_types_method_lease_event_lookup_field(lessor_policy_types_borrow_lease_event_t self, policy_string_t *name, policy_string_t *field, policy_string_t *ret);
+// The whole row that the lookup found, as a JSON object of texts; none if it found no row.
+extern bool lessor_policy_types_method_lease_event_lookup_row(lessor_policy_types_borrow_lease_event_t self, policy_string_t *name, policy_string_t *ret);
+// Whether what the lookup found is older than it should be, because its source does not answer.
+extern bool lessor_policy_types_method_lease_event_lookup_is_stale(lessor_policy_types_borrow_lease_event_t self, policy_string_t *name);
 
 // Imported Functions from `lessor:policy/options@0.1.2`
 // The code of the option with this name or number. An error is a sentence for the operator.
@@ -678,6 +741,10 @@ void lessor_policy_types_option_ipv4_address_free(lessor_policy_types_option_ipv
 void policy_option_u32_free(policy_option_u32_t *ptr);
 
 void policy_option_u64_free(policy_option_u64_t *ptr);
+
+void lessor_policy_types_option_pool_usage_free(lessor_policy_types_option_pool_usage_t *ptr);
+
+void policy_list_string_free(policy_list_string_t *ptr);
 
 void lessor_policy_types_result_void_option_error_free(lessor_policy_types_result_void_option_error_t *ptr);
 
