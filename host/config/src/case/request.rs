@@ -6,9 +6,6 @@ use ipnet::Ipv4Net;
 use lessor_core::{
     BootFileName, Classes, HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, PoolUsage,
     ReplyKind, RequestKind, ServerName, SourceRow, Terms, Timestamp, option::code,
-||||||| 7f01eff2
-    BootFileName, HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, PoolUsage,
-    ReplyKind, RequestKind, ServerName, SourceRow, Terms, Timestamp, option::code,
 };
 use lessor_vocabulary::Catalogue;
 use toml::de::DeValue;

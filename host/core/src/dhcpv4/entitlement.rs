@@ -48,8 +48,8 @@ impl Entitlement<'_> {
 
 impl<'e> Decider<'e, '_> {
     /// The addresses that the client may have: the one that a policy names, otherwise the one that
-    /// is reserved for it, otherwise those of the pools that its terms or otherwise its classes name,
-    /// otherwise those of all open pools.
+    /// is reserved for it, otherwise those of the pools that its terms or otherwise its classes
+    /// name, otherwise those of all open pools.
     ///
     /// An address that a policy names or that is reserved may be temporarily unavailable. Then the
     /// client is served as if it were not named, and moves to it when it becomes available.

@@ -62,7 +62,8 @@ fn a_class_comes_between_reservation_and_pool_and_the_first_one_wins() {
     };
     let server = Server::new(network);
     let request = on_circuit(b"olt1", discover(1));
-    let request = with(request, |it| it.parameter_request_list = [12, 15, 17, 18].into_iter().collect());
+    let asked_for = [12, 15, 17, 18].into_iter().collect();
+    let request = with(request, |it| it.parameter_request_list = asked_for);
     let request = of([first, second], request);
     let preview = server.engine.preview(server.now, 0, &request, &Terms::default());
     let reply = reply(&preview.decision);
