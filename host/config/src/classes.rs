@@ -192,11 +192,13 @@ fn class(table: &Table, name: &str, mentions: &mut Mentions) -> Class {
 
 fn pools(value: &Value, mentions: &mut Mentions) -> Option<PoolChoice> {
     let items = value.items();
-    let names: Option<Vec<Arc<str>>> =
-        items.iter().map(|item| Some(Arc::from(item.name()?))).collect();
-    let names = names?;
-    mentions.pools.extend(names.iter().zip(&items).map(|(name, item)| item.place(name.clone())));
-    let choice = PoolChoice::new(names);
+    let named = items.iter().filter_map(|item| Some(item.place(Arc::<str>::from(item.name()?))));
+    let named: Vec<Placed<Arc<str>>> = named.collect();
+    mentions.pools.extend(named.iter().cloned());
+    if named.len() < items.len() {
+        return None;
+    }
+    let choice = PoolChoice::new(named.into_iter().map(|placed| placed.value));
     if choice.is_none() {
         value.refuse(&format!("1 to {} names of pools", PoolChoice::NAMES_MAX));
     }

@@ -122,8 +122,8 @@ pub fn parse(name: &str, text: &str, base: &Path) -> Result<Configuration, Mista
     parse_with_copies(name, text, base, &Path::to_owned)
 }
 
-/// Does the same, but reads each file of reservations and of classes from the path that `stand_in` returns for the
-/// path in the text.
+/// Does the same, but reads each file of reservations and of classes from the path that `stand_in`
+/// returns for the path in the text.
 ///
 /// # Errors
 /// All mistakes in the text.

@@ -40,8 +40,8 @@ pub struct Configuration {
     pub class_files: Vec<ClassFile>,
     /// The files of reservations, in the order in which the configuration names them.
     pub reservation_files: Vec<ReservationFile>,
-    /// `[[subnet]]`, `[[class]]`, `[options]`, `[[option]]` and `[[vendor]]`, with the reservations of all
-    /// files. There is at least one subnet, and no two overlap.
+    /// `[[subnet]]`, `[[class]]`, `[options]`, `[[option]]` and `[[vendor]]`, with the reservations
+    /// of all files. There is at least one subnet, and no two overlap.
     pub topology: Topology,
 }
 

@@ -263,7 +263,7 @@ pub(crate) static CLASS: Shape = Shape {
 };
 
 pub(crate) static CLASS_MATCH: Shape = Shape {
-    name: "match",
+    name: "[class.match]",
     keys: &[
         "vendor-class",
         "user-class",

@@ -1,5 +1,5 @@
-//! The classes of a request, which are found before its client is: a class can say by which property
-//! clients are distinguished.
+//! The classes of a request, which are found before its client is: a class can say by which
+//! property clients are distinguished.
 //!
 //! Decides nothing. Invariant: without configured classes nothing is looked up.
 

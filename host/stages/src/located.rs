@@ -45,8 +45,8 @@ impl Wanted {
 }
 
 impl Parsed {
-    /// Finds the classes, the network, the subnet and the client of the request, and checks that the
-    /// reply may be sent. The state of the network is read only as far as something needs it.
+    /// Finds the classes, the network, the subnet and the client of the request, and checks that
+    /// the reply may be sent. The state of the network is read only as far as something needs it.
     ///
     /// # Errors
     /// If the reply must not be sent, no network spans the request, it identifies no client, or its

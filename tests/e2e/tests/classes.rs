@@ -1,5 +1,5 @@
-//! Classes on the real server: what clients of a class get, what the journal, `explain` and
-//! policies are told of it, what a reload changes, and which files are refused.
+//! Classes on the real server: what clients of a class get, what the journal and `explain` show of
+//! it and policies read, what a reload changes, and which files are refused.
 
 use std::{
     fmt::Write as _,

@@ -59,7 +59,10 @@ impl Tests {
 
     fn place_of_same(&self, test: &Test) -> Option<Range<usize>> {
         let Test::Octets(fact, ..) = test else { return None };
-        let is_same = |placed: &&Placed<Test>| matches!(&placed.value, Test::Octets(other, ..) if other == fact);
+        let is_same = |placed: &&Placed<Test>| match &placed.value {
+            Test::Octets(other, ..) => other == fact,
+            _ => false,
+        };
         self.0.iter().find(is_same).map(|placed| placed.span.clone())
     }
 }

@@ -90,8 +90,8 @@ impl BootFiles {
         all.collect::<Vec<_>>().into()
     }
 
-    /// The file for a client that sent these options among those of several scopes, the most specific
-    /// first, and what stands beside it.
+    /// The file for a client that sent these options among those of several scopes, the most
+    /// specific first, and what stands beside it.
     pub(crate) fn find<'f, T: Copy>(
         scopes: &[(&'f Self, T)],
         sent: &ReceivedOptions,

@@ -3,8 +3,8 @@
 //!
 //! The active leases of the subscriber in the network, the leases in flight to storage and open
 //! offers count. Policies, or otherwise the classes of the client, name the account of a lease or
-//! offer at its ACK or OFFER; they give the limit with each request. If the account is full only because of changes in flight, the decision
-//! waits for storage ([`Decider::waits_for_account`]).
+//! offer at its ACK or OFFER; they give the limit with each request. If the account is full only
+//! because of changes in flight, the decision waits for storage ([`Decider::waits_for_account`]).
 //!
 //! Invariant: an ACK that puts a lease on an account leaves no more leases on it than the limit
 //! allows, regardless of the results of other decisions' changes: if it requires the end of a

@@ -1,8 +1,9 @@
 //! What one reply is made from: the terms of its policies and the scopes of its address.
 //!
 //! Does not choose options; `options` does. The terms take precedence over the scopes, the
-//! reservation over the classes of the client, these over the pool, and the pool over the subnet. Another scope is one more entry of
-//! [`Parameters::scopes`]. Invariant: an OFFER and its ACK are made from the same parameters.
+//! reservation over the classes of the client, these over the pool, and the pool over the subnet.
+//! Another scope is one more entry of [`Parameters::scopes`]. Invariant: an OFFER and its ACK are
+//! made from the same parameters.
 
 use std::net::Ipv4Addr;
 
