@@ -83,6 +83,7 @@ mod tests {
         let hardware_address = HardwareAddress::ethernet([2, 0, 0, 0, 0, 1]);
         Binding {
             address: Ipv4Addr::new(10, 0, 0, 1),
+            vpn: None,
             client: ClientKey::Hardware(hardware_address),
             hardware_address,
             state: BindingState::Leased,

@@ -147,6 +147,8 @@ impl Writer {
             if let Some(name) = &binding.host_name
                 && binding.state == BindingState::Leased
                 && binding.is_active(now)
+                // The addresses of VPNs overlap, so a resolver cannot answer with them.
+                && binding.vpn.is_none()
             {
                 next_end = next_end.min(binding.expires_at);
                 page.add(binding.address, name, binding.began_at);

@@ -242,7 +242,7 @@ fn survives(
     of.relay_information =
         message(RequestKind::Request, value, other).request.relay_information.clone();
     of.host_name = message(RequestKind::Request, value, other).request.stated_name();
-    let event = lease_event(LeaseEventKind::Granted, of);
+    let mut event = lease_event(LeaseEventKind::Granted, of);
     let planned = observer.plan(&event).lookups;
     is_well("planning for a lease");
     for answer in answers() {

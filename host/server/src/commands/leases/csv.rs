@@ -8,8 +8,9 @@ use std::{
 use lessor_serving::leases::LeaseRow;
 
 /// The columns, by the names that their fields have in JSON.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "address",
+    "vpn",
     "state",
     "client",
     "hardware-address",
@@ -32,8 +33,9 @@ pub(super) fn write(out: &mut impl Write, rows: &[LeaseRow]) -> io::Result<()> {
 fn line(row: &LeaseRow) -> String {
     let address = row.address.to_string();
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let cells: [&str; 12] = [
+    let cells: [&str; 13] = [
         &address,
+        &text(&row.vpn),
         row.state.name(),
         &row.client,
         &row.hardware_address,
@@ -66,6 +68,7 @@ mod tests {
     fn each_lease_is_a_line_whose_cells_are_quoted_where_they_must_be() {
         let row = LeaseRow {
             address: [192, 0, 2, 7].into(),
+            vpn: Some("green".to_owned()),
             state: LeaseRowState::Leased,
             client: "id:01".to_owned(),
             hardware_address: "02:00:5e:00:53:01".to_owned(),
@@ -81,7 +84,7 @@ mod tests {
         let mut out = Vec::new();
         write(&mut out, &[row]).unwrap();
         let text = String::from_utf8(out).unwrap();
-        let expected = "192.0.2.7,leased,id:01,02:00:5e:00:53:01,pc.lan,,\"A, \"\"B\"\"\",olt1/1,,1,2,\
+        let expected = "192.0.2.7,green,leased,id:01,02:00:5e:00:53:01,pc.lan,,\"A, \"\"B\"\"\",olt1/1,,1,2,\
                         never\n";
         assert_eq!(text, format!("{}\n{expected}", COLUMNS.join(",")));
     }
