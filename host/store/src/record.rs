@@ -353,7 +353,7 @@ mod tests {
     fn a_lease_with_a_name_reads_as_it_was_written_and_what_is_no_name_is_refused() {
         let named = Binding { host_name: HostName::read("pc.example").ok(), ..binding() };
         let written = value(&named);
-        assert_eq!(decode(&key(named.address), &written).unwrap(), named);
+        assert_eq!(decode(&RecordKey::of(&named).octets(), &written).unwrap(), named);
         assert!(written.ends_with(b"\xf6\xf6\x6apc.example"));
         let mut damaged = written;
         *damaged.last_mut().unwrap() = b' ';
