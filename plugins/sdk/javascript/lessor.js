@@ -345,6 +345,7 @@ const RESERVED = [
   [61, "client-identifier"],
   [82, "relay-agent-information"],
   [118, "subnet-selection"],
+  [221, "virtual-subnet"],
   [255, "end"],
 ];
 // end generated

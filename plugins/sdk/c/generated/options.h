@@ -131,6 +131,7 @@ static const struct {
   {61, "client-identifier"},
   {82, "relay-agent-information"},
   {118, "subnet-selection"},
+  {221, "virtual-subnet"},
   {255, "end"},
 };
 

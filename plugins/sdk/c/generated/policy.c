@@ -74,11 +74,17 @@ extern void __wasm_import_lessor_policy_types_method_request_requested_lease_tim
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.network-name")))
 extern void __wasm_import_lessor_policy_types_method_request_network_name(int32_t, uint8_t *);
 
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.vpn-name")))
+extern void __wasm_import_lessor_policy_types_method_request_vpn_name(int32_t, uint8_t *);
+
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.subnet")))
 extern void __wasm_import_lessor_policy_types_method_request_subnet(int32_t, uint8_t *);
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.interface-name")))
 extern void __wasm_import_lessor_policy_types_method_request_interface_name(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.classes")))
+extern void __wasm_import_lessor_policy_types_method_request_classes(int32_t, uint8_t *);
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.lease-address")))
 extern void __wasm_import_lessor_policy_types_method_request_lease_address(int32_t, uint8_t *);
@@ -118,6 +124,9 @@ extern void __wasm_import_lessor_policy_types_method_request_pool_usage(int32_t,
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.pool-names")))
 extern void __wasm_import_lessor_policy_types_method_request_pool_names(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.checked-host-name")))
+extern void __wasm_import_lessor_policy_types_method_request_checked_host_name(int32_t, uint8_t *);
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]request.packet")))
 extern void __wasm_import_lessor_policy_types_method_request_packet(int32_t, uint8_t *);
@@ -250,6 +259,9 @@ extern void __wasm_import_lessor_policy_types_method_lease_event_address(int32_t
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.network-name")))
 extern void __wasm_import_lessor_policy_types_method_lease_event_network_name(int32_t, uint8_t *);
+
+__attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.vpn-name")))
+extern void __wasm_import_lessor_policy_types_method_lease_event_vpn_name(int32_t, uint8_t *);
 
 __attribute__((__import_module__("lessor:policy/types@0.1.2"), __import_name__("[method]lease-event.client-key")))
 extern void __wasm_import_lessor_policy_types_method_lease_event_client_key(int32_t, uint8_t *);
@@ -527,16 +539,6 @@ void policy_option_u32_free(policy_option_u32_t *ptr) {
   }
 }
 
-void policy_option_u64_free(policy_option_u64_t *ptr) {
-  if (ptr->is_some) {
-  }
-}
-
-void lessor_policy_types_option_pool_usage_free(lessor_policy_types_option_pool_usage_t *ptr) {
-  if (ptr->is_some) {
-  }
-}
-
 void policy_list_string_free(policy_list_string_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
@@ -545,6 +547,16 @@ void policy_list_string_free(policy_list_string_t *ptr) {
       policy_string_free(&list_ptr[i]);
     }
     free(list_ptr);
+  }
+}
+
+void policy_option_u64_free(policy_option_u64_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void lessor_policy_types_option_pool_usage_free(lessor_policy_types_option_pool_usage_t *ptr) {
+  if (ptr->is_some) {
   }
 }
 
@@ -1015,6 +1027,27 @@ void lessor_policy_types_method_request_network_name(lessor_policy_types_borrow_
   *ret = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
 }
 
+bool lessor_policy_types_method_request_vpn_name(lessor_policy_types_borrow_request_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_request_vpn_name((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
 void lessor_policy_types_method_request_subnet(lessor_policy_types_borrow_request_t self, lessor_policy_types_ipv4_prefix_t *ret) {
   __attribute__((__aligned__(1)))
   uint8_t ret_area[5];
@@ -1050,6 +1083,14 @@ bool lessor_policy_types_method_request_interface_name(lessor_policy_types_borro
   }
   *ret = option.val;
   return option.is_some;
+}
+
+void lessor_policy_types_method_request_classes(lessor_policy_types_borrow_request_t self, policy_list_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_request_classes((self).__handle, ptr);
+  *ret = (policy_list_string_t) { (policy_string_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
 }
 
 bool lessor_policy_types_method_request_lease_address(lessor_policy_types_borrow_request_t self, lessor_policy_types_ipv4_address_t *ret) {
@@ -1242,6 +1283,27 @@ void lessor_policy_types_method_request_pool_names(lessor_policy_types_borrow_re
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_lessor_policy_types_method_request_pool_names((self).__handle, ptr);
   *ret = (policy_list_string_t) { (policy_string_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool lessor_policy_types_method_request_checked_host_name(lessor_policy_types_borrow_request_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_request_checked_host_name((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
 }
 
 void lessor_policy_types_method_request_packet(lessor_policy_types_borrow_request_t self, policy_list_u8_t *ret) {
@@ -2017,6 +2079,27 @@ void lessor_policy_types_method_lease_event_network_name(lessor_policy_types_bor
   uint8_t *ptr = (uint8_t *) &ret_area;
   __wasm_import_lessor_policy_types_method_lease_event_network_name((self).__handle, ptr);
   *ret = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool lessor_policy_types_method_lease_event_vpn_name(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_lessor_policy_types_method_lease_event_vpn_name((self).__handle, ptr);
+  policy_option_string_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (policy_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
 }
 
 void lessor_policy_types_method_lease_event_client_key(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret) {

@@ -240,6 +240,11 @@ typedef struct {
 } policy_option_u32_t;
 
 typedef struct {
+  policy_string_t *ptr;
+  size_t len;
+} policy_list_string_t;
+
+typedef struct {
   bool is_some;
   uint64_t val;
 } policy_option_u64_t;
@@ -248,11 +253,6 @@ typedef struct {
   bool is_some;
   lessor_policy_types_pool_usage_t val;
 } lessor_policy_types_option_pool_usage_t;
-
-typedef struct {
-  policy_string_t *ptr;
-  size_t len;
-} policy_list_string_t;
 
 typedef struct {
   bool is_err;
@@ -440,10 +440,15 @@ extern bool lessor_policy_types_method_request_requested_lease_time_secs(lessor_
 // The name of the network that the client is in, as configured: that of the shared network, or
 // the prefix of the subnet where it stands alone.
 extern void lessor_policy_types_method_request_network_name(lessor_policy_types_borrow_request_t self, policy_string_t *ret);
+// The name of the VPN whose addresses the network has; none if it is in none.
+extern bool lessor_policy_types_method_request_vpn_name(lessor_policy_types_borrow_request_t self, policy_string_t *ret);
 // The subnet that the client asks from.
 extern void lessor_policy_types_method_request_subnet(lessor_policy_types_borrow_request_t self, lessor_policy_types_ipv4_prefix_t *ret);
 // The name of the server's interface that the message came in on, where it is known.
 extern bool lessor_policy_types_method_request_interface_name(lessor_policy_types_borrow_request_t self, policy_string_t *ret);
+// The names of the classes that the message belongs to, in the order of the configuration; empty
+// if it belongs to none.
+extern void lessor_policy_types_method_request_classes(lessor_policy_types_borrow_request_t self, policy_list_string_t *ret);
 // The address that the server has on record for this client, whether or not its lease still
 // runs; none for a client that it does not remember.
 extern bool lessor_policy_types_method_request_lease_address(lessor_policy_types_borrow_request_t self, lessor_policy_types_ipv4_address_t *ret);
@@ -477,6 +482,11 @@ extern bool lessor_policy_types_method_request_lookup_is_stale(lessor_policy_typ
 extern bool lessor_policy_types_method_request_pool_usage(lessor_policy_types_borrow_request_t self, policy_string_t *name, lessor_policy_types_pool_usage_t *ret);
 // The names of the pools of the client's network, each once, in the order of the configuration.
 extern void lessor_policy_types_method_request_pool_names(lessor_policy_types_borrow_request_t self, policy_list_string_t *ret);
+// The name that the client states for itself, checked: the client's FQDN (option 81, RFC 4702),
+// or else the host name (option 12), in lower case, as one or more labels of letters, digits and
+// hyphens (RFC 1123); none if neither is such a name. The domain is as the client states it: the
+// lease gets that of the configuration. `host-name` has what the client sent.
+extern bool lessor_policy_types_method_request_checked_host_name(lessor_policy_types_borrow_request_t self, policy_string_t *ret);
 // The message as received: the whole payload of the datagram.
 extern void lessor_policy_types_method_request_packet(lessor_policy_types_borrow_request_t self, policy_list_u8_t *ret);
 // Take the address from the pool of this name. This is the only way into a pool that is
@@ -605,6 +615,8 @@ extern lessor_policy_types_lease_event_kind_t lessor_policy_types_method_lease_e
 extern void lessor_policy_types_method_lease_event_address(lessor_policy_types_borrow_lease_event_t self, lessor_policy_types_ipv4_address_t *ret);
 // The name of the network that the address belongs to.
 extern void lessor_policy_types_method_lease_event_network_name(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
+// The name of the VPN whose address it is; none if it is in none.
+extern bool lessor_policy_types_method_lease_event_vpn_name(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
 // Whose lease it is, as `request.client-key` has it.
 extern void lessor_policy_types_method_lease_event_client_key(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
 // The client identifier; none for a client that sends none.
@@ -633,7 +645,9 @@ extern bool lessor_policy_types_method_lease_event_circuit_id_text(lessor_policy
 extern bool lessor_policy_types_method_lease_event_remote_id_text(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
 // `hardware-address` as text: pairs of hexadecimal digits with colons between them.
 extern void lessor_policy_types_method_lease_event_hardware_address_text(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
-// The host name of the client; none if it sent none.
+// The name on record with the lease, with its domain if the configuration has one for it: what
+// the client states, or what the configuration or a policy names it. None for a client without
+// a name.
 extern bool lessor_policy_types_method_lease_event_host_name(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
 // The name of the pool that the address belongs to; none if it is in no pool.
 extern bool lessor_policy_types_method_lease_event_pool_name(lessor_policy_types_borrow_lease_event_t self, policy_string_t *ret);
@@ -740,11 +754,11 @@ void lessor_policy_types_option_ipv4_address_free(lessor_policy_types_option_ipv
 
 void policy_option_u32_free(policy_option_u32_t *ptr);
 
+void policy_list_string_free(policy_list_string_t *ptr);
+
 void policy_option_u64_free(policy_option_u64_t *ptr);
 
 void lessor_policy_types_option_pool_usage_free(lessor_policy_types_option_pool_usage_t *ptr);
-
-void policy_list_string_free(policy_list_string_t *ptr);
 
 void lessor_policy_types_result_void_option_error_free(lessor_policy_types_result_void_option_error_t *ptr);
 
