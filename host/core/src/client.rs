@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HardwareAddress, Origin, RelayInformation, relay};
+use crate::{HardwareAddress, RelayInformation, relay};
 
 /// The key that bindings are indexed by (RFC 2131 section 4.2), which distinguishes one client of a
 /// network from another. The network determines the kind of key ([`ClientKeyKind`]). Keys are
@@ -77,12 +77,8 @@ impl Line {
         Self::from_parts(information.circuit_id(), information.remote_id())
     }
 
-    /// The line of an origin, or `None` if its relay named none.
-    pub fn of_origin(origin: &Origin) -> Option<Self> {
-        Self::from_parts(origin.circuit_id.as_deref(), origin.remote_id.as_deref())
-    }
-
-    fn from_parts(circuit_id: Option<&[u8]>, remote_id: Option<&[u8]>) -> Option<Self> {
+    /// The line with this circuit id and remote id, or `None` if it has neither.
+    pub(crate) fn from_parts(circuit_id: Option<&[u8]>, remote_id: Option<&[u8]>) -> Option<Self> {
         let mut octets = Vec::new();
         for (code, part) in [(relay::CIRCUIT_ID, circuit_id), (relay::REMOTE_ID, remote_id)] {
             if let Some(part) = part.filter(|part| !part.is_empty()) {

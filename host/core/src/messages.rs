@@ -4,8 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Request, option::code};
-
 /// The exchanges that a scope allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -55,18 +53,5 @@ impl Messages {
             bootp_lease_secs: self.bootp_lease_secs.or(outer.bootp_lease_secs),
             rapid_commit: self.rapid_commit.or(outer.rapid_commit),
         }
-    }
-}
-
-impl Request {
-    /// Returns whether the client of a DISCOVER takes an ACK for an answer: it sent option 80,
-    /// which has no octets (RFC 4039 section 4).
-    pub fn wants_rapid_commit(&self) -> bool {
-        self.options.get(code::RAPID_COMMIT).is_some_and(<[u8]>::is_empty)
-    }
-
-    /// Returns whether the client can do without an IPv4 address (RFC 8925 section 3.2).
-    pub fn prefers_ipv6_only(&self) -> bool {
-        self.parameter_request_list.contains(&code::IPV6_ONLY_PREFERRED)
     }
 }

@@ -8,7 +8,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RelayInformation, Request};
+use crate::{Line, RelayInformation, Request};
 
 /// The origin of a message: a link, and the line on it if a relay agent named one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,6 +55,11 @@ impl Origin {
             circuit_id: part(information.and_then(RelayInformation::circuit_id)),
             remote_id: part(information.and_then(RelayInformation::remote_id)),
         }
+    }
+
+    /// The line that a relay agent named, if one did.
+    pub fn line(&self) -> Option<Line> {
+        Line::from_parts(self.circuit_id.as_deref(), self.remote_id.as_deref())
     }
 
     /// Returns whether a relay agent named the line.

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::{
     ClientKey, ClientKeyKind, ClientState, HardwareAddress, Line, Membership, OwnAddresses,
-    ReceivedOptions, RelayInformation, RequestKind, SubscriberLimit, relay,
+    ReceivedOptions, RelayInformation, RequestKind, SubscriberLimit, option::code, relay,
 };
 
 /// The port that servers and relays receive on (RFC 2131 section 4.1).
@@ -117,6 +117,17 @@ impl Request {
     /// Returns whether the client sent the message directly to the server, without a relay.
     pub fn is_direct(&self) -> bool {
         self.arrival.unicast && !self.is_relayed()
+    }
+
+    /// Returns whether the client of a DISCOVER takes an ACK for an answer: it sent option 80,
+    /// which has no octets (RFC 4039 section 4).
+    pub fn wants_rapid_commit(&self) -> bool {
+        self.options.get(code::RAPID_COMMIT).is_some_and(<[u8]>::is_empty)
+    }
+
+    /// Returns whether the client can do without an IPv4 address (RFC 8925 section 3.2).
+    pub fn prefers_ipv6_only(&self) -> bool {
+        self.parameter_request_list.contains(&code::IPV6_ONLY_PREFERRED)
     }
 
     /// The socket on which the relay receives replies: its server port, or the source port of the

@@ -184,8 +184,8 @@ impl Topology {
         &self.server_identifiers
     }
 
-    /// The same topology, but networks and reservations that are equal in `other` are shared with it,
-    /// so that they exist once in memory.
+    /// The same topology, but networks and reservations that are equal in `other` are shared with
+    /// it, so that they exist once in memory.
     pub fn sharing(self, other: &Self) -> Self {
         let by_name: HashMap<&str, &Arc<Network>, FixedState> =
             other.networks.iter().map(|network| (&*network.name, network)).collect();

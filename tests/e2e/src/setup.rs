@@ -53,7 +53,7 @@ impl Setup {
         Self::listening(SocketAddrV4::new(loopback_address(), LOOPBACK_PORT), subnets)
     }
 
-    /// Returns the server of `examples/NAME.toml`, with the files of `examples/NAME` as its plugins.
+    /// Returns the server of `examples/NAME.toml` with the files of `examples/NAME` as its plugins.
     /// Folders of the system are replaced by folders of the test.
     ///
     /// # Panics

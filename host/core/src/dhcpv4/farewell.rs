@@ -43,7 +43,7 @@ impl Decider<'_, '_> {
         }
         let known = match (lease, offer) {
             (Some(lease), _) => line_of(lease),
-            (None, Some(offer)) => Line::of_origin(&offer.source),
+            (None, Some(offer)) => offer.source.line(),
             (None, None) => None,
         };
         let named = self.own_line();
