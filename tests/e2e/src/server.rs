@@ -32,7 +32,7 @@ pub struct Reload {
 }
 
 /// The timeout of a start, which may open a large store or compile a policy on a busy machine.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_secs(180);
 
 impl Setup {
     /// Starts the server.
