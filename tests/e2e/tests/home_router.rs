@@ -9,7 +9,7 @@ use std::{
 use lessor_e2e::{
     Capture, Datagram, Host, Link, Setup, WrongClock, built,
     clients::{Client, Udhcpc},
-    require,
+    require, wait,
 };
 
 const LAPTOP: &str = "02:00:5e:00:53:11";
@@ -58,7 +58,7 @@ fn the_tablet_of_a_child_has_no_way_out_at_night() {
     router.add_address("br-lan", "192.168.1.1/24");
     let clock = WrongClock::new();
     clock.is_ahead_by(secs_to("14:00"));
-    let _server = Setup::of_example("home-router").with_clock(&clock).start_on(&router);
+    let mut server = Setup::of_example("home-router").with_clock(&clock).start_on(&router);
     let capture = Capture::start(&router, "br-lan");
     let tablet = device(&link, "tablet", TABLET);
     let mut client = Udhcpc::start(&tablet);
@@ -67,6 +67,7 @@ fn the_tablet_of_a_child_has_no_way_out_at_night() {
     assert_eq!(ack.option(3), Some(&ROUTER[..]));
 
     clock.is_ahead_by(secs_to("22:00"));
+    server.process().says("the clock was set forward", wait::SOON);
     client.renews();
     let at_night = |seen: &Datagram| is_ack_of(seen, address) && seen.option(3).is_none();
     let ack = capture.sees("the ACK at night", at_night);

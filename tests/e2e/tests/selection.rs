@@ -7,7 +7,7 @@ use std::{
 };
 
 use lessor_e2e::{
-    Link, Server, Setup,
+    Host, Link, Server, Setup,
     plain::{Plain, PlainMessage, PlainReply, kind},
     require, wait,
 };
@@ -59,6 +59,8 @@ const WAS_IT_USED: &[u8] = b"\x98\x00";
 struct Lab {
     server: Server,
     relay: Plain,
+    // The server is started again on its host.
+    _hosts: [Host; 2],
     _link: Link,
 }
 
@@ -77,7 +79,7 @@ impl Lab {
         }
         let server = Setup::for_relays(SERVER, subnets).start_on(&server_host);
         let relay = Plain::on(&relay_host, "eth0", 67);
-        Self { server, relay, _link: link }
+        Self { server, relay, _hosts: [server_host, relay_host], _link: link }
     }
 
     fn ask(&self, message: &PlainMessage) -> Option<PlainReply> {
@@ -282,6 +284,8 @@ fn an_interface_selects_its_subnets_whatever_address_it_has() {
     "#;
     let server = Setup::on_link("eth0", subnets).start_on(&server_host);
     let client_host = link.host("client");
+    // Without any address there would be no route for its broadcasts.
+    client_host.add_address("eth0", "203.0.113.9/24");
     let client = Plain::on(&client_host, "eth0", 68);
     let ask = |message: &PlainMessage| {
         client.ask(message, SocketAddrV4::new(Ipv4Addr::BROADCAST, 67), wait::SOON).unwrap()

@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Binding, INFINITE_SECS, RequestKind, ShorteningStep, Timestamp};
+use crate::{
+    Binding, INFINITE_SECS, RelayInformation, RequestKind, ShorteningStep, Timestamp, relay,
+};
 
 use super::{decider::Decider, family::View, plan::address_of};
 
@@ -86,15 +88,22 @@ impl Decider<'_, '_> {
             (is_early && is_enough).then(|| u32::try_from(rest_ms / 1000).ok())??
         };
         let on_record = record.binding(address);
-        let extended = Binding {
-            changed_at,
-            expires_at,
-            revision: on_record.revision,
-            ..self.leased(address, secs)
-        };
+        let extended = self.leased(address, secs);
+        let is_same =
+            is_same_way(extended.relay_information.as_ref(), on_record.relay_information.as_ref());
+        let relay_information = on_record.relay_information.clone().filter(|_| is_same);
+        let revision = on_record.revision;
+        let extended = Binding { changed_at, expires_at, revision, relay_information, ..extended };
         debug_assert_eq!(extended.address, address_of(address));
-        (rest > 0 && extended == on_record).then_some(rest)
+        (rest > 0 && is_same && extended == on_record).then_some(rest)
     }
+}
+
+/// Returns whether two messages came the same way. The flags of a relay differ between a client's
+/// first messages, which it broadcasts, and its extensions (RFC 5010), so they do not count.
+fn is_same_way(one: Option<&RelayInformation>, other: Option<&RelayInformation>) -> bool {
+    let without_flags = |found: &RelayInformation| found.octets_without(relay::RELAY_FLAGS);
+    one == other || one.map(without_flags) == other.map(without_flags)
 }
 
 fn positive(ms: i64) -> Option<u64> {
