@@ -142,7 +142,7 @@ proptest! {
         request.relay_information = information.map(lessor_core::RelayInformation::from_octets);
         let options: Vec<(u8, OptionValue)> = options
             .into_iter()
-            .filter(|(code, _)| !matches!(code, 1 | 108 | 118))
+            .filter(|(code, _)| !matches!(code, 1 | 108 | 118 | 221))
             .map(|(code, length)| (code, octets(length)))
             .collect();
         let (packet, _) = written(&request, &reply(ReplyKind::Ack, options));

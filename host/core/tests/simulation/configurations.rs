@@ -96,9 +96,9 @@ pub(super) fn networks(is_alone: bool) -> Vec<Network> {
     ];
     base.subnets.push(small);
     for subnet in &mut base.subnets {
-        subnet.settings = settings(|fields| fields.messages.rapid_commit = Some(true));
         subnet.lease_time = LeaseTime { default_secs: 600, min_secs: 60, max_secs: 1800 };
         subnet.settings = settings(|fields| {
+            fields.messages.rapid_commit = Some(true);
             let part = Fraction::from_number(0.3).unwrap();
             fields.times.cache_threshold = is_alone.then_some(CacheThreshold::Within(part));
         });

@@ -202,10 +202,14 @@ mod tests {
                 "Source ports 6:64",
                 "Source crm 7:40",
                 "Pool residential 10:30",
-                "Pool walled-garden 11:30",
-                "Pool fast 12:37",
-                "Pool slow 12:53",
-                "Table lines 17:38",
+                "Pool first 11:32",
+                "Pool walled-garden 11:41",
+                "Pool last 11:70",
+                "Pool counted 12:39",
+                "Pool walled-garden 13:30",
+                "Pool fast 14:37",
+                "Pool slow 14:53",
+                "Table lines 19:38",
             ]
         );
         let javascript = "const A = 'a'\nfunction decide(r, t) {\n  t.pool = A\n  t.pool = x ? 'b' : \"c\"\n  \

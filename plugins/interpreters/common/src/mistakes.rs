@@ -245,7 +245,8 @@ mod tests {
             "request.kind can be read, but not set; use terms to set what the client gets"
         );
         assert_eq!(set("event", "pool"), "event has no pool, and nothing in it can be set");
-        assert!(set("terms", "zebra").starts_with("terms has no zebra; it has pool, address, "));
+        let zebra = set("terms", "zebra");
+        assert!(zebra.starts_with("terms has no zebra; it has pool, pools, address, "), "{zebra}");
     }
 
     #[test]
