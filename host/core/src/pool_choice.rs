@@ -115,7 +115,7 @@ mod tests {
             assert_eq!(serde_json::to_string(&choice).unwrap(), written);
             assert_eq!(serde_json::from_str::<PoolChoice>(written).unwrap(), choice);
         }
-        for wrong in ["[]", "5", &format!("[{}]", vec!["\"x\""; 9].join(","))] {
+        for wrong in ["[]", "5", &format!("[{}]", ["\"x\""; 9].join(","))] {
             assert!(serde_json::from_str::<PoolChoice>(wrong).is_err(), "{wrong}");
         }
     }

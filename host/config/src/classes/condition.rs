@@ -106,7 +106,7 @@ impl Reader<'_> {
                 let (around, files) = (self.surroundings, &mut *self.files);
                 set_file::read(&file, around, files, &set_file::HARDWARE_ADDRESSES)?
             }
-            _ => all(value, |item| hardware_start(item))?,
+            _ => all(value, hardware_start)?,
         };
         Some(Test::HardwareAddress(set))
     }

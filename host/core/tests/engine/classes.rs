@@ -31,7 +31,7 @@ fn of<const N: usize>(classes: [Class; N], request: Request) -> Request {
 
 /// The reason of the OFFER or silence to each of these clients in turn, which then take the lease.
 fn leased(server: &mut Server, requests: impl IntoIterator<Item = Request>) -> Vec<Reason> {
-    let mut lease = |request: Request| {
+    let lease = |request: Request| {
         let decision = server.ask(&request);
         if let Some(reply) = &decision.reply {
             let selecting = with(request, |it| {
@@ -43,7 +43,7 @@ fn leased(server: &mut Server, requests: impl IntoIterator<Item = Request>) -> V
         }
         decision.reason
     };
-    requests.into_iter().map(|request| lease(request)).collect()
+    requests.into_iter().map(lease).collect()
 }
 
 #[test]

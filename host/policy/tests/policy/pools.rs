@@ -82,7 +82,7 @@ fn pools_are_counted_only_for_policies_that_read_them() {
 fn wrong_lists_of_pools_are_faults() {
     for value in ["[]", "5", "[1]", "[\"a\", 5]", "[\"a\"] * 9"] {
         let value = match value.strip_suffix(" * 9") {
-            Some(item) => format!("[{}]", vec![item.trim_matches(['[', ']']); 9].join(",")),
+            Some(item) => format!("[{}]", [item.trim_matches(['[', ']']); 9].join(",")),
             None => value.to_owned(),
         };
         let text = format!("fn decide(request, terms) {{ terms.pools = {value}; }}");

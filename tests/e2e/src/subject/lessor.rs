@@ -16,7 +16,7 @@ pub(super) fn start(site: &Site, service: &Service) -> Option<Running> {
         .on(&site.server);
     setup.write();
     let launch = Launch { name: "lessor", command: setup.command(), ready: "serving" };
-    Running::start(launch, Files::Setup(setup))
+    Running::start(launch, Files::Setup(Box::new(setup)))
 }
 
 fn subnets(service: &Service) -> String {

@@ -37,7 +37,7 @@ pub(super) struct Launch {
 #[derive(Debug)]
 pub(super) enum Files {
     Folder(TempDir),
-    Setup(Setup),
+    Setup(Box<Setup>),
 }
 
 impl Running {

@@ -82,10 +82,10 @@ impl Policy for Planner {
             return abuse_further(plan);
         }
         for [name, source, first] in &self.further {
-            if let Some(key) = request.lookup(first).field("next") {
-                if let Err(error) = plan.add(name, source, &key) {
-                    panic!("{error}");
-                }
+            if let Some(key) = request.lookup(first).field("next")
+                && let Err(error) = plan.add(name, source, &key)
+            {
+                panic!("{error}");
             }
         }
     }
