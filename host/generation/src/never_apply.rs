@@ -10,7 +10,7 @@ use lessor_core::{Reservation, ReservationOwner, Topology};
 /// The number of reservations that are listed; the others are counted.
 const LISTED_MAX: usize = 20;
 
-/// Returns a warning for each reservation that never applies, the first [`LISTED_MAX`] of them.
+/// Returns a warning for each reservation that never applies, the first 20 of them.
 pub fn warnings(topology: &Topology) -> Vec<String> {
     let of_networks = topology.networks().iter().flat_map(|network| &network.subnets);
     let all = of_networks.flat_map(|subnet| &subnet.reservations);

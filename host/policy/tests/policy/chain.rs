@@ -385,7 +385,7 @@ fn hardware_clients_are_told_as_such() {
     let seen = "LeaseEventKind::Granted 100.64.1.7 access hw:02:00:5e:00:53:01 None \
                 1/[2, 0, 94, 0, 83, 1] None None None 1699999995000 1700000060000 1700000000000 None \
                 None 02:00:5e:00:53:01 None None";
-    let leased = lessor_core::Binding { relay_information: None, ..leased };
+    let leased = lessor_core::Binding { relay_information: None, host_name: None, ..leased };
     let mut event = lease_event(LeaseEventKind::Granted, leased);
     event.pool_name = None;
     let source = plugin("10-mirror", &guest("mirror"), &json!({ "lease-event": seen }));

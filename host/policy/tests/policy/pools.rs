@@ -40,7 +40,7 @@ fn scripts_count_and_name_pools() {
             let open = request.pool_usage("open");
             terms.pools = ["garden", "open"];
             if request.pool_usage("gone") != () { throw "it is not there"; }
-            ignore(`${open.total} ${open.leased} ${open.free} ${request.pool_names} ${terms.pools}`)
+            ignore(`${open.total} ${open.leased} ${open.free} ${request.pool_names()} ${terms.pools}`)
         }
     "#;
     let javascript = r#"
@@ -48,7 +48,7 @@ fn scripts_count_and_name_pools() {
             const open = request.poolUsage("open");
             terms.pools = ["garden", "open"];
             if (request.poolUsage("gone")) throw new Error("it is not there");
-            const names = JSON.stringify(request.poolNames);
+            const names = JSON.stringify(request.poolNames());
             return ignore(`${open.total} ${open.leased} ${open.free} ${names} ${terms.pools}`);
         }
     "#;
@@ -69,7 +69,7 @@ fn pools_are_counted_only_for_policies_that_read_them() {
     let (chain, _) = start(&runtime(), vec![plugin("10-a", &guest("minimal"), &json!({}))]);
     assert!(!chain.wants_pools_of(RequestKind::Discover));
     // A script can hide that it reads them; then it gets an error instead of a wrong number.
-    let text = "const NAME = 'pool' + 'Names';\nfunction decide(request) { request[NAME]; }";
+    let text = "const NAME = 'pool' + 'Names';\nfunction decide(request) { request[NAME](); }";
     let (chain, mut runner) = JAVASCRIPT.start(text, json!({}));
     assert!(!chain.wants_pools_of(RequestKind::Discover));
     runner.terms(&discover());

@@ -106,9 +106,6 @@ pub(crate) static REQUEST: Object = Object {
         Property::read("server_time_ms", |_| {
             ask(|request| Value::number(request.server_time_ms()))
         }),
-        Property::read("pool_names", |_| {
-            ask(|request| Value::List(request.pool_names().into_iter().map(Value::Text).collect()))
-        }),
         Property::read("packet", |_| ask(|request| Value::numbers(&request.packet()))),
     ],
     functions: &[
@@ -125,6 +122,10 @@ pub(crate) static REQUEST: Object = Object {
             ask(|request| {
                 Value::or_nothing(request.relay_sub_option(code), |octets| Value::octets(&octets))
             })
+        }),
+        // Not a property: whatever lists those must not count pools.
+        Function::new("pool_names", 0, |_, _| {
+            ask(|request| Value::List(request.pool_names().into_iter().map(Value::Text).collect()))
         }),
         Function::new("pool_usage", 1, |_, arguments| {
             let name = argument(arguments, 0).as_text("pool_usage")?;
