@@ -259,7 +259,10 @@ impl Auditor {
         assert_eq!(binding.subscriber.as_ref(), limit.map(|limit| &limit.name));
         let earlier = self.acknowledged.insert(pending.client, Arc::clone(binding));
         let Some(limit) = limit.filter(|_| is_alone) else { return };
-        let goes_on = earlier.is_some_and(|earlier| {
+        // A server outside the simulation may have extended the lease since its last ACK.
+        let extended = decision.changes.first().and_then(|change| change.previous.clone());
+        let extended = extended.filter(|record| record.client == binding.client);
+        let goes_on = earlier.into_iter().chain(extended).any(|earlier| {
             earlier.subscriber == binding.subscriber && earlier.is_active(binding.changed_at)
         });
         if limit.beyond == BeyondLimit::Refuse && goes_on {
