@@ -140,12 +140,6 @@ impl Site {
         thread::sleep(TAKEN_IN_WITHIN);
     }
 
-    /// Sends a message that is not answered from the relay.
-    pub fn tell_by_relay(&self, packet: &Packet) {
-        self.relay.send(&self.towards_server(SocketAddrV4::new(GIADDR, 67), packet));
-        thread::sleep(TAKEN_IN_WITHIN);
-    }
-
     /// Sends a message that is not answered from a client behind the relay directly to the server.
     pub fn tell_directly(&self, packet: &Packet) {
         let from = SocketAddrV4::new(packet.client_address, 68);
