@@ -1,9 +1,6 @@
 //! Leases as CSV (RFC 4180), except that lines end in a line feed only.
 
-use std::{
-    borrow::Cow,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use lessor_serving::leases::LeaseRow;
 
@@ -25,37 +22,30 @@ const COLUMNS: [&str; 13] = [
 ];
 
 /// Writes the names of the columns and the leases.
-pub(super) fn write(out: &mut impl Write, rows: &[LeaseRow]) -> io::Result<()> {
-    writeln!(out, "{}", COLUMNS.join(","))?;
-    rows.iter().try_for_each(|row| writeln!(out, "{}", line(row)))
+pub(super) fn write(out: impl Write, rows: &[LeaseRow]) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(COLUMNS)?;
+    rows.iter().try_for_each(|row| writer.write_record(cells(row)))?;
+    writer.flush()
 }
 
-fn line(row: &LeaseRow) -> String {
-    let address = row.address.to_string();
+fn cells(row: &LeaseRow) -> [String; 13] {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let cells: [&str; 13] = [
-        &address,
-        &text(&row.vpn),
-        row.state.name(),
-        &row.client,
-        &row.hardware_address,
-        &text(&row.host_name),
-        &text(&row.pool),
-        &text(&row.subscriber),
-        &text(&row.circuit_id),
-        &text(&row.remote_id),
-        &row.began_at,
-        &row.changed_at,
-        &row.expires_at,
-    ];
-    cells.map(cell).join(",")
-}
-
-fn cell(text: &str) -> Cow<'_, str> {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
-        false => text.into(),
-    }
+    [
+        row.address.to_string(),
+        text(&row.vpn),
+        row.state.name().to_owned(),
+        row.client.clone(),
+        row.hardware_address.clone(),
+        text(&row.host_name),
+        text(&row.pool),
+        text(&row.subscriber),
+        text(&row.circuit_id),
+        text(&row.remote_id),
+        row.began_at.clone(),
+        row.changed_at.clone(),
+        row.expires_at.clone(),
+    ]
 }
 
 #[cfg(test)]
