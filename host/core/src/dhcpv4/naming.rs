@@ -83,14 +83,10 @@ impl Parameters<'_> {
 
     /// The value of an option that a policy or a scope sets, whether or not it is sent.
     fn set(&self, code: u8) -> Option<(&OptionValue, OptionOrigin)> {
-        let by_policy = self.terms.options.iter().rev().find(|(found, _)| *found == code);
-        let (value, origin) = match by_policy {
-            Some((_, value)) => (value.as_ref()?, OptionOrigin::Policy),
-            None => {
-                self.scopes().find_map(|scope| Some((scope.options.get(code)?, scope.origin)))?
-            }
-        };
-        Some((&**value, origin))
+        if let Some(value) = self.by_policy(code) {
+            return Some((&**value?, OptionOrigin::Policy));
+        }
+        self.scopes().find_map(|scope| Some((&**scope.options.get(code)?, scope.origin)))
     }
 
     /// The name on record, if it does not contradict the rule.

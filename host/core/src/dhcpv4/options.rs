@@ -89,9 +89,8 @@ impl Parameters<'_> {
 
     /// The value of an option, and the layer that it comes from.
     pub(super) fn value_and_origin(&self, code: u8) -> Option<(ReplyValue, OptionOrigin)> {
-        let set = self.terms.options.iter().rev().find(|(found, _)| *found == code);
-        if let Some((_, value)) = set {
-            return value.clone().map(|value| (value.into(), OptionOrigin::Policy));
+        if let Some(value) = self.by_policy(code) {
+            return value.cloned().map(|value| (value.into(), OptionOrigin::Policy));
         }
         if self.send_rule(code) == Some(SendRule::Never) {
             return None;

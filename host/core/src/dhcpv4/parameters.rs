@@ -5,7 +5,7 @@
 //! Another scope is one more entry of [`Parameters::scopes`]. Invariant: an OFFER and its ACK are
 //! made from the same parameters.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use smallvec::SmallVec;
 
@@ -93,6 +93,13 @@ impl<'c> Parameters<'c> {
     pub(super) fn server_identifier_option(&self) -> (u8, ReplyValue) {
         let (address, _) = self.server_identifier();
         (code::SERVER_IDENTIFIER, OptionValue::Address(address).into())
+    }
+
+    /// The value that the policies set for an option, or the inner `None` if they removed it; `None`
+    /// if they say nothing about it.
+    pub(super) fn by_policy(&self, code: u8) -> Option<Option<&'c Arc<OptionValue>>> {
+        let mut options = self.terms.options.iter().rev();
+        options.find(|(found, _)| *found == code).map(|(_, value)| value.as_ref())
     }
 
     /// siaddr. A BOOTP client without any other boot server boots from the one that answers: it
@@ -191,9 +198,7 @@ impl<'c> Parameters<'c> {
 
     /// Whether a DISCOVER may be answered with an ACK. A policy forbids that by removing option 80.
     pub(super) fn allows_rapid_commit(&self) -> bool {
-        let by_policy =
-            self.terms.options.iter().rev().find(|(code, _)| *code == code::RAPID_COMMIT);
-        let is_forbidden = by_policy.is_some_and(|(_, value)| value.is_none());
+        let is_forbidden = self.by_policy(code::RAPID_COMMIT) == Some(None);
         let allowed = self.first(|settings| settings.messages.rapid_commit);
         !is_forbidden && allowed.is_some_and(|(allowed, _)| allowed)
     }
