@@ -14,7 +14,7 @@ use crate::{
 use super::{
     Decision,
     decider::Decider,
-    entitlement::{Entitlement, PoolGroups},
+    entitlement::{Entitlement, one_group},
     family::{Offer, View},
     obstacle::Obstacle,
     plan::address_of,
@@ -288,11 +288,10 @@ impl<'e, 'r> Decider<'e, 'r> {
 
     /// Why there is no address for the client in any of the pools that were searched.
     fn why_none(&self, entitlement: Entitlement<'_>, witness: &mut impl Witness) -> Reason {
-        let mut groups = PoolGroups::default();
-        match (entitlement, &mut groups) {
-            (Entitlement::NamedPools(named), groups) => *groups = named,
-            (_, [open, ..]) => *open = self.plan.open_pools(),
-        }
+        let groups = match entitlement {
+            Entitlement::NamedPools(groups) => groups,
+            _ => one_group(self.plan.open_pools()),
+        };
         let pools = groups.into_iter().flatten();
         let holds = |pool: &usize| self.is_pool_held_back(*pool) && self.bindings.has_fresh(*pool);
         let is_held_back = pools.clone().any(holds);

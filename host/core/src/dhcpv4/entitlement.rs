@@ -90,11 +90,7 @@ impl<'e> Decider<'e, '_> {
     /// not have.
     fn without_named_pool(&self) -> Entitlement<'e> {
         let named = self.reservation.and_then(|reservation| reservation.settings.pool.as_deref());
-        let reserved = named.and_then(|name| self.plan.pools_named(name)).map(|pools| {
-            let mut groups = PoolGroups::default();
-            groups.iter_mut().take(1).for_each(|place| *place = pools);
-            groups
-        });
+        let reserved = named.and_then(|name| self.plan.pools_named(name)).map(one_group);
         let pools = reserved.or_else(|| self.pools_of_classes());
         pools.map_or(Entitlement::OpenPools, Entitlement::NamedPools)
     }
@@ -295,6 +291,11 @@ impl<'e> Decider<'e, '_> {
         let offer = self.bindings.offer_of(&self.client.key);
         offer.is_some_and(|offer| offer.resource == address) && self.gives_way(address)
     }
+}
+
+/// These pools as the only group.
+pub(super) const fn one_group(pools: &[usize]) -> PoolGroups<'_> {
+    [pools, &[], &[], &[], &[], &[], &[], &[]]
 }
 
 impl Obstacle {
