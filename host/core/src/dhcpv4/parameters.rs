@@ -95,8 +95,8 @@ impl<'c> Parameters<'c> {
         (code::SERVER_IDENTIFIER, OptionValue::Address(address).into())
     }
 
-    /// The value that the policies set for an option, or the inner `None` if they removed it; `None`
-    /// if they say nothing about it.
+    /// The value that the policies set for an option, or the inner `None` if they removed it. The
+    /// outer one means that they say nothing about it.
     pub(super) fn by_policy(&self, code: u8) -> Option<Option<&'c Arc<OptionValue>>> {
         let mut options = self.terms.options.iter().rev();
         options.find(|(found, _)| *found == code).map(|(_, value)| value.as_ref())

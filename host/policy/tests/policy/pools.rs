@@ -40,7 +40,8 @@ fn scripts_count_and_name_pools() {
             let open = request.pool_usage("open");
             terms.pools = ["garden", "open"];
             if request.pool_usage("gone") != () { throw "it is not there"; }
-            ignore(`${open.total} ${open.leased} ${open.free} ${request.pool_names()} ${terms.pools}`)
+            let names = request.pool_names();
+            ignore(`${open.total} ${open.leased} ${open.free} ${names} ${terms.pools}`)
         }
     "#;
     let javascript = r#"
