@@ -24,8 +24,9 @@ use super::{Endpoint, NetError};
 
 /// What a worker waits for: its endpoints, and the wakers through which other threads call it.
 ///
-/// An endpoint that is dropped is forgotten. The wait is level-triggered: an endpoint with
-/// datagrams left is ready again at once.
+/// An endpoint is removed before it is dropped: a child process that was forked just before has a
+/// copy of its socket until it starts its program, and epoll reports a socket while a copy is open.
+/// The wait is level-triggered: an endpoint with datagrams left is ready again at once.
 #[derive(Debug)]
 pub struct Poller {
     epoll: Epoll,
@@ -86,6 +87,16 @@ impl Poller {
         self.epoll
             .add(endpoint, EpollEvent::new(EpollFlags::EPOLLIN, u64::from(token)))
             .map_err(|error| NetError::system(format!("wait on {endpoint}"), error))
+    }
+
+    /// Stops waiting for `endpoint`.
+    ///
+    /// # Errors
+    /// If the poller does not wait for it, or the system refuses.
+    pub fn remove(&mut self, endpoint: &Endpoint) -> Result<(), NetError> {
+        self.epoll
+            .delete(endpoint)
+            .map_err(|error| NetError::system(format!("stop waiting on {endpoint}"), error))
     }
 
     /// Lets `waker` end the wait from now on.

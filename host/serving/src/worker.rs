@@ -322,6 +322,11 @@ impl Worker {
 
     fn replace_endpoint(&mut self, position: usize, endpoint: Option<Endpoint>) {
         let Some(slot) = self.endpoints.get_mut(position) else { return };
+        if let Some(old) = slot.take()
+            && let Err(error) = self.poller.remove(&old)
+        {
+            tracing::error!(endpoint = %old, %error, "an endpoint that is closed is still waited on");
+        }
         if let Some(endpoint) = &endpoint
             && let Err(error) = self.poller.add(endpoint, position as u32)
         {
