@@ -23,6 +23,8 @@ pub struct Setup {
     top: String,
     server_settings: String,
     plugin_settings: String,
+    /// Whether compiled code is taken from other tests and left for them.
+    shares_code: bool,
     tables: String,
     subnets: String,
     environment: Vec<(OsString, OsString)>,
@@ -112,6 +114,7 @@ impl Setup {
             top: String::new(),
             server_settings: String::new(),
             plugin_settings: String::new(),
+            shares_code: true,
             tables: String::new(),
             subnets: subnets.to_owned(),
             environment: Vec::new(),
@@ -144,6 +147,13 @@ impl Setup {
     pub fn with_plugin_setting(mut self, line: &str) -> Self {
         self.plugin_settings.push_str(line);
         self.plugin_settings.push('\n');
+        self
+    }
+
+    /// Makes the server compile its policies itself, because the test is about that, or because it
+    /// runs as a user who cannot read what other tests have compiled.
+    pub fn without_shared_code(mut self) -> Self {
+        self.shares_code = false;
         self
     }
 
@@ -323,6 +333,10 @@ impl Setup {
         text.push_str(&self.journal_settings);
         text.push_str("[plugins]\ndirectory = \"plugins\"\n");
         text.push_str(&self.plugin_settings);
+        if self.shares_code && !self.plugin_settings.contains("cache = ") {
+            let cache = built::checkout().join("target/tests-cache");
+            text.push_str(&format!("cache = {cache:?}\n"));
+        }
         text.push_str(&self.tables);
         text.push_str(&self.subnets);
         fs::write(self.configuration(), text).expect("the folder can be written");

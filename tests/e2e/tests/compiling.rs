@@ -38,7 +38,11 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 #[test]
 fn a_policy_that_takes_gigabytes_to_compile_harms_nobody() {
     let _alone = heavy();
-    let setup = Setup::on_loopback(SUBNETS).with_policy("10-healthy", "misbehaving", HEALTHY);
+    let setup = Setup::on_loopback(SUBNETS).without_shared_code().with_policy(
+        "10-healthy",
+        "misbehaving",
+        HEALTHY,
+    );
     let mut server = setup.start();
     let hostile = hungry_to_compile(&minimal());
     println!("the policy has {} octets", hostile.len());
@@ -71,7 +75,7 @@ fn a_policy_that_takes_gigabytes_to_compile_harms_nobody() {
 #[test]
 fn tools_refuse_a_policy_that_takes_gigabytes_to_compile() {
     let _alone = heavy();
-    let setup = Setup::on_loopback(SUBNETS).with_argument("--strict");
+    let setup = Setup::on_loopback(SUBNETS).without_shared_code().with_argument("--strict");
     setup.put_policy(HOSTILE, &hungry_to_compile(&minimal()), "");
     let mut process = setup.launch();
     assert!(!process.ended(COMPILES_WITHIN).success());
@@ -88,7 +92,7 @@ fn tools_refuse_a_policy_that_takes_gigabytes_to_compile() {
 
 #[test]
 fn a_policy_that_was_cut_short_is_explained() {
-    let setup = Setup::on_loopback(SUBNETS);
+    let setup = Setup::on_loopback(SUBNETS).without_shared_code();
     let whole = minimal();
     for length in [0, 4, 8, 9, 100, whole.len() / 2, whole.len() - 1] {
         setup.put_policy(HOSTILE, &whole[..length], "");
@@ -109,7 +113,7 @@ fn a_policy_that_was_cut_short_is_explained() {
 
 #[test]
 fn a_compiler_that_is_killed_costs_one_reload() {
-    let mut server = Setup::on_loopback(SUBNETS).start();
+    let mut server = Setup::on_loopback(SUBNETS).without_shared_code().start();
     for (signal, words) in [
         (
             Signal::SIGKILL,
@@ -142,8 +146,10 @@ fn the_compiler_has_nothing_of_the_server_but_its_pipes() {
     let inherited = File::open("/etc/hostname").unwrap();
     fcntl(&inherited, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
     let inherited = inherited.as_raw_fd();
-    let mut server =
-        Setup::on_loopback(SUBNETS).with_environment("LESSOR_SECRET", "secret").start();
+    let mut server = Setup::on_loopback(SUBNETS)
+        .without_shared_code()
+        .with_environment("LESSOR_SECRET", "secret")
+        .start();
     server.setup().put_policy(HOSTILE, &slow_to_compile(&minimal()), "");
     server.process().signal(Signal::SIGHUP);
     let child = compiles(server.process().id());
@@ -180,7 +186,7 @@ fn the_compiler_has_nothing_of_the_server_but_its_pipes() {
 
 #[test]
 fn the_compiler_ends_with_a_server_that_is_killed() {
-    let mut server = Setup::on_loopback(SUBNETS).start();
+    let mut server = Setup::on_loopback(SUBNETS).without_shared_code().start();
     server.setup().put_policy(HOSTILE, &slow_to_compile(&minimal()), "");
     server.process().signal(Signal::SIGHUP);
     let child = compiles(server.process().id());
@@ -196,7 +202,8 @@ fn a_server_whose_program_was_replaced_compiles_on() {
     // Copied by another process, because a file that is open for writing cannot be executed.
     let copied = Command::new("cp").arg(built::lessor()).arg(&program).status().unwrap();
     assert!(copied.success());
-    let mut server = Setup::on_loopback(SUBNETS).with_program(&program).start();
+    let mut server =
+        Setup::on_loopback(SUBNETS).without_shared_code().with_program(&program).start();
     fs::remove_file(&program).unwrap();
     fs::write(&program, "#!/bin/sh\nexit 7\n").unwrap();
     server.setup().put_policy("10-new", &minimal(), "");

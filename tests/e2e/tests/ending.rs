@@ -41,7 +41,7 @@ const UNFINISHED: i32 = 75;
 
 #[test]
 fn a_reload_that_compiles_a_huge_policy_does_not_hold_up_the_end() {
-    let mut server = Setup::on_loopback(SUBNETS).start();
+    let mut server = Setup::on_loopback(SUBNETS).without_shared_code().start();
     let acquired = acquire(&mut relay(server.address(), LINK), 1);
     put_huge_policy(server.folder());
     server.process().signal(Signal::SIGHUP);
@@ -58,7 +58,7 @@ fn a_reload_that_compiles_a_huge_policy_does_not_hold_up_the_end() {
 
 #[test]
 fn a_start_that_compiles_a_huge_policy_is_ended_at_once() {
-    let setup = Setup::on_loopback(SUBNETS);
+    let setup = Setup::on_loopback(SUBNETS).without_shared_code();
     put_huge_policy(setup.folder());
     let mut process = setup.launch();
     let child = compiles(process.id());
@@ -71,7 +71,10 @@ fn a_start_that_compiles_a_huge_policy_is_ended_at_once() {
 
 #[test]
 fn a_log_that_nobody_reads_holds_up_neither_service_nor_the_end() {
-    let setup = Setup::on_loopback(SUBNETS).with_environment("LESSOR_LOG", "trace").unheard();
+    let setup = Setup::on_loopback(SUBNETS)
+        .without_shared_code()
+        .with_environment("LESSOR_LOG", "trace")
+        .unheard();
     let mut server = setup.start();
     assert_eq!(server.status().generation, 1);
     // Enough lines to fill a pipe.
@@ -86,7 +89,7 @@ fn a_log_that_nobody_reads_holds_up_neither_service_nor_the_end() {
 
 #[test]
 fn a_disk_that_takes_nothing_is_given_up_on_and_no_acknowledged_lease_is_lost() {
-    let setup = Setup::on_loopback(SUBNETS);
+    let setup = Setup::on_loopback(SUBNETS).without_shared_code();
     let _terminal = journal_that_gets_stuck(&setup);
     let mut server = setup.start();
     let mut relay = relay(server.address(), LINK);
@@ -105,7 +108,7 @@ fn a_disk_that_takes_nothing_is_given_up_on_and_no_acknowledged_lease_is_lost() 
 
 #[test]
 fn a_second_signal_ends_a_stop_that_takes_long() {
-    let setup = Setup::on_loopback(SUBNETS);
+    let setup = Setup::on_loopback(SUBNETS).without_shared_code();
     let _terminal = journal_that_gets_stuck(&setup);
     let mut server = setup.start();
     let mut relay = relay(server.address(), LINK);

@@ -123,7 +123,7 @@ fn message(kind: u8, client: u32) -> PlainMessage {
 fn clients_move(former_kind: FormerKind) {
     let _alone = heavy();
     let count = std::env::var("LESSOR_MOVED_LEASES").ok().and_then(|text| text.parse().ok());
-    let count: u32 = count.unwrap_or(10_000);
+    let count: u32 = count.unwrap_or(2_000);
     let site = Site::new();
     let mut former = Former::start(former_kind, &site.server);
     let held: HashMap<u32, Ipv4Addr> =

@@ -35,6 +35,7 @@ fn started_as_root_it_becomes_its_user_and_serves_a_link_with_the_rights_that_so
     let host = link.host("server");
     host.add_address("eth0", "100.64.0.1/16");
     let setup = Setup::on_link("eth0", SUBNETS)
+        .without_shared_code()
         .with_server_setting(&format!("user = {USER:?}"))
         .with_policy("10-policy", "minimal", "");
     open_to_all(setup.folder());
@@ -63,7 +64,7 @@ fn started_as_root_it_becomes_its_user_and_serves_a_link_with_the_rights_that_so
 #[test]
 fn what_root_wrote_before_belongs_to_the_user_and_leases_are_kept() {
     require!(root);
-    let mut server = Setup::on_loopback(SUBNETS).start();
+    let mut server = Setup::on_loopback(SUBNETS).without_shared_code().start();
     let acquired = acquire(&server, 1);
     assert!(server.stop().success());
     open_to_all(server.folder());
@@ -87,6 +88,7 @@ fn a_user_that_does_not_exist_is_refused() {
 #[test]
 fn nobody_but_user_and_group_can_read_what_the_server_writes() {
     let mut server = Setup::on_loopback(SUBNETS)
+        .without_shared_code()
         .with_policy(
             "10-policy",
             "capable",

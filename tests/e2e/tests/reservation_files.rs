@@ -100,6 +100,7 @@ fn a_reload_takes_up_another_file_and_refuses_a_damaged_one() {
 fn a_file_that_the_user_of_the_server_cannot_read_is_refused_at_the_start() {
     require!(root);
     let setup = Setup::on_loopback(SUBNETS)
+        .without_shared_code()
         .with_server_setting("user = \"nobody\"")
         .with_reservations("lines.csv", RESERVATIONS);
     fs::set_permissions(setup.folder(), fs::Permissions::from_mode(0o755)).unwrap();

@@ -24,14 +24,25 @@ pub(crate) fn guest(package: &str) -> PathBuf {
     lessor_guests::policy(package).unwrap()
 }
 
-/// A runtime without a cache.
+/// A runtime that shares compiled code with other tests.
 pub(crate) fn runtime() -> Arc<Runtime> {
     Runtime::new(settings()).unwrap()
 }
 
+/// A runtime that compiles everything itself.
+pub(crate) fn runtime_without_cache() -> Arc<Runtime> {
+    Runtime::new(settings_without_cache()).unwrap()
+}
+
+/// The settings of a runtime that shares compiled code with other tests.
+pub(crate) fn settings() -> RuntimeSettings {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+    RuntimeSettings { cache: Some(cache), ..settings_without_cache() }
+}
+
 /// The settings of a runtime without a cache. Its compiler's child is a separate program, because
 /// the test's own program is a test harness.
-pub(crate) fn settings() -> RuntimeSettings {
+pub(crate) fn settings_without_cache() -> RuntimeSettings {
     let program = env!("CARGO_BIN_EXE_lessor-compile-child").into();
     let compiler = CompilerSettings { program, ..CompilerSettings::default() };
     RuntimeSettings { compiler, ..RuntimeSettings::default() }

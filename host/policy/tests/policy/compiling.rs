@@ -8,7 +8,7 @@ use lessor_policy_host::{
 };
 use tempfile::TempDir;
 
-use crate::common::{guest, runtime, settings};
+use crate::common::{guest, runtime_without_cache, settings_without_cache};
 
 const LIMITS: CompileLimits =
     CompileLimits { memory_octets: 512 << 20, processor_secs: 100, wall_secs: 200 };
@@ -31,8 +31,8 @@ fn minimal() -> Vec<u8> {
 }
 
 fn limited(limits: CompileLimits) -> RuntimeSettings {
-    let RuntimeSettings { compiler, .. } = settings();
-    RuntimeSettings { compiler: CompilerSettings { limits, ..compiler }, ..settings() }
+    let settings = settings_without_cache();
+    RuntimeSettings { compiler: CompilerSettings { limits, ..settings.compiler }, ..settings }
 }
 
 /// The problem of the file under these limits.
@@ -74,7 +74,7 @@ fn a_file_that_takes_minutes_meets_the_limit_of_the_clock() {
 #[test]
 fn what_is_compiled_ends_when_it_is_told_to() {
     let file = file(&slow_to_compile(&minimal()));
-    let runtime = runtime();
+    let runtime = runtime_without_cache();
     let errors = thread::scope(|scope| {
         let compiling = scope.spawn(|| runtime.inspect(&file.path).unwrap_err());
         thread::sleep(Duration::from_millis(500));
@@ -89,7 +89,7 @@ fn what_is_compiled_ends_when_it_is_told_to() {
 #[test]
 fn a_file_that_was_cut_short_anywhere_is_told_so() {
     let whole = minimal();
-    let runtime = runtime();
+    let runtime = runtime_without_cache();
     let steps = 60;
     for step in 0..steps {
         let length = 8 + (whole.len() - 9) * step / steps;
@@ -105,7 +105,7 @@ fn a_file_that_was_cut_short_anywhere_is_told_so() {
 #[test]
 fn damage_is_never_a_panic() {
     let whole = minimal();
-    let runtime = runtime();
+    let runtime = runtime_without_cache();
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut refusals = 0;
     for _ in 0..60 {

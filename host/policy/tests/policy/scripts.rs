@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::common::{
-    CLIENT, NOW, ask, discover, guest, inspect, lease, lease_event, plugin, request, runtime,
-    settings, view_of,
+    CLIENT, NOW, ask, discover, guest, inspect, lease, lease_event, plugin, request,
+    runtime_without_cache, settings, view_of,
 };
 
 /// A language and its interpreter, which is compiled once for all tests.
@@ -355,8 +355,7 @@ fn files_that_are_no_scripts_or_no_interpreters_are_told_apart() {
 #[test]
 fn scripts_of_one_language_share_their_interpreter() {
     let folder = TempDir::new().unwrap();
-    // This runtime has no cache on disk.
-    let runtime = runtime();
+    let runtime = runtime_without_cache();
     let source = |number: u32| {
         let mut source = RHAI.source(folder.path(), "fn decide(request, terms) {}", &json!({}));
         source.name = format!("{number}-garden");
