@@ -30,6 +30,7 @@ use super::{
     sockets::{
         RECEIVE_BUFFER_OCTETS, bind_to_device, bind_udp, packet_socket, refuse_taken, udp_socket,
     },
+    thinning::Thinning,
     transmit::{Message, Transmission},
 };
 
@@ -170,6 +171,18 @@ impl Endpoint {
     /// received.
     pub fn take_lost_datagrams(&mut self) -> u64 {
         self.losses.take_new()
+    }
+
+    /// Makes the system drop a share of the DISCOVERs of some relays before they are received, in
+    /// place of what it dropped before. Those that are dropped count as lost datagrams.
+    ///
+    /// # Errors
+    /// If the system refuses; what it dropped before, it goes on to drop.
+    pub fn thin(&mut self, thinning: Option<&Thinning>) -> io::Result<()> {
+        match thinning {
+            Some(thinning) => self.socket.attach_filter(&thinning.program()),
+            None => self.socket.detach_filter(),
+        }
     }
 
     /// Receives what waits, at most `BATCH_DATAGRAMS`, into `batch`, whose former contents are

@@ -1,9 +1,9 @@
 //! The server's sockets: batches of datagrams in, batches of replies out. Linux only.
 //!
-//! Reads no DHCP message and decides nothing: what arrives is passed on with its
-//! [`lessor_core::Arrival`], and what leaves is addressed by its [`lessor_core::Destination`].
-//! Nothing here waits, except [`Poller::wait`], and [`Endpoint::send`] for at most
-//! `SEND_PATIENCE_MS`.
+//! Reads no DHCP message, except in the filter of [`Thinning`], and decides nothing: what arrives
+//! is passed on with its [`lessor_core::Arrival`], and what leaves is addressed by its
+//! [`lessor_core::Destination`]. Nothing here waits, except [`Poller::wait`], and
+//! [`Endpoint::send`] for at most `SEND_PATIENCE_MS`.
 //!
 //! # Receiving uses UDP sockets
 //! This is so on the link too, where many servers use packet sockets instead. A UDP socket bound to
@@ -51,6 +51,7 @@ mod poll;
 mod reach;
 mod routes;
 mod sockets;
+mod thinning;
 mod transmit;
 mod trials;
 
@@ -66,3 +67,4 @@ pub use links::{Link, Links, PartOf};
 pub use own::{OwnSockets, Refused};
 pub use poll::{Poller, Waker};
 pub use sockets::buffers_are_allowed;
+pub use thinning::Thinning;

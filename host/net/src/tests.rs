@@ -4,6 +4,7 @@
 mod lab;
 mod on_link;
 mod relayed;
+mod thinning;
 mod waiting;
 
 use std::{

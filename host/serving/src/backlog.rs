@@ -41,6 +41,9 @@ pub(crate) const AGE_MAX: Duration = Duration::from_secs(4);
 /// time; a sender of more than a few invents transaction ids.
 const MESSAGES_OF_CLIENT_MAX: usize = 32;
 
+/// The lines of a relay hold about the same if none holds more messages of a kind than this.
+const MESSAGES_OF_EVEN_LINE_MAX: usize = 4;
+
 /// The average number of octets that messages may have if the backlog is full. Most have 300 to
 /// 400.
 const OCTETS_OF_MESSAGE: usize = 512;
@@ -112,7 +115,7 @@ impl<T> Backlog<T> {
         since: Instant,
         label: Label,
         message: impl FnOnce() -> T,
-    ) -> Result<Vec<T>, Reason> {
+    ) -> Result<Vec<(Label, T)>, Reason> {
         let (lane, path) = (label.urgency.lane(), label.path());
         let gives_way = self.gives_way_itself(&label);
         // If no message of its line waits, none waits that it could repeat.
@@ -134,7 +137,7 @@ impl<T> Backlog<T> {
             let Some(waiting) = self.give_way().and_then(|ticket| self.forget(ticket)) else {
                 break;
             };
-            dropped.push(waiting.message);
+            dropped.push((waiting.label, waiting.message));
         }
         Ok(dropped)
     }
@@ -162,6 +165,13 @@ impl<T> Backlog<T> {
     /// Returns whether a message of a kind waits in its lane.
     pub(crate) fn holds(&self, urgency: Urgency) -> bool {
         self.lanes.get(urgency.lane()).is_some_and(|lane| lane.len() > 0)
+    }
+
+    /// Returns whether the lines of a message's relay hold about the same of its kind, so that it
+    /// makes no difference whose messages are dropped.
+    pub(crate) fn has_even_lines(&self, label: &Label) -> bool {
+        let relay = self.lanes.get(label.urgency.lane()).and_then(|lane| lane.member(label.relay));
+        relay.is_some_and(|lines| lines.most() <= MESSAGES_OF_EVEN_LINE_MAX)
     }
 
     fn take(&mut self, ticket: Ticket, now: Instant) -> Option<Taken<T>> {

@@ -23,6 +23,8 @@ const WARN_AGAIN_AFTER: Duration = Duration::from_secs(10);
 pub enum Limit {
     /// The system's receive buffer of a socket.
     ReceiveBuffer,
+    /// What can be answered of the DISCOVERs that the system drops a share of.
+    Capacity,
     /// The messages of one worker that wait to be decided.
     WaitingMessages,
     /// The time that a client waits for an answer.
@@ -55,8 +57,9 @@ struct Warned {
 
 impl Limit {
     /// Every limit.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::ReceiveBuffer,
+        Self::Capacity,
         Self::WaitingMessages,
         Self::WaitingTime,
         Self::WaitingChanges,
@@ -68,6 +71,7 @@ impl Limit {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ReceiveBuffer => "receive-buffer",
+            Self::Capacity => "capacity",
             Self::WaitingMessages => "waiting-messages",
             Self::WaitingTime => "waiting-time",
             Self::WaitingChanges => "waiting-changes",
@@ -82,6 +86,11 @@ impl Limit {
             Self::ReceiveBuffer => {
                 "messages arrived faster than they were read, and the system dropped them: raise \
                  net.core.rmem_max, or give the server the capability CAP_NET_ADMIN"
+            }
+            Self::Capacity => {
+                "many more DISCOVERs arrived than can be answered, from no line in particular, so \
+                 the system drops a share of them: the server needs more workers, a \
+                 faster disk or faster policies"
             }
             Self::WaitingMessages => {
                 "more messages waited than server.waiting-messages-max allows: raise it for \

@@ -9,6 +9,7 @@
 mod intake;
 mod omissions;
 mod pause;
+mod thinner;
 
 use std::{
     cell::Cell,
@@ -177,6 +178,7 @@ impl WorkerHandle {
         }
         poller.add_waker(&waker)?;
         let finished = endpoints.iter().map(|_| Vec::new()).collect();
+        let intake = Intake::new(waiting_messages_max, endpoints.len());
         let worker = Worker {
             shared,
             held,
@@ -186,7 +188,7 @@ impl WorkerHandle {
             sender: sender.clone(),
             waker: waker.clone(),
             discard,
-            intake: Intake::new(waiting_messages_max),
+            intake,
             pause: Pause::new(Instant::now()),
             finished,
             to_commit: Vec::new(),
@@ -253,6 +255,7 @@ impl Worker {
             }
             if self.stops_at.is_none() {
                 self.read(&ready, &mut batch);
+                self.thin();
             }
             self.decide_waiting();
             let has_submitted = self.submit();
@@ -289,7 +292,10 @@ impl Worker {
         if !may_decide && let Some(pause) = self.pause.due() {
             std::thread::sleep(pause);
         }
-        let timeout_ms = may_decide.then_some(0);
+        let timeout_ms = match may_decide {
+            true => Some(0),
+            false => self.intake.adjusts_within_ms(),
+        };
         let found = self.poller.wait(timeout_ms).context("cannot wait for packets")?;
         ready.extend(found.tokens());
         Ok(found.woken())
@@ -322,6 +328,7 @@ impl Worker {
 
     fn replace_endpoint(&mut self, position: usize, endpoint: Option<Endpoint>) {
         let Some(slot) = self.endpoints.get_mut(position) else { return };
+        self.intake.is_replaced(position);
         if let Some(old) = slot.take()
             && let Err(error) = self.poller.remove(&old)
         {

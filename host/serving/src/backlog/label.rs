@@ -3,7 +3,10 @@
 //! Does not assign the places. Invariant: no sender can choose to share the label of another
 //! sender.
 
-use std::{hash::BuildHasher, net::SocketAddrV4};
+use std::{
+    hash::BuildHasher,
+    net::{Ipv4Addr, SocketAddrV4},
+};
 
 use foldhash::quality::RandomState;
 use lessor_core::RequestKind;
@@ -31,6 +34,11 @@ pub(crate) struct Label {
     /// Distinguishes a repeated message from a new one.
     pub(super) message: u64,
     pub(super) octets: usize,
+    /// The relay of a DISCOVER that the system can be told to drop, see [`Thinning`]. Without a
+    /// relay, it is 0.0.0.0.
+    ///
+    /// [`Thinning`]: lessor_net::Thinning
+    pub(crate) thinned_by: Option<Ipv4Addr>,
 }
 
 /// Makes labels.
@@ -102,6 +110,9 @@ impl Labeller {
         let kind = glance.kind.map(|kind| kind as u8);
         let message = self.seed.hash_one((kind, glance.transaction_id, glance.extends));
         let urgency = Urgency::of(&glance);
-        Label { urgency, relay, line, client, message, octets: payload.len() }
+        let is_discover = glance.kind == Some(RequestKind::Discover);
+        let thinned_by = (is_discover && lessor_net::Thinning::recognises(payload))
+            .then(|| glance.relay_address.unwrap_or(Ipv4Addr::UNSPECIFIED));
+        Label { urgency, relay, line, client, message, octets: payload.len(), thinned_by }
     }
 }

@@ -137,7 +137,7 @@ impl<Q: Queue> Queue for Rotation<Q> {
     }
 
     fn would_hold_most(&self, path: &[u64]) -> bool {
-        let most = self.by_length.iter().rposition(|equals| !equals.is_empty()).unwrap_or(0);
+        let most = self.most();
         match self.member_on(path) {
             Some((member, rest)) => {
                 member.queue.len() + 1 >= most && member.queue.would_hold_most(rest)
@@ -158,6 +158,16 @@ impl<Q: Queue> Queue for Rotation<Q> {
 }
 
 impl<Q: Queue> Rotation<Q> {
+    /// Returns how much the member holds that holds the most.
+    pub(super) fn most(&self) -> usize {
+        self.by_length.iter().rposition(|equals| !equals.is_empty()).unwrap_or(0)
+    }
+
+    /// Returns the member with this key.
+    pub(super) fn member(&self, key: u64) -> Option<&Q> {
+        self.members.get(*self.by_key.get(&key)?).map(|member| &member.queue)
+    }
+
     /// Returns the member that a path leads to, and the rest of the path.
     fn member_on<'p>(&self, path: &'p [u64]) -> Option<(&Member<Q>, &'p [u64])> {
         let (key, rest) = path.split_first().map_or((0, path), |(key, rest)| (*key, rest));

@@ -3,7 +3,7 @@ use std::net::SocketAddrV4;
 use super::*;
 
 fn label(urgency: Urgency, relay: u64, line: u64, client: u64) -> Label {
-    Label { urgency, relay, line, client, message: 1, octets: 300 }
+    Label { urgency, relay, line, client, message: 1, octets: 300, thinned_by: None }
 }
 
 /// Pushes a message. Returns what was dropped for it or instead of it.
@@ -14,7 +14,7 @@ fn push<T: Copy>(
     message: T,
 ) -> Vec<(Reason, T)> {
     match backlog.push(at, label, || message) {
-        Ok(dropped) => dropped.into_iter().map(|other| (Reason::CrowdedOut, other)).collect(),
+        Ok(dropped) => dropped.into_iter().map(|(_, other)| (Reason::CrowdedOut, other)).collect(),
         Err(reason) => vec![(reason, message)],
     }
 }
@@ -164,6 +164,22 @@ fn what_would_give_way_itself_is_not_even_made() {
 }
 
 #[test]
+fn lines_are_even_until_one_holds_more_than_a_few() {
+    let now = Instant::now();
+    let mut backlog = Backlog::new(1000);
+    let of = |relay, line, client| label(Urgency::Least, relay, line, client);
+    assert!(!backlog.has_even_lines(&of(1, 0, 0)), "the relay has no lines");
+    for client in 0..100 {
+        push(&mut backlog, now, of(1, client / 4, client), client);
+        push(&mut backlog, now, of(2, client.min(95), 1_000 + client), client);
+    }
+    assert!(backlog.has_even_lines(&of(1, 7, 7)));
+    assert!(!backlog.has_even_lines(&of(2, 7, 7)), "its last line holds five");
+    push(&mut backlog, now, of(1, 0, 5_000), 0);
+    assert!(!backlog.has_even_lines(&of(1, 7, 7)));
+}
+
+#[test]
 fn forged_renewals_leave_places_to_the_others() {
     let now = Instant::now();
     let mut backlog = Backlog::new(160);
@@ -230,6 +246,9 @@ fn labels_tell_kinds_relays_lines_and_clients_apart() {
     let address = std::net::Ipv4Addr::new(10, 0, 0, 1);
     let request = of(MessageType::Request, 1, b"a", vec![DhcpOption::RequestedIpAddress(address)]);
     assert_eq!(request.urgency, Urgency::Other);
+    assert_eq!((discover.thinned_by, request.thinned_by), (Some(relay), None));
+    let late = of(MessageType::Discover, 1, b"a", vec![DhcpOption::Hostname("pc".to_owned())]);
+    assert_eq!(late.thinned_by, None, "option 53 is not the first one");
     assert_eq!((request.path(), request.client), (discover.path(), discover.client));
     assert!(!discover.is_repeated_by(&request) && discover.is_repeated_by(&discover));
     let neighbour = of(MessageType::Discover, 2, b"b", vec![]);

@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 
 use lessor_core::{Arrival, Reason};
 
-use super::{Worker, omissions::Omissions};
+use super::{
+    Worker,
+    omissions::Omissions,
+    thinner::{Adjustment, Thinner, WINDOW},
+};
 use lessor_net::{ReceiveBatch, Received};
 
 use crate::{
-    backlog::{AGE_MAX, Backlog, Labeller, Taken, Urgency},
+    backlog::{AGE_MAX, Backlog, Label, Labeller, Taken, Urgency},
     clock,
     limits::Limit,
 };
@@ -39,6 +43,8 @@ pub(super) struct Intake {
     backlog: Backlog<Held>,
     labeller: Labeller,
     omissions: Omissions,
+    /// One for each endpoint; `None` if the system refuses to drop messages for it.
+    thinners: Vec<Option<Thinner>>,
 }
 
 /// A datagram that waits in the backlog.
@@ -54,11 +60,41 @@ struct Held {
 }
 
 impl Intake {
-    pub(super) fn new(waiting_messages_max: usize) -> Self {
+    pub(super) fn new(waiting_messages_max: usize, endpoints: usize) -> Self {
+        let now = Instant::now();
         Self {
             backlog: Backlog::new(waiting_messages_max),
             labeller: Labeller::default(),
             omissions: Omissions::default(),
+            thinners: (0..endpoints).map(|_| Some(Thinner::new(now))).collect(),
+        }
+    }
+
+    /// Forgets what the system drops at an endpoint, because its socket is another one.
+    pub(super) fn is_replaced(&mut self, endpoint: usize) {
+        if let Some(thinner) = self.thinners.get_mut(endpoint) {
+            *thinner = Some(Thinner::new(Instant::now()));
+        }
+    }
+
+    /// Returns how long the worker may wait before it has to adjust what the system drops, or
+    /// `None` if the system drops nothing.
+    pub(super) fn adjusts_within_ms(&self) -> Option<u32> {
+        let is_active = self.thinners.iter().flatten().any(Thinner::is_active);
+        is_active.then_some(WINDOW.as_millis() as u32)
+    }
+
+    fn thinner(&mut self, endpoint: usize) -> Option<&mut Thinner> {
+        self.thinners.get_mut(endpoint)?.as_mut()
+    }
+
+    /// Counts a message that was dropped for lack of room.
+    fn note_dropped(&mut self, endpoint: usize, label: &Label) {
+        if let Some(relay) = label.thinned_by
+            && self.backlog.has_even_lines(label)
+            && let Some(thinner) = self.thinner(endpoint)
+        {
+            thinner.note_dropped(relay);
         }
     }
 
@@ -122,9 +158,13 @@ impl Worker {
                 }
             }
             let lost = socket.take_lost_datagrams();
-            let counters = &self.shared.counters;
             if lost > 0 {
-                counters.limits.reached(Limit::ReceiveBuffer, lost);
+                let filtered = |thinner: &mut Thinner| thinner.explains_losses(began);
+                let limit = match self.intake.thinner(endpoint).is_some_and(filtered) {
+                    true => Limit::Capacity,
+                    false => Limit::ReceiveBuffer,
+                };
+                self.shared.counters.limits.reached(limit, lost);
             }
             let more_waits = batch.is_full();
             let is_little = may_decide && !more_waits && self.intake.is_empty();
@@ -149,14 +189,47 @@ impl Worker {
         let since = now.checked_sub(received.waited).unwrap_or(now);
         let source = received.arrival.source;
         let label = self.intake.labeller.label(endpoint, source, received.payload);
+        if label.thinned_by.is_some()
+            && let Some(thinner) = self.intake.thinner(endpoint)
+        {
+            thinner.note_read();
+        }
         let held = || Held::of(endpoint, &received, since);
         match self.intake.backlog.push(since, label, held) {
             Ok(dropped) => {
-                for held in dropped {
+                for (label, held) in dropped {
+                    self.intake.note_dropped(held.endpoint, &label);
                     self.omit(held.endpoint, now, held.as_received(), Reason::CrowdedOut, None);
                 }
             }
-            Err(reason) => self.omit(endpoint, now, received, reason, None),
+            Err(reason) => {
+                if reason == Reason::CrowdedOut {
+                    self.intake.note_dropped(endpoint, &label);
+                }
+                self.omit(endpoint, now, received, reason, None);
+            }
+        }
+    }
+
+    /// Tells the system which share of DISCOVERs to drop before they are read.
+    pub(super) fn thin(&mut self) {
+        let now = Instant::now();
+        for (thinner, endpoint) in self.intake.thinners.iter_mut().zip(&mut self.endpoints) {
+            let (Some(found), Some(endpoint)) = (thinner.as_mut(), endpoint) else { continue };
+            let thinned = match found.adjust(now) {
+                None => continue,
+                Some(Adjustment::Thin(thinning)) => endpoint.thin(Some(&thinning)),
+                Some(Adjustment::Stop) => endpoint.thin(None),
+            };
+            if let Err(error) = thinned {
+                tracing::warn!(
+                    %endpoint, %error,
+                    "the system refuses to drop messages before they are read; an overload costs \
+                     more time"
+                );
+                let _ = endpoint.thin(None);
+                *thinner = None;
+            }
         }
     }
 
