@@ -9,15 +9,19 @@ use std::{
     io::{IoSlice, IoSliceMut},
     net::{SocketAddrV4, UdpSocket},
     os::fd::{AsFd, AsRawFd},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, ensure};
 use nix::{
+    cmsg_space,
     errno::Errno,
     poll::{PollFd, PollFlags, ppoll},
     sys::{
-        socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg},
+        socket::{
+            ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrIn, recvmmsg, sendmmsg,
+            setsockopt, sockopt,
+        },
         time::TimeSpec,
     },
 };
@@ -105,6 +109,8 @@ const ARREARS_MAX_SECS: f64 = 0.05;
 /// How long answers are waited for after the last message. In a closed loop, a message without an
 /// answer for this time counts as lost.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// More messages each second than a closed loop is expected to send.
+const CLOSED_PER_SEC: f64 = 200_000.0;
 
 impl Stream {
     /// Creates a stream of these subscribers, each with its message.
@@ -147,6 +153,7 @@ impl StreamRelay {
         let (socket, local) = socket::bind(local).context("cannot bind the relay's socket")?;
         socket.connect(server).context("cannot connect the relay's socket")?;
         socket.set_nonblocking(true)?;
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
         Ok(Self { socket, agent: RelayAgent::new(local, link_selection) })
     }
 
@@ -166,7 +173,7 @@ impl StreamRelay {
         };
         let dropped = || local.and_then(socket::drops);
         let dropped_before = dropped();
-        let mut run = Run::new(&self.socket, streams, drive)?;
+        let mut run = Run::new(&self.socket, streams, drive, duration)?;
         run.send_for(duration)?;
         let elapsed_secs = run.began_at.elapsed().as_secs_f64();
         let answered_in_time: u64 = run.tallies.iter().map(|tally| tally.answered).sum();
@@ -193,6 +200,8 @@ struct Run<'a> {
     settled: usize,
     waiting: usize,
     began_at: Instant,
+    /// The same moment on the clock with which the system notes when replies arrive.
+    began: SystemTime,
     replies: Vec<u8>,
 }
 
@@ -213,7 +222,19 @@ struct Sent {
 }
 
 impl<'a> Run<'a> {
-    fn new(socket: &'a UdpSocket, streams: &'a mut [Stream], drive: Drive) -> anyhow::Result<Self> {
+    fn new(
+        socket: &'a UdpSocket,
+        streams: &'a mut [Stream],
+        drive: Drive,
+        duration: Duration,
+    ) -> anyhow::Result<Self> {
+        // A list that grows would be copied in the middle of the run, and the messages of that time
+        // would be late.
+        let per_sec = match drive {
+            Drive::Open => streams.iter().map(|stream| stream.per_sec).sum(),
+            Drive::Closed(_) => CLOSED_PER_SEC,
+        };
+        let expected = per_sec * duration.as_secs_f64();
         let tally = || {
             Ok(Tally {
                 sent: 0,
@@ -228,10 +249,11 @@ impl<'a> Run<'a> {
             tallies: streams.iter().map(|_| tally()).collect::<anyhow::Result<_>>()?,
             streams,
             drive,
-            sent: Vec::new(),
+            sent: Vec::with_capacity(expected as usize + BATCH),
             settled: 0,
             waiting: 0,
             began_at: Instant::now(),
+            began: SystemTime::now(),
             replies: vec![0; BATCH * REPLY_OCTETS_MAX],
         })
     }
@@ -344,7 +366,8 @@ impl<'a> Run<'a> {
 
     /// Receives a batch of replies, and returns how many there were.
     fn receive(&mut self) -> anyhow::Result<usize> {
-        let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
+        let space = cmsg_space!(TimeSpec);
+        let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BATCH, Some(space));
         let mut slices: Vec<[IoSliceMut<'_>; 1]> = self
             .replies
             .chunks_exact_mut(REPLY_OCTETS_MAX)
@@ -357,13 +380,21 @@ impl<'a> Run<'a> {
             MsgFlags::MSG_DONTWAIT,
             None,
         );
-        let lengths: Vec<usize> = match outcome {
-            Ok(received) => received.map(|message| message.bytes).collect(),
+        // Not when this program reads them, which may be late.
+        let arrived = |message: &RecvMsg<'_, '_, SockaddrIn>| {
+            message.cmsgs().ok()?.find_map(|cmsg| match cmsg {
+                ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+                _ => None,
+            })
+        };
+        let received: Vec<(usize, Option<Duration>)> = match outcome {
+            Ok(received) => received.map(|message| (message.bytes, arrived(&message))).collect(),
             Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => return Ok(0),
             Err(error) => return Err(error).context("cannot receive"),
         };
-        let now_nanos = u64::try_from(self.began_at.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        for (slot, length) in lengths.iter().enumerate() {
+        let now = self.began_at.elapsed();
+        let began = self.began.duration_since(UNIX_EPOCH).unwrap_or_default();
+        for (slot, (length, arrived)) in received.iter().enumerate() {
             let start = slot * REPLY_OCTETS_MAX;
             let reply = self.replies.get(start..start + length).and_then(xid_and_type);
             let Some((xid, message_type)) = reply else { continue };
@@ -373,7 +404,8 @@ impl<'a> Run<'a> {
             sent.is_open = false;
             self.waiting = self.waiting.saturating_sub(1);
             if let Some(tally) = self.tallies.get_mut(sent.stream as usize) {
-                let latency = Duration::from_nanos(now_nanos.saturating_sub(sent.at_nanos));
+                let arrived = arrived.map_or(now, |at| at.saturating_sub(began));
+                let latency = arrived.saturating_sub(Duration::from_nanos(sent.at_nanos));
                 match message_type {
                     OFFER | ACK => {
                         tally.answered += 1;
@@ -383,7 +415,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        Ok(lengths.len())
+        Ok(received.len())
     }
 
     /// Gives up messages that have waited too long, which makes room in the window.
