@@ -10,6 +10,7 @@ use crate::{HostName, HostNameRule, NameFault, OptionValue, ReplyValue, option::
 
 use super::{
     OptionOrigin,
+    family::Facts,
     parameters::Parameters,
     preview::{Naming, RefusedName},
 };
@@ -89,9 +90,12 @@ impl Parameters<'_> {
         self.scopes().find_map(|scope| Some((&**scope.options.get(code)?, scope.origin)))
     }
 
-    /// The name on record, if it does not contradict the rule.
+    /// The name on record, if the client has had the address last and the name does not contradict
+    /// the rule.
     fn remembered_name(&self, rule: HostNameRule) -> Option<(HostName, OptionOrigin)> {
-        let name = self.remembered.filter(|_| rule.takes_stated())?;
+        let (bindings, client) = self.on_record.filter(|_| rule.takes_stated())?;
+        let record = bindings.slot(u32::from(self.address))?.record()?;
+        let name = Facts::of(record).host_name.filter(|_| client.is_holder_of(record))?;
         let name = HostName::from_own_octets(name)?;
         let is_generated = self.generated_name().is_some_and(|(generated, _)| generated == name);
         (!is_generated).then_some((name, OptionOrigin::Record))

@@ -12,10 +12,13 @@ use smallvec::SmallVec;
 use crate::{
     BootFileName, BootFiles, CacheThreshold, Fraction, INFINITE_SECS, LeaseTime, OptionSet,
     OptionValue, Pool, ReplyValue, Request, RequestKind, Reservation, ScopeSettings, SendRule,
-    ServerName, Subnet, Terms, option::code, times::RenewalTimes,
+    ServerName, Subnet, Terms, ledger::KnownHolder, option::code, times::RenewalTimes,
 };
 
-use super::OptionOrigin;
+use super::{
+    OptionOrigin,
+    family::{Bindings, Ipv4},
+};
 
 /// The sources of one reply.
 pub(super) struct Parameters<'c> {
@@ -26,8 +29,9 @@ pub(super) struct Parameters<'c> {
     pub(super) reservation: Option<&'c Reservation>,
     /// The address of the client; 0.0.0.0 if it has none.
     pub(super) address: Ipv4Addr,
-    /// The octets of the name on record, if the client has had the address last.
-    pub(super) remembered: Option<&'c [u8]>,
+    /// The records and the client, for the name that is on record; `None` without an address. Few
+    /// replies need it, so it is looked up only then.
+    pub(super) on_record: Option<(&'c Bindings, &'c KnownHolder<Ipv4>)>,
 }
 
 /// What one level of the configuration sets.

@@ -12,12 +12,7 @@ use crate::{
 };
 
 use super::{
-    Decision,
-    decider::Decider,
-    family::{Facts, View},
-    lease_time::LeaseGrant,
-    parameters::Parameters,
-    plan::address_of,
+    Decision, decider::Decider, lease_time::LeaseGrant, parameters::Parameters, plan::address_of,
 };
 
 /// A message is cut to the length that one option 56 can hold.
@@ -128,8 +123,6 @@ impl Decider<'_, '_> {
     /// The sources of a reply to a client with `address`.
     pub(super) fn parameters(&self, address: u32) -> Parameters<'_> {
         let position = self.plan.subnet_of(address).unwrap_or(self.subnet);
-        let record = self.bindings.slot(address).and_then(View::record);
-        let last = record.filter(|record| self.client.on_record().is_holder_of(record));
         Parameters {
             request: self.request,
             terms: self.terms,
@@ -137,7 +130,7 @@ impl Decider<'_, '_> {
             pool: self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool)),
             reservation: self.reservation.filter(|found| found.applies_to(address_of(address))),
             address: address_of(address),
-            remembered: last.and_then(|record| Facts::of(record).host_name),
+            on_record: Some((self.bindings, self.client.on_record())),
         }
     }
 
@@ -152,7 +145,7 @@ impl Decider<'_, '_> {
             pool: None,
             reservation: None,
             address: Ipv4Addr::UNSPECIFIED,
-            remembered: None,
+            on_record: None,
         }
     }
 
