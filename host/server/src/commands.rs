@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod leases;
+pub(crate) mod manual;
 #[cfg(feature = "author")]
 pub(crate) mod plugin;
 pub(crate) mod record;

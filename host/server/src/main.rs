@@ -19,7 +19,7 @@ use std::{
 };
 
 use clap::{
-    Parser, Subcommand,
+    CommandFactory, Parser, Subcommand,
     builder::{OsStringValueParser, TypedValueParser},
 };
 use lessor_files::NameProblem;
@@ -27,7 +27,8 @@ use lessor_generation::Refusal;
 use mimalloc::MiMalloc;
 
 use self::commands::{
-    check, explain, import, leases, record, reload, replay, serve, shadow, state, status, store,
+    check, explain, import, leases, manual, record, reload, replay, serve, shadow, state, status,
+    store,
 };
 
 /// Makes an exchange a tenth cheaper than the allocator of the C library does; see
@@ -109,6 +110,14 @@ enum Command {
     /// Compile one plugin file from standard input. The server starts this command for each file.
     #[command(name = lessor_policy_host::COMPILE_COMMAND, hide = true)]
     CompilePlugin,
+    /// Print completions of these commands for a shell.
+    ///
+    /// Packages install them. For bash without a package: lessor completions bash >
+    /// ~/.local/share/bash-completion/completions/lessor
+    Completions(manual::CompletionsArguments),
+    /// Write a manual page for each command, for packages.
+    #[command(hide = true)]
+    ManPages(manual::ManPagesArguments),
     /// List every reason in which an input can end, with its meaning.
     Reasons {
         /// Print JSON, one object per line.
@@ -168,6 +177,14 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Load(command) => load(&command.arguments),
         #[cfg(not(feature = "load"))]
         Command::Load(command) => command.refuse("load", "load"),
+        Command::Completions(arguments) => {
+            manual::complete(&arguments, Arguments::command())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::ManPages(arguments) => {
+            manual::write_pages(&arguments, Arguments::command())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Reasons { json } => {
             status::print_reasons(json)?;
             Ok(ExitCode::SUCCESS)
