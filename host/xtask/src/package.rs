@@ -1,0 +1,96 @@
+//! `cargo xtask package`: the Debian package and the static tarball, from the same staged files.
+//!
+//! Does not test them, which the end-to-end tests `packages` do; `--test` runs these in a clean
+//! Debian root. Invariant: what both contain is listed once, in [`staging`].
+
+mod architecture;
+mod deb;
+mod root;
+mod staging;
+mod tarball;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use lessor_guests::{INTERPRETERS, RHAI, cargo, target_folder};
+
+pub(crate) use self::deb::install_cargo_deb;
+use self::{architecture::Architecture, staging::Stage};
+use crate::{
+    artifacts::{self, Profile},
+    command::run,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PackageArguments {
+    /// What to build; default: everything for this machine.
+    #[arg(value_enum)]
+    kinds: Vec<Kind>,
+    /// The architecture of the tarball; default: that of this machine.
+    #[arg(long, value_enum)]
+    architecture: Option<Architecture>,
+    /// Test the Debian package in a clean root that debootstrap makes. Needs root.
+    #[arg(long)]
+    test: bool,
+}
+
+/// What can be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// The Debian package, by cargo-deb.
+    Deb,
+    /// The static tarball, with an install script and a Containerfile.
+    Tarball,
+}
+
+/// Builds the packages and prints their files.
+///
+/// # Errors
+/// Returns an error if something does not build or a test fails.
+pub(crate) fn run_command(arguments: &PackageArguments) -> anyhow::Result<()> {
+    let wants = |kind| arguments.kinds.is_empty() || arguments.kinds.contains(&kind);
+    let own = Architecture::own()?;
+    let architecture = arguments.architecture.unwrap_or(own);
+    let lessor = artifacts::lessor(Profile::Release)?;
+    let stage = Stage::new(&folder()?.join("release"), &lessor, &INTERPRETERS)?;
+    if wants(Kind::Deb) || arguments.test {
+        let package = deb::build(&stage, deb::Compression::Best)?;
+        println!("{}", package.display());
+        if arguments.test {
+            test(&lessor, &package)?;
+        }
+    }
+    if wants(Kind::Tarball) {
+        println!("{}", tarball::build(&stage, architecture)?.display());
+    }
+    Ok(())
+}
+
+/// Builds a Debian package of the server for tests, which has one interpreter only.
+///
+/// # Errors
+/// Returns an error if it cannot be built.
+pub(crate) fn deb_for_tests(lessor: &Path) -> anyhow::Result<PathBuf> {
+    let stage = Stage::new(&folder()?.join("tests"), lessor, &[RHAI])?;
+    deb::build(&stage, deb::Compression::Fast)
+}
+
+/// Runs the tests of the package in a clean root.
+fn test(lessor: &Path, package: &Path) -> anyhow::Result<()> {
+    let root = root::debian(&folder()?.join("debian"))?;
+    let tests = ["test", "--package", "lessor-e2e", "--test", "packages", "--locked"];
+    run(cargo()
+        .args(tests)
+        .args(["--", "--nocapture", "--test-threads=1"])
+        .env("LESSOR_BIN", lessor)
+        .env("LESSOR_DEB", package)
+        .env("LESSOR_DEB_ROOT", root)
+        .env("LESSOR_REQUIRE_E2E", "1"))
+}
+
+fn folder() -> anyhow::Result<PathBuf> {
+    let folder = target_folder()?.join("package");
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(folder)
+}
