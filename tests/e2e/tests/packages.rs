@@ -1,0 +1,315 @@
+//! The Debian package on a machine of its own: installed, upgraded under a running server,
+//! downgraded, removed and purged, with clients that keep their leases.
+//!
+//! systemd is the first process of that machine, so the unit runs with all of its restrictions.
+
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use lessor_e2e::{
+    Host, Link, Machine, built,
+    clients::{Client, Udhcpc},
+    require,
+};
+
+const CONFIGURATION: &str = r#"
+    [server]
+    interfaces = ["eth0"]
+
+    [store]
+    path = "/var/lib/lessor"
+
+    [plugins]
+    directory = "/etc/lessor/plugins"
+
+    [journal]
+    path = "/var/log/lessor/journal.jsonl"
+
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+    lease-time = "10m"
+
+    [[subnet.pool]]
+    name = "residential"
+    range = "100.64.1.0-100.64.1.255"
+
+    [[subnet.pool]]
+    name = "garden"
+    range = "100.64.2.0-100.64.2.255"
+    by-policy-only = true
+"#;
+const SCRIPT: &str = "fn decide(request, terms) { terms.pool = \"garden\"; }\n";
+const PLUGIN: &str = "/etc/lessor/plugins/20-garden.rhai";
+/// What the guide promises from `apt install` to a lease by a script.
+const FIRST_LEASE_WITHIN: Duration = Duration::from_secs(60);
+const NET_BIND_SERVICE_AND_NET_RAW: &str = "0000000000002400";
+
+/// A machine with the server, and a client on its link.
+struct Site {
+    machine: Machine,
+    link: Link,
+    _server: Host,
+    packages: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+#[test]
+fn a_package_is_installed_upgraded_downgraded_removed_and_purged() {
+    require!(root, ip, udhcpc, systemd_nspawn, lessor_deb);
+    let site = Site::new();
+    let since = Instant::now();
+    site.installs("1");
+    site.answers_nobody_before_it_is_configured();
+    site.machine.write("/etc/lessor/lessor.toml", CONFIGURATION);
+    site.machine.write(PLUGIN, SCRIPT);
+    site.machine.succeeds("lessor check && systemctl restart lessor");
+    let home = site.link.host("client");
+    let mut client = Udhcpc::start(&home);
+    let address = client.acquires();
+    let took = since.elapsed();
+    println!("from `apt install ./lessor.deb` to the first lease with a script: {took:.1?}");
+    assert!(took < FIRST_LEASE_WITHIN, "the first lease took {took:?}");
+    assert_eq!(address.octets()[..3], [100, 64, 2], "the script selects the pool");
+
+    site.unit_is_hardened();
+    site.has_manual_and_completions();
+    site.logs_are_rotated();
+    site.a_refused_reload_fails_and_changes_nothing();
+    client.renews();
+
+    let before = site.process();
+    site.upgrades_to("2");
+    assert_ne!(site.process(), before, "an upgrade restarts the server");
+    client.renews();
+    assert_eq!(site.leases(), [address]);
+
+    site.a_refused_configuration_is_said_and_the_last_accepted_serves("3");
+    client.renews();
+
+    let said = site.dpkg("1");
+    assert!(said.contains("downgrading"), "{said}");
+    assert!(!said.contains("SERVES THE LAST ACCEPTED"), "{said}");
+    client.renews();
+    assert_eq!(site.leases(), [address]);
+
+    site.removes_but_keeps_leases(address);
+    client.renews();
+    site.purges_without_a_trace();
+}
+
+impl Site {
+    fn new() -> Self {
+        let link = Link::new();
+        let server = link.host("server");
+        server.add_address("eth0", "100.64.0.1/16");
+        let machine = Machine::boot(&server);
+        let folder = tempfile::tempdir().unwrap();
+        let packages = folder.path().to_owned();
+        let site = Self { machine, link, _server: server, packages, _folder: folder };
+        let shown = site.machine.succeeds("systemctl --version | head -n 1; cat /proc/1/comm");
+        println!("the machine runs {}", shown.replace('\n', ", first process "));
+        site
+    }
+
+    /// Makes a package of another version with the same contents, and puts it on the machine.
+    fn provide(&self, version: &str) -> String {
+        let tree = self.packages.join(version);
+        let run = |command: &mut Command| assert!(command.status().unwrap().success());
+        run(Command::new("dpkg-deb").arg("-R").arg(built::deb().unwrap()).arg(&tree));
+        let control = tree.join("DEBIAN/control");
+        let text = fs::read_to_string(&control).unwrap();
+        let lines = text.lines().map(|line| match line.starts_with("Version: ") {
+            true => format!("Version: {version}\n"),
+            false => format!("{line}\n"),
+        });
+        fs::write(&control, lines.collect::<String>()).unwrap();
+        let package = self.packages.join(format!("{version}.deb"));
+        run(Command::new("dpkg-deb").args(["-Znone", "-b"]).arg(&tree).arg(&package));
+        fs::remove_dir_all(&tree).unwrap();
+        let path = format!("/root/lessor_{version}.deb");
+        self.machine.receive(&package, &path);
+        path
+    }
+
+    fn installs(&self, version: &str) {
+        let package = self.provide(version);
+        let apt = "apt-get install --yes --no-install-recommends --no-download";
+        let said = self.machine.succeeds(&format!("{apt} {package}"));
+        assert!(!said.contains("error") && !said.contains("warning"), "{said}");
+    }
+
+    fn dpkg(&self, version: &str) -> String {
+        let package = self.provide(version);
+        self.machine.succeeds(&format!("dpkg -i {package}"))
+    }
+
+    fn upgrades_to(&self, version: &str) {
+        let said = self.dpkg(version);
+        assert!(!said.contains("SERVES THE LAST ACCEPTED"), "{said}");
+        self.machine.succeeds("systemctl is-active lessor");
+    }
+
+    fn process(&self) -> String {
+        let shown = self.machine.succeeds("systemctl show --property=MainPID --value lessor");
+        assert!(shown.trim() != "0", "the server does not run");
+        shown.trim().to_owned()
+    }
+
+    fn leases(&self) -> Vec<Ipv4Addr> {
+        let lines = self.machine.succeeds("lessor leases --json");
+        let address = |line: &str| {
+            let row: serde_json::Value = serde_json::from_str(line).unwrap();
+            row["address"].as_str().unwrap().parse().unwrap()
+        };
+        lines.lines().map(address).collect()
+    }
+
+    #[track_caller]
+    fn answers_nobody_before_it_is_configured(&self) {
+        let state =
+            self.machine.succeeds("systemctl is-active lessor; systemctl is-enabled lessor");
+        assert_eq!(state, "active\nenabled\n");
+        self.machine.succeeds("lessor check && lessor status");
+        let sockets = self.machine.succeeds("ss --no-header --udp --listening --numeric");
+        assert!(sockets.contains("127.0.0.1:67"), "{sockets}");
+        assert_eq!(sockets.matches(":67 ").count(), 1, "{sockets}");
+    }
+
+    #[track_caller]
+    fn unit_is_hardened(&self) {
+        let unit = "/usr/lib/systemd/system/lessor.service";
+        // Without the manual, systemd cannot look whether the pages exist.
+        let man = match self.machine.sh("command -v man").status.success() {
+            true => "yes",
+            false => "no",
+        };
+        let said = self.machine.succeeds(&format!("systemd-analyze verify --man={man} {unit}"));
+        let about_it = said.lines().filter(|line| line.contains("lessor"));
+        assert_eq!(about_it.collect::<Vec<_>>(), [""; 0]);
+        let security = "systemd-analyze security --offline=true --threshold=25 --no-pager";
+        let said = self.machine.succeeds(&format!("{security} {unit}"));
+        println!("{}", said.lines().last().unwrap());
+
+        let id = self.process();
+        let status = self.machine.succeeds(&format!("cat /proc/{id}/status"));
+        let value = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_else(|| panic!("{status}")).trim_start_matches(':').trim().to_owned()
+        };
+        let user = self.machine.succeeds("id --user lessor").trim().to_owned();
+        assert!(user != "0" && value("Uid").split('\t').all(|id| id == user), "{status}");
+        for set in ["CapEff", "CapPrm", "CapBnd"] {
+            assert_eq!(value(set), NET_BIND_SERVICE_AND_NET_RAW, "{set} of {status}");
+        }
+        assert_eq!(value("NoNewPrivs"), "1", "{status}");
+        assert_eq!(value("Seccomp"), "2", "{status}");
+        for path in ["/var/lib/lessor", "/var/log/lessor"] {
+            let shown = self.machine.succeeds(&format!("stat --format='%U %G %a' {path}"));
+            assert_eq!(shown, "lessor lessor 750\n", "{path}");
+        }
+        // What the system calls that the unit refuses would be needed for is said in the log.
+        let log = self.machine.succeeds("journalctl --unit lessor --no-pager");
+        assert!(!log.contains("Operation not permitted"), "{log}");
+    }
+
+    #[track_caller]
+    fn has_manual_and_completions(&self) {
+        let files = self.machine.succeeds("dpkg-query --listfiles lessor");
+        for file in [
+            "/usr/share/man/man1/lessor.1.gz",
+            "/usr/share/man/man1/lessor-leases.1.gz",
+            "/usr/share/bash-completion/completions/lessor",
+            "/usr/share/zsh/vendor-completions/_lessor",
+            "/usr/share/fish/vendor_completions.d/lessor.fish",
+            "/usr/lib/lessor/interpreters/rhai.wasm",
+            "/usr/lib/lessor/policies/subscriber-table.wasm",
+            "/usr/lib/sysctl.d/50-lessor.conf",
+            "/usr/share/doc/lessor/examples/reference.toml",
+        ] {
+            assert!(files.lines().any(|line| line == file), "{file} is not in\n{files}");
+        }
+        let complete = r#". /usr/share/bash-completion/completions/lessor
+            COMP_WORDS=(lessor rel) COMP_CWORD=1; _lessor lessor rel lessor; echo "${COMPREPLY[@]}""#;
+        let said = self.machine.command("bash").args(["-c", complete]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout), "reload\n");
+    }
+
+    /// The journal of the day before has a date in its name, and the server writes a new one.
+    #[track_caller]
+    fn logs_are_rotated(&self) {
+        if !self.machine.sh("command -v logrotate").status.success() {
+            println!("logrotate is not installed, so the rotation of the journal was not tried");
+            return;
+        }
+        self.machine.succeeds("logrotate --force /etc/logrotate.d/lessor");
+        self.machine.succeeds("ls /var/log/lessor/journal.jsonl-*");
+        self.machine.succeeds("test -e /var/log/lessor/journal.jsonl");
+    }
+
+    #[track_caller]
+    fn a_refused_reload_fails_and_changes_nothing(&self) {
+        let before = self.process();
+        self.machine.succeeds("systemctl reload lessor");
+        self.machine.write("/etc/lessor/lessor.toml", "[server]\nlisten = 5\n");
+        self.machine.fails("systemctl reload lessor");
+        let log = self.machine.succeeds("journalctl --unit lessor --no-pager");
+        assert!(log.contains("listen"), "{log}");
+        self.machine.write("/etc/lessor/lessor.toml", CONFIGURATION);
+        self.machine.succeeds("systemctl reload lessor && systemctl is-active lessor");
+        assert_eq!(self.process(), before);
+    }
+
+    #[track_caller]
+    fn a_refused_configuration_is_said_and_the_last_accepted_serves(&self, version: &str) {
+        let text = CONFIGURATION.replace("lease-time", "lease-duration");
+        self.machine.write("/etc/lessor/lessor.toml", &text);
+        let said = self.dpkg(version);
+        assert!(said.contains("SERVES THE LAST ACCEPTED CONFIGURATION"), "{said}");
+        self.machine.succeeds("systemctl is-active lessor");
+        let said = self.machine.fails("lessor check");
+        assert!(said.contains("lease-duration"), "{said}");
+        self.machine.write("/etc/lessor/lessor.toml", CONFIGURATION);
+        self.machine.succeeds("systemctl reload lessor");
+    }
+
+    #[track_caller]
+    fn removes_but_keeps_leases(&self, address: Ipv4Addr) {
+        let apt = "apt-get --yes --no-download";
+        self.machine.succeeds(&format!("{apt} remove lessor"));
+        self.machine.fails("systemctl is-active lessor");
+        self.machine.fails("command -v lessor");
+        self.machine.succeeds("test -e /etc/lessor/lessor.toml -a -d /var/lib/lessor/leases");
+        self.installs("1");
+        assert_eq!(self.leases(), [address]);
+    }
+
+    #[track_caller]
+    fn purges_without_a_trace(&self) {
+        self.machine.succeeds("apt-get --yes --no-download purge lessor");
+        self.machine.fails("systemctl is-active lessor");
+        let mut left = Vec::new();
+        named_lessor(&self.machine.changes(), &mut left);
+        // What was installed was put there by this test.
+        left.retain(|path| !path.starts_with(self.machine.changes().join("root")));
+        assert_eq!(left, [""; 0].map(PathBuf::from));
+    }
+}
+
+/// Finds files that are named after the server. A file that was removed is a character device in
+/// a layer.
+fn named_lessor(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let kind = entry.file_type().unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.contains("lessor") && (kind.is_file() || kind.is_dir() || kind.is_symlink()) {
+            found.push(entry.path());
+        } else if kind.is_dir() {
+            named_lessor(&entry.path(), found);
+        }
+    }
+}
