@@ -185,6 +185,8 @@ impl LayeredRoot {
             let _ = fs::remove_dir_all(root.join(folder));
             fs::create_dir_all(root.join(folder)).expect("the layer can be written");
         }
+        let apt = "APT::Install-Recommends \"false\";\n";
+        fs::write(root.join("etc/apt/apt.conf.d/99-test"), apt).expect("the layer can be written");
         // Without the names of disks, no unit waits for them.
         fs::write(root.join("etc/fstab"), "").expect("the layer can be written");
     }

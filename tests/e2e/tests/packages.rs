@@ -14,39 +14,15 @@ use std::{
 use lessor_e2e::{
     Host, Link, Machine, built,
     clients::{Client, Udhcpc},
+    guide::Guide,
     require,
 };
 
-const CONFIGURATION: &str = r#"
-    [server]
-    interfaces = ["eth0"]
-
-    [store]
-    path = "/var/lib/lessor"
-
-    [plugins]
-    directory = "/etc/lessor/plugins"
-
-    [journal]
-    path = "/var/log/lessor/journal.jsonl"
-
-    [[subnet]]
-    prefix = "100.64.0.0/16"
-    lease-time = "10m"
-
-    [[subnet.pool]]
-    name = "residential"
-    range = "100.64.1.0-100.64.1.255"
-
-    [[subnet.pool]]
-    name = "garden"
-    range = "100.64.2.0-100.64.2.255"
-    by-policy-only = true
-"#;
-const SCRIPT: &str = "fn decide(request, terms) { terms.pool = \"garden\"; }\n";
-const PLUGIN: &str = "/etc/lessor/plugins/20-garden.rhai";
+const CONFIGURATION: &str = "/etc/lessor/lessor.toml";
 /// What the guide promises from `apt install` to a lease by a script.
 const FIRST_LEASE_WITHIN: Duration = Duration::from_secs(60);
+/// What dpkg says if the new version refuses the configuration.
+const LAST_ACCEPTED: &str = "SERVES THE LAST ACCEPTED CONFIGURATION";
 const NET_BIND_SERVICE_AND_NET_RAW: &str = "0000000000002400";
 
 /// A machine with the server, and a client on its link.
@@ -62,12 +38,12 @@ struct Site {
 fn a_package_is_installed_upgraded_downgraded_removed_and_purged() {
     require!(root, ip, udhcpc, systemd_nspawn, lessor_deb);
     let site = Site::new();
+    site.provides("1");
     let since = Instant::now();
-    site.installs("1");
+    let said = site.follows("The Debian package");
+    assert!(!said.contains("rror") && !said.contains("arning"), "{said}");
     site.answers_nobody_before_it_is_configured();
-    site.machine.write("/etc/lessor/lessor.toml", CONFIGURATION);
-    site.machine.write(PLUGIN, SCRIPT);
-    site.machine.succeeds("lessor check && systemctl restart lessor");
+    site.follows("A first lease");
     let home = site.link.host("client");
     let mut client = Udhcpc::start(&home);
     let address = client.acquires();
@@ -91,9 +67,9 @@ fn a_package_is_installed_upgraded_downgraded_removed_and_purged() {
     site.a_refused_configuration_is_said_and_the_last_accepted_serves("3");
     client.renews();
 
-    let said = site.dpkg("1");
-    assert!(said.contains("downgrading"), "{said}");
-    assert!(!said.contains("SERVES THE LAST ACCEPTED"), "{said}");
+    site.provides("1");
+    let said = site.follows("Downgrading");
+    assert!(said.contains("downgrading") && !said.contains(LAST_ACCEPTED), "{said}");
     client.renews();
     assert_eq!(site.leases(), [address]);
 
@@ -116,9 +92,10 @@ impl Site {
         site
     }
 
-    /// Makes a package of another version with the same contents, and puts it on the machine.
-    fn provide(&self, version: &str) -> String {
-        let tree = self.packages.join(version);
+    /// Makes a package of another version with the same contents, and puts it on the machine in
+    /// place of the one before.
+    fn provides(&self, version: &str) {
+        let tree = self.packages.join("tree");
         let run = |command: &mut Command| assert!(command.status().unwrap().success());
         run(Command::new("dpkg-deb").arg("-R").arg(built::deb().unwrap()).arg(&tree));
         let control = tree.join("DEBIAN/control");
@@ -128,29 +105,25 @@ impl Site {
             false => format!("{line}\n"),
         });
         fs::write(&control, lines.collect::<String>()).unwrap();
-        let package = self.packages.join(format!("{version}.deb"));
+        let package = self.packages.join("lessor.deb");
         run(Command::new("dpkg-deb").args(["-Znone", "-b"]).arg(&tree).arg(&package));
         fs::remove_dir_all(&tree).unwrap();
-        let path = format!("/root/lessor_{version}.deb");
-        self.machine.receive(&package, &path);
-        path
+        self.machine.succeeds("rm -f /root/lessor_*.deb");
+        self.machine.receive(&package, &format!("/root/lessor_{version}_amd64.deb"));
     }
 
-    fn installs(&self, version: &str) {
-        let package = self.provide(version);
-        let apt = "apt-get install --yes --no-install-recommends --no-download";
-        let said = self.machine.succeeds(&format!("{apt} {package}"));
-        assert!(!said.contains("error") && !said.contains("warning"), "{said}");
+    /// Runs the commands of a chapter of the guide, and returns what they say.
+    #[track_caller]
+    fn follows(&self, chapter: &str) -> String {
+        let commands = Guide::read("docs/install.md").commands(chapter);
+        self.machine.succeeds(&format!("set -eu; cd /root\n{commands}"))
     }
 
-    fn dpkg(&self, version: &str) -> String {
-        let package = self.provide(version);
-        self.machine.succeeds(&format!("dpkg -i {package}"))
-    }
-
+    #[track_caller]
     fn upgrades_to(&self, version: &str) {
-        let said = self.dpkg(version);
-        assert!(!said.contains("SERVES THE LAST ACCEPTED"), "{said}");
+        self.provides(version);
+        let said = self.follows("Upgrading");
+        assert!(!said.contains(LAST_ACCEPTED), "{said}");
         self.machine.succeeds("systemctl is-active lessor");
     }
 
@@ -158,6 +131,10 @@ impl Site {
         let shown = self.machine.succeeds("systemctl show --property=MainPID --value lessor");
         assert!(shown.trim() != "0", "the server does not run");
         shown.trim().to_owned()
+    }
+
+    fn configuration(&self) -> String {
+        self.machine.succeeds(&format!("cat {CONFIGURATION}"))
     }
 
     fn leases(&self) -> Vec<Ipv4Addr> {
@@ -174,7 +151,7 @@ impl Site {
         let state =
             self.machine.succeeds("systemctl is-active lessor; systemctl is-enabled lessor");
         assert_eq!(state, "active\nenabled\n");
-        self.machine.succeeds("lessor check && lessor status");
+        self.machine.succeeds("lessor check");
         let sockets = self.machine.succeeds("ss --no-header --udp --listening --numeric");
         assert!(sockets.contains("127.0.0.1:67"), "{sockets}");
         assert_eq!(sockets.matches(":67 ").count(), 1, "{sockets}");
@@ -253,48 +230,50 @@ impl Site {
 
     #[track_caller]
     fn a_refused_reload_fails_and_changes_nothing(&self) {
-        let before = self.process();
+        let (before, text) = (self.process(), self.configuration());
         self.machine.succeeds("systemctl reload lessor");
-        self.machine.write("/etc/lessor/lessor.toml", "[server]\nlisten = 5\n");
+        self.machine.write(CONFIGURATION, &text.replace("interfaces = ", "interfaces = 5 # "));
         self.machine.fails("systemctl reload lessor");
         let log = self.machine.succeeds("journalctl --unit lessor --no-pager");
-        assert!(log.contains("listen"), "{log}");
-        self.machine.write("/etc/lessor/lessor.toml", CONFIGURATION);
+        assert!(log.contains("interfaces"), "{log}");
+        self.machine.write(CONFIGURATION, &text);
         self.machine.succeeds("systemctl reload lessor && systemctl is-active lessor");
         assert_eq!(self.process(), before);
     }
 
     #[track_caller]
     fn a_refused_configuration_is_said_and_the_last_accepted_serves(&self, version: &str) {
-        let text = CONFIGURATION.replace("lease-time", "lease-duration");
-        self.machine.write("/etc/lessor/lessor.toml", &text);
-        let said = self.dpkg(version);
-        assert!(said.contains("SERVES THE LAST ACCEPTED CONFIGURATION"), "{said}");
+        let text = self.configuration();
+        self.machine.write(CONFIGURATION, &text.replace("lease-time", "lease-duration"));
+        self.provides(version);
+        let said = self.machine.succeeds("dpkg -i /root/lessor_*.deb");
+        assert!(said.contains(LAST_ACCEPTED), "{said}");
         self.machine.succeeds("systemctl is-active lessor");
         let said = self.machine.fails("lessor check");
         assert!(said.contains("lease-duration"), "{said}");
-        self.machine.write("/etc/lessor/lessor.toml", CONFIGURATION);
+        self.machine.write(CONFIGURATION, &text);
         self.machine.succeeds("systemctl reload lessor");
     }
 
     #[track_caller]
     fn removes_but_keeps_leases(&self, address: Ipv4Addr) {
-        let apt = "apt-get --yes --no-download";
-        self.machine.succeeds(&format!("{apt} remove lessor"));
+        let removing = Guide::read("docs/install.md").commands("Removing");
+        let (remove, _) = removing.split_once('\n').unwrap();
+        self.machine.succeeds(remove);
         self.machine.fails("systemctl is-active lessor");
         self.machine.fails("command -v lessor");
         self.machine.succeeds("test -e /etc/lessor/lessor.toml -a -d /var/lib/lessor/leases");
-        self.installs("1");
+        self.follows("The Debian package");
         assert_eq!(self.leases(), [address]);
     }
 
     #[track_caller]
     fn purges_without_a_trace(&self) {
-        self.machine.succeeds("apt-get --yes --no-download purge lessor");
+        self.follows("Removing");
         self.machine.fails("systemctl is-active lessor");
         let mut left = Vec::new();
         named_lessor(&self.machine.changes(), &mut left);
-        // What was installed was put there by this test.
+        // The packages that this test put there.
         left.retain(|path| !path.starts_with(self.machine.changes().join("root")));
         assert_eq!(left, [""; 0].map(PathBuf::from));
     }
