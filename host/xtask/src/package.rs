@@ -12,7 +12,7 @@ mod tarball;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use lessor_guests::{INTERPRETERS, RHAI, cargo, target_folder};
+use lessor_guests::{INTERPRETERS, RHAI, cargo, is_installed, target_folder};
 
 pub(crate) use self::deb::install_cargo_deb;
 use self::{architecture::Architecture, staging::Stage};
@@ -29,7 +29,7 @@ pub(crate) struct PackageArguments {
     /// The architecture of the tarball; default: that of this machine.
     #[arg(long, value_enum)]
     architecture: Option<Architecture>,
-    /// Test the Debian package in a clean root that debootstrap makes. Needs root.
+    /// Test what was built in a clean root of Debian, which debootstrap makes. Needs root.
     #[arg(long)]
     test: bool,
 }
@@ -53,39 +53,48 @@ pub(crate) fn run_command(arguments: &PackageArguments) -> anyhow::Result<()> {
     let architecture = arguments.architecture.unwrap_or(own);
     let lessor = artifacts::lessor(Profile::Release)?;
     let stage = Stage::new(&folder()?.join("release"), &lessor, &INTERPRETERS)?;
-    if wants(Kind::Deb) || arguments.test {
+    let mut tested = Vec::new();
+    if wants(Kind::Deb) {
         let package = deb::build(&stage, deb::Compression::Best)?;
         println!("{}", package.display());
-        if arguments.test {
-            test(&lessor, &package)?;
-        }
+        tested.push(("LESSOR_DEB", "a_package", package));
     }
     if wants(Kind::Tarball) {
-        println!("{}", tarball::build(&stage, architecture)?.display());
+        let tarball = tarball::build(&stage, architecture)?;
+        println!("{}", tarball.display());
+        // This machine cannot run a server for another one.
+        if architecture == own {
+            tested.push(("LESSOR_TARBALL", "the_tarball", tarball));
+        }
     }
-    Ok(())
+    if arguments.test { test(&tested) } else { Ok(()) }
 }
 
-/// Builds a Debian package of the server for tests, which has one interpreter only.
+/// Builds a Debian package of a server for tests, with one interpreter only. Returns `None` where
+/// the tests of packages cannot run anyway: without root, or on another system than Debian.
 ///
 /// # Errors
 /// Returns an error if it cannot be built.
-pub(crate) fn deb_for_tests(lessor: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn deb_for_tests(lessor: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if !nix::unistd::geteuid().is_root() || !is_installed("dpkg-deb") {
+        return Ok(None);
+    }
     let stage = Stage::new(&folder()?.join("tests"), lessor, &[RHAI])?;
-    deb::build(&stage, deb::Compression::Fast)
+    deb::build(&stage, deb::Compression::Fast).map(Some)
 }
 
-/// Runs the tests of the package in a clean root.
-fn test(lessor: &Path, package: &Path) -> anyhow::Result<()> {
+/// Tests these packages in a clean root. Each has the variable that names its file, and the
+/// beginning of the name of its test.
+fn test(packages: &[(&str, &str, PathBuf)]) -> anyhow::Result<()> {
     let root = root::debian(&folder()?.join("debian"))?;
-    let tests = ["test", "--package", "lessor-e2e", "--test", "packages", "--locked"];
-    run(cargo()
-        .args(tests)
-        .args(["--", "--nocapture", "--test-threads=1"])
-        .env("LESSOR_BIN", lessor)
-        .env("LESSOR_DEB", package)
-        .env("LESSOR_DEB_ROOT", root)
-        .env("LESSOR_REQUIRE_E2E", "1"))
+    let tests = ["test", "--package", "lessor-e2e", "--test", "packages", "--locked", "--"];
+    let mut command = cargo();
+    command.args(tests).args(["--nocapture", "--test-threads=1", "--include-ignored"]);
+    command.env("LESSOR_DEB_ROOT", root).env("LESSOR_REQUIRE_E2E", "1");
+    for (variable, name, file) in packages {
+        command.arg(name).env(variable, file);
+    }
+    run(&mut command)
 }
 
 fn folder() -> anyhow::Result<PathBuf> {

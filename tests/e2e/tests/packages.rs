@@ -78,6 +78,39 @@ fn a_package_is_installed_upgraded_downgraded_removed_and_purged() {
     site.purges_without_a_trace();
 }
 
+#[test]
+#[ignore = "needs LESSOR_TARBALL, which `cargo xtask package --test` builds"]
+fn the_tarball_is_installed_and_removed() {
+    require!(root, ip, udhcpc, systemd_nspawn);
+    let tarball = PathBuf::from(std::env::var_os("LESSOR_TARBALL").unwrap());
+    let site = Site::new();
+    let name = tarball.file_name().unwrap().to_string_lossy().into_owned();
+    site.machine.receive(&tarball, &format!("/root/{name}"));
+    site.follows("The tarball");
+    let server = "/usr/local/bin/lessor";
+    let said = site.machine.succeeds(&format!("ldd {server} 2>&1 || true"));
+    assert!(said.contains("statically linked") || said.contains("not a dynamic"), "{said}");
+    site.answers_nobody_before_it_is_configured();
+    site.follows("A first lease");
+    let home = site.link.host("client");
+    let mut client = Udhcpc::start(&home);
+    let address = client.acquires();
+    assert_eq!(address.octets()[..3], [100, 64, 2], "the script selects the pool");
+
+    // An installation over itself is an upgrade.
+    site.follows("The tarball");
+    site.machine.succeeds("systemctl restart lessor");
+    client.renews();
+    assert_eq!(site.leases(), [address]);
+
+    site.follows("Removing the tarball's files");
+    site.machine.fails("systemctl is-active lessor");
+    site.machine.succeeds("test -e /etc/lessor/lessor.toml -a -d /var/lib/lessor/leases");
+    let mut left = Vec::new();
+    named_lessor(&site.machine.changes().join("usr/local"), &mut left);
+    assert_eq!(left, [""; 0].map(PathBuf::from));
+}
+
 impl Site {
     fn new() -> Self {
         let link = Link::new();
