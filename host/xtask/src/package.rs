@@ -29,6 +29,9 @@ pub(crate) struct PackageArguments {
     /// The architecture of the tarball; default: that of this machine.
     #[arg(long, value_enum)]
     architecture: Option<Architecture>,
+    /// Package the debug build, with the interpreter of Rhai only: quicker, and for trying.
+    #[arg(long)]
+    debug: bool,
     /// Test what was built in a clean root of Debian, which debootstrap makes. Needs root.
     #[arg(long)]
     test: bool,
@@ -51,16 +54,21 @@ pub(crate) fn run_command(arguments: &PackageArguments) -> anyhow::Result<()> {
     let wants = |kind| arguments.kinds.is_empty() || arguments.kinds.contains(&kind);
     let own = Architecture::own()?;
     let architecture = arguments.architecture.unwrap_or(own);
-    let lessor = artifacts::lessor(Profile::Release)?;
-    let stage = Stage::new(&folder()?.join("release"), &lessor, &INTERPRETERS)?;
+    let (profile, interpreters) = if arguments.debug {
+        (Profile::Dev, &[RHAI][..])
+    } else {
+        (Profile::Release, &INTERPRETERS[..])
+    };
+    let lessor = artifacts::lessor(profile)?;
+    let stage = Stage::new(&stage_of(profile)?, &lessor, interpreters)?;
     let mut tested = Vec::new();
     if wants(Kind::Deb) {
-        let package = deb::build(&stage, deb::Compression::Best)?;
+        let package = deb::build(&stage, profile)?;
         println!("{}", package.display());
         tested.push(("LESSOR_DEB", "a_package", package));
     }
     if wants(Kind::Tarball) {
-        let tarball = tarball::build(&stage, architecture)?;
+        let tarball = tarball::build(&stage, architecture, profile)?;
         println!("{}", tarball.display());
         // This machine cannot run a server for another one.
         if architecture == own {
@@ -79,8 +87,8 @@ pub(crate) fn deb_for_tests(lessor: &Path) -> anyhow::Result<Option<PathBuf>> {
     if !nix::unistd::geteuid().is_root() || !is_installed("dpkg-deb") {
         return Ok(None);
     }
-    let stage = Stage::new(&folder()?.join("tests"), lessor, &[RHAI])?;
-    deb::build(&stage, deb::Compression::Fast).map(Some)
+    let stage = Stage::new(&stage_of(Profile::Dev)?, lessor, &[RHAI])?;
+    deb::build(&stage, Profile::Dev).map(Some)
 }
 
 /// Tests these packages in a clean root. Each has the variable that names its file, and the
@@ -95,6 +103,13 @@ fn test(packages: &[(&str, &str, PathBuf)]) -> anyhow::Result<()> {
         command.arg(name).env(variable, file);
     }
     run(&mut command)
+}
+
+fn stage_of(profile: Profile) -> anyhow::Result<PathBuf> {
+    Ok(folder()?.join(match profile {
+        Profile::Dev => "debug",
+        Profile::Release => "release",
+    }))
 }
 
 fn folder() -> anyhow::Result<PathBuf> {

@@ -1,8 +1,8 @@
 //! A machine with its own root, service manager and network: a container of systemd-nspawn.
 //!
-//! Its root is a layer above that of this machine, or above the one that `LESSOR_DEB_ROOT` names, so
-//! that packages can be installed without a trace. systemd is its first process, and units run with
-//! all of their restrictions. Services of the root below do not start.
+//! Its root is a layer above that of this machine, or above the one that `LESSOR_DEB_ROOT` names,
+//! so that packages can be installed without a trace. systemd is its first process, and units run
+//! with all of their restrictions. Services of the root below do not start.
 
 use std::{
     fs,

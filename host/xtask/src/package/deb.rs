@@ -13,19 +13,10 @@ use anyhow::{Context, bail};
 use lessor_guests::{cargo, is_installed, without_package, workspace};
 
 use super::staging::Stage;
-use crate::command::run;
+use crate::{artifacts::Profile, command::run};
 
 /// The version of the tool, which a change of its output must not change unseen.
 const CARGO_DEB: &str = "3.8.0";
-
-/// How much time the compression of a package may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compression {
-    /// For release.
-    Best,
-    /// For tests.
-    Fast,
-}
 
 /// Installs cargo-deb among the programs of cargo, unless it is there. It stays there for other
 /// checkouts.
@@ -40,11 +31,11 @@ pub(crate) fn install_cargo_deb() -> anyhow::Result<()> {
     run(cargo().args(["install", "--quiet", "--locked", "cargo-deb", "--version", CARGO_DEB]))
 }
 
-/// Builds the package and returns its file.
+/// Builds the package, and compresses that of a release well, and returns its file.
 ///
 /// # Errors
 /// Returns an error if cargo-deb fails or is missing.
-pub(super) fn build(stage: &Stage, compression: Compression) -> anyhow::Result<PathBuf> {
+pub(super) fn build(stage: &Stage, profile: Profile) -> anyhow::Result<PathBuf> {
     install_cargo_deb()?;
     let output = stage.folder().join("lessor.deb");
     let mut command: Command = without_package("cargo-deb");
@@ -54,8 +45,8 @@ pub(super) fn build(stage: &Stage, compression: Compression) -> anyhow::Result<P
         .arg("--output")
         .arg(&output)
         .env("CARGO_TARGET_DIR", stage.folder());
-    if compression == Compression::Fast {
-        command.args(["--fast", "--compress-type", "gz"]);
+    if profile == Profile::Dev {
+        command.arg("--fast");
     }
     run(&mut command)?;
     named(&output)

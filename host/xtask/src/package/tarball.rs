@@ -16,7 +16,7 @@ use super::{
     architecture::Architecture,
     staging::{Stage, copy},
 };
-use crate::{command::run, setup};
+use crate::{artifacts::Profile, command::run, setup};
 
 /// Files of the checkout, and what they are in the tarball.
 const FILES: [(&str, &str); 6] = [
@@ -32,8 +32,12 @@ const FILES: [(&str, &str); 6] = [
 ///
 /// # Errors
 /// Returns an error if something does not build or cannot be written.
-pub(super) fn build(stage: &Stage, architecture: Architecture) -> anyhow::Result<PathBuf> {
-    let lessor = static_lessor(architecture)?;
+pub(super) fn build(
+    stage: &Stage,
+    architecture: Architecture,
+    profile: Profile,
+) -> anyhow::Result<PathBuf> {
+    let lessor = static_lessor(architecture, profile)?;
     let name = format!("lessor-{}-{}-linux", env!("CARGO_PKG_VERSION"), architecture.name());
     let parent = stage.folder().join("tarball");
     let folder = parent.join(&name);
@@ -63,11 +67,18 @@ pub(super) fn build(stage: &Stage, architecture: Architecture) -> anyhow::Result
 }
 
 /// Builds the server for musl.
-fn static_lessor(architecture: Architecture) -> anyhow::Result<PathBuf> {
+fn static_lessor(architecture: Architecture, profile: Profile) -> anyhow::Result<PathBuf> {
     let target = architecture.target();
     run(Command::new("rustup").args(["target", "add", target]).current_dir(workspace()))?;
     let mut command = cargo();
-    command.args(["build", "--package", "lessor", "--release", "--locked", "--target", target]);
+    command.args(["build", "--package", "lessor", "--locked", "--target", target]);
+    let folder = match profile {
+        Profile::Dev => "debug",
+        Profile::Release => {
+            command.arg("--release");
+            "release"
+        }
+    };
     if architecture == Architecture::own()? {
         // The compiler of the C library, for SQLite, mimalloc and ring.
         if !is_installed("musl-gcc") {
@@ -77,7 +88,7 @@ fn static_lessor(architecture: Architecture) -> anyhow::Result<PathBuf> {
         add_cross_compiler(&mut command, architecture)?;
     }
     run(&mut command)?;
-    Ok(target_folder()?.join(target).join("release/lessor"))
+    Ok(target_folder()?.join(target).join(folder).join("lessor"))
 }
 
 /// Has the command compile C with clang and the headers of musl, and link with the linker of the
