@@ -81,7 +81,7 @@ impl Machine {
         let mut command = Command::new("nsenter");
         command
             .arg(format!("--target={}", self.leader))
-            .args(["--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/", "--"])
+            .args(["--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd", "--"])
             .args([
                 "env",
                 "-i",
