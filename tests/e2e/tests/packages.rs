@@ -89,9 +89,6 @@ fn the_tarball_is_installed_and_removed() {
     let name = tarball.file_name().unwrap().to_string_lossy().into_owned();
     site.machine.receive(&tarball, &format!("/root/{name}"));
     site.follows("The tarball");
-    let server = "/usr/local/bin/lessor";
-    let said = site.machine.succeeds(&format!("ldd {server} 2>&1 || true"));
-    assert!(said.contains("statically linked") || said.contains("not a dynamic"), "{said}");
     site.answers_nobody_before_it_is_configured();
     site.follows("A first lease");
     let home = site.link.host("client");
@@ -105,6 +102,8 @@ fn the_tarball_is_installed_and_removed() {
     client.renews();
     assert_eq!(site.leases(), [address]);
 
+    let said = site.machine.succeeds("ldd /usr/local/bin/lessor 2>&1 || true");
+    assert!(said.contains("statically linked") || said.contains("not a dynamic"), "{said}");
     site.follows("Removing the tarball's files");
     site.machine.fails("systemctl is-active lessor");
     site.machine.succeeds("test -e /etc/lessor/lessor.toml -a -d /var/lib/lessor/leases");
