@@ -138,8 +138,12 @@ pub(crate) static STORE: Shape = Shape {
 
 pub(crate) static PLUGINS: Shape = Shape {
     name: "[plugins]",
-    keys: &["directory", "cache", "interpreters", "rollback"],
-    synonyms: &[("path", "directory"), ("folder", "directory")],
+    keys: &["directory", "cache", "interpreters", "rollback", "until-compiled"],
+    synonyms: &[
+        ("path", "directory"),
+        ("folder", "directory"),
+        ("while-compiling", "until-compiled"),
+    ],
 };
 
 pub(crate) static LOOKUP: Shape = Shape {

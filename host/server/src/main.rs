@@ -52,7 +52,7 @@ enum Command {
     ///
     /// Exits with 0 if there are no mistakes, and with 1 otherwise. Does not check what depends on
     /// the host at start: addresses, interfaces, and folders that the server writes to.
-    Check(ConfigurationFile),
+    Check(check::CheckArguments),
     /// List leases from the running server, or from its store if no server runs.
     Leases(leases::LeasesArguments),
     /// Show the state of the running server: reason counters, pools, plugins, store.
@@ -148,7 +148,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Check(file) => Ok(check::run(&file.config)),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Leases(arguments) => leases::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::State(command) => state::run(&command),

@@ -17,6 +17,7 @@ use lessor_core::{
     Binding, Destination, HostName, LeaseTimeRule, LocatedBy, NameFault, Network, RelayInformation,
     VpnName, VpnSelectedBy, option::code, readable,
 };
+use lessor_generation::StandIn;
 use lessor_policy_host::{Difference, ShadowDifference, ShownEntry};
 use serde::Serialize;
 
@@ -105,6 +106,9 @@ struct Line<'a> {
     remote_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     relay_information: Option<String>,
+    /// What decided, if it is not the configured generation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stand_in: Option<StandIn>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     plugins: Vec<ShownEntry<'a>>,
     /// The shadow plugin that the differences are of.
@@ -177,6 +181,7 @@ impl Journal {
             transaction_id: event.transaction_id().map(|found| format!("{found:08x}")),
             hardware_address: event.hardware_address().map(|found| found.to_string()),
             relay_address: event.relay_address(),
+            stand_in: event.stand_in,
             plugins: event.trace.iter().map(|entry| entry.shown(catalogue)).collect(),
             ..Line::default()
         };

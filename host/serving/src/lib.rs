@@ -15,6 +15,7 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
 mod alarms;
+mod awaited;
 mod backlog;
 pub mod clock;
 mod counters;
@@ -22,6 +23,7 @@ mod endpoints;
 mod event;
 mod exchange;
 mod exit;
+mod first;
 mod heard;
 mod held;
 mod holds;
@@ -50,10 +52,12 @@ mod shadow_journal;
 mod shadow_summary;
 mod shards;
 mod shared;
+mod starting;
 pub mod state;
 mod status;
 mod stopping;
 pub mod stored;
+mod takeover;
 #[cfg(test)]
 mod testing;
 mod ticket;
@@ -62,10 +66,12 @@ mod waiting;
 mod watchers;
 mod worker;
 
+pub use awaited::Meanwhile;
 pub use endpoints::{EndpointState, EndpointStatus};
 pub use exchange::Reach;
 pub use heard::{Heard, HeardAt, Name};
 pub use limits::Limit;
+pub use privileges::become_owner;
 pub use reload::{ReloadReport, Reloader};
 pub use sampling::LeftOut;
 pub use serve::serve;

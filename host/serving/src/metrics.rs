@@ -48,6 +48,9 @@ fn server(page: &mut Page, status: &Status) {
     let help = "Whether the last accepted generation serves because the configuration cannot";
     let fallback = [plain(u64::from(status.fallback.is_some()))];
     page.gauge("lessor_serves_last_accepted", help, fallback);
+    let help = "Whether another generation serves until the configured policies are compiled";
+    let meanwhile = [plain(u64::from(status.meanwhile.is_some()))];
+    page.gauge("lessor_serves_until_compiled", help, meanwhile);
     let inputs = Reason::ALL.iter().map(|reason| {
         let count = status.reasons.iter().find(|(found, _)| found == reason);
         let outcome = written(&reason.outcome());

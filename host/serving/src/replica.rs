@@ -108,8 +108,14 @@ impl Replica {
         );
         // The results of lookups come from the recording.
         let lookups = lookups.muted();
-        let generation =
-            Generation { number: 1, since: state.now, lookups, chain, rolled_back_from: None };
+        let generation = Generation {
+            number: 1,
+            since: state.now,
+            lookups,
+            chain,
+            rolled_back_from: None,
+            stand_in: None,
+        };
         let engines = Engines::of(&Arc::new(ArcSwap::from_pointee(shards)));
         Ok(Self {
             held: Held { generation: Arc::new(generation), runner, engines },

@@ -9,6 +9,7 @@ use lessor_policy_host::{Chain, PluginStatus, ShadowsStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    awaited::Meanwhile,
     clock::{self, ClockStatus, written},
     endpoints::EndpointStatus,
     limits::Limit,
@@ -39,6 +40,9 @@ pub struct Status {
     /// Why the last accepted generation serves instead of the configured one.
     #[serde(default)]
     pub fallback: Option<Fallback>,
+    /// What serves until the configured policies are compiled.
+    #[serde(default)]
+    pub meanwhile: Option<Meanwhile>,
     /// How many inputs ended in each reason.
     pub reasons: Vec<(Reason, u64)>,
     /// How full each pool is.
@@ -158,6 +162,7 @@ impl Status {
             rolled_back_from: generation.rolled_back_from,
             endpoints: reloader.board.endpoints(),
             fallback: reloader.fallback.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            meanwhile: reloader.awaited().map(|awaited| awaited.shown(&reloader.runtime)),
             reasons: counters.reasons(),
             pools,
             pools_nearly_full: counters.pools_nearly_full.load(Ordering::Relaxed),

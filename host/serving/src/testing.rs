@@ -60,8 +60,14 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     let chain = runtime.chain(Vec::new()).unwrap();
     let engines = Arc::new(ArcSwap::from_pointee(Shards::new(topology(prefixes), 7)));
     let lookups = GenerationSources::default();
-    let generation =
-        Arc::new(Generation { number: 1, since: NOW, lookups, chain, rolled_back_from: None });
+    let generation = Arc::new(Generation {
+        number: 1,
+        since: NOW,
+        lookups,
+        chain,
+        rolled_back_from: None,
+        stand_in: None,
+    });
     let counters = Arc::new(Counters::new());
     let lookups = generation.lookups.clone();
     let watching = Watching { runner: generation.chain.observer().unwrap(), lookups };

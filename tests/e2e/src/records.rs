@@ -89,6 +89,8 @@ pub struct JournalLine {
     pub held_by: Option<Ipv4Addr>,
     pub lease_time_secs: Option<u32>,
     pub lease_time_rule: Option<String>,
+    /// What decided, if it was not the configured generation.
+    pub stand_in: Option<String>,
     /// The destination of the reply.
     pub destination: Option<Destination>,
     /// What the client boots.

@@ -1,6 +1,7 @@
 //! `lessor status`: prints the state of the running server.
 
 mod clock;
+mod meanwhile;
 mod plugins;
 
 use std::{
@@ -85,6 +86,9 @@ fn print(status: &Status) -> io::Result<()> {
         for mistake in mistakes {
             writeln!(out, "{}", mistake.trim_end())?;
         }
+    }
+    if let Some(meanwhile) = &status.meanwhile {
+        meanwhile::print(&mut out, meanwhile)?;
     }
     if let Some(failed) = status.rolled_back_from {
         writeln!(

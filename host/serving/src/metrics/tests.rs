@@ -156,6 +156,7 @@ fn full() -> Status {
         journal_lines_left_out: LeftOut { malformed: 3, unanswered: 2, answered: 1 },
         log_lines_lost: 0,
         fallback: None,
+        meanwhile: None,
         options_left_out: 0,
         messages_cut_short: 0,
         relay_information_left_out: 0,
