@@ -6,9 +6,14 @@
 //! does, and without one the server ends: it was allowed to serve without policies only until they
 //! are compiled.
 
-use std::{future::pending, sync::PoisonError, time::Instant};
+use std::{
+    future::pending,
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
 
-use lessor_generation::{Candidate, Parts, Refusal, StandIn};
+use lessor_generation::{Candidate, GenerationSources, Parts, Refusal, StandIn};
+use lessor_policy_host::Chain;
 use sd_notify::NotifyState;
 use tokio::task::JoinHandle;
 
@@ -26,14 +31,21 @@ use crate::{
 /// # Errors
 /// If neither that nor the last accepted generation can serve.
 pub(crate) fn take_over(reloader: &Reloader) -> anyhow::Result<()> {
-    let mut serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(awaited) = reloader.awaited() else { return Ok(()) };
     let began = Instant::now();
     let mut candidate = awaited.candidate.clone();
-    while let Err(refusal) = swap_in(reloader, &mut serving, &candidate) {
-        if reloader.runtime.has_stopped_compiling() {
+    loop {
+        // Reloads, and who waits for the end of one, need not wait for the compiler.
+        let old = reloader.shared.generation.load_full();
+        let configuration = &candidate.configuration;
+        let made = lessor_generation::build(&reloader.runtime, configuration, false, Some(&old));
+        let mut serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        if reloader.awaited().is_none() || reloader.runtime.has_stopped_compiling() {
             return Ok(());
         }
+        let swapped = made.and_then(|made| swap_in(reloader, &mut serving, &candidate, made));
+        let Err(refusal) = swapped else { break };
+        drop(serving);
         candidate = candidate.instead(refusal.into(), awaited.strict)?;
         candidate.say_fallback();
     }
@@ -62,11 +74,9 @@ fn swap_in(
     reloader: &Reloader,
     serving: &mut Serving,
     candidate: &Candidate,
+    (lookups, chain): (GenerationSources, Arc<Chain>),
 ) -> Result<(), Refusal> {
     let Candidate { configuration, inputs, fallback } = candidate.clone();
-    let old = reloader.shared.generation.load_full();
-    let (lookups, chain) =
-        lessor_generation::build(&reloader.runtime, &configuration, false, Some(&old))?;
     let stand_in = fallback.as_ref().map(|_| StandIn::LastAccepted);
     let parts = Parts { configuration, lookups, chain, inputs };
     let built = reloader.built(parts, stand_in)?;
