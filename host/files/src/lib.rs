@@ -21,7 +21,7 @@ use std::{
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 pub use name::{NameProblem, check_name};
-pub use replace::replace;
+pub use replace::{replace, replace_durably};
 pub use stamp::Stamp;
 
 /// Opens a regular file, or a link to one, for reading.

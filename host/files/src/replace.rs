@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
@@ -18,6 +18,29 @@ use std::{
 /// Fails if the path is not that of a file, if it exists as something else than a regular file, or
 /// if the folder cannot be written. The former contents then remain.
 pub fn replace(path: &Path, mode: u32, contents: &[u8]) -> io::Result<()> {
+    replace_after(path, mode, contents, |_| Ok(()))
+}
+
+/// Like [`replace`], and waits until the contents and the name are on the disk.
+///
+/// # Errors
+/// Fails like [`replace`]. If only the last step fails, that of making the name durable, the new
+/// contents are in place, but may be lost if the machine fails.
+pub fn replace_durably(path: &Path, mode: u32, contents: &[u8]) -> io::Result<()> {
+    replace_after(path, mode, contents, File::sync_all)?;
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => super::sync_folder(folder),
+        _ => super::sync_folder(Path::new(".")),
+    }
+}
+
+/// Replaces a file after `prepare` has been called with the written file.
+fn replace_after(
+    path: &Path,
+    mode: u32,
+    contents: &[u8],
+    prepare: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let Some(name) = path.file_name() else { return Err(io::ErrorKind::IsADirectory.into()) };
     match fs::metadata(path) {
         Ok(found) => super::must_be_regular(found.file_type())?,
@@ -37,6 +60,7 @@ pub fn replace(path: &Path, mode: u32, contents: &[u8]) -> io::Result<()> {
     let written = file
         .write_all(contents)
         .and_then(|()| file.set_permissions(Permissions::from_mode(mode)))
+        .and_then(|()| prepare(&file))
         .and_then(|()| fs::rename(&incomplete, path));
     if written.is_err() {
         let _ = fs::remove_file(&incomplete);
@@ -67,9 +91,11 @@ mod tests {
         // What an interrupted attempt left behind, or another user put there.
         symlink(at("victim"), at(".hosts.new")).unwrap();
         for contents in ["one", "", "three"] {
-            replace(&at("hosts"), 0o644, contents.as_bytes()).unwrap();
-            assert_eq!(fs::read_to_string(at("hosts")).unwrap(), contents);
-            assert_eq!(fs::metadata(at("hosts")).unwrap().mode() & 0o777, 0o644);
+            for write in [replace, replace_durably] {
+                write(&at("hosts"), 0o644, contents.as_bytes()).unwrap();
+                assert_eq!(fs::read_to_string(at("hosts")).unwrap(), contents);
+                assert_eq!(fs::metadata(at("hosts")).unwrap().mode() & 0o777, 0o644);
+            }
         }
         assert_eq!(names(folder.path()), ["hosts"]);
     }

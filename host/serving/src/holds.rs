@@ -7,8 +7,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -22,6 +21,8 @@ use crate::{clock::written, shards::Shards};
 const FILE: &str = "no-records-since.json";
 /// The largest size of the file; a larger file is damaged.
 const NOTE_OCTETS_MAX: u64 = 64 << 20;
+/// The owner may write it, and the group may read it.
+const MODE: u32 = 0o640;
 
 /// The file that says since when networks have records.
 #[derive(Debug)]
@@ -126,15 +127,9 @@ fn tell(
 
 /// Replaces the file, or removes it if there is nothing to remember.
 fn write(path: &Path, marks: &Marks) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new(""));
     if marks.is_empty() {
         fs::remove_file(path)?;
-    } else {
-        let aside = path.with_extension("json.new");
-        let mut file = File::create(&aside)?;
-        file.write_all(&serde_json::to_vec(marks)?)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)?;
+        return lessor_files::sync_folder(path.parent().unwrap_or(Path::new("/")));
     }
-    lessor_files::sync_folder(folder)
+    lessor_files::replace_durably(path, MODE, &serde_json::to_vec(marks)?)
 }

@@ -7,9 +7,7 @@
 //! [`super::resume()`].
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, ErrorKind, Write},
-    os::unix::fs::OpenOptionsExt,
+    io::{self, ErrorKind},
     path::Path,
 };
 
@@ -20,7 +18,6 @@ use serde::{Deserialize, Serialize};
 const FILE: &str = "clock.json";
 /// The largest size of a note; a larger file is not a note.
 const OCTETS_MAX: u64 = 1 << 16;
-const INCOMPLETE_FILE: &str = "clock.json.new";
 /// The owner may write it, and the group may read it.
 const MODE: u32 = 0o640;
 
@@ -70,23 +67,16 @@ impl Note {
     /// # Errors
     /// If that fails; the former note then remains.
     pub(crate) fn write(self, folder: &Path) -> io::Result<()> {
-        let incomplete = folder.join(INCOMPLETE_FILE);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(MODE)
-            .open(&incomplete)?;
-        serde_json::to_writer(&file, &self)?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&incomplete, folder.join(FILE))?;
-        lessor_files::sync_folder(folder)
+        let mut line = serde_json::to_vec(&self)?;
+        line.push(b'\n');
+        lessor_files::replace_durably(&folder.join(FILE), MODE, &line)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -112,7 +102,7 @@ mod tests {
         let note = Note { server_time_ms: at(1), clock_time_ms: at(2) };
         note.write(folder.path()).unwrap();
         // Root may write anywhere, but a folder cannot be opened as a file.
-        fs::create_dir(folder.path().join(INCOMPLETE_FILE)).unwrap();
+        fs::create_dir(folder.path().join(".clock.json.new")).unwrap();
         Note { server_time_ms: at(3), clock_time_ms: at(4) }.write(folder.path()).unwrap_err();
         assert_eq!(Note::read(folder.path()).unwrap(), Some(note));
     }
