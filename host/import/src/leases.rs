@@ -8,8 +8,8 @@
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use lessor_core::{
-    Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress, HostName, Line,
-    RelayInformation, Subnet, Timestamp, Topology, UnknownFields, option::code,
+    Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress, HostName, RelayInformation,
+    Subnet, Timestamp, Topology, UnknownFields, option::code,
 };
 use serde::Serialize;
 
@@ -225,20 +225,8 @@ impl FoundLease {
     }
 
     fn client_key(&self, kind: ClientKeyKind) -> Result<ClientKey, String> {
-        let hardware = self.hardware_address.filter(HardwareAddress::is_anybody);
-        let identifier = self.identifier.clone().filter(|octets| !octets.is_empty());
-        let line = || self.relay_information.as_ref().and_then(Line::of);
-        let key = match kind {
-            ClientKeyKind::ClientIdentifier => {
-                identifier.map(ClientKey::Identifier).or(hardware.map(ClientKey::Hardware))
-            }
-            ClientKeyKind::HardwareAddress => hardware.map(ClientKey::Hardware),
-            ClientKeyKind::Line => line().map(ClientKey::Line),
-            ClientKeyKind::LineAndHardwareAddress => {
-                let both = line().zip(hardware);
-                both.map(|both| ClientKey::LineAndHardware(Box::new(both)))
-            }
-        };
+        let information = self.relay_information.as_ref();
+        let key = kind.key_from(self.identifier.as_deref(), self.hardware_address, information);
         let nobody = || HardwareAddress::new(1, &[]).map(ClientKey::Hardware);
         let key = key.or_else(|| (self.state == BindingState::Quarantined).then(nobody).flatten());
         key.ok_or_else(|| {
