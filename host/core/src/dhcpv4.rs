@@ -22,16 +22,19 @@
 //!   `discover` and `short`, `request`, `farewell` (DECLINE, RELEASE), `inform` and `bootp` decide
 //!   it; `limit` applies the limit of its subscriber; `grant`, `reply`, `destination`,
 //!   `parameters`, `naming` and `options` build the reply.
-//! - `lease_time`: how long a lease lasts.
+//! - `lease_time`: how long a lease lasts. `by_hand`: changes that an operator makes; `drained`:
+//!   pools that give no address to new clients.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
 //! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a
 //!   time.
 
 mod bootp;
+mod by_hand;
 mod decider;
 mod destination;
 mod discover;
+mod drained;
 mod entitlement;
 mod family;
 mod farewell;
@@ -68,12 +71,14 @@ use crate::{
 
 use self::{
     decider::Decider,
+    drained::Drained,
     family::{Bindings, Offer, View},
     plan::{Plan, address_of},
     witness::Witness,
 };
 
 pub use self::{
+    by_hand::{AttemptByHand, ChangeByHand, RefusalByHand},
     identity::SeenElsewhere,
     lease_time::LeaseTimeRule,
     listing::{BindingCopies, Listing},
@@ -134,6 +139,8 @@ pub struct Engine {
     bindings: Bindings,
     /// When the network started without any lease on storage, if it did.
     no_records_since: Option<Timestamp>,
+    /// The pools that give no address to new clients.
+    drained: Drained,
     /// The server's own addresses, which pools do not give out.
     own: OwnAddresses,
     /// The reservations of all networks.
@@ -243,6 +250,7 @@ impl Engine {
             bindings: Bindings::new(Arc::clone(&plan), &hasher),
             plan,
             no_records_since: None,
+            drained: Drained::default(),
             own: OwnAddresses::default(),
             shared_reservations: Arc::default(),
         }
@@ -442,6 +450,7 @@ impl Engine {
             return Attempt::Decided(Decision::of(Reason::UnidentifiedClient));
         };
         decider.no_records_since = self.no_records_since;
+        decider.drained = &self.drained;
         decider.attempt(witness)
     }
 

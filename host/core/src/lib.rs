@@ -58,9 +58,10 @@ pub use class::{Class, ClassLimit, LimitBy, Membership};
 pub use classes::{Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays, Test};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
-    Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, LeaseTimeRule,
-    Listing, Naming, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Prepared, Preview,
-    RefusedName, Remembered, Rule, SeenElsewhere, Wait,
+    Attempt, AttemptByHand, BindingCopies, Candidate, ChangeByHand, Decision, Engine, HeaderField,
+    Holding, LeaseTimeRule, Listing, Naming, Obstacle, OpenOffer, OptionOrigin, PoolUsage,
+    Preference, Prepared, Preview, RefusalByHand, RefusedName, Remembered, Rule, SeenElsewhere,
+    Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use host_name::{ClientFqdn, HostName, HostNameRule, HostNameSettings, NameFault, StatedNames};

@@ -132,6 +132,10 @@ reasons! {
          ask for a new address",
     NakOfferExpired "nak-offer-expired" Nak
         "the client accepted an offer that this server does not hold and cannot honour now",
+    NakPoolDrained "nak-pool-drained" Nak
+        "the pool of the address is drained, and the client has no lease that it could extend",
+    NakEndedByHand "nak-ended-by-hand" Nak
+        "an operator ended the lease that the client extends",
     NakByPolicy "nak-by-policy" Nak
         "a policy refused the client",
     NakSubscriberLimit "nak-subscriber-limit" Nak
@@ -196,6 +200,9 @@ reasons! {
     HeldAfterDataLoss "held-after-data-loss" Silence
         "clients of which this server has no record may hold the free addresses; \
          `after-data-loss` holds these back from new clients for now",
+    PoolDrained "pool-drained" Silence
+        "a pool that this client may have an address of is drained, and the others have no free \
+         address",
     SubscriberLimit "subscriber-limit" Silence
         "the subscriber has reached its limit of leases and open offers, and none of them is \
          this client's",

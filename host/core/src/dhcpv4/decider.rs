@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     Attempt, Decision, Wait,
+    drained::{self, Drained},
     family::{Bindings, Cause, Ipv4, View},
     identity::{self, Client},
     plan::{Plan, address_of},
@@ -44,6 +45,8 @@ pub(super) struct Decider<'e, 'r> {
     pub(super) subscriber: Option<SubscriberLimit>,
     /// When the network started without any lease on storage, if it did.
     pub(super) no_records_since: Option<Timestamp>,
+    /// The pools that give no address to new clients.
+    pub(super) drained: &'e Drained,
 }
 
 impl<'e, 'r> Decider<'e, 'r> {
@@ -84,6 +87,7 @@ impl<'e, 'r> Decider<'e, 'r> {
             reserved_by: matched.map(|matched| matched.owner),
             subscriber,
             no_records_since: None,
+            drained: &drained::NONE,
         })
     }
 

@@ -167,7 +167,9 @@ impl<'e, 'r> Decider<'e, 'r> {
         if let Some(is_spoken_for) = preference.spoken_for.filter(|_| preferred.is_none()) {
             let held_back = |pool| self.is_pool_held_back(pool);
             let is_spoken_for = |address| is_spoken_for(address_of(address));
-            let fresh = |pools| self.bindings.fresh_in(pools, held_back, &is_spoken_for);
+            let fresh = |pools: &[usize]| {
+                self.bindings.fresh_in(&self.drained.others(pools), held_back, &is_spoken_for)
+            };
             if let Some(address) = self.pools(entitlement).find_map(fresh) {
                 return Some(address);
             }
@@ -207,9 +209,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         for pool in self.pools(entitlement).take(step).flatten().copied() {
             if Some(pool) != chosen && !passed.contains(&pool) {
                 passed.push(pool);
-                let holds = self.is_pool_held_back(pool) && self.bindings.has_fresh(pool);
-                let obstacle = if holds { Obstacle::HeldBack } else { Obstacle::PoolExhausted };
-                witness.considers(|| self.none_in(pool, obstacle));
+                witness.considers(|| self.none_in(pool, self.why_none_in(pool)));
             }
         }
     }
@@ -225,6 +225,15 @@ impl<'e, 'r> Decider<'e, 'r> {
         }
     }
 
+    /// Why a pool that was searched has no address for the client.
+    fn why_none_in(&self, pool: usize) -> Obstacle {
+        if self.drained.has(pool) {
+            return Obstacle::PoolDrained;
+        }
+        let holds = self.is_pool_held_back(pool) && self.bindings.has_fresh(pool);
+        if holds { Obstacle::HeldBack } else { Obstacle::PoolExhausted }
+    }
+
     fn none_in(&self, pool: usize, obstacle: Obstacle) -> Candidate {
         let name = self.plan.configured_pool(pool).map(|pool| Arc::clone(&pool.name));
         Candidate::none_in(name, obstacle)
@@ -232,11 +241,12 @@ impl<'e, 'r> Decider<'e, 'r> {
 
     /// A free address of pools that are equal to each other.
     fn free_in(&self, pools: &[usize]) -> Option<u32> {
+        let pools = self.drained.others(pools);
         let place = self.client.place();
         let start = |pool| self.plan.start_in(pool, place);
         let held_back = |pool| self.is_pool_held_back(pool);
         let is_wanted = |address| !self.has_declined_lately(address);
-        self.bindings.free_in(pools, &start, &held_back, &is_wanted)
+        self.bindings.free_in(&pools, &start, &held_back, &is_wanted)
     }
 
     /// The address that has been quarantined longest, unless this client declined it and would
@@ -247,6 +257,7 @@ impl<'e, 'r> Decider<'e, 'r> {
                 let listed = self.bindings.quarantines().of_pool(*pool).take(LOOKED_AT_MAX);
                 listed.filter(|(_, address)| !self.has_declined_lately(*address)).min()
             };
+            let pools = self.drained.others(pools);
             pools.iter().filter_map(of_pool).min().map(|(_, address)| address)
         };
         self.pools(entitlement).find_map(oldest)
@@ -258,7 +269,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         let hold_secs = self.plan.network().offer_hold_secs;
         let ripe = self.now.after_secs(hold_secs.saturating_sub(RIPE_AFTER_SECS));
         let contested = |pools: &[usize]| {
-            let offers = self.bindings.open_offers();
+            let (offers, pools) = (self.bindings.open_offers(), self.drained.others(pools));
             pools.iter().filter_map(|pool| offers.contested(*pool, &origin, ripe)).max()
         };
         let found = self.pools(entitlement).find_map(contested)?;
@@ -293,15 +304,17 @@ impl<'e, 'r> Decider<'e, 'r> {
             _ => one_group(self.plan.open_pools()),
         };
         let pools = groups.into_iter().flatten();
-        let holds = |pool: &usize| self.is_pool_held_back(*pool) && self.bindings.has_fresh(*pool);
-        let is_held_back = pools.clone().any(holds);
+        let mut reason = Reason::NoFreeAddress;
         for pool in pools {
-            witness.considers(|| match is_held_back && self.is_pool_held_back(*pool) {
-                true => self.none_in(*pool, Obstacle::HeldBack),
-                false => self.none_in(*pool, Obstacle::PoolExhausted),
-            });
+            let obstacle = self.why_none_in(*pool);
+            reason = match (obstacle, reason) {
+                (Obstacle::HeldBack, _) => Reason::HeldAfterDataLoss,
+                (Obstacle::PoolDrained, Reason::NoFreeAddress) => Reason::PoolDrained,
+                (_, reason) => reason,
+            };
+            witness.considers(|| self.none_in(*pool, obstacle));
         }
-        if is_held_back { Reason::HeldAfterDataLoss } else { Reason::NoFreeAddress }
+        reason
     }
 
     /// Returns whether a client of which this server has no record may hold `address`.

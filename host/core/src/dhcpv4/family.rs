@@ -39,15 +39,20 @@ pub(super) type Offer = crate::ledger::Offer<Ipv4>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cause {
     transaction_id: u32,
-    kind: RequestKind,
+    /// `None` if an operator decided.
+    kind: Option<RequestKind>,
     relay_address: Ipv4Addr,
 }
 
 impl Cause {
+    /// The cause of a change by hand, which no message is.
+    pub(super) const BY_HAND: Self =
+        Self { transaction_id: 0, kind: None, relay_address: Ipv4Addr::UNSPECIFIED };
+
     /// The properties that distinguish a message from others of its client.
     pub(super) const fn of(request: &Request) -> Self {
         let Request { transaction_id, kind, relay_address, .. } = *request;
-        Self { transaction_id, kind, relay_address }
+        Self { transaction_id, kind: Some(kind), relay_address }
     }
 }
 

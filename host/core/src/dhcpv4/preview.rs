@@ -161,6 +161,7 @@ impl Engine {
         let decider = Decider::new(&self.plan, shared, &mut part, now, subnet, request, terms);
         let Some(mut decider) = decider else { return Preview::of_nobody() };
         decider.no_records_since = self.no_records_since;
+        decider.drained = &self.drained;
         decider.land_what_it_waits_for();
         decider.notice();
         let mut candidates = Candidates(Vec::new());

@@ -3,8 +3,10 @@
 
 mod addresses;
 mod bounds;
+mod by_hand;
 mod classes;
 mod conformance;
+mod drained;
 mod host_names;
 mod identifiers;
 mod identity;

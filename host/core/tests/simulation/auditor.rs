@@ -15,12 +15,14 @@ use std::{
 };
 
 use lessor_core::{
-    BeyondLimit, Binding, BindingState, Change, Decision, LeaseTimeRule, Network, Origin, Outcome,
-    Reason, Request, ReservationOwner, SubscriberLimit, Terms, Timestamp, relay::CIRCUIT_ID,
+    BeyondLimit, Binding, BindingState, Change, ChangeByHand, ClientState, Decision, LeaseTimeRule,
+    Network, OpenOffer, Origin, Outcome, Reason, Request, RequestKind, ReservationOwner,
+    SubscriberLimit, Terms, Timestamp, relay::CIRCUIT_ID,
 };
 
 use super::{
     clients::{line_name, sender_of},
+    configurations::{is_given, owners},
     knowledge::Knowledge,
     server::{Pending, Server},
     store::Store,
@@ -171,6 +173,56 @@ impl Auditor {
         let held: Vec<_> = held.collect();
         let max = network.bounds.offers_max.of(&origin);
         assert!(held.len() <= max, "{origin:?} holds {held:#?}, which are more than {max}");
+    }
+
+    /// A drained pool gives its addresses only to clients that lease them, or that accept an offer.
+    pub(super) fn check_drained(now: Timestamp, server: &Server, pending: &Pending) {
+        let Pending { client, request, .. } = pending;
+        let granted = pending.decision().reply.as_ref().map(|reply| reply.your_address);
+        let Some(address) = granted.filter(|address| server.is_drained(*address)) else { return };
+        let record = server.knowledge.records().get(&address);
+        let goes_on =
+            record.is_some_and(|record| record.is_active(now) && record.client == key(*client));
+        let accepts = request.kind == RequestKind::Request
+            && matches!(request.client_state(), ClientState::Selecting | ClientState::Unknown);
+        assert!(goes_on || accepts, "{address} of a drained pool for client {client}");
+    }
+
+    /// An operator gives no address away that anybody holds, and ends nothing that is not held.
+    /// `offers` were open before.
+    pub(super) fn check_by_hand(
+        now: Timestamp,
+        server: &Server,
+        change: &ChangeByHand,
+        changes: &[Change],
+        offers: &[OpenOffer],
+    ) {
+        let [Change { binding, previous }] = changes else { panic!("{changes:?}") };
+        let record = server.knowledge.records().get(&binding.address);
+        assert_eq!(record, previous.as_ref(), "it is built on another record");
+        let is_held = |record: &Binding| record.is_active(now) || record.is_quarantined(now);
+        let was_held = record.is_some_and(|record| is_held(record));
+        let leased = server
+            .knowledge
+            .records()
+            .values()
+            .filter(|lease| lease.is_active(now) && lease.client == binding.client);
+        let leased: Vec<_> = leased.map(|lease| lease.address).collect();
+        if let ChangeByHand::End { client, .. } = change {
+            assert!(was_held && !is_held(binding), "{binding:?} after {record:?}");
+            assert!(client.as_ref().is_none_or(|client| *client == binding.client));
+            return;
+        }
+        let address = binding.address;
+        assert!(!was_held, "{address} is held: {record:?}");
+        let offer = offers.iter().find(|offer| offer.address == address && now < offer.expires_at);
+        assert!(offer.is_none_or(|offer| offer.client == binding.client), "{offer:?}");
+        assert!(is_given(&server.network, address) && !server.is_drained(address), "{address}");
+        assert!(binding.is_active(now) && binding.subscriber.is_none());
+        match change {
+            ChangeByHand::Move { from, .. } => assert_eq!(leased, [*from]),
+            _ => assert!(leased.is_empty(), "{leased:?}"),
+        }
     }
 
     /// A decision may end leases of other clients only if its account gives them up, oldest first,
@@ -381,20 +433,4 @@ impl Auditor {
 /// Returns whether two records are of the same client's lease of the same address.
 fn is_same(a: &Binding, b: &Binding) -> bool {
     (a.address, &a.client) == (b.address, &b.client)
-}
-
-/// Returns whether a pool gives the address to any client.
-fn is_given(network: &Network, address: Ipv4Addr) -> bool {
-    let mut pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
-    let pool = pools.find(|pool| pool.contains(address));
-    pool.is_some_and(|pool| pool.rules.skipped.why(address).is_none())
-        && owners(network, address).is_empty()
-}
-
-/// The owners of an address by reservation.
-pub(super) fn owners(network: &Network, address: Ipv4Addr) -> Vec<&ReservationOwner> {
-    let all = network.subnets.iter().flat_map(|subnet| &subnet.reservations);
-    all.filter(|reservation| reservation.address == Some(address))
-        .flat_map(|reservation| reservation.owners.iter())
-        .collect()
 }

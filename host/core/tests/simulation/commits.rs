@@ -144,10 +144,14 @@ impl World {
         match answer {
             Answer::Made => self.deliver(s, &pending),
             Answer::Conflict(_)
-                if pending.attempts < ATTEMPTS_MAX && self.is_decided_again(&pending) =>
+                if !pending.by_hand
+                    && pending.attempts < ATTEMPTS_MAX
+                    && self.is_decided_again(&pending) =>
             {
                 self.decide(s, pending);
             }
+            // The operator learns of it, and may try again.
+            Answer::Conflict(_) if pending.by_hand => self.counts.note(Event::ConflictByHand),
             Answer::Conflict(_) | Answer::NotMade => {}
         }
         self.wake(s, &addresses);

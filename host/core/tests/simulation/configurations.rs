@@ -145,3 +145,19 @@ fn rules() -> PoolRules {
         ..PoolRules::default()
     }
 }
+
+/// Returns whether a pool gives the address to any client.
+pub(super) fn is_given(network: &Network, address: Ipv4Addr) -> bool {
+    let mut pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
+    let pool = pools.find(|pool| pool.contains(address));
+    pool.is_some_and(|pool| pool.rules.skipped.why(address).is_none())
+        && owners(network, address).is_empty()
+}
+
+/// The owners of an address by reservation.
+pub(super) fn owners(network: &Network, address: Ipv4Addr) -> Vec<&ReservationOwner> {
+    let all = network.subnets.iter().flat_map(|subnet| &subnet.reservations);
+    all.filter(|reservation| reservation.address == Some(address))
+        .flat_map(|reservation| reservation.owners.iter())
+        .collect()
+}

@@ -73,6 +73,16 @@ events! {
     AcksOfBoth "clients with ACKs of two servers to one message",
     AckAndNak "clients with an ACK and a NAK of two servers to one message",
     OtherSelected "REQUESTs that take another server's offer",
+    AddedByHand "leases that an operator added",
+    EndedByHand "leases and quarantines that an operator ended",
+    MovedByHand "leases that an operator moved to another address",
+    TookMoved "clients that took the address to which an operator moved them",
+    RefusedByHand "changes of an operator that were refused",
+    WaitedByHand "changes of an operator that waited for storage",
+    ConflictByHand "changes of an operator that found a conflict",
+    MadeBefore "changes of an operator that were made before",
+    PoolsDrained "pools drained or opened",
+    RenewedInDrained "leases extended in drained pools",
     ClocksDiffered "worlds in which the clocks of two servers differ",
 }
 

@@ -11,8 +11,8 @@
 use std::{mem, net::Ipv4Addr, num::NonZeroU32};
 
 use lessor_core::{
-    Attempt, LeaseTimeRule, Outcome, Reason, Reply, ReplyKind, RequestKind, SubscriberLimit, Terms,
-    Timestamp,
+    Attempt, Change, LeaseTimeRule, Outcome, Reason, Reply, ReplyKind, RequestKind,
+    SubscriberLimit, Terms, Timestamp,
 };
 
 use super::{
@@ -60,6 +60,7 @@ impl World {
                 request: as_received_by(s, request.clone()),
                 terms: terms.clone(),
                 decision: None,
+                by_hand: false,
                 attempts: 0,
                 cuts_off: Vec::new(),
             };
@@ -146,7 +147,7 @@ impl World {
         let request = Box::new(pending.request.clone());
         match self.feed(s, Input::Decide { now, subnet, request, terms }) {
             Output::Attempt(attempt) => Some(*attempt),
-            Output::Nothing | Output::Ended(_) => None,
+            Output::Nothing | Output::Ended(_) | Output::ByHand(_) => None,
         }
     }
 
@@ -157,6 +158,7 @@ impl World {
         self.auditor.check(s, network, pending);
         Auditor::check_set_aside(now, network, &server.knowledge, decision);
         Auditor::check_offers(now, server, &pending.request, decision);
+        Auditor::check_drained(now, server, pending);
         self.auditor.check_ends(now, network, pending.client, account, decision)
     }
 
@@ -187,6 +189,17 @@ impl World {
             Reason::OtherServerSelected => Some(Event::OtherSelected),
             _ => None,
         };
+        let decided = pending.decision();
+        if decided.reason == Reason::AckSelecting && takes_moved(&decided.changes) {
+            self.counts.note(Event::TookMoved);
+        }
+        let is_drained = decided
+            .reply
+            .as_ref()
+            .is_some_and(|reply| self.servers[s].is_drained(reply.your_address));
+        if is_drained && matches!(reason, Reason::AckRenewing | Reason::AckRebinding) {
+            self.counts.note(Event::RenewedInDrained);
+        }
         let nak = (reason.outcome() == Outcome::Nak).then_some(Event::Refused);
         let time = pending.decision().lease_time_rule.map(|rule| match rule {
             LeaseTimeRule::Kept => Event::Kept,
@@ -318,4 +331,14 @@ impl World {
             _ => !ends_lease && self.is_awaited(pending),
         }
     }
+}
+
+/// Returns whether a client takes an address that it has a lease of, and gives up another one.
+fn takes_moved(changes: &[Change]) -> bool {
+    let [taken, given_up, ..] = changes else { return false };
+    let had = |change: &Change| {
+        let previous = change.previous.as_ref().map(|previous| &previous.client);
+        previous == Some(&taken.binding.client)
+    };
+    had(taken) && had(given_up)
 }

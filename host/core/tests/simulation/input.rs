@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Answer, Attempt, Binding, Changes, Engine, Network, Request, Terms, Timestamp};
+use lessor_core::{
+    Answer, Attempt, AttemptByHand, Binding, ChangeByHand, Changes, Engine, Network, Request,
+    Terms, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// One input.
@@ -33,6 +36,15 @@ pub(super) enum Input {
         changes: Changes,
         answer: Answer,
     },
+    /// An operator makes a change by hand.
+    ByHand {
+        now: Timestamp,
+        change: ChangeByHand,
+    },
+    /// These pools are drained from now on, and no others.
+    Drain {
+        pools: Vec<Arc<str>>,
+    },
     /// Another server wrote a record.
     Learn {
         now: Timestamp,
@@ -49,6 +61,7 @@ pub(super) enum Input {
 pub(super) enum Output {
     Nothing,
     Attempt(Box<Attempt>),
+    ByHand(Box<AttemptByHand>),
     /// Leases whose end was noticed.
     Ended(Vec<Binding>),
 }
@@ -72,6 +85,13 @@ fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> Output {
         }
         Input::Decide { now, subnet, request, terms } => {
             Output::Attempt(Box::new(engine.decide(*now, *subnet, request, terms)))
+        }
+        Input::ByHand { now, change } => {
+            Output::ByHand(Box::new(engine.change_by_hand(*now, change)))
+        }
+        Input::Drain { pools } => {
+            engine.set_drained(pools.iter().cloned());
+            Output::Nothing
         }
         Input::Settle { now, changes, answer } => {
             engine.settle(*now, changes, answer);
@@ -144,10 +164,11 @@ impl Input {
         match self {
             Self::Start { now, .. }
             | Self::Decide { now, .. }
+            | Self::ByHand { now, .. }
             | Self::Settle { now, .. }
             | Self::Learn { now, .. }
             | Self::Reclaim { now, .. } => Some(*now),
-            Self::Reconfigure { .. } => None,
+            Self::Reconfigure { .. } | Self::Drain { .. } => None,
         }
     }
 }

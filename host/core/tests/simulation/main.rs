@@ -1,5 +1,6 @@
 //! Thousands of random steps of many clients with one server, or with two on one store: expected
-//! and unexpected messages, policies that change, time, reclaiming, reloads and crashes of either
+//! and unexpected messages, an operator who changes leases and drains pools, policies that change,
+//! time, reclaiming, reloads and crashes of either
 //! server, wrong clocks, and a store that fails, sometimes after writing, that answers late, out of
 //! order or never, and to which others write. The auditor knows the rules and nothing of the
 //! engine.
@@ -31,6 +32,7 @@ mod events;
 mod exchange;
 mod input;
 mod knowledge;
+mod operator;
 mod random;
 mod runs;
 mod server;

@@ -9,9 +9,9 @@ use std::{net::Ipv4Addr, sync::Arc};
 use lessor_core::{Binding, BindingState, Network, Timestamp};
 
 use super::{
-    auditor::{Auditor, owners},
+    auditor::Auditor,
     clients::{Client, some_address},
-    configurations::{Parameters, networks},
+    configurations::{Parameters, networks, owners},
     defects::Defect,
     events::{Counts, Event},
     input::{Input, Output, preview_and_feed},
@@ -134,6 +134,7 @@ impl World {
             36 => self.orphans_land(),
             37..=39 => self.learn(s),
             40 | 41 => self.late_message_arrives(s),
+            42..=44 => self.operator_acts(s),
             _ => self.hear(s),
         }
         if !self.servers[s].is_up && self.random.chance(10) {
@@ -273,6 +274,9 @@ impl World {
         let network = Arc::clone(&server.network);
         let now = self.server_now(s);
         self.feed(s, Input::Start { now, network, bindings, has_lost_records });
+        if self.defect != Some(Defect::DrainForgotten) {
+            self.drain(s);
+        }
     }
 
     /// One server gets another configuration, or both do one after the other.
