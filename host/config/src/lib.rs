@@ -85,6 +85,7 @@ pub use settings::{
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};
 pub use suggest::nearest;
+pub use values::parse_duration;
 
 use collector::Collector;
 use reader::Table;

@@ -7,6 +7,7 @@ pub(crate) mod import;
 pub(crate) mod leases;
 #[cfg(feature = "author")]
 pub(crate) mod plugin;
+pub(crate) mod pool;
 pub(crate) mod record;
 pub(crate) mod reload;
 pub(crate) mod replay;

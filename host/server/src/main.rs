@@ -27,7 +27,8 @@ use lessor_generation::Refusal;
 use mimalloc::MiMalloc;
 
 use self::commands::{
-    check, explain, import, leases, record, reload, replay, serve, shadow, state, status, store,
+    check, explain, import, leases, pool, record, reload, replay, serve, shadow, state, status,
+    store,
 };
 
 /// Makes an exchange a tenth cheaper than the allocator of the C library does; see
@@ -53,8 +54,12 @@ enum Command {
     /// Exits with 0 if there are no mistakes, and with 1 otherwise. Does not check what depends on
     /// the host at start: addresses, interfaces, and folders that the server writes to.
     Check(ConfigurationFile),
-    /// List leases from the running server, or from its store if no server runs.
+    /// List leases from the running server, or from its store if no server runs; add, end and move
+    /// leases by hand.
     Leases(leases::LeasesArguments),
+    /// Drain a pool, so that new clients get none of its addresses, or open it again.
+    #[command(subcommand)]
+    Pool(pool::PoolCommand),
     /// Show the state of the running server: reason counters, pools, plugins, store.
     Status(status::StatusArguments),
     /// List, read and remove the stored state of policies of the running server.
@@ -150,6 +155,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(file) => Ok(check::run(&file.config)),
         Command::Leases(arguments) => leases::run(&arguments),
+        Command::Pool(command) => pool::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::State(command) => state::run(&command),
         Command::Shadow(arguments) => shadow::run(&arguments),

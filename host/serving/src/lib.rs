@@ -16,8 +16,10 @@
 
 mod alarms;
 mod backlog;
+pub mod by_hand;
 pub mod clock;
 mod counters;
+mod drains;
 mod endpoints;
 mod event;
 mod exchange;
@@ -34,6 +36,7 @@ mod logging;
 mod memory;
 pub mod metrics;
 mod observer;
+pub mod operator;
 mod order;
 mod parking;
 mod plugin_state;
@@ -62,6 +65,7 @@ mod waiting;
 mod watchers;
 mod worker;
 
+pub use drains::{DrainRow, drained_pools};
 pub use endpoints::{EndpointState, EndpointStatus};
 pub use exchange::Reach;
 pub use heard::{Heard, HeardAt, Name};

@@ -8,7 +8,7 @@ pub(crate) mod http;
 
 pub(crate) use self::exposition::CONTENT_TYPE;
 use self::exposition::{Page, plain, sample};
-use crate::status::Status;
+use crate::status::{PoolRow, Status};
 use lessor_core::Reason;
 use lessor_lookup::SourceStatus;
 use lessor_policy_host::{Metric as OwnNumber, PluginStatus};
@@ -111,6 +111,14 @@ fn pools(page: &mut Page, status: &Status) {
         "Addresses of a pool that are taken, by state",
         taken,
     );
+    let is_drained = |row: &PoolRow| {
+        let mut drained = status.drained.iter();
+        drained.any(|of| of.network == row.network && *of.pool == *row.usage.pool)
+    };
+    let drained =
+        rows().map(|(row, pool)| sample(&labels(row), f64::from(u8::from(is_drained(pool)))));
+    let help = "Whether a pool gives no address to new clients because an operator drained it";
+    page.gauge("lessor_pool_drained", help, drained);
     let filled = [("90", status.pools_nearly_full), ("100", status.pools_full)];
     let filled = filled.map(|(percent, count)| sample(&[("percent", percent)], count as f64));
     page.counter("lessor_pools_filled_total", "How often a pool became this full", filled);

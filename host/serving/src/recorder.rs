@@ -15,7 +15,7 @@ use std::sync::{
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::Sender;
 use lessor_core::{Network, Timestamp};
-use lessor_recording::{Input, Line, Reclaim};
+use lessor_recording::{ByHand, Drained, Input, Line, Reclaim};
 use serde::{Deserialize, Serialize};
 
 pub use self::session::record;
@@ -92,6 +92,16 @@ impl Recorder {
             let network = network.name.to_string();
             self.tell(Line::Reclaim(Reclaim { sequence, at_ms: now, network, limit }));
         }
+    }
+
+    /// Records a change by hand that was decided during a recording.
+    pub(crate) fn by_hand(&self, change: ByHand) {
+        self.tell(Line::ByHand(change));
+    }
+
+    /// Records which pools are drained from now on.
+    pub(crate) fn drained(&self, drained: Drained) {
+        self.tell(Line::Drained(drained));
     }
 
     fn tell(&self, line: Line) {

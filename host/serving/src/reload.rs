@@ -21,6 +21,7 @@ use lessor_net::{Host, OwnSockets};
 use crate::{
     clock,
     counters::increment,
+    drains::Drains,
     endpoints::Board,
     heard::Heard,
     holds::Holds,
@@ -46,6 +47,8 @@ pub struct Reloader {
     /// The states of the endpoints.
     pub(crate) board: Arc<Board>,
     pub(crate) hash_seed: u64,
+    /// The pools that an operator drained.
+    pub(crate) drains: Drains,
     /// The configuration that the process was started with, without its networks.
     pub(crate) started_with: Configuration,
     /// Why the last accepted generation serves; `None` once another one does.
@@ -185,6 +188,8 @@ impl Reloader {
         engines.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
             // The store is that of the start, not of the new configuration.
             Holds::new(&self.started_with).mark(now, &shards);
+            self.drains.mark(&shards);
+            self.drains.log_unknown(&shards);
             self.shared.engines.store(shards);
             self.shared.generation.store(Arc::clone(&next));
         });

@@ -13,8 +13,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Answer, Binding, Engine, LookupAnswer, Network, OpenOffer, PoolUsage, Preference, Reason,
-    Request, Timestamp,
+    Answer, AttemptByHand, Binding, ChangeByHand, Engine, LookupAnswer, Network, OpenOffer,
+    PoolUsage, Preference, Reason, Request, Timestamp,
 };
 use lessor_generation::{Generation, Parts, Refusal};
 use lessor_net::Received;
@@ -195,6 +195,26 @@ impl Replica {
     /// Returns how many lookups had no answer, because they were not recorded and are in no file.
     pub const fn unanswered(&self) -> u64 {
         self.unanswered
+    }
+
+    /// Makes a change by hand, as the recorded server did. Storage answers at once.
+    pub fn change_by_hand(&self, now: Timestamp, network: &str, change: &ChangeByHand) {
+        self.of_network(network, |engine| {
+            if let AttemptByHand::Decided(changes) = engine.change_by_hand(now, change) {
+                engine.settle(now, &changes, &Answer::Made);
+            }
+        });
+    }
+
+    /// Drains these pools of a network, and no others.
+    pub fn drain(&self, network: &str, pools: &[String]) {
+        let names = || pools.iter().map(|name| Arc::from(name.as_str()));
+        self.of_network(network, |engine| engine.set_drained(names()));
+    }
+
+    /// Calls `work` with the engine of a network, which is made if necessary.
+    fn of_network(&self, network: &str, work: impl FnMut(&mut Engine)) {
+        self.held.engines.shards().for_wanted(|found| *found.name == *network, work);
     }
 
     /// Reclaims what has ended in a network, as the recorded server did.

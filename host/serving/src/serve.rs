@@ -12,7 +12,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use lessor_config::Configuration;
-use lessor_control::Say;
+use lessor_control::{Peer, Say};
 use lessor_core::Topology;
 use lessor_generation::{Candidate, Generation, last_accepted, named, patience};
 use lessor_net::{Host, OwnSockets};
@@ -25,6 +25,7 @@ use tokio::net::{TcpListener, UnixListener};
 use crate::{
     clock,
     counters::Counters,
+    drains::Drains,
     endpoints::{Endpoints, Watch},
     heard::Heard,
     held::{Engines, Held},
@@ -56,7 +57,8 @@ const INSTANCES_PER_WORKER: u32 = 128;
 const BATCH_CHANGES_MAX: usize = 1024;
 
 /// Serves until SIGTERM or SIGINT. Questions on the control socket are passed to `answering`, with
-/// the handle to the server; it returns whether the caller received the whole answer.
+/// the handle to the server and the process that asks; it returns whether the caller received the
+/// whole answer.
 ///
 /// # Errors
 /// If the server cannot start, or does not stop in an orderly way.
@@ -68,7 +70,7 @@ pub fn serve<Q, A>(
 ) -> anyhow::Result<()>
 where
     Q: DeserializeOwned + Send + 'static,
-    A: Fn(&Reloader, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
+    A: Fn(&Reloader, Peer, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
 {
     // Capabilities belong to threads, so they are dropped before there is another thread.
     let notes = privileges::limit(path, &candidate.configuration)?;
@@ -96,7 +98,7 @@ async fn run<Q, A>(
 ) -> anyhow::Result<()>
 where
     Q: DeserializeOwned + Send + 'static,
-    A: Fn(&Reloader, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
+    A: Fn(&Reloader, Peer, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
 {
     let started = Instant::now();
     // Signals are caught from here on, so that an early SIGHUP does not end the process.
@@ -108,7 +110,9 @@ where
     };
     let control = listeners.control.map(|listener| {
         let reloader = Arc::clone(&server.reloader);
-        let answering = move |question: Q, say: &mut Say<'_>| answering(&reloader, question, say);
+        let answering = move |peer: Peer, question: Q, say: &mut Say<'_>| {
+            answering(&reloader, peer, question, say)
+        };
         tokio::spawn(lessor_control::answer(listener, answering))
     });
     let scrapes = listeners.metrics.map(|listener| {
@@ -198,6 +202,9 @@ impl Server {
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
         restore(&mut *store, backend.folder(), &mut shards)?;
         Holds::new(&configuration).mark(clock::now(), &shards);
+        let drains = Drains::read(&configuration);
+        drains.mark(&shards);
+        drains.log_unknown(&shards);
         let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
         let instances_max = u32::try_from(workers_of(&configuration))
             .unwrap_or(u32::MAX)
@@ -292,6 +299,7 @@ impl Server {
             host,
             board,
             hash_seed,
+            drains,
             serving: Mutex::new(Serving::new(configuration.clone(), shadows)),
             started_with: Configuration { topology: Topology::default(), ..configuration },
             fallback: Mutex::new(fallback),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::{self, ClockStatus, written},
+    drains::DrainRow,
     endpoints::EndpointStatus,
     limits::Limit,
     logging,
@@ -50,6 +51,9 @@ pub struct Status {
     /// Networks that keep addresses from new clients, because they were started without records.
     #[serde(default)]
     pub holds: Vec<HoldRow>,
+    /// Pools that give no address to new clients, because an operator drained them.
+    #[serde(default)]
+    pub drained: Vec<DrainRow>,
     /// The sources that policies may query.
     pub lookups: Vec<SourceStatus>,
     /// Messages that wait for lookups at the moment.
@@ -163,6 +167,7 @@ impl Status {
             pools_nearly_full: counters.pools_nearly_full.load(Ordering::Relaxed),
             pools_full: counters.pools_full.load(Ordering::Relaxed),
             holds,
+            drained: reloader.drains.rows(),
             plugins: generation.chain.status(),
             shadows: shadows(&generation.chain),
             shadow_lines_left_out: counters.shadow_lines_left_out.load(Ordering::Relaxed),

@@ -13,6 +13,7 @@ use lessor_store::{Store, StoreError};
 
 use crate::{
     clock::{self, Note, Past, Resumed},
+    drains::Drains,
     holds::Holds,
     shards::Shards,
 };
@@ -87,6 +88,7 @@ pub fn engines(configuration: &Configuration) -> Result<Option<Shards>, StoreErr
     let mut shards = Shards::new(configuration.topology.clone(), 0);
     let now = at_rest(backend, |lease, now| shards.restore(now, lease))?;
     Holds::new(configuration).recall(now, &shards);
+    Drains::read(configuration).mark(&shards);
     Ok(Some(shards))
 }
 

@@ -10,7 +10,7 @@ use lessor_lookup::SourceStatus;
 use lessor_net::Host;
 use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
 
-use lessor_serving::workers_of;
+use lessor_serving::{drained_pools, workers_of};
 
 use crate::colour_on_stderr;
 
@@ -109,6 +109,7 @@ fn check(path: &Path) -> Result<String, Refusal> {
     lines.extend(never_apply.into_iter().map(|warning| format!("  warning: {warning}")));
     lines.extend(skipped(&configuration));
     lines.extend(passed_over(&configuration));
+    lines.extend(drained(&configuration));
     let plugins = chain.plugins();
     let warning = patience::warning(&chain, workers_of(&configuration));
     lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
@@ -158,6 +159,26 @@ fn passed_over(configuration: &Configuration) -> Vec<String> {
         Some(format!("  pool {pool}: {address} is the address of {name} and is not allocated"))
     };
     addresses.filter_map(line).collect()
+}
+
+/// Returns a line for each pool that an operator drained on the server with this configuration.
+fn drained(configuration: &Configuration) -> Vec<String> {
+    let networks = configuration.topology.networks();
+    let has = |network: &str, pool: &str| {
+        let found = networks.iter().find(|found| *found.name == *network);
+        let mut pools = found.into_iter().flat_map(|found| &found.subnets).flat_map(|of| &of.pools);
+        pools.any(|found| *found.name == *pool)
+    };
+    let line = |(network, pool): (String, String)| match has(&network, &pool) {
+        true => {
+            format!("  pool {pool} of network {network} is drained: new clients get none of it")
+        }
+        false => format!(
+            "  warning: pool {pool} of network {network} is drained and not configured; `lessor pool \
+             open {pool} --network {network}` forgets that"
+        ),
+    };
+    drained_pools(configuration).into_iter().map(line).collect()
 }
 
 fn counted(count: u64, noun: &str, plural: &str) -> String {

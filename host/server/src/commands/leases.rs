@@ -1,5 +1,6 @@
-//! `lessor leases`: lists which client has which address.
+//! `lessor leases`: lists which client has which address, and changes it by hand.
 
+pub(crate) mod by_hand;
 mod csv;
 
 use std::{
@@ -22,7 +23,10 @@ use lessor_terminal::table;
 use crate::{asking, questions::Question};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct LeasesArguments {
+    #[command(subcommand)]
+    change: Option<by_hand::LeaseChange>,
     #[command(flatten)]
     file: crate::ConfigurationFile,
     /// Print one JSON object per line instead of a table.
@@ -54,8 +58,11 @@ enum Which {
     All,
 }
 
-/// Prints the requested leases.
+/// Prints the requested leases, or changes one.
 pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
+    if let Some(change) = &arguments.change {
+        return by_hand::run(change);
+    }
     let mut rows = read_rows(&arguments.file.config)?;
     rows.retain(|row| arguments.wants(row));
     rows.sort_by(|a, b| (&a.vpn, a.address).cmp(&(&b.vpn, b.address)));

@@ -12,7 +12,7 @@ use std::{
 use lessor_core::{PoolUsage, Reason};
 use lessor_generation::last_accepted::Fallback;
 use lessor_policy_host::PluginStatus;
-use lessor_serving::{EndpointStatus, HoldRow, LeftOut, Status, metrics};
+use lessor_serving::{DrainRow, EndpointStatus, HoldRow, LeftOut, Status, metrics};
 use lessor_terminal::{Table, right_align, table};
 
 use crate::{asking, questions::Question};
@@ -115,6 +115,14 @@ fn print(status: &Status) -> io::Result<()> {
             out,
             "network {network}: started without records; until {until} new clients get no address \
              that an unknown client may hold (after-data-loss)"
+        )?;
+    }
+    for DrainRow { network, pool, since, by } in &status.drained {
+        let note = by.note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+        writeln!(
+            out,
+            "pool {pool} of network {network}: drained since {since} by {by}{note}; its leases are \
+             renewed, and new clients get none (lessor pool open)"
         )?;
     }
     let mut reasons = table(&["reason", "count", "meaning"]);

@@ -103,6 +103,7 @@ fn full() -> Status {
         pools_nearly_full: 3,
         pools_full: 2,
         holds: Vec::new(),
+        drained: Vec::new(),
         plugins: vec![
             plugin("10-table", PluginMode::Live),
             plugin("20-garden", PluginMode::Shadow),

@@ -49,6 +49,7 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
                 LeaseRowState::Expired => "expired at",
                 LeaseRowState::Released => "released; ended at",
                 LeaseRowState::Quarantined => "declined; quarantined until",
+                LeaseRowState::Ended => "ended by an operator; the client was promised it until",
             };
             let text = format!("{}, {state} {}", lease.address, lease.expires_at);
             out.line("lease on record", &text)?;
