@@ -93,6 +93,13 @@ fn moving_from_another_server() {
     guide.run(&titles);
 }
 
+#[test]
+fn leases_by_hand() {
+    let guide = Guide::read("docs/leases-by-hand.md");
+    let titles: Vec<&str> = guide.titles().collect();
+    guide.run(&titles);
+}
+
 /// Runs a chapter of the guide for policy authors.
 #[track_caller]
 fn chapter(title: &str) {
