@@ -15,3 +15,4 @@ pub(crate) mod shadow;
 pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod written_file;

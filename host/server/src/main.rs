@@ -89,7 +89,7 @@ enum Command {
     /// was not, and with 1 if the import was refused and nothing was changed.
     #[command(subcommand)]
     Import(import::ImportCommand),
-    /// Verify the lease store, or salvage the readable part of a damaged one.
+    /// Verify the lease store, write and restore backups of it, or salvage a damaged one.
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Write, inspect, try, test and benchmark policies.
