@@ -95,7 +95,11 @@ impl Replacement {
         fs::rename(&self.unfinished, &complete)?;
         folder::sync_folder(&self.store)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let put_aside = self.store.join(format!("{FOLDER}.{aside}-{now}"));
+        let mut put_aside = self.store.join(format!("{FOLDER}.{aside}-{now}"));
+        // Another one may have been put aside in the same second.
+        while put_aside.try_exists()? {
+            put_aside.as_mut_os_string().push("-again");
+        }
         let has_log = log.try_exists()?;
         if has_log {
             fs::rename(&log, &put_aside)?;

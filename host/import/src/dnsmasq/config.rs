@@ -3,13 +3,15 @@
 //! Tags that a range or a host sets become options of that pool or reservation; tags by what a
 //! client sends become classes. Invariant: each line has one entry in the report.
 
+mod classes;
+
 use ipnet::Ipv4Net;
 use lessor_core::{AllocationOrder, Owners, ReservationOwner, option::code};
 
 use crate::{
-    Found, boot,
+    Found,
     input::{Reader, Text},
-    model::{Access, Boot, Class, Options, Pool, Reservation, Scope, Site, Subnet},
+    model::{Access, Boot, Options, Pool, Reservation, Scope, Site, Subnet},
     option_value,
     place::Refusal,
     report::{EntryId, Outcome, Report},
@@ -29,9 +31,6 @@ const MIN_LEASE_TIME_SECS: u32 = 120;
 const CONDITION: &str =
     "only a policy may assign clients to it now, because it was for some tags only";
 
-/// What stands between the tags of a class.
-const AND: &str = " and ";
-
 /// Reads a configuration.
 pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut reading = Reading::default();
@@ -43,9 +42,7 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     reading.place_boots();
     reading.place_options();
     reading.tags.report_unused(&mut reading.report);
-    // A class of several tags is more specific.
-    let tags = |class: &Class| std::cmp::Reverse(class.name.split(AND).count());
-    reading.site.classes.sort_by_key(tags);
+    reading.order_classes();
     reading.say_what_is_implied();
     reading.allocate_as_implied();
     Ok(Found { site: reading.site, report: reading.report })
@@ -263,83 +260,6 @@ impl Reading {
                 self.boots.push((boot, entry));
             }
             Err(why) => self.report.not_carried(&line.place, &line.shown(), why),
-        }
-    }
-
-    fn broadcast(&mut self, line: &Line) {
-        let parts = line.parts();
-        let tags = parts.iter().filter(|part| !part.is_empty());
-        let tags: Option<Vec<String>> =
-            tags.map(|part| part.strip_prefix("tag:").map(str::to_owned)).collect();
-        let tags = tags.unwrap_or_else(|| parts.clone());
-        let scope = match tags.is_empty() {
-            true => Some(&mut self.site.everywhere),
-            false => self.class_of(&tags).map(|class| &mut class.scope),
-        };
-        match scope {
-            Some(scope) => {
-                scope.always_broadcast = Some(true);
-                self.report.carried(&line.place, &line.shown());
-            }
-            None => {
-                let why = "its tags are not set by what a client sends";
-                self.report.not_carried(&line.place, &line.shown(), why);
-            }
-        }
-    }
-
-    /// The class of the clients with all of these tags; `None` if a tag is not set by what they
-    /// send.
-    fn class_of(&mut self, tags: &[String]) -> Option<&mut Class> {
-        let (condition, entries) = self.tags.all_of(tags).filter(|_| !tags.is_empty())?;
-        let names = tags.iter().map(|tag| match tag.strip_prefix('!') {
-            Some(tag) => format!("not {tag}"),
-            None => tag.clone(),
-        });
-        let name = names.collect::<Vec<String>>().join(AND);
-        let classes = &mut self.site.classes;
-        if !classes.iter().any(|class| class.name == name) {
-            let place = self.report.place(*entries.first()?)?;
-            let (scope, limit, pools) = (Scope::default(), None, Vec::new());
-            let name = name.clone();
-            classes.push(Class { place, entries, name, condition, scope, limit, pools });
-        }
-        classes.iter_mut().find(|class| class.name == name)
-    }
-
-    /// Assigns boot files and servers.
-    fn place_boots(&mut self) {
-        for (boot, entry) in std::mem::take(&mut self.boots) {
-            let scope = match boot.tags.as_slice() {
-                [] => Some(&mut self.site.everywhere),
-                tags => self.class_of(tags).map(|class| &mut class.scope),
-            };
-            let Some(scope) = scope else {
-                let note =
-                    "sent as options to clients that ask for them, not in the header's fields";
-                self.report.correct(entry, Outcome::Changed, note);
-                if boot.server.is_some() {
-                    let note = "next-server is that of all clients";
-                    self.report.correct(entry, Outcome::Changed, note);
-                }
-                let options = options::of_boot(&boot);
-                self.options.extend(options.into_iter().map(|option| (option, entry)));
-                continue;
-            };
-            scope.next_server = boot.server.or(scope.next_server);
-            let fields = &mut scope.boot;
-            let file = boot::set_boot_file(fields, &mut scope.options, boot.file.as_bytes());
-            let name = boot.server_name.map_or(Ok(None), |name| {
-                boot::set_server_name(fields, &mut scope.options, name.as_bytes())
-            });
-            for done in [file, name] {
-                match done {
-                    Ok(how) => how.into_iter().for_each(|how| {
-                        self.report.correct(entry, Outcome::Changed, how);
-                    }),
-                    Err(why) => self.report.correct(entry, Outcome::NotCarried, why),
-                }
-            }
         }
     }
 
