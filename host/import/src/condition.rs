@@ -1,7 +1,7 @@
 //! Conditions on messages, which the expressions and tags of other servers come to.
 //!
-//! Knows no syntax. Invariant: a condition is met by the messages that the other server's expression
-//! is met by, as far as zeros at the end of texts do not matter.
+//! Knows no syntax. Invariant: a condition is met by the messages that meet the other server's
+//! expression, as far as zeros at the end of texts do not matter.
 
 use std::net::Ipv4Addr;
 

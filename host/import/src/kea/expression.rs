@@ -1,8 +1,8 @@
 //! The expressions of Kea's classes, as conditions.
 //!
 //! Reads what a condition can say: comparisons of options, of sub-options of option 82, of the
-//! hardware address, of the relay and of the interface with constants. Invariant: an expression is a
-//! condition that means the same, or there is a reason why it is none.
+//! hardware address, of the relay and of the interface with constants. Invariant: an expression is
+//! a condition that means the same, or there is a reason why it is none.
 
 use lessor_core::{option::code, relay};
 

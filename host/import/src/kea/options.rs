@@ -45,8 +45,8 @@ enum Containment {
     Contained,
 }
 
-/// Reads `option-data`. Options that are sent unasked are added to `always_sent`, if their scope can
-/// say so.
+/// Reads `option-data`. Options that are sent unasked are added to `always_sent`, if their scope
+/// can say so.
 pub(super) fn read(
     node: &Node,
     definitions: &Definitions,

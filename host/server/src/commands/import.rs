@@ -194,7 +194,8 @@ impl ImportArguments {
     }
 }
 
-/// Puts leases into the store of a server that does not run. `read` reads them for the present time.
+/// Puts leases into the store of a server that does not run. `read` reads them for the present
+/// time.
 pub(super) fn put_leases(
     backend: &StoreBackend,
     dry_run: bool,

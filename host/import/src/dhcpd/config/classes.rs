@@ -1,7 +1,7 @@
 //! Classes, subclasses and `if` of `dhcpd.conf`.
 //!
-//! Those of the whole configuration are read; in other blocks they are for policies. Invariant: each
-//! is carried with its condition, or not at all.
+//! Those of the whole configuration are read; in other blocks they are for policies. Invariant:
+//! each is carried with its condition, or not at all.
 
 use lessor_core::{LimitBy, relay};
 

@@ -1,4 +1,5 @@
-//! `lessor leases export`: the leases that run, in a form that people read and other servers import.
+//! `lessor leases export`: the leases that run, in a form that people read and other servers
+//! import.
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
