@@ -36,6 +36,7 @@ mod origin;
 mod own_addresses;
 mod pool_choice;
 mod pool_rules;
+mod probing;
 mod reason;
 pub mod relay;
 mod reply;
@@ -81,6 +82,7 @@ pub use pool_rules::{
     AllocationOrder, PoolRules, SHORTENING_STEPS_MAX, Shortening, ShorteningStep, Skipped,
     SkippedRange, WhySkipped,
 };
+pub use probing::{Probe, ProbeMessage, ProbeMethod, ProbeResult, Probing};
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyValue};

@@ -138,6 +138,9 @@ reasons! {
         "the subscriber has reached its limit of leases, and none of them is this client's",
     QuarantinedDeclined "quarantined-declined" Silence
         "the client declined its address, which is now quarantined",
+    QuarantinedInUse "quarantined-in-use" Silence
+        "a host answered a probe of an address before it was offered, so the address is \
+         quarantined",
     DeclinedBeyondLimit "declined-beyond-limit" Silence
         "the client declined its address, which ends its lease; the address is not quarantined, \
          because the client, its line or its subscriber has reached its limit of quarantined \
@@ -215,6 +218,11 @@ reasons! {
     ChangePending "change-pending" Silence
         "the client sent this message again while storage has not answered for the changes of \
          the first one",
+    ProbePending "probe-pending" Silence
+        "the client sent a DISCOVER again while the address for it is still probed",
+    AddressesInUse "addresses-in-use" Silence
+        "each of several addresses that were chosen for the client answered a probe, so other \
+         hosts use them; the next ones are tried when the client asks again",
     BootpNotServed "bootp-not-served" Silence
         "the message has no option 53, so it is from a BOOTP client, and `bootp` of its subnet \
          does not serve such clients",

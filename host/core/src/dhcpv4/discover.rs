@@ -15,7 +15,7 @@ use super::{
     Decision,
     decider::Decider,
     entitlement::{Entitlement, one_group},
-    family::{Offer, View},
+    family::View,
     obstacle::Obstacle,
     plan::address_of,
     witness::{Candidate, Rule, Witness},
@@ -51,22 +51,16 @@ impl<'e, 'r> Decider<'e, 'r> {
         }
         match chosen {
             Ok((address, reason)) => {
+                if !self.is_probed(address, reason) {
+                    return self.silence(Reason::ProbePending);
+                }
+                let reason = self.reason_of_offer(address, reason);
                 if let Some(decision) = self.rapid_commit(address, reason, witness) {
                     return decision;
                 }
                 let is_instead = self.is_instead_of_another(address);
                 let reason = if is_instead { Reason::OfferedInsteadOfReserved } else { reason };
-                let expires_at = self.now.after_secs(self.plan.network().offer_hold_secs);
-                let source = Arc::new(Origin::of(self.request));
-                let offer = Offer {
-                    resource: address,
-                    holder: self.client.key.holder().clone(),
-                    subscriber: self.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
-                    source: Arc::clone(&source),
-                    expires_at,
-                };
-                self.bindings.hold_for(&self.client.key, offer);
-                self.bindings.hold_to_offers_max(address, &source, Some(address));
+                self.hold_for_client(address);
                 let lease_time = self.lease_time(address);
                 let reply = Some(self.grant(ReplyKind::Offer, address, lease_time));
                 Decision { reply, lease_time_rule: lease_time.rule, ..Decision::of(reason) }
@@ -307,8 +301,17 @@ impl<'e, 'r> Decider<'e, 'r> {
     /// Returns whether a client of which this server has no record may hold `address`.
     pub(super) fn is_held_back(&self, address: u32) -> bool {
         let subnet = self.plan.subnet_of(address);
-        let is_known = self.bindings.slot(address).and_then(View::record).is_some();
-        !is_known && subnet.is_some_and(|subnet| self.is_subnet_held_back(subnet))
+        !self.is_known(address) && subnet.is_some_and(|subnet| self.is_subnet_held_back(subnet))
+    }
+
+    /// Returns whether a client may hold `address` by a lease of which the server lost the record.
+    pub(super) fn may_have_been_leased(&self, address: u32) -> bool {
+        let subnet = self.plan.subnet_of(address);
+        !self.is_known(address) && subnet.is_some_and(|subnet| self.may_lack_records(subnet))
+    }
+
+    fn is_known(&self, address: u32) -> bool {
+        self.bindings.slot(address).and_then(View::record).is_some()
     }
 
     /// Returns whether such a client may hold the addresses of a pool that have no record.
@@ -317,11 +320,15 @@ impl<'e, 'r> Decider<'e, 'r> {
     }
 
     fn is_subnet_held_back(&self, subnet: usize) -> bool {
+        self.plan.network().after_data_loss == AfterDataLoss::Hold && self.may_lack_records(subnet)
+    }
+
+    /// Returns whether leases of a subnet may be active that the server has no record of.
+    fn may_lack_records(&self, subnet: usize) -> bool {
         let Some(since) = self.no_records_since else { return false };
-        let holds = self.plan.network().after_data_loss == AfterDataLoss::Hold;
         let longest_secs = self.plan.longest_lease_secs().nth(subnet);
         let shared_secs = self.shared.longest_lease_secs();
         let end = |secs: u32| since.after_secs(secs.max(shared_secs));
-        holds && longest_secs.is_some_and(|secs| self.now < end(secs))
+        longest_secs.is_some_and(|secs| self.now < end(secs))
     }
 }

@@ -44,6 +44,13 @@ pub(super) struct Cause {
 }
 
 impl Cause {
+    /// The answer to a probe, which is no message of a client.
+    pub(super) const PROBE: Self = Self {
+        transaction_id: 0,
+        kind: RequestKind::Discover,
+        relay_address: Ipv4Addr::UNSPECIFIED,
+    };
+
     /// The properties that distinguish a message from others of its client.
     pub(super) const fn of(request: &Request) -> Self {
         let Request { transaction_id, kind, relay_address, .. } = *request;

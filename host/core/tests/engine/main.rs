@@ -13,6 +13,7 @@ mod messages;
 mod pools;
 mod pools_in_order;
 mod preview;
+mod probes;
 mod reconfigure;
 mod reservations;
 mod scopes;

@@ -10,7 +10,7 @@ use super::{
     defects::Defect, events::Event, input::Input, knowledge::said_of, server::Pending, world::World,
 };
 
-const ATTEMPTS_MAX: usize = 3;
+pub(super) const ATTEMPTS_MAX: usize = 3;
 
 impl World {
     /// Storage processes some of the waiting decisions. It occasionally fails a batch, which may

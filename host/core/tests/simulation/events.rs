@@ -40,6 +40,8 @@ events! {
     QuarantinedOffered "quarantined addresses offered, for want of others",
     Released "leases released",
     Expired "leases whose end was noticed",
+    Probed "decisions that waited for a probe",
+    FoundInUse "addresses quarantined after a probe",
     Repeated "messages sent again",
     Lost "messages and replies lost",
     Late "messages that one server got later than another",

@@ -106,7 +106,7 @@ impl World {
             return self.counts.note(Event::Unserved);
         }
         let now = self.server_now(s);
-        let account = Account::of(&pending.terms, &self.servers[s].knowledge, now);
+        let account = Account::of(pending.client, &pending.terms, &self.servers[s].knowledge, now);
         let Some(attempt) = self.attempt(s, &pending) else { return };
         pending.decision = match attempt {
             Attempt::Decided(decision) => Some(decision),
@@ -116,6 +116,10 @@ impl World {
             Attempt::Waits(wait) => {
                 self.counts.note(Event::Waited);
                 return self.servers[s].waiting.push((wait.address, pending));
+            }
+            Attempt::Probes(probe) => {
+                self.counts.note(Event::Probed);
+                return self.servers[s].probing.push((probe.address, pending));
             }
         };
         self.decisions += 1;
@@ -146,7 +150,7 @@ impl World {
         let request = Box::new(pending.request.clone());
         match self.feed(s, Input::Decide { now, subnet, request, terms }) {
             Output::Attempt(attempt) => Some(*attempt),
-            Output::Nothing | Output::Ended(_) => None,
+            Output::Nothing | Output::Ended(_) | Output::Quarantine(_) => None,
         }
     }
 
@@ -157,6 +161,7 @@ impl World {
         self.auditor.check(s, network, pending);
         Auditor::check_set_aside(now, network, &server.knowledge, decision);
         Auditor::check_offers(now, server, &pending.request, decision);
+        Auditor::check_probed(now, server, &pending.request, decision);
         self.auditor.check_ends(now, network, pending.client, account, decision)
     }
 
@@ -216,6 +221,11 @@ impl World {
         if !self.is_awaited(pending) || pending.request.kind == RequestKind::Inform {
             return;
         }
+        if reply.your_address.is_unspecified() && reply.kind != ReplyKind::Nak {
+            // The client does without, or has an address and learns only parameters.
+            self.clients[usize::from(pending.client)].is_answered = true;
+            return;
+        }
         let mut uses = None;
         if reply.kind == ReplyKind::Ack {
             uses = self.leave_with_lease(s, pending, reply);
@@ -258,7 +268,11 @@ impl World {
         reply: &Reply,
     ) -> Option<(Ipv4Addr, Timestamp)> {
         let address = reply.your_address;
-        let ends_at = pending.decided_at.after_secs(lease_time_secs(pending.decision()));
+        let ends_at = match pending.request.kind {
+            // Its client does not learn the lease time.
+            RequestKind::Bootp => self.store.records[&address].expires_at,
+            _ => pending.decided_at.after_secs(lease_time_secs(pending.decision())),
+        };
         let until = ends_at
             .moved_by_ms(self.servers[s].behind_ms)
             .moved_by_ms(-self.parameters.disagreement_ms());

@@ -2,9 +2,12 @@
 //!
 //! Does not choose what happens. Invariant: the same inputs give the same outputs.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Answer, Attempt, Binding, Changes, Engine, Network, Request, Terms, Timestamp};
+use lessor_core::{
+    Answer, Attempt, Binding, Change, Changes, Engine, Network, ProbeResult, Request, Terms,
+    Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// One input.
@@ -38,6 +41,12 @@ pub(super) enum Input {
         now: Timestamp,
         record: Arc<Binding>,
     },
+    /// The probe of an address ended.
+    Probed {
+        now: Timestamp,
+        address: Ipv4Addr,
+        result: ProbeResult,
+    },
     Reclaim {
         now: Timestamp,
         limit: usize,
@@ -49,6 +58,8 @@ pub(super) enum Input {
 pub(super) enum Output {
     Nothing,
     Attempt(Box<Attempt>),
+    /// The change that quarantines an address.
+    Quarantine(Box<Change>),
     /// Leases whose end was noticed.
     Ended(Vec<Binding>),
 }
@@ -81,6 +92,10 @@ fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> Output {
             engine.learn(*now, Arc::clone(record));
             Output::Nothing
         }
+        Input::Probed { now, address, result } => {
+            let change = engine.probed(*now, *address, *result);
+            change.map_or(Output::Nothing, |change| Output::Quarantine(Box::new(change)))
+        }
         Input::Reclaim { now, limit } => Output::Ended(engine.reclaim(*now, *limit)),
     }
 }
@@ -92,6 +107,11 @@ pub(super) fn preview_and_feed(engine: &mut Engine, input: &Input, hash_seed: u6
     };
     let preview = engine.preview(*now, *subnet, request, terms);
     let output = feed(engine, input, hash_seed);
+    if let Output::Attempt(attempt) = &output
+        && let Attempt::Probes(probe) = &**attempt
+    {
+        assert_eq!(preview.probe.as_ref(), Some(probe), "the preview under {terms:?}");
+    }
     if let Output::Attempt(attempt) = &output
         && let Attempt::Decided(decision) = &**attempt
     {
@@ -146,6 +166,7 @@ impl Input {
             | Self::Decide { now, .. }
             | Self::Settle { now, .. }
             | Self::Learn { now, .. }
+            | Self::Probed { now, .. }
             | Self::Reclaim { now, .. } => Some(*now),
             Self::Reconfigure { .. } => None,
         }

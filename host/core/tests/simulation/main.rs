@@ -20,7 +20,7 @@
 //!   that is behind, leases of the other would last longer than for their clients.
 //!
 //! Not simulated: messages that are decided although their client has replaced them by another one
-//! (see `exchange`), and clients that use BOOTP or do without IPv4.
+//! (see `exchange`), and clients that use BOOTP where two servers hear them.
 
 mod auditor;
 mod clients;
@@ -31,6 +31,7 @@ mod events;
 mod exchange;
 mod input;
 mod knowledge;
+mod probes;
 mod random;
 mod runs;
 mod server;

@@ -5,7 +5,7 @@
 //! flight.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     mem,
     net::Ipv4Addr,
     sync::Arc,
@@ -47,6 +47,10 @@ pub(super) struct Server {
     pub(super) unanswered: Vec<Pending>,
     /// Requests that wait for a change of an address.
     pub(super) waiting: Vec<(Ipv4Addr, Pending)>,
+    /// Requests that wait for the probe of an address.
+    pub(super) probing: Vec<(Ipv4Addr, Pending)>,
+    /// When each address was last found unused.
+    pub(super) found_unused: BTreeMap<Ipv4Addr, Timestamp>,
     /// Messages that arrive later than at the other server.
     pub(super) late: VecDeque<Pending>,
     /// Records of other servers that the feed has yet to deliver.
@@ -80,6 +84,8 @@ impl Server {
             doubtful: VecDeque::new(),
             unanswered: Vec::new(),
             waiting: Vec::new(),
+            probing: Vec::new(),
+            found_unused: BTreeMap::new(),
             late: VecDeque::new(),
             feed: VecDeque::new(),
             unheard: BTreeSet::new(),
@@ -108,6 +114,8 @@ impl Server {
         self.doubtful.clear();
         self.unanswered.clear();
         self.waiting.clear();
+        self.probing.clear();
+        self.found_unused.clear();
         self.late.clear();
         self.feed.clear();
         mem::take(&mut self.queue)

@@ -119,7 +119,7 @@ impl World {
 
     fn something_else_happens(&mut self) {
         let s = self.some_server();
-        match self.random.below(60) {
+        match self.random.below(66) {
             0 => self.crash_or_start(s),
             1 => self.reconfigure(s),
             2 if self.parameters.has_stranger => self.stranger_writes(),
@@ -134,6 +134,8 @@ impl World {
             36 => self.orphans_land(),
             37..=39 => self.learn(s),
             40 | 41 => self.late_message_arrives(s),
+            42..=46 => self.probe_ends(s),
+            47 if self.random.chance(20) => self.forget_probe(s),
             _ => self.hear(s),
         }
         if !self.servers[s].is_up && self.random.chance(10) {
