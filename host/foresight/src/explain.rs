@@ -92,6 +92,9 @@ pub struct Explanation {
     pub host_name: Option<HostNameStep>,
     /// The addresses that are considered, in order.
     pub allocation: Vec<AllocationStep>,
+    /// How the chosen address would be probed first, if it would be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
     /// The reason in which the exchange would end.
     pub reason: Reason,
     /// The kind of that reason.

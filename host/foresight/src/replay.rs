@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::bail;
 use lessor_config::Configuration;
-use lessor_core::{ClientKey, ClientKeyKind, PoolUsage, Reason, Request, Timestamp};
+use lessor_core::{ClientKey, ClientKeyKind, PoolUsage, ProbeResult, Reason, Request, Timestamp};
 use lessor_generation::Parts;
 use lessor_policy_host::AnsweredLookup;
 use lessor_recording::{Datagram, Decided, Recording, Step};
@@ -82,6 +82,12 @@ enum Happening {
         lookups: Vec<AnsweredLookup>,
         recorded: Option<Box<Decided>>,
     },
+    Probed {
+        at: Timestamp,
+        network: String,
+        address: Ipv4Addr,
+        result: ProbeResult,
+    },
     Reclaim {
         at: Timestamp,
         network: String,
@@ -137,6 +143,11 @@ impl Replay {
         let mut number = 0;
         for happening in traffic.happenings {
             match happening {
+                Happening::Probed { at, network, address, result } => {
+                    for replica in [Some(&replica), other.as_ref()].into_iter().flatten() {
+                        replica.probed(at, &network, address, result);
+                    }
+                }
                 Happening::Reclaim { at, network, limit } => {
                     for replica in [Some(&replica), other.as_ref()].into_iter().flatten() {
                         replica.reclaim(at, &network, limit);
@@ -227,6 +238,12 @@ fn of_recording(recording: Recording) -> Traffic {
             lookups: input.lookups,
             recorded: Some(Box::new(input.decision)),
         },
+        Step::Probed(found) => Happening::Probed {
+            at: found.at_ms,
+            network: found.network,
+            address: found.address,
+            result: found.result,
+        },
         Step::Reclaim(found) => {
             Happening::Reclaim { at: found.at_ms, network: found.network, limit: found.limit }
         }
@@ -239,7 +256,7 @@ fn of_recording(recording: Recording) -> Traffic {
 const fn generation_of(step: &Step) -> Option<u64> {
     match step {
         Step::Input(input) => Some(input.generation),
-        Step::Reclaim(_) => None,
+        Step::Probed(_) | Step::Reclaim(_) => None,
     }
 }
 

@@ -13,8 +13,8 @@ mod reader;
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Arrival, Binding, Destination, OpenOffer, PoolUsage, Reason, Reply, ReplyKind, Terms,
-    Timestamp, Verdict, option::code,
+    Arrival, Binding, Destination, OpenOffer, PoolUsage, ProbeResult, Reason, Reply, ReplyKind,
+    Terms, Timestamp, Verdict, option::code,
 };
 use lessor_policy_host::{AnsweredLookup, TraceEntry, View};
 use lessor_vocabulary::Catalogue;
@@ -40,6 +40,8 @@ pub enum Line {
     NoRecords(NoRecords),
     /// A datagram and what was decided about it.
     Input(Box<Input>),
+    /// An address was probed before it was offered.
+    Probed(Probed),
     /// Ended leases, offers and quarantines were reclaimed.
     Reclaim(Reclaim),
     /// The last line.
@@ -185,6 +187,22 @@ pub struct ReplyFacts {
     /// The names of the options that did not fit, of those above and option 82.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
+}
+
+/// The result of a probe reached the engine of a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Probed {
+    /// The place in the order of decisions.
+    pub sequence: u64,
+    /// When the engine learned it.
+    pub at_ms: Timestamp,
+    /// The name of the network.
+    pub network: String,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// What became of the probe.
+    pub result: ProbeResult,
 }
 
 /// Ended leases, offers and quarantines of a network were reclaimed.

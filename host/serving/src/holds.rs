@@ -105,7 +105,7 @@ fn tell(
     began: impl Fn(&str, Timestamp, Timestamp),
 ) -> Marks {
     let mut marks = Marks::new();
-    let may_hold = |network: &Network| network.after_data_loss == AfterDataLoss::Hold;
+    let may_hold = |network: &Network| network.after_data_loss != AfterDataLoss::Serve;
     shards.for_wanted(may_hold, |engine| {
         let network = Arc::clone(engine.network());
         let has_records = engine.bindings().next().is_some();
@@ -115,7 +115,7 @@ fn tell(
         let fresh = (!has_records).then_some(now);
         let Some(since) = known.or(remembered).or(fresh) else { return };
         engine.set_no_records_since(since);
-        let Some(until) = engine.held_until(now) else { return };
+        let Some(until) = engine.records_missing_until(now) else { return };
         marks.insert(network.name.to_string(), since);
         if known.is_none() {
             began(&network.name, since, until);

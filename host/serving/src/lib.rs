@@ -16,6 +16,7 @@
 
 mod alarms;
 mod backlog;
+mod class_counts;
 pub mod clock;
 mod counters;
 mod endpoints;
@@ -27,6 +28,7 @@ mod held;
 mod holds;
 mod hosts;
 mod hosts_file;
+mod in_use;
 mod journal;
 pub mod leases;
 mod limits;
@@ -38,6 +40,8 @@ mod order;
 mod parking;
 mod plugin_state;
 mod privileges;
+mod prober;
+mod probes;
 mod reclaimer;
 pub mod recorder;
 mod reload;
@@ -62,6 +66,7 @@ mod waiting;
 mod watchers;
 mod worker;
 
+pub use class_counts::ClassRow;
 pub use endpoints::{EndpointState, EndpointStatus};
 pub use exchange::Reach;
 pub use heard::{Heard, HeardAt, Name};

@@ -8,7 +8,7 @@ pub(crate) mod http;
 
 pub(crate) use self::exposition::CONTENT_TYPE;
 use self::exposition::{Page, plain, sample};
-use crate::status::Status;
+use crate::{class_counts::ClassRow, status::Status};
 use lessor_core::Reason;
 use lessor_lookup::SourceStatus;
 use lessor_policy_host::{Metric as OwnNumber, PluginStatus};
@@ -55,6 +55,13 @@ fn server(page: &mut Page, status: &Status) {
         sample(&labels, count.map_or(0, |(_, count)| *count) as f64)
     });
     page.counter("lessor_inputs_total", "Inputs, by the reason that each ended in", inputs);
+    let classes = status.classes.iter().flat_map(|row| {
+        let ClassRow { class, offers, acks, naks, unanswered } = row;
+        let counts = [("offer", offers), ("ack", acks), ("nak", naks), ("none", unanswered)];
+        let labels = |answer| [("class", class.as_str()), ("answer", answer)];
+        counts.map(|(answer, count)| sample(&labels(answer), *count as f64))
+    });
+    page.counter("lessor_class_messages_total", "Messages of a class, by their answer", classes);
     let limits = status.limits.iter();
     let limits = limits.map(|(limit, count)| sample(&[("limit", limit.name())], *count as f64));
     page.counter("lessor_dropped_total", "Packets dropped, by the limit that was reached", limits);
@@ -63,6 +70,8 @@ fn server(page: &mut Page, status: &Status) {
     let help = "Messages of a client key with another hardware address, or behind another line, \
                 than its active lease has";
     page.counter("lessor_keys_seen_elsewhere_total", help, [plain(status.keys_seen_elsewhere)]);
+    let help = "Addresses offered unprobed, because too many were probed or a probe was not sent";
+    page.counter("lessor_offered_unprobed_total", help, [plain(status.offered_unprobed)]);
     let help = "Whether the journal is configured and cannot be written";
     let problem = [plain(u64::from(status.journal_problem.is_some()))];
     page.gauge("lessor_journal_failing", help, problem);

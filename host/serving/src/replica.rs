@@ -13,8 +13,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Answer, Binding, Engine, LookupAnswer, Network, OpenOffer, PoolUsage, Preference, Reason,
-    Request, Timestamp,
+    Answer, Binding, Engine, LookupAnswer, Network, OpenOffer, PoolUsage, Preference, ProbeResult,
+    Reason, Request, Timestamp,
 };
 use lessor_generation::{Generation, Parts, Refusal};
 use lessor_net::Received;
@@ -145,6 +145,7 @@ impl Replica {
             sequence,
             reach: &RecordedReach::of(recorded),
             observer: None,
+            probes: None,
             wakes: None,
             clock_offset_ms,
             preference: Some(preference),
@@ -202,6 +203,17 @@ impl Replica {
         self.held.engines.shards().for_each(|engine| {
             if &*engine.network().name == network {
                 engine.reclaim(now, limit);
+            }
+        });
+    }
+
+    /// Takes the result of a probe, as the recorded server did.
+    pub fn probed(&self, now: Timestamp, network: &str, address: Ipv4Addr, result: ProbeResult) {
+        self.held.engines.shards().for_each(|engine| {
+            if &*engine.network().name == network
+                && let Some(change) = engine.probed(now, address, result)
+            {
+                engine.settle(now, &[change], &Answer::Made);
             }
         });
     }

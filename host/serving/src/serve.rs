@@ -34,7 +34,8 @@ use crate::{
     journal::{JournalBounds, is_on_file_system_of},
     logging, memory, metrics,
     observer::Observer,
-    plugin_state, privileges,
+    plugin_state, privileges, prober,
+    probes::Probes,
     reclaimer::Reclaimer,
     recorder::Recorder,
     reload::Reloader,
@@ -181,6 +182,7 @@ struct Server {
     reclaimer_thread: JoinHandle<()>,
     stop_hosts: Sender<()>,
     hosts_thread: JoinHandle<()>,
+    prober_thread: JoinHandle<()>,
     committer_thread: lessor_store::CommitterThread,
     observer_thread: JoinHandle<()>,
 }
@@ -257,12 +259,14 @@ impl Server {
             recorder: Recorder::default(),
             heard: Heard::new(),
             hosts: Hosts::new(configuration.hosts.as_ref()),
+            probes: Probes::new(),
             own_sockets: OwnSockets::new(
                 &configuration.server.listen,
                 &configuration.server.interfaces,
                 &host,
             ),
         });
+        let prober_thread = prober::start(Arc::clone(&shared), Arc::clone(&host))?;
         let discard = discarder()?;
         let mut workers = Vec::new();
         for (number, (endpoints, runner)) in endpoints.into_iter().zip(runners).enumerate() {
@@ -307,6 +311,7 @@ impl Server {
             reclaimer_thread,
             stop_hosts,
             hosts_thread,
+            prober_thread,
             committer_thread,
             observer_thread,
         })
@@ -318,6 +323,9 @@ impl Server {
         // This ends a reload that is in progress.
         self.reloader.runtime.stop_compiling();
         self.watch.stop();
+        // What waits for a probe is answered without it.
+        self.reloader.shared.probes.close();
+        let _ = self.prober_thread.join();
         for worker in &self.reloader.workers {
             worker.stop();
         }

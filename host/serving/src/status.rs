@@ -9,6 +9,7 @@ use lessor_policy_host::{Chain, PluginStatus, ShadowsStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    class_counts::ClassRow,
     clock::{self, ClockStatus, written},
     endpoints::EndpointStatus,
     limits::Limit,
@@ -41,6 +42,9 @@ pub struct Status {
     pub fallback: Option<Fallback>,
     /// How many inputs ended in each reason.
     pub reasons: Vec<(Reason, u64)>,
+    /// The messages of each class, in the order of the configuration.
+    #[serde(default)]
+    pub classes: Vec<ClassRow>,
     /// How full each pool is.
     pub pools: Vec<PoolRow>,
     /// How often a pool became 90 % full.
@@ -72,6 +76,9 @@ pub struct Status {
     pub events_lost: u64,
     /// Messages of a client key with another hardware address or line than its active lease has.
     pub keys_seen_elsewhere: u64,
+    /// Addresses that were offered unprobed although `probe` is set.
+    #[serde(default)]
+    pub offered_unprobed: u64,
     /// Why the journal cannot be written now.
     #[serde(default)]
     pub journal_problem: Option<String>,
@@ -159,6 +166,7 @@ impl Status {
             endpoints: reloader.board.endpoints(),
             fallback: reloader.fallback.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             reasons: counters.reasons(),
+            classes: counters.classes.of(engines.topology().classes()),
             pools,
             pools_nearly_full: counters.pools_nearly_full.load(Ordering::Relaxed),
             pools_full: counters.pools_full.load(Ordering::Relaxed),
@@ -181,6 +189,7 @@ impl Status {
             limits: counters.limits.counts(),
             events_lost: counters.events_lost.load(Ordering::Relaxed),
             keys_seen_elsewhere: counters.keys_seen_elsewhere.count(),
+            offered_unprobed: counters.offered_unprobed.count(),
             journal_problem: counters
                 .journal_problem
                 .lock()

@@ -22,6 +22,7 @@ use crate::{
     held::{Engines, Held},
     hosts::Hosts,
     observer::Observer,
+    probes::Probes,
     recorder::Recorder,
     shards::Shards,
     shared::Shared,
@@ -79,6 +80,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         recorder: Recorder::default(),
         heard: Heard::new(),
         hosts: Hosts::new(None),
+        probes: Probes::new(),
         own_sockets: OwnSockets::nowhere(),
     });
     Parts { shared, held, committer_thread, observer_thread }

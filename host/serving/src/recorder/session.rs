@@ -289,6 +289,7 @@ impl Ord for Waiting {
 const fn sequence_of(line: &Line) -> u64 {
     match line {
         Line::Input(input) => input.sequence,
+        Line::Probed(probed) => probed.sequence,
         Line::Reclaim(reclaim) => reclaim.sequence,
         _ => 0,
     }

@@ -171,7 +171,8 @@ impl<W: Write> Sections<W> {
             };
             table.add_row([address, pool.clone().unwrap_or_default(), why.clone(), chosen]);
         }
-        self.table(&table)
+        self.table(&table)?;
+        explanation.probe.as_deref().map_or(Ok(()), |probe| self.line("probe", probe))
     }
 
     fn host_name(&mut self, explanation: &Explanation) -> io::Result<()> {
