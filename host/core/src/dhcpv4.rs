@@ -25,7 +25,7 @@
 //! - `lease_time`: how long a lease lasts.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
-//! - `probes`: which addresses are probed before they are offered.
+//! - `probing`: which addresses are probed before they are offered; `probes`: those that were.
 //! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a
 //!   time.
 
@@ -50,6 +50,7 @@ mod parameters;
 mod plan;
 mod preview;
 mod probes;
+mod probing;
 mod quarantine;
 mod reconfigure;
 mod reply;

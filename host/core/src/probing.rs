@@ -8,7 +8,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{HardwareAddress, Request};
+use crate::HardwareAddress;
 
 /// How the addresses of a scope are probed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,18 +100,6 @@ impl ProbeMethod {
             Self::Arp => "arp",
             Self::Icmp => "icmp",
             Self::Auto => "auto",
-        }
-    }
-
-    /// The message that probes an address for the client of `request`, if any does.
-    pub(crate) fn message_for(self, request: &Request) -> Option<ProbeMessage> {
-        let interface = request.arrival.interface.as_ref().filter(|_| !request.is_relayed());
-        let arp = || interface.map(|name| ProbeMessage::Arp(Arc::clone(name)));
-        match self {
-            Self::Off => None,
-            Self::Arp => arp(),
-            Self::Icmp => Some(ProbeMessage::Icmp),
-            Self::Auto => Some(arp().unwrap_or(ProbeMessage::Icmp)),
         }
     }
 }

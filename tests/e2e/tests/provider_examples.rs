@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use lessor_e2e::{
-    Host, Link, Server, Setup,
+    Host, JournalLine, LeaseState, Link, Server, Setup,
     plain::{Plain, PlainMessage, PlainReply, kind},
     require, wait,
 };
@@ -53,11 +53,13 @@ impl Lab {
         ack
     }
 
-    /// The classes in the journal's line of the last message.
-    fn classes(&self, reason: &str) -> Vec<String> {
-        let entries = self.server.journal().into_iter();
-        let last = entries.filter(|entry| entry.reason == reason).last();
-        last.map(|entry| entry.classes).unwrap_or_default()
+    /// The classes of the client that got this lease, as the journal has them.
+    #[track_caller]
+    fn classes(&self, ack: &PlainReply) -> Vec<String> {
+        let is_it = |line: &JournalLine| {
+            line.reason == "ack-selecting" && line.address == Some(ack.your_address)
+        };
+        self.server.journal_says("the ACK", is_it).classes
     }
 }
 
@@ -100,7 +102,7 @@ fn the_cable_network_serves_modems_and_what_is_behind_them() {
     has(&ack, 3, &[10, 8, 0, 1]);
     has(&ack, 51, &(7 * 86_400_u32).to_be_bytes());
     has(&ack, 122, &[1, 4, 192, 0, 2, 1, 2, 4, 192, 0, 2, 2]);
-    assert_eq!(lab.classes("ack-selecting"), ["modems"]);
+    assert_eq!(lab.classes(&ack), ["modems"]);
 
     // The modem of a customer with a faster line: 02:00:5e:00:53:77.
     let gold = lab.acquire(&device(0x5377, modem));
@@ -127,7 +129,7 @@ fn the_cable_network_serves_modems_and_what_is_behind_them() {
     let ack = lab.acquire(&device(3, set_top));
     assert_eq!(ack.your_address.octets()[..3], [10, 8, 96]);
     has(&ack, 43, b"\x33\x1chttps://guide.cable.example/");
-    assert_eq!(lab.classes("ack-selecting"), ["set-top-boxes", "behind-modems"]);
+    assert_eq!(lab.classes(&ack), ["set-top-boxes", "behind-modems"]);
 
     // Two of the customer's computers; the third takes the place of the first. The set-top box and
     // the adapter count as well: they are behind the same modem.
@@ -142,7 +144,7 @@ fn the_cable_network_serves_modems_and_what_is_behind_them() {
     let leased = lab.server.leases().into_iter();
     let leased = leased.filter(|lease| lease.address.octets()[0] == 198);
     let leased: Vec<_> =
-        leased.filter(|lease| lease.state == lessor_e2e::LeaseState::Leased).collect();
+        leased.filter(|lease| lease.state == LeaseState::Leased).collect();
     assert_eq!(leased.len(), 2, "{leased:?}");
     assert!(leased.iter().all(|lease| lease.address != computers[0].your_address), "{leased:?}");
 }
@@ -172,7 +174,7 @@ fn boxes_and_phones_get_the_settings_of_their_makers() {
     has(&ack, 125, &[0, 0, 0x7e, 0xd9, 4, 2, 2, 0, 50]);
     has(&ack, 51, &120_u32.to_be_bytes());
     assert_eq!(ack.boot_file(), "");
-    assert_eq!(lab.classes("ack-selecting"), ["phones-without-vlan"]);
+    assert_eq!(lab.classes(&ack), ["phones-without-vlan"]);
 
     // In its VLAN it gets its settings, and no VLAN any more.
     let ack = lab.acquire(&Device { number: 2, relay: VOICE, options });
@@ -184,7 +186,7 @@ fn boxes_and_phones_get_the_settings_of_their_makers() {
     let part = [&[1, url.len() as u8][..], url].concat();
     has(&ack, 125, &[&[0, 0, 0x7e, 0xd9, part.len() as u8][..], &part].concat());
     assert_eq!([132, 133, 43].map(|code| ack.option(code)), [None, None, None]);
-    assert_eq!(lab.classes("ack-selecting"), ["phones"]);
+    assert_eq!(lab.classes(&ack), ["phones"]);
 
     // A phone of the other maker has no names in option 43: it gets the options that have a number.
     let wall: &[(u8, &[u8])] = &[(60, b"WallPhone"), (55, &[1, 3, 6])];

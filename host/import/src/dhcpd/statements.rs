@@ -31,7 +31,7 @@ const EXPRESSION: &str = "expressions are for policies: see docs/policies.md";
 const BOOTP: &str = "set bootp = \"reserved\" or \"dynamic\" yourself: see docs/exchanges.md";
 const NO_BOOTP: &str = "BOOTP clients are not served";
 const LEASEQUERY: &str = "the server does not answer LEASEQUERY";
-const PING: &str = "the server does not ping addresses before it offers them";
+const PING: &str = "set probe = \"icmp\" and probe-timeout-ms yourself: see docs/pools.md";
 const FAILOVER: &str = "two servers share no leases: see docs/migrate.md, \"Failover\"; the pool is this server's alone";
 
 /// Statements by their first words. The longest match counts.

@@ -37,7 +37,7 @@ static KEYS: &[(&str, Fate)] = &[
     ("dhcp-no-override", NotNeeded("a reply has the fields and options that are configured")),
     ("dhcp-rapid-commit", NotCarried("set rapid-commit = true yourself: see docs/exchanges.md")),
     ("dhcp-ttl", NotNeeded(DNS)),
-    ("no-ping", NotNeeded("the server does not ping addresses before it offers them")),
+    ("no-ping", NotNeeded("the server pings no address unless `probe` is set")),
     ("log-dhcp", NotNeeded("the journal has a line for each message")),
     ("quiet-dhcp", NotNeeded("the journal is off unless it is configured")),
     ("log-facility", NotNeeded(OPERATING)),
