@@ -248,7 +248,9 @@ fn explain_says_that_the_address_would_be_probed() {
         assert!(output.status.success(), "{output:?}");
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
-    let said = |explained: &serde_json::Value| explained["probe"].as_str().unwrap().to_owned();
+    let said = |explained: &serde_json::Value| {
+        explained["probe"].as_str().unwrap_or_else(|| panic!("{explained}")).to_owned()
+    };
     let explained = explain(&["--interface", "eth0"]);
     let expected = "192.0.2.100 is asked with an ARP request on eth0 first";
     assert!(said(&explained).starts_with(expected), "{explained}");

@@ -143,8 +143,7 @@ fn the_cable_network_serves_modems_and_what_is_behind_them() {
     }
     let leased = lab.server.leases().into_iter();
     let leased = leased.filter(|lease| lease.address.octets()[0] == 198);
-    let leased: Vec<_> =
-        leased.filter(|lease| lease.state == LeaseState::Leased).collect();
+    let leased: Vec<_> = leased.filter(|lease| lease.state == LeaseState::Leased).collect();
     assert_eq!(leased.len(), 2, "{leased:?}");
     assert!(leased.iter().all(|lease| lease.address != computers[0].your_address), "{leased:?}");
 }
