@@ -251,7 +251,7 @@ fn explain_says_that_the_address_would_be_probed() {
     let said = |explained: &serde_json::Value| {
         explained["probe"].as_str().unwrap_or_else(|| panic!("{explained}")).to_owned()
     };
-    let explained = explain(&["--interface", "eth0"]);
+    let explained = explain(&["--link", "192.0.2.1", "--interface", "eth0"]);
     let expected = "192.0.2.100 is asked with an ARP request on eth0 first";
     assert!(said(&explained).starts_with(expected), "{explained}");
     assert_eq!(explained["reason"], "offered-from-pool");
