@@ -1,7 +1,7 @@
 //! The probes of addresses that an engine remembers.
 //!
-//! Decides nothing; see `probing`. Invariant: the number of probes is limited, and each counts for a
-//! limited time.
+//! Decides nothing; see `probing`. Invariant: the number of probes is limited, and each counts for
+//! a limited time.
 
 use std::collections::{BTreeMap, VecDeque};
 
