@@ -90,7 +90,7 @@ mod rfc5859 {
     mod section_3;
 }
 mod rfc6607 {
-    mod section_4;
+    mod section_7;
 }
 mod rfc6842 {
     mod section_3;

@@ -60,10 +60,11 @@ enum Tool {
     ///
     /// Exits with 1 if the policy cannot be used or fails.
     Bench(bench::BenchArguments),
-    /// Compile policies for servers that were built without the feature `compile`.
+    /// Compile policies ahead of time, also for servers without the feature `compile`.
     ///
-    /// The server must have the same version and the same kind of processor, and the folder must
-    /// belong to root or to the user of the server.
+    /// The server must have the same version and a processor that the code was compiled for, and
+    /// the folder must belong to root or to the user of the server. `lessor check --warm` does the
+    /// same for everything that a configuration needs.
     Compile(compile::CompileArguments),
 }
 

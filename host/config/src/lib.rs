@@ -80,11 +80,12 @@ pub use selection::RELAY_ADDRESSES_MAX;
 pub use settings::{
     ClassFile, Configuration, ControlSettings, HostsSettings, JournalSettings, LogFormat, LogLevel,
     LogSettings, MetricsSettings, PluginSettings, ReservationFile, RollbackSettings,
-    ServerSettings, Sidecar, StoreSettings,
+    ServerSettings, Sidecar, StoreSettings, UntilCompiled,
 };
 pub use source::SHOWN_LINE_OCTETS_MAX;
 pub use subnet::{OFFER_HOLD_SECS_MAX, PREFIX_LENGTH_MIN};
 pub use suggest::nearest;
+pub use values::parse_duration;
 
 use collector::Collector;
 use reader::Table;
@@ -145,7 +146,7 @@ pub fn plugin_settings(path: &Path) -> Option<PluginSettings> {
     let base = path.parent().unwrap_or(Path::new(""));
     let folder = |key| Some(base.join(plugins.get(key)?.as_str()?));
     let (directory, interpreters) = (folder("directory")?, folder("interpreters"));
-    Some(PluginSettings { directory, interpreters, cache: None, rollback: None })
+    Some(PluginSettings { directory, interpreters, ..PluginSettings::default() })
 }
 
 /// Reads the options and vendors that a configuration file declares, ignoring all mistakes in it,

@@ -7,6 +7,7 @@ mod allocation;
 mod boot;
 mod messages;
 mod names;
+mod probing;
 mod sending;
 mod times;
 
@@ -54,6 +55,7 @@ impl Level {
             server_identifier: server_identifier(table),
             messages: messages::read(table),
             names: names::read(table),
+            probing: probing::read(table),
         };
         Self { options, pools: OfPools::read(table), fields }
     }

@@ -16,7 +16,7 @@ use crate::{
     selection::{interface_names, twice},
     settings::{
         ControlSettings, JournalSettings, LogFormat, LogLevel, LogSettings, MetricsSettings,
-        PluginSettings, RollbackSettings, ServerSettings, StoreSettings,
+        PluginSettings, RollbackSettings, ServerSettings, StoreSettings, UntilCompiled,
     },
     shapes,
 };
@@ -230,6 +230,9 @@ const WAITING_MESSAGES_DEFAULT: usize = 32_768;
 /// A tenth of the changes that a disk makes durable in a second.
 const WAITING_CHANGES_DEFAULT: usize = 10_000;
 
+const UNTIL_COMPILED: [(&str, UntilCompiled); 2] =
+    [("wait", UntilCompiled::Wait), ("no-policies", UntilCompiled::NoPolicies)];
+
 /// Reads `[plugins]`.
 pub(crate) fn plugins(table: &Table, base: &Path, state: &StateFolder) -> Option<PluginSettings> {
     let directory = table.require("directory", "\"/etc/lessor/plugins\"");
@@ -240,7 +243,15 @@ pub(crate) fn plugins(table: &Table, base: &Path, state: &StateFolder) -> Option
     let rollback = table.get("rollback").and_then(|value| value.table(&shapes::ROLLBACK));
     let rollback = rollback.and_then(|table| rollback_settings(&table));
     let interpreters = table.get("interpreters").and_then(|value| value.path(base));
-    Some(PluginSettings { directory: directory?.path(base)?, interpreters, cache, rollback })
+    let until_compiled = table.get("until-compiled");
+    let until_compiled = until_compiled.and_then(|value| value.choice(&UNTIL_COMPILED));
+    Some(PluginSettings {
+        directory: directory?.path(base)?,
+        interpreters,
+        cache,
+        rollback,
+        until_compiled: until_compiled.unwrap_or_default(),
+    })
 }
 
 fn rollback_settings(table: &Table) -> Option<RollbackSettings> {

@@ -107,7 +107,7 @@ pub struct StoreSettings {
 }
 
 /// The folders and settings of plugins.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PluginSettings {
     /// The folder with `NN-name.wasm`, scripts such as `NN-name.rhai`, and `NN-name.toml`.
     pub directory: PathBuf,
@@ -118,6 +118,19 @@ pub struct PluginSettings {
     pub cache: Option<PathBuf>,
     /// When a new generation is rolled back; `None` for never.
     pub rollback: Option<RollbackSettings>,
+    /// What serves until the policies of a start are compiled.
+    pub until_compiled: UntilCompiled,
+}
+
+/// What serves until the policies of a start are compiled, if the last accepted generation is not
+/// compiled either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UntilCompiled {
+    /// Nothing: clients wait, since no answer is better than one without policies.
+    #[default]
+    Wait,
+    /// The configuration without policies.
+    NoPolicies,
 }
 
 /// The conditions for returning to the previous generation.

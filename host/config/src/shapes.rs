@@ -33,6 +33,8 @@ macro_rules! with_level_keys {
             "always-send-basics",
             "always-broadcast",
             "own-address-for",
+            "probe",
+            "probe-timeout-ms",
             "server-identifier",
             "rapid-commit",
             "host-names",
@@ -58,6 +60,8 @@ macro_rules! with_level_synonyms {
             ("t2", "rebinding-time"),
             ("lease-cache-threshold", "cache-threshold"),
             ("broadcast", "always-broadcast"),
+            ("ping-check", "probe"),
+            ("ping-timeout", "probe-timeout-ms"),
             ("generated-prefix", "host-name-prefix"),
         ]
     };
@@ -138,8 +142,12 @@ pub(crate) static STORE: Shape = Shape {
 
 pub(crate) static PLUGINS: Shape = Shape {
     name: "[plugins]",
-    keys: &["directory", "cache", "interpreters", "rollback"],
-    synonyms: &[("path", "directory"), ("folder", "directory")],
+    keys: &["directory", "cache", "interpreters", "rollback", "until-compiled"],
+    synonyms: &[
+        ("path", "directory"),
+        ("folder", "directory"),
+        ("while-compiling", "until-compiled"),
+    ],
 };
 
 pub(crate) static LOOKUP: Shape = Shape {

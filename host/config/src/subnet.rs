@@ -221,7 +221,11 @@ pub(crate) fn client_key(table: &Table) -> Option<Placed<ClientKeyKind>> {
 }
 
 fn after_data_loss(table: &Table) -> Option<Placed<AfterDataLoss>> {
-    let choices = [("serve", AfterDataLoss::Serve), ("hold", AfterDataLoss::Hold)];
+    let choices = [
+        ("serve", AfterDataLoss::Serve),
+        ("hold", AfterDataLoss::Hold),
+        ("probe", AfterDataLoss::Probe),
+    ];
     table.get("after-data-loss").and_then(|value| Some(value.place(value.choice(&choices)?)))
 }
 

@@ -148,8 +148,9 @@ pub(crate) fn identifier(text: &str) -> Option<Box<[u8]>> {
     (1..=IDENTIFIER_OCTETS_MAX).contains(&octets.len()).then_some(octets)
 }
 
-/// The duration in seconds, which may exceed 32 bits.
-fn parse_duration(text: &str) -> Option<u64> {
+/// The duration in seconds, which may exceed 32 bits, of a text such as `10m` or `infinite`; `None`
+/// if it is none.
+pub fn parse_duration(text: &str) -> Option<u64> {
     if text == "infinite" {
         return Some(u64::from(INFINITE_SECS));
     }

@@ -122,7 +122,7 @@ fn only_subnets_of_several_24s_have_ends_to_spare() {
 fn the_configurations_of_the_guide_are_accepted() {
     let guide = include_str!("../../../docs/pools.md");
     let blocks: Vec<&str> = guide.split("```toml\n").skip(1).collect();
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     for block in blocks {
         let (text, _) = block.split_once("```").unwrap();
         subnet(text);

@@ -91,12 +91,19 @@ pub fn make_way(path: &Path) -> anyhow::Result<()> {
 /// Receives the chunks of an answer. Returns whether the caller still reads.
 pub type Say<'s> = dyn FnMut(Vec<u8>) -> bool + 's;
 
+/// The process that asks, according to the kernel (SO_PEERCRED).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The number of the user that it runs as.
+    pub user_id: u32,
+}
+
 /// Answers until the task is dropped. `answering` may block; it passes an answer to [`Say`] and
 /// returns whether the caller received all of it.
 pub async fn answer<Q, A>(listener: UnixListener, answering: A)
 where
     Q: DeserializeOwned + Send + 'static,
-    A: Fn(Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
+    A: Fn(Peer, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
 {
     let (callers, answering) = (Callers::new(), Arc::new(answering));
     loop {
@@ -125,8 +132,9 @@ async fn answer_one<Q, A>(
 ) -> anyhow::Result<()>
 where
     Q: DeserializeOwned + Send + 'static,
-    A: Fn(Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
+    A: Fn(Peer, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
 {
+    let peer = Peer { user_id: stream.peer_cred()?.uid() };
     let (reading, mut writing) = stream.split();
     let mut line = String::new();
     let mut reading = tokio::io::BufReader::new(reading.take(QUESTION_OCTETS_MAX));
@@ -136,7 +144,7 @@ where
     // Locks are taken and plugins compiled in this closure, so it must not run on the threads of
     // the runtime.
     let work = tokio::task::spawn_blocking(move || {
-        answering(question, &mut |chunk: Vec<u8>| sender.blocking_send(chunk).is_ok())
+        answering(peer, question, &mut |chunk: Vec<u8>| sender.blocking_send(chunk).is_ok())
     });
     while let Some(chunk) = chunks.recv().await {
         caller.wait_for(READ_WITHIN, writing.write_all(&chunk)).await?;

@@ -65,6 +65,33 @@ impl ClientKeyKind {
         }
     }
 
+    /// The key of a client with these properties; `None` if they do not identify one.
+    ///
+    /// An empty client identifier identifies no client, and neither does a hardware address that is
+    /// empty or all zeros. Interfaces without a hardware address send it (tunnels; RFC 2855 and RFC
+    /// 4390 require a client identifier instead), and so do devices that lost theirs.
+    pub fn key_from(
+        self,
+        identifier: Option<&[u8]>,
+        hardware: Option<HardwareAddress>,
+        information: Option<&RelayInformation>,
+    ) -> Option<ClientKey> {
+        let hardware = hardware.filter(HardwareAddress::is_anybody);
+        let line = || information.and_then(Line::of);
+        match self {
+            Self::ClientIdentifier => {
+                let identifier = identifier.filter(|octets| !octets.is_empty());
+                let identifier = identifier.map(|octets| ClientKey::Identifier(octets.into()));
+                identifier.or(hardware.map(ClientKey::Hardware))
+            }
+            Self::HardwareAddress => hardware.map(ClientKey::Hardware),
+            Self::Line => line().map(ClientKey::Line),
+            Self::LineAndHardwareAddress => {
+                Some(ClientKey::LineAndHardware(Box::new((line()?, hardware?))))
+            }
+        }
+    }
+
     /// Returns whether option 82 is needed to identify a client.
     pub const fn needs_line(self) -> bool {
         matches!(self, Self::Line | Self::LineAndHardwareAddress)

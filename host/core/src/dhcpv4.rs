@@ -22,16 +22,20 @@
 //!   `discover` and `short`, `request`, `farewell` (DECLINE, RELEASE), `inform` and `bootp` decide
 //!   it; `limit` applies the limit of its subscriber; `grant`, `reply`, `destination`,
 //!   `parameters`, `naming` and `options` build the reply.
-//! - `lease_time`: how long a lease lasts.
+//! - `lease_time`: how long a lease lasts. `by_hand`: changes that an operator makes; `drained`:
+//!   pools that give no address to new clients.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
+//! - `probing`: which addresses are probed before they are offered; `probes`: those that were.
 //! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a
 //!   time.
 
 mod bootp;
+mod by_hand;
 mod decider;
 mod destination;
 mod discover;
+mod drained;
 mod entitlement;
 mod family;
 mod farewell;
@@ -48,6 +52,8 @@ mod owners;
 mod parameters;
 mod plan;
 mod preview;
+mod probes;
+mod probing;
 mod quarantine;
 mod reconfigure;
 mod reply;
@@ -62,18 +68,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AfterDataLoss, Answer, Binding, Change, Changes, ClientKey, Network, Origin, OwnAddresses,
-    Reason, RelayInformation, Reply, Request, ReservationOwner, SharedReservations, Terms,
+    Probe, Reason, RelayInformation, Reply, Request, ReservationOwner, SharedReservations, Terms,
     Timestamp, VpnName, keyed_hash::KeyedState, ledger::Standing,
 };
 
 use self::{
     decider::Decider,
+    drained::Drained,
     family::{Bindings, Offer, View},
     plan::{Plan, address_of},
+    probes::Probes,
     witness::Witness,
 };
 
 pub use self::{
+    by_hand::{AttemptByHand, ChangeByHand, RefusalByHand},
     identity::SeenElsewhere,
     lease_time::LeaseTimeRule,
     listing::{BindingCopies, Listing},
@@ -115,6 +124,9 @@ pub enum Attempt {
     /// The request must be decided again after storage has answered; nothing is held for it in the
     /// meantime.
     Waits(Wait),
+    /// The request must be decided again after the result of this probe was reported to
+    /// [`Engine::probed`]. Its address is held for the client in the meantime.
+    Probes(Probe),
 }
 
 /// What a request waits for.
@@ -134,10 +146,14 @@ pub struct Engine {
     bindings: Bindings,
     /// When the network started without any lease on storage, if it did.
     no_records_since: Option<Timestamp>,
+    /// The pools that give no address to new clients.
+    drained: Drained,
     /// The server's own addresses, which pools do not give out.
     own: OwnAddresses,
     /// The reservations of all networks.
     shared_reservations: Arc<SharedReservations>,
+    /// The addresses that were probed lately.
+    probes: Probes,
 }
 
 /// The number of addresses of a pool in each state. A lease, offer or quarantine that has ended is
@@ -243,8 +259,10 @@ impl Engine {
             bindings: Bindings::new(Arc::clone(&plan), &hasher),
             plan,
             no_records_since: None,
+            drained: Drained::default(),
             own: OwnAddresses::default(),
             shared_reservations: Arc::default(),
+            probes: Probes::default(),
         }
     }
 
@@ -304,9 +322,16 @@ impl Engine {
     /// The time until which addresses that an unknown client may hold are held back from new
     /// clients; the latest of all subnets. `None` if they are not held back, or no longer.
     pub fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_held = self.plan.network().after_data_loss == AfterDataLoss::Hold;
+        self.records_missing_until(now).filter(|_| is_held)
+    }
+
+    /// The time until which clients may have leases of which the server has no record. `None` if
+    /// that does not matter to the network, or no longer.
+    pub fn records_missing_until(&self, now: Timestamp) -> Option<Timestamp> {
         let network = self.plan.network();
-        let since =
-            self.no_records_since().filter(|_| network.after_data_loss == AfterDataLoss::Hold)?;
+        let matters = network.after_data_loss != AfterDataLoss::Serve;
+        let since = self.no_records_since().filter(|_| matters)?;
         let longest_secs = self.plan.longest_lease_secs().max()?;
         let longest_secs = longest_secs.max(self.shared_reservations.longest_lease_secs());
         Some(since.after_secs(longest_secs)).filter(|until| now < *until)
@@ -437,12 +462,17 @@ impl Engine {
     ) -> Attempt {
         self.set_own_addresses(&request.arrival.own_addresses);
         let (plan, shared) = (&self.plan, &self.shared_reservations);
-        let decider = Decider::new(plan, shared, &mut self.bindings, now, subnet, request, terms);
+        let (bindings, probes) = (&mut self.bindings, &self.probes);
+        let decider = Decider::new(plan, shared, bindings, probes, now, subnet, request, terms);
         let Some(mut decider) = decider else {
             return Attempt::Decided(Decision::of(Reason::UnidentifiedClient));
         };
         decider.no_records_since = self.no_records_since;
-        decider.attempt(witness)
+        decider.drained = &self.drained;
+        let attempt = decider.attempt(witness);
+        let probed = decider.probed;
+        self.probes.note(now, &probed);
+        attempt
     }
 
     /// Applies the result that storage reports for the changes of one decision: the records become

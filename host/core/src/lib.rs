@@ -36,6 +36,7 @@ mod origin;
 mod own_addresses;
 mod pool_choice;
 mod pool_rules;
+mod probing;
 mod reason;
 pub mod relay;
 mod reply;
@@ -58,9 +59,10 @@ pub use class::{Class, ClassLimit, LimitBy, Membership};
 pub use classes::{Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays, Test};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
-    Attempt, BindingCopies, Candidate, Decision, Engine, HeaderField, Holding, LeaseTimeRule,
-    Listing, Naming, Obstacle, OpenOffer, OptionOrigin, PoolUsage, Preference, Prepared, Preview,
-    RefusedName, Remembered, Rule, SeenElsewhere, Wait,
+    Attempt, AttemptByHand, BindingCopies, Candidate, ChangeByHand, Decision, Engine, HeaderField,
+    Holding, LeaseTimeRule, Listing, Naming, Obstacle, OpenOffer, OptionOrigin, PoolUsage,
+    Preference, Prepared, Preview, RefusalByHand, RefusedName, Remembered, Rule, SeenElsewhere,
+    Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use host_name::{ClientFqdn, HostName, HostNameRule, HostNameSettings, NameFault, StatedNames};
@@ -81,6 +83,7 @@ pub use pool_rules::{
     AllocationOrder, PoolRules, SHORTENING_STEPS_MAX, Shortening, ShorteningStep, Skipped,
     SkippedRange, WhySkipped,
 };
+pub use probing::{Probe, ProbeMessage, ProbeMethod, ProbeResult, Probing};
 pub use reason::{Outcome, Reason};
 pub use relay::RelayInformation;
 pub use reply::{Destination, Reply, ReplyValue};

@@ -146,6 +146,8 @@ pub enum AfterDataLoss {
     /// Without any address that an unknown client may hold, until the longest lease time of the
     /// address's subnet has passed.
     Hold,
+    /// Such an address is probed first for the same time, even if the scopes probe none.
+    Probe,
 }
 
 /// A range of addresses to give out.

@@ -132,12 +132,19 @@ reasons! {
          ask for a new address",
     NakOfferExpired "nak-offer-expired" Nak
         "the client accepted an offer that this server does not hold and cannot honour now",
+    NakPoolDrained "nak-pool-drained" Nak
+        "the pool of the address is drained, and the client has no lease that it could extend",
+    NakEndedByHand "nak-ended-by-hand" Nak
+        "an operator ended the lease that the client extends",
     NakByPolicy "nak-by-policy" Nak
         "a policy refused the client",
     NakSubscriberLimit "nak-subscriber-limit" Nak
         "the subscriber has reached its limit of leases, and none of them is this client's",
     QuarantinedDeclined "quarantined-declined" Silence
         "the client declined its address, which is now quarantined",
+    QuarantinedInUse "quarantined-in-use" Silence
+        "a host answered a probe of an address before it was offered, so the address is \
+         quarantined",
     DeclinedBeyondLimit "declined-beyond-limit" Silence
         "the client declined its address, which ends its lease; the address is not quarantined, \
          because the client, its line or its subscriber has reached its limit of quarantined \
@@ -196,6 +203,9 @@ reasons! {
     HeldAfterDataLoss "held-after-data-loss" Silence
         "clients of which this server has no record may hold the free addresses; \
          `after-data-loss` holds these back from new clients for now",
+    PoolDrained "pool-drained" Silence
+        "a pool that this client may have an address of is drained, and the others have no free \
+         address",
     SubscriberLimit "subscriber-limit" Silence
         "the subscriber has reached its limit of leases and open offers, and none of them is \
          this client's",
@@ -215,6 +225,11 @@ reasons! {
     ChangePending "change-pending" Silence
         "the client sent this message again while storage has not answered for the changes of \
          the first one",
+    ProbePending "probe-pending" Silence
+        "the client sent a DISCOVER again while the address for it is still probed",
+    AddressesInUse "addresses-in-use" Silence
+        "each of several addresses that were chosen for the client answered a probe, so other \
+         hosts use them; the next ones are tried when the client asks again",
     BootpNotServed "bootp-not-served" Silence
         "the message has no option 53, so it is from a BOOTP client, and `bootp` of its subnet \
          does not serve such clients",

@@ -19,9 +19,9 @@ pub const RELAY_FLAGS: u8 = 10;
 pub const SERVER_IDENTIFIER_OVERRIDE: u8 = 11;
 /// Sub-option 19: the relay sends from its own port and wants replies there (RFC 8357).
 pub const SOURCE_PORT: u8 = 19;
-/// Sub-option 151: the VPN to choose an address from (RFC 6607 section 3.3).
+/// Sub-option 151: the VPN to choose an address from (RFC 6607 section 3.2).
 pub const VPN_SELECTION: u8 = 151;
-/// Sub-option 152: asks whether the server used sub-option 151 (RFC 6607 section 3.4).
+/// Sub-option 152: asks whether the server used sub-option 151 (RFC 6607 section 3.3).
 pub const VPN_SELECTION_CONTROL: u8 = 152;
 
 /// The octets of option 82 exactly as the relay sent them, so that a reply can return them

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    ClientKey, ClientKeyKind, ClientState, HardwareAddress, Line, Membership, OwnAddresses,
+    ClientKey, ClientKeyKind, ClientState, HardwareAddress, Membership, OwnAddresses,
     ReceivedOptions, RelayInformation, RequestKind, SubscriberLimit, option::code, relay,
 };
 
@@ -232,30 +232,13 @@ impl Request {
 impl ClientKeyKind {
     /// The key of the client that sent `request` over the line in `relay_information`; `None` if
     /// the message does not identify a client.
-    ///
-    /// An empty client identifier identifies no client, and neither does a hardware address that is
-    /// empty or all zeros. Interfaces without a hardware address send it (tunnels; RFC 2855 and RFC
-    /// 4390 require a client identifier instead), and so do devices that lost theirs.
     pub fn key_of(
         self,
         request: &Request,
         relay_information: Option<&RelayInformation>,
     ) -> Option<ClientKey> {
-        let hardware = Some(request.hardware_address).filter(HardwareAddress::is_anybody);
-        let line = || relay_information.and_then(Line::of);
-        match self {
-            Self::ClientIdentifier => {
-                let identifier = request.client_identifier.as_ref();
-                let identifier = identifier.filter(|octets| !octets.is_empty());
-                let identifier = identifier.map(|octets| ClientKey::Identifier(octets.clone()));
-                identifier.or(hardware.map(ClientKey::Hardware))
-            }
-            Self::HardwareAddress => hardware.map(ClientKey::Hardware),
-            Self::Line => line().map(ClientKey::Line),
-            Self::LineAndHardwareAddress => {
-                Some(ClientKey::LineAndHardware(Box::new((line()?, hardware?))))
-            }
-        }
+        let identifier = request.client_identifier.as_deref();
+        self.key_from(identifier, Some(request.hardware_address), relay_information)
     }
 }
 

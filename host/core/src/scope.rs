@@ -8,7 +8,7 @@ use std::{net::Ipv4Addr, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Boot, HostNameSettings, LeaseTimes, Messages, Sending};
+use crate::{Boot, HostNameSettings, LeaseTimes, Messages, Probing, Sending};
 
 /// What one scope sets, besides options. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,8 @@ pub struct ScopeFields {
     pub messages: Messages,
     /// The names of clients.
     pub names: HostNameSettings,
+    /// How addresses are probed before they are offered.
+    pub probing: Probing,
 }
 
 static NOTHING: ScopeFields = ScopeFields::NOTHING;
@@ -50,6 +52,7 @@ impl ScopeFields {
         server_identifier: None,
         messages: Messages::NOTHING,
         names: HostNameSettings::NOTHING,
+        probing: Probing::NOTHING,
     };
 
     /// These settings and, where they say nothing, those of a scope around this one. Lease times
@@ -64,6 +67,7 @@ impl ScopeFields {
             server_identifier: self.server_identifier.or(outer.server_identifier),
             messages: self.messages.or(&outer.messages),
             names: self.names.or(&outer.names),
+            probing: self.probing.or(&outer.probing),
         }
     }
 }

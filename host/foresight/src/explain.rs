@@ -92,6 +92,9 @@ pub struct Explanation {
     pub host_name: Option<HostNameStep>,
     /// The addresses that are considered, in order.
     pub allocation: Vec<AllocationStep>,
+    /// How the chosen address would be probed first, if it would be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<String>,
     /// The reason in which the exchange would end.
     pub reason: Reason,
     /// The kind of that reason.
@@ -282,6 +285,11 @@ struct Basis<'p> {
     by: String,
 }
 
+/// Says what the generation is, if it is not the one that is configured.
+fn instead(generation: &Generation) -> String {
+    generation.stand_in.map_or_else(String::new, |stand_in| format!(", {}", stand_in.meaning()))
+}
+
 /// Explains what would happen to a client of a running server.
 pub fn answer(reloader: &Reloader, subject: &Subject) -> Answer {
     reloader.between_reloads(|generation, engines| {
@@ -293,7 +301,11 @@ pub fn answer(reloader: &Reloader, subject: &Subject) -> Answer {
             own_sockets: reloader.own_sockets(),
             heard: Some(reloader.heard()),
             now: clock::now(),
-            by: format!("the running server, generation {}", generation.number),
+            by: format!(
+                "the running server, generation {}{}",
+                generation.number,
+                instead(generation)
+            ),
         };
         place.answer(subject)
     })
@@ -323,7 +335,14 @@ pub fn offline(
         lessor_generation::read(runtime, config, colour, None)?;
     let (engines, from) = engines_of_store(&configuration, no_answer)?;
     let now = clock::now();
-    let generation = Generation { number: 1, since: now, lookups, chain, rolled_back_from: None };
+    let generation = Generation {
+        number: 1,
+        since: now,
+        lookups,
+        chain,
+        rolled_back_from: None,
+        stand_in: None,
+    };
     let by = format!("no server runs; the configuration and {from}");
     let host = Host::read(0).context("cannot list the addresses of this host")?;
     let own_addresses = host.links().own_addresses().clone();

@@ -15,10 +15,10 @@ use std::{
 
 use anyhow::bail;
 use lessor_config::Configuration;
-use lessor_core::{ClientKey, ClientKeyKind, PoolUsage, Reason, Request, Timestamp};
+use lessor_core::{ClientKey, ClientKeyKind, PoolUsage, ProbeResult, Reason, Request, Timestamp};
 use lessor_generation::Parts;
 use lessor_policy_host::AnsweredLookup;
-use lessor_recording::{Datagram, Decided, Recording, Step};
+use lessor_recording::{ByHand, Datagram, Decided, Drained, Recording, Step};
 use lessor_serving::replica::{Replayed, Replica, State};
 use lessor_stages::Moment;
 
@@ -82,11 +82,21 @@ enum Happening {
         lookups: Vec<AnsweredLookup>,
         recorded: Option<Box<Decided>>,
     },
+    Probed {
+        at: Timestamp,
+        network: String,
+        address: Ipv4Addr,
+        result: ProbeResult,
+    },
     Reclaim {
         at: Timestamp,
         network: String,
         limit: usize,
     },
+    /// An operator changed a lease.
+    ByHand(ByHand),
+    /// An operator drained or opened a pool.
+    Drained(Drained),
     /// Everything that has ended is reclaimed.
     ReclaimAll {
         at: Timestamp,
@@ -137,9 +147,24 @@ impl Replay {
         let mut number = 0;
         for happening in traffic.happenings {
             match happening {
+                Happening::Probed { at, network, address, result } => {
+                    for replica in [Some(&replica), other.as_ref()].into_iter().flatten() {
+                        replica.probed(at, &network, address, result);
+                    }
+                }
                 Happening::Reclaim { at, network, limit } => {
                     for replica in [Some(&replica), other.as_ref()].into_iter().flatten() {
                         replica.reclaim(at, &network, limit);
+                    }
+                }
+                Happening::ByHand(ByHand { at_ms, network, change, .. }) => {
+                    for replica in [Some(&replica), other.as_ref()].into_iter().flatten() {
+                        replica.change_by_hand(at_ms, &network, &change);
+                    }
+                }
+                Happening::Drained(Drained { network, pools, .. }) => {
+                    for replica in [Some(&replica), other.as_ref()].into_iter().flatten() {
+                        replica.drain(&network, &pools);
                     }
                 }
                 Happening::ReclaimAll { at } => {
@@ -227,9 +252,17 @@ fn of_recording(recording: Recording) -> Traffic {
             lookups: input.lookups,
             recorded: Some(Box::new(input.decision)),
         },
+        Step::Probed(found) => Happening::Probed {
+            at: found.at_ms,
+            network: found.network,
+            address: found.address,
+            result: found.result,
+        },
         Step::Reclaim(found) => {
             Happening::Reclaim { at: found.at_ms, network: found.network, limit: found.limit }
         }
+        Step::ByHand(found) => Happening::ByHand(found),
+        Step::Drained(found) => Happening::Drained(found),
     });
     let spoken_for = Arc::new(spoken_for);
     let state = State { now: header.began_at_ms, bindings, offers, no_records, spoken_for };
@@ -239,7 +272,7 @@ fn of_recording(recording: Recording) -> Traffic {
 const fn generation_of(step: &Step) -> Option<u64> {
     match step {
         Step::Input(input) => Some(input.generation),
-        Step::Reclaim(_) => None,
+        Step::Probed(_) | Step::Reclaim(_) | Step::ByHand(_) | Step::Drained(_) => None,
     }
 }
 

@@ -7,6 +7,7 @@
 //! <store.path>/last-accepted/lessor.toml   the configuration file
 //! <store.path>/last-accepted/plugins/      policies, scripts and the files beside them
 //! <store.path>/last-accepted/interpreters/ what runs the scripts
+//! <store.path>/last-accepted/compiled/     the compiled code of both, if it was at hand
 //! <store.path>/last-accepted/files/        reservations, files of sources, secrets, certificates
 //! <store.path>/last-accepted.new/          one that is being written, or waits for its probation
 //! ```
@@ -24,6 +25,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use lessor_config::Configuration;
+use lessor_policy_host::Chain;
 use lessor_settings::SourceKind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -33,6 +35,8 @@ pub use self::inputs::Inputs;
 const FOLDER: &str = "last-accepted";
 const FOLDER_NEW: &str = "last-accepted.new";
 const MANIFEST: &str = "manifest.json";
+/// The folder of compiled policies in a copy. The policy host checks its files.
+const COMPILED: &str = "compiled";
 /// The version of the format.
 const VERSION: u32 = 1;
 /// The largest size of a file in a copy, except files of reservations: that of a policy or a
@@ -80,18 +84,25 @@ pub struct Fallback {
     pub mistakes: Vec<String>,
 }
 
-/// Keeps a copy of a serving generation: at once, or, if it is on probation, set aside until
-/// [`end_probation`]. A failure is logged: the service does not depend on it. `last` is what the
-/// process kept last. A copy of the same files is not written again, because that would wait for
-/// the disk that the leases are on.
-pub fn keep(inputs: Option<&Inputs>, is_final: bool, last: &mut Option<Inputs>) {
+/// Returns the folder of the compiled policies of the copy in the folder of a store.
+pub(crate) fn compiled_folder(store: &Path) -> PathBuf {
+    store.join(FOLDER).join(COMPILED)
+}
+
+/// Keeps a copy of a serving generation with these policies: at once, or, if it is on probation,
+/// set aside until [`end_probation`]. A failure is logged: the service does not depend on it.
+/// `last` is what the process kept last. A copy of the same files is not written again, because
+/// that would wait for the disk that the leases are on.
+pub fn keep(inputs: Option<&Inputs>, chain: &Chain, is_final: bool, last: &mut Option<Inputs>) {
     let Some(inputs) = inputs else { return };
     let is_there = inputs.store.join(FOLDER).join(MANIFEST).exists();
     if is_final && is_there && last.as_ref() == Some(inputs) && inputs.are_settled() {
         return;
     }
     *last = None;
-    let kept = writing::stage(inputs).and_then(|()| match is_final {
+    let compiled = chain.plugins().flat_map(|plugin| &plugin.compiled);
+    let compiled = compiled.map(PathBuf::as_path);
+    let kept = writing::stage(inputs, compiled).and_then(|()| match is_final {
         true => writing::promote(&inputs.store),
         false => Ok(()),
     });
@@ -116,6 +127,25 @@ pub fn end_probation(configuration: &Configuration, is_good: bool) {
     if let Err(error) = writing::promote_if_staged(store) {
         tracing::warn!(error = format!("{error:#}"), "the copy of this generation is not used");
     }
+}
+
+/// Returns the configuration of the copy that a start with the configuration file at `path` falls
+/// back on; it names the copied files. `current` is the configuration in that file, unless it has
+/// mistakes.
+///
+/// # Errors
+/// If there is none, or it is damaged, or belongs to another store.
+pub fn configuration(
+    path: &Path,
+    current: Option<&Configuration>,
+) -> anyhow::Result<Configuration> {
+    let found = match current {
+        Some(current) => {
+            read(current.store.backend.state_folder().context("leases are kept in memory")?)?
+        }
+        None => read_despite_mistakes(path)?,
+    };
+    Ok(found.configuration)
 }
 
 /// Reads the copy in the folder of a store.

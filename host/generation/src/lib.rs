@@ -4,7 +4,8 @@
 //! A generation is built completely before any part of it serves: the configuration is parsed, and
 //! the plugins are compiled, linked and configured. If any of that fails there is no generation,
 //! only a list of mistakes ([`Refusal`]). What was accepted last is kept as a copy
-//! ([`last_accepted`]), and a start can serve with it ([`Candidate`]).
+//! ([`last_accepted`]), and a start can serve with it ([`Candidate`]), also while the policies of
+//! the configuration are compiled ([`open`]).
 //!
 //! Does not serve, and has no engines: they are state, and belong to no generation. Invariant: a
 //! generation is complete or absent.
@@ -16,15 +17,21 @@ pub mod last_accepted;
 mod lookups;
 pub mod named;
 pub mod never_apply;
+mod opening;
 pub mod patience;
 mod plugin_folder;
 mod reading;
+mod ready;
 mod scripts;
+mod stand_in;
 mod starting;
 
 pub use lookups::GenerationSources;
+pub use opening::{Opened, Opening, compiled_folders, installed_compiled, open};
 pub use reading::{
-    Generation, Parts, Refusal, build, description, hook_names, load_configuration, plugin_source,
-    read, read_with_plugins,
+    Generation, Parts, Refusal, build, complete, description, hook_names, load_configuration,
+    plugin_source, read, read_with_plugins,
 };
+pub use ready::NotCompiled;
+pub use stand_in::StandIn;
 pub use starting::Candidate;

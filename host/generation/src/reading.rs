@@ -25,6 +25,7 @@ use crate::{
     lookups::GenerationSources,
     plugin_folder::PluginFolder,
     scripts::{self, Kind},
+    stand_in::StandIn,
 };
 
 /// What was configured and serves. The engines of its networks are state and belong to no
@@ -40,6 +41,8 @@ pub struct Generation {
     pub chain: Arc<Chain>,
     /// The generation whose faults brought this one back.
     pub rolled_back_from: Option<u64>,
+    /// What it is, if it is not what is configured.
+    pub stand_in: Option<StandIn>,
 }
 
 /// The parts of a generation that are read from files.
@@ -124,7 +127,7 @@ pub fn read_with_plugins(
     let settings = configuration.plugins.take();
     let interpreters = settings.and_then(|settings| settings.interpreters);
     let directory = directory.to_owned();
-    let settings = PluginSettings { directory, interpreters, cache: None, rollback: None };
+    let settings = PluginSettings { directory, interpreters, ..PluginSettings::default() };
     configuration.plugins = Some(settings);
     let (lookups, chain) = build(runtime, &configuration, colour, None)?;
     Ok(Parts { configuration, lookups, chain, inputs: None })
@@ -158,6 +161,20 @@ pub fn build(
     }
 }
 
+/// Prepares the plugins of a configuration whose sources are open, and compiles those that are not
+/// compiled.
+///
+/// # Errors
+/// With every mistake in sidecar files and plugins.
+pub fn complete(
+    runtime: &Arc<Runtime>,
+    configuration: &Configuration,
+    lookups: &GenerationSources,
+) -> Result<Arc<Chain>, Refusal> {
+    let catalogue = configuration.topology.catalogue();
+    build_chain(runtime, configuration.plugins.as_ref(), catalogue, false, lookups, None)
+}
+
 /// Finds, reads and prepares every plugin of the configured directory, if there is one.
 ///
 /// # Errors
@@ -188,7 +205,7 @@ fn build_chain(
 
 /// Returns the plugins of the directory in the order of their file names, with their sidecar files
 /// read, and the mistakes of the others.
-fn plugin_sources(
+pub(crate) fn plugin_sources(
     settings: &PluginSettings,
     catalogue: &Arc<Catalogue>,
     colour: bool,
@@ -351,9 +368,8 @@ mod tests {
         }
         let settings = PluginSettings {
             directory: folder.path().to_owned(),
-            cache: None,
             interpreters: Some(folder.path().to_owned()),
-            rollback: None,
+            ..PluginSettings::default()
         };
         let (_, refusal) = plugin_sources(&settings, &Arc::default(), false);
         let said = refusal.to_string();

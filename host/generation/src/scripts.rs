@@ -63,7 +63,8 @@ pub(crate) fn interpreter(file: &str, folder: Option<&Path>) -> Result<PathBuf, 
                 .to_owned(),
         );
     }
-    let folders = folder.map_or_else(usual_folders, |folder| vec![folder.to_owned()]);
+    let folders = folder.map(Path::to_owned).or_else(|| usual_folder("interpreters"));
+    let folders: Vec<PathBuf> = folders.into_iter().collect();
     let found = folders.iter().map(|folder| folder.join(file)).find(|path| path.is_file());
     found.ok_or_else(|| {
         let looked: Vec<String> =
@@ -76,13 +77,13 @@ pub(crate) fn interpreter(file: &str, folder: Option<&Path>) -> Result<PathBuf, 
     })
 }
 
-/// Returns `../lib/lessor/interpreters` beside the program; in a checkout, `target/interpreters`.
-fn usual_folders() -> Vec<PathBuf> {
-    let program = std::env::current_exe().and_then(|path| path.canonicalize()).unwrap_or_default();
-    let Some(own) = program.parent() else { return Vec::new() };
-    let Some(prefix) = own.parent() else { return Vec::new() };
+/// Returns `../lib/lessor/NAME` beside the program; in a checkout, `target/NAME`.
+pub(crate) fn usual_folder(name: &str) -> Option<PathBuf> {
+    let program = std::env::current_exe().and_then(|path| path.canonicalize()).ok()?;
+    let own = program.parent()?;
     let is_checkout = ["debug", "release"].iter().any(|profile| own.ends_with(profile));
-    vec![prefix.join(if is_checkout { "interpreters" } else { "lib/lessor/interpreters" })]
+    let below = if is_checkout { Path::new("") } else { Path::new("lib/lessor") };
+    Some(own.parent()?.join(below).join(name))
 }
 
 #[cfg(test)]

@@ -4,7 +4,11 @@
 //! is replaced only by a lease that changed later, with the next revision, as the server itself
 //! would.
 
-use std::{collections::HashMap, fmt, net::Ipv4Addr, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use lessor_core::{Answer, Binding, Change, Changes};
 use lessor_store::{Store, StoreError};
@@ -58,12 +62,13 @@ pub fn carry(
     existing: Existing,
     totals: &mut LeaseTotals,
 ) -> Result<(), CarryError> {
-    let wanted: HashMap<Ipv4Addr, usize> =
-        leases.iter().enumerate().map(|(position, lease)| (lease.address, position)).collect();
-    let mut known: HashMap<Ipv4Addr, Arc<Binding>> = HashMap::new();
+    let key = |lease: &Binding| (lease.vpn.clone(), lease.address);
+    let wanted: HashSet<_> = leases.iter().map(key).collect();
+    let mut known: HashMap<_, Arc<Binding>> = HashMap::new();
     let count = store.load(&mut |lease| {
-        if wanted.contains_key(&lease.address) {
-            known.insert(lease.address, Arc::new(lease));
+        let key = key(&lease);
+        if wanted.contains(&key) {
+            known.insert(key, Arc::new(lease));
         }
     });
     let count = count.map_err(CarryError::Unreadable)?;
@@ -72,7 +77,7 @@ pub fn carry(
     }
     let mut batch: Vec<Changes> = Vec::with_capacity(leases.len());
     for lease in leases {
-        let previous = known.remove(&lease.address);
+        let previous = known.remove(&key(&lease));
         if previous.as_ref().is_some_and(|known| known.changed_at >= lease.changed_at) {
             totals.kept += 1;
             continue;

@@ -1,11 +1,35 @@
 //! Reads what is about to be written as the server will, so that an import never ends in a
-//! configuration that `lessor check` refuses.
+//! configuration that `lessor check` refuses. A class that would be refused is left out.
 
 use std::path::Path;
 
 use lessor_config::Configuration;
 
-use crate::{files, place::Refusal};
+use crate::{
+    files,
+    model::Site,
+    place::Refusal,
+    report::{Outcome, Report},
+    toml,
+};
+
+/// Removes the classes that the server would refuse, for example because no message can meet them.
+pub(crate) fn classes(site: &mut Site, report: &mut Report) {
+    let classes = std::mem::take(&mut site.classes);
+    for class in classes {
+        let text = toml::class_alone(&class, site);
+        let read = lessor_config::parse("class", &text, Path::new("/"));
+        let Err(mistakes) = read else {
+            site.classes.push(class);
+            continue;
+        };
+        let mistake = mistakes.iter().next();
+        let why = mistake.map_or_else(String::new, |mistake| mistake.message().to_owned());
+        for entry in &class.entries {
+            report.correct(*entry, Outcome::NotCarried, format!("no [[class]] can say it: {why}"));
+        }
+    }
+}
 
 /// Reads a configuration that is not written yet and has `count` reservations.
 ///

@@ -2,6 +2,7 @@
 
 mod config;
 mod definitions;
+mod expression;
 mod form;
 mod grammar;
 mod includes;

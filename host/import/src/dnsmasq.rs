@@ -7,6 +7,7 @@ mod leases;
 mod lines;
 mod options;
 mod range;
+mod tags;
 
 use crate::{
     Found,

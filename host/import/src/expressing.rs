@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lessor_core::{IdentifierKind, OptionKind, ReservationOwner, option::code};
 use lessor_vocabulary::{Catalogue, Vendor, Written, hexadecimal};
 
-use crate::model::{Options, Reservation, Site, SubOptions, Value};
+use crate::model::{Boot, Options, Reservation, Site, SubOptions, Value};
 
 /// The name of an option: its number if it has none.
 pub(crate) fn option_name(catalogue: &Catalogue, code: u8) -> String {
@@ -38,6 +38,7 @@ pub(crate) fn fits_row(site: &Site, reservation: &Reservation) -> bool {
     let is_hardware = kinds.iter().all(|kind| *kind == IdentifierKind::HardwareAddress);
     let is_shared = || site.reservations.iter().any(|of| std::ptr::eq(of, reservation));
     fit_cells(&site.catalogue, &reservation.options)
+        && reservation.boot == Boot::default()
         && (is_hardware || kinds.len() == reservation.owners.len())
         && (reservation.address.is_some() || is_shared())
 }

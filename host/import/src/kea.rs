@@ -3,6 +3,7 @@
 
 mod config;
 mod definitions;
+mod expression;
 mod json;
 mod keys;
 mod lease_csv;

@@ -5,16 +5,20 @@
 //! about it; if that takes an address from another client whose lease was running, the report says
 //! so.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
+    sync::Arc,
+};
 
 use lessor_core::{
-    Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress, HostName, Line,
-    RelayInformation, Subnet, Timestamp, Topology, UnknownFields, option::code,
+    Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress, HostName, Network,
+    RelayInformation, Subnet, Timestamp, Topology, UnknownFields, VpnName, option::code,
 };
 use serde::Serialize;
 
 use crate::{
-    place::Place,
+    place::{Place, Refusal},
     report::{Outcome, Report},
 };
 
@@ -37,12 +41,16 @@ pub struct Times {
 pub(crate) struct FoundLease {
     pub(crate) place: Place,
     pub(crate) address: Ipv4Addr,
+    /// The VPN whose address it is.
+    pub(crate) vpn: Option<VpnName>,
     pub(crate) hardware_address: Option<HardwareAddress>,
     /// Option 61.
     pub(crate) identifier: Option<Box<[u8]>>,
     pub(crate) relay_information: Option<RelayInformation>,
     /// The name of the client, if the file has one that a host may have.
     pub(crate) host_name: Option<HostName>,
+    /// The subscriber that it counts against.
+    pub(crate) subscriber: Option<Arc<str>>,
     pub(crate) state: BindingState,
     /// The beginning, or the last change; `None` if the file does not say it.
     pub(crate) began_at: Option<Timestamp>,
@@ -53,7 +61,7 @@ pub(crate) struct FoundLease {
 /// The leases of some files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gathered {
-    leases: BTreeMap<Ipv4Addr, FoundLease>,
+    leases: BTreeMap<(Option<VpnName>, Ipv4Addr), FoundLease>,
     pub(crate) report: Report,
     /// The number of leases in the files.
     pub(crate) read: u64,
@@ -84,7 +92,7 @@ impl Gathered {
     /// Adds a lease in place of an earlier one of its address.
     pub(crate) fn put(&mut self, lease: FoundLease) {
         self.read += 1;
-        if let Some(earlier) = self.leases.get(&lease.address)
+        if let Some(earlier) = self.leases.get(&lease.key())
             && earlier.runs_against(&lease)
         {
             let statement = format!("lease of {} for {}", lease.address, earlier.client());
@@ -95,13 +103,51 @@ impl Gathered {
             );
             self.report.add(&earlier.place, &statement, Outcome::NotCarried, note);
         }
-        self.leases.insert(lease.address, lease);
+        self.leases.insert(lease.key(), lease);
+    }
+
+    /// Adds the only lease of its address.
+    pub(crate) fn put_only(&mut self, lease: FoundLease) -> Result<(), Refusal> {
+        if let Some(earlier) = self.leases.get(&lease.key()) {
+            let line = earlier.place.line();
+            let found = format!("{} has a second lease here; line {line} has one", lease.address);
+            return Err(lease.place.refuse(found, "remove one of them"));
+        }
+        self.put(lease);
+        Ok(())
+    }
+
+    /// Refuses leases that give a client two addresses of one network at the same time.
+    pub(crate) fn refuse_second_leases(
+        &self,
+        topology: &Topology,
+        times: &Times,
+    ) -> Result<(), Refusal> {
+        let mut of_clients = HashMap::new();
+        let mut running: Vec<&FoundLease> =
+            self.leases.values().filter(|lease| lease.is_active(times.clock)).collect();
+        running.sort_by_key(|lease| lease.place.line());
+        for lease in running {
+            let Some((network, _)) = lease.scopes(topology) else { continue };
+            let Ok(client) = lease.client_key(network.client_key) else { continue };
+            if let Some(first) = of_clients.insert((&network.name, client), lease) {
+                let found = format!(
+                    "{} has a second lease in its network here, of {}; line {} has that of {}",
+                    lease.client(),
+                    lease.address,
+                    first.place.line(),
+                    first.address
+                );
+                return Err(lease.place.refuse(found, "remove one of them"));
+            }
+        }
+        Ok(())
     }
 
     /// Removes the lease of an address.
     pub(crate) fn remove(&mut self, address: Ipv4Addr) {
         self.read += 1;
-        self.leases.remove(&address);
+        self.leases.remove(&(None, address));
     }
 
     /// The leases as records of the networks of a configuration. Those that cannot be are reported.
@@ -139,6 +185,17 @@ impl Gathered {
 }
 
 impl FoundLease {
+    fn key(&self) -> (Option<VpnName>, Ipv4Addr) {
+        (self.vpn.clone(), self.address)
+    }
+
+    /// The network and the subnet of the address.
+    fn scopes<'t>(&self, topology: &'t Topology) -> Option<(&'t Network, &'t Subnet)> {
+        let location = topology.locate_address(self.vpn.as_ref(), self.address)?;
+        let network = topology.networks().get(location.network.0 as usize)?;
+        Some((network, network.subnets.get(location.subnet)?))
+    }
+
     fn is_active(&self, now: Timestamp) -> bool {
         self.state == BindingState::Leased && now < self.expires_at
     }
@@ -169,18 +226,21 @@ impl FoundLease {
         topology: &Topology,
         times: &Times,
     ) -> Result<(Binding, Option<&'static str>), String> {
-        let location = topology.locate_address(None, self.address);
-        let network = location.and_then(|found| topology.networks().get(found.network.0 as usize));
-        let subnet = network.zip(location).and_then(|(of, found)| of.subnets.get(found.subnet));
-        let (Some(network), Some(subnet)) = (network, subnet) else {
-            return Err(format!("{} is in no subnet of the configuration", self.address));
+        let Some((network, subnet)) = self.scopes(topology) else {
+            let of_vpn = self.vpn.as_ref().map(|vpn| format!(" of VPN {vpn}")).unwrap_or_default();
+            return Err(format!("{}{of_vpn} is in no subnet of the configuration", self.address));
         };
         let client = self.client_key(network.client_key)?;
         let pool = subnet.pools.iter().find(|pool| pool.contains(self.address));
         let is_reserved =
             || subnet.reservations.iter().any(|reserved| reserved.address == Some(self.address));
+        let is_of_class = |pool: &str| {
+            let mut choices =
+                topology.classes().iter().filter_map(|(_, class)| class.pools.as_ref());
+            choices.any(|choice| choice.names().any(|name| **name == *pool))
+        };
         let note = match pool {
-            Some(pool) if pool.by_policy_only => Some(FOR_POLICIES),
+            Some(pool) if pool.by_policy_only && !is_of_class(&pool.name) => Some(FOR_POLICIES),
             None if !is_reserved() => Some(NO_POOL),
             _ => None,
         };
@@ -191,14 +251,14 @@ impl FoundLease {
         let moved = |time: Timestamp| time.moved_by_ms(times.ahead_ms.saturating_neg());
         let lease = Binding {
             address: self.address,
-            vpn: None,
+            vpn: self.vpn.clone(),
             client,
             hardware_address: hardware_address.ok_or("it has no hardware address")?,
             state: self.state,
             began_at: moved(self.began_at.unwrap_or(changed_at).min(changed_at)),
             changed_at: moved(changed_at),
             expires_at: moved(self.expires_at),
-            subscriber: None,
+            subscriber: self.subscriber.clone().filter(|_| self.is_active(times.clock)),
             relay_information: self.relay_information.clone(),
             host_name: self.name_in(subnet),
             revision: 1,
@@ -225,20 +285,8 @@ impl FoundLease {
     }
 
     fn client_key(&self, kind: ClientKeyKind) -> Result<ClientKey, String> {
-        let hardware = self.hardware_address.filter(HardwareAddress::is_anybody);
-        let identifier = self.identifier.clone().filter(|octets| !octets.is_empty());
-        let line = || self.relay_information.as_ref().and_then(Line::of);
-        let key = match kind {
-            ClientKeyKind::ClientIdentifier => {
-                identifier.map(ClientKey::Identifier).or(hardware.map(ClientKey::Hardware))
-            }
-            ClientKeyKind::HardwareAddress => hardware.map(ClientKey::Hardware),
-            ClientKeyKind::Line => line().map(ClientKey::Line),
-            ClientKeyKind::LineAndHardwareAddress => {
-                let both = line().zip(hardware);
-                both.map(|both| ClientKey::LineAndHardware(Box::new(both)))
-            }
-        };
+        let information = self.relay_information.as_ref();
+        let key = kind.key_from(self.identifier.as_deref(), self.hardware_address, information);
         let nobody = || HardwareAddress::new(1, &[]).map(ClientKey::Hardware);
         let key = key.or_else(|| (self.state == BindingState::Quarantined).then(nobody).flatten());
         key.ok_or_else(|| {

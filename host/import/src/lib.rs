@@ -1,9 +1,10 @@
 //! Imports what Kea, ISC dhcpd and dnsmasq have: configurations as `lessor.toml`, reservations, and
-//! leases as records of the store.
+//! leases as records of the store. Moves leases between servers of this kind.
 //!
 //! ```text
 //! kea, dhcpd, dnsmasq ──▶ model ──settle──▶ toml, reservations ──check──▶ files
 //!                    └──▶ leases ──records of a configuration──▶ carry ──▶ store
+//! portable ────────────────▶ leases
 //!                    └──▶ report
 //! ```
 //!
@@ -15,8 +16,10 @@
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
 
+mod boot;
 mod carry;
 mod check;
+mod condition;
 mod declaring;
 mod dhcpd;
 mod dnsmasq;
@@ -29,6 +32,7 @@ mod model;
 mod option_names;
 mod option_value;
 mod place;
+pub mod portable;
 mod report;
 mod reservations;
 mod settle;
@@ -139,6 +143,8 @@ pub fn read_configuration(
              relays send to with --listen",
         ));
     }
+    settle::rename_classes(&mut site);
+    check::classes(&mut site, &mut report);
     settle::settle(&mut site, &mut report);
     if site.subnets.is_empty() {
         let help = "name the configuration that has the subnets";

@@ -4,15 +4,15 @@
 //! that [`crate::settle`] can say what it changed.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     net::Ipv4Addr,
 };
 
 use ipnet::Ipv4Net;
-use lessor_core::{AllocationOrder, ClientKeyKind, Fraction, ReservationOwner};
+use lessor_core::{AllocationOrder, ClientKeyKind, Fraction, LimitBy, ReservationOwner};
 use lessor_vocabulary::Catalogue;
 
-use crate::{place::Place, report::EntryId};
+use crate::{condition::Condition, place::Place, report::EntryId};
 
 /// Options by code.
 pub(crate) type Options = BTreeMap<u8, Value>;
@@ -54,6 +54,7 @@ pub(crate) struct Site {
     pub(crate) server_identifier: Option<Ipv4Addr>,
     /// What applies everywhere.
     pub(crate) everywhere: Scope,
+    pub(crate) classes: Vec<Class>,
     pub(crate) subnets: Vec<Subnet>,
     /// Reservations that belong to whichever subnet contains their address, or to all networks if
     /// they have none.
@@ -67,6 +68,13 @@ pub(crate) enum Unknown {
     Refuse,
 }
 
+/// Which BOOTP clients are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bootp {
+    Reserved,
+    Dynamic,
+}
+
 /// Settings that apply to a part of the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scope {
@@ -74,12 +82,20 @@ pub(crate) struct Scope {
     pub(crate) min_lease_time: Option<u32>,
     pub(crate) max_lease_time: Option<u32>,
     pub(crate) next_server: Option<Ipv4Addr>,
+    pub(crate) boot: Boot,
+    pub(crate) renewal_time: Option<u32>,
+    pub(crate) rebinding_time: Option<u32>,
     pub(crate) authoritative: Option<bool>,
     pub(crate) unknown_clients: Option<Unknown>,
     pub(crate) client_key: Option<ClientKeyKind>,
     pub(crate) quarantine: Option<u32>,
     /// The part of a lease within which an extension changes nothing.
     pub(crate) cache_threshold: Option<Fraction>,
+    pub(crate) bootp: Option<Bootp>,
+    pub(crate) rapid_commit: Option<bool>,
+    pub(crate) always_broadcast: Option<bool>,
+    /// Options that are sent unasked.
+    pub(crate) always_send: Vec<u8>,
     /// In which order pools give addresses.
     pub(crate) order: Option<AllocationOrder>,
     /// Whether pools skip addresses that end in .0 or .255.
@@ -87,6 +103,46 @@ pub(crate) struct Scope {
     /// The part of a pool from which on leases have their minimum time.
     pub(crate) shortens_above: Option<Fraction>,
     pub(crate) options: Options,
+}
+
+/// What clients boot, besides the server that has it: fields of the header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Boot {
+    pub(crate) server_name: Option<String>,
+    pub(crate) file: Option<String>,
+}
+
+/// Clients that send messages of a kind, and what they get.
+#[derive(Clone, Debug)]
+pub(crate) struct Class {
+    pub(crate) place: Place,
+    /// The entries of the report that it came from.
+    pub(crate) entries: Vec<EntryId>,
+    pub(crate) name: String,
+    pub(crate) condition: Condition,
+    pub(crate) scope: Scope,
+    /// How many leases its clients may have.
+    pub(crate) limit: Option<Limit>,
+    /// The names of its pools; those of a site are found when it is settled.
+    pub(crate) pools: Vec<String>,
+}
+
+/// How many leases clients may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    pub(crate) by: LimitBy,
+    pub(crate) leases_max: u32,
+}
+
+/// Which clients may have the addresses of a pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Access {
+    /// The classes that may; none for all clients.
+    pub(crate) allowed: Vec<String>,
+    /// The classes that may not.
+    pub(crate) denied: Vec<String>,
+    /// The entries of the report that say so.
+    pub(crate) entries: Vec<EntryId>,
 }
 
 /// A subnet.
@@ -110,10 +166,14 @@ pub(crate) struct Pool {
     pub(crate) entry: EntryId,
     pub(crate) first: Ipv4Addr,
     pub(crate) last: Ipv4Addr,
-    /// Whether only a policy may assign clients to it: the old server had a condition.
+    /// Its name, if a class has to name it.
+    pub(crate) name: Option<String>,
+    pub(crate) access: Access,
+    /// Whether only a class or a policy may assign clients to it.
     pub(crate) by_policy_only: bool,
     /// Pools of a higher number are used when those of lower numbers are full, from 1.
     pub(crate) preference: u8,
+    pub(crate) boot: Boot,
     pub(crate) options: Options,
 }
 
@@ -129,10 +189,19 @@ pub(crate) struct Reservation {
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) lease_time: Option<u32>,
     pub(crate) next_server: Option<Ipv4Addr>,
+    pub(crate) boot: Boot,
     pub(crate) options: Options,
 }
 
 impl Site {
+    /// The options that some subnet or pool sets.
+    pub(crate) fn codes_of_subnets(&self) -> BTreeSet<u8> {
+        let subnets = self.subnets.iter();
+        let of_pools = subnets.clone().flat_map(|subnet| &subnet.pools);
+        let of_pools = of_pools.flat_map(|pool| pool.options.keys());
+        subnets.flat_map(|subnet| subnet.scope.options.keys()).chain(of_pools).copied().collect()
+    }
+
     /// The reservations of all subnets, and those of all networks.
     pub(crate) fn all_reservations(&self) -> impl Iterator<Item = &Reservation> {
         let of_subnets = self.subnets.iter().flat_map(|subnet| &subnet.reservations);
@@ -146,6 +215,7 @@ impl Reservation {
         self.address.is_none()
             && self.lease_time.is_none()
             && self.next_server.is_none()
+            && self.boot == Boot::default()
             && self.options.is_empty()
     }
 }
@@ -157,16 +227,35 @@ impl Scope {
         self.min_lease_time = self.min_lease_time.or(outer.min_lease_time);
         self.max_lease_time = self.max_lease_time.or(outer.max_lease_time);
         self.next_server = self.next_server.or(outer.next_server);
+        self.boot.inherit(&outer.boot);
+        self.renewal_time = self.renewal_time.or(outer.renewal_time);
+        self.rebinding_time = self.rebinding_time.or(outer.rebinding_time);
         self.authoritative = self.authoritative.or(outer.authoritative);
         self.unknown_clients = self.unknown_clients.or(outer.unknown_clients);
         self.client_key = self.client_key.or(outer.client_key);
         self.quarantine = self.quarantine.or(outer.quarantine);
         self.cache_threshold = self.cache_threshold.or(outer.cache_threshold);
+        self.bootp = self.bootp.or(outer.bootp);
+        self.rapid_commit = self.rapid_commit.or(outer.rapid_commit);
+        self.always_broadcast = self.always_broadcast.or(outer.always_broadcast);
+        self.always_send.extend(&outer.always_send);
         self.order = self.order.or(outer.order);
         self.excludes_first_last_24 = self.excludes_first_last_24.or(outer.excludes_first_last_24);
         self.shortens_above = self.shortens_above.or(outer.shortens_above);
         inherit(&mut self.options, &outer.options);
         self
+    }
+}
+
+impl Boot {
+    /// Adds what is not set here.
+    pub(crate) fn inherit(&mut self, outer: &Self) {
+        let both = [(&mut self.server_name, &outer.server_name), (&mut self.file, &outer.file)];
+        for (own, outer) in both {
+            if own.is_none() {
+                own.clone_from(outer);
+            }
+        }
     }
 }
 

@@ -113,6 +113,21 @@ impl Report {
         EntryId(self.entries.len() - 1)
     }
 
+    /// The number of entries, for [`Self::since`].
+    pub(crate) fn mark(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The entries that were added since then.
+    pub(crate) fn since(&self, mark: usize) -> Vec<EntryId> {
+        (mark..self.entries.len()).map(EntryId).collect()
+    }
+
+    /// The place of an entry.
+    pub(crate) fn place(&self, id: EntryId) -> Option<Place> {
+        self.entries.get(id.0).map(|entry| entry.place.clone())
+    }
+
     /// Corrects an entry. A worse outcome stays, and notes are joined.
     pub(crate) fn correct(&mut self, id: EntryId, outcome: Outcome, note: impl AsRef<str>) {
         let Some(entry) = self.entries.get_mut(id.0) else { return };

@@ -3,6 +3,7 @@
 //!
 //! Knows no syntax. Invariant: whatever is changed here is in the report.
 
+mod classes;
 mod networks;
 mod pools;
 mod reservations;
@@ -14,6 +15,11 @@ use crate::{
     model::Site,
     report::{Outcome, Report},
 };
+
+/// Makes the names of classes such as the server accepts.
+pub(crate) fn rename_classes(site: &mut Site) {
+    classes::rename(site);
+}
 
 /// Settles a configuration.
 pub(crate) fn settle(site: &mut Site, report: &mut Report) {
@@ -29,11 +35,22 @@ pub(crate) fn settle(site: &mut Site, report: &mut Report) {
     });
     networks::agree(site, report);
     pools::cut(site, report);
+    classes::assign_pools(site, report);
     reservations::assign(site, report);
     sub_options::complete(site, report);
+    order_timers(&mut site.everywhere);
+    site.classes.iter_mut().for_each(|class| order_timers(&mut class.scope));
     for subnet in &mut site.subnets {
         order_lease_times(subnet, &site.everywhere);
     }
+}
+
+/// Removes timers that would not come in order, as the other servers do not send them.
+fn order_timers(scope: &mut crate::model::Scope) {
+    let lease_time = scope.lease_time.unwrap_or(u32::MAX);
+    scope.rebinding_time = scope.rebinding_time.filter(|secs| *secs < lease_time);
+    let before = scope.rebinding_time.unwrap_or(lease_time);
+    scope.renewal_time = scope.renewal_time.filter(|secs| *secs < before);
 }
 
 /// Limits the lease time by the minimum and maximum, as all servers do.
@@ -49,6 +66,6 @@ fn order_lease_times(subnet: &mut crate::model::Subnet, everywhere: &crate::mode
         let time = time.max(scope.min_lease_time.unwrap_or(0));
         scope.lease_time = Some(time.min(scope.max_lease_time.unwrap_or(u32::MAX)));
     }
-    scope.next_server = scope.next_server.or(everywhere.next_server);
+    order_timers(scope);
     scope.shortens_above = scope.shortens_above.or(everywhere.shortens_above);
 }

@@ -3,7 +3,9 @@
 //! Decides nothing. Invariant: values are written by `toml_edit`, so that no text of another
 //! server's file can become a key or a table.
 
+mod classes;
 mod declarations;
+mod matching;
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -13,8 +15,10 @@ use toml_edit::{Array, InlineTable, Key, Value};
 
 use crate::{
     expressing,
-    model::{Options, Pool, Reservation, Scope, Site, Subnet, Unknown},
+    model::{Boot, Bootp, Options, Pool, Reservation, Scope, Site, Subnet, Unknown},
 };
+
+pub(crate) use classes::alone as class_alone;
 
 /// What the file says beside the configuration of the other server.
 #[derive(Clone, Debug)]
@@ -55,6 +59,7 @@ pub(crate) fn text(site: &Site, frame: &Frame) -> String {
         out.header("[options]");
         options(&mut out, &site.everywhere.options, catalogue);
     }
+    site.classes.iter().for_each(|class| classes::write(&mut out, class, catalogue));
     let is_written = |reservation: &Reservation| {
         frame.reservations.is_none() || !expressing::fits_row(site, reservation)
     };
@@ -83,6 +88,7 @@ fn server(out: &mut Text, site: &Site) {
         out.key("server-identifier", identifier.to_string());
     }
     of_network(out, &site.everywhere);
+    of_level(out, &site.everywhere, &site.catalogue);
 }
 
 /// The settings that both `[server]` and `[[subnet]]` have.
@@ -100,8 +106,12 @@ fn of_network(out: &mut Text, scope: &Scope) {
         };
         out.key("unknown-clients", name);
     }
-    if let Some(threshold) = scope.cache_threshold {
-        out.key("cache-threshold", threshold.number());
+    if let Some(bootp) = scope.bootp {
+        let name = match bootp {
+            Bootp::Reserved => "reserved",
+            Bootp::Dynamic => "dynamic",
+        };
+        out.key("bootp", name);
     }
     if let Some(order) = scope.order {
         let name = AllocationOrder::ALL.iter().find(|(_, found)| *found == order);
@@ -109,6 +119,42 @@ fn of_network(out: &mut Text, scope: &Scope) {
     }
     if let Some(excludes) = scope.excludes_first_last_24 {
         out.key("exclude-first-last-24", excludes);
+    }
+}
+
+/// The settings that every level has, besides lease times and options.
+fn of_level(out: &mut Text, scope: &Scope, catalogue: &Catalogue) {
+    if let Some(next) = scope.next_server.filter(|next| *next != Ipv4Addr::UNSPECIFIED) {
+        out.key("next-server", next.to_string());
+    }
+    boot(out, &scope.boot);
+    let times = [("renewal-time", scope.renewal_time), ("rebinding-time", scope.rebinding_time)];
+    for (key, secs) in times {
+        secs.into_iter().for_each(|secs| out.key(key, duration(secs)));
+    }
+    if let Some(threshold) = scope.cache_threshold {
+        out.key("cache-threshold", threshold.number());
+    }
+    let flags =
+        [("rapid-commit", scope.rapid_commit), ("always-broadcast", scope.always_broadcast)];
+    for (key, flag) in flags {
+        flag.into_iter().for_each(|flag| out.key(key, flag));
+    }
+    let mut codes = scope.always_send.clone();
+    codes.sort_unstable();
+    codes.dedup();
+    if !codes.is_empty() {
+        let names = codes.iter().map(|code| match catalogue.name(*code) {
+            Some(name) => name.into(),
+            None => i64::from(*code).into(),
+        });
+        out.key("always-send", list(names));
+    }
+}
+
+fn boot(out: &mut Text, boot: &Boot) {
+    for (key, text) in [("server-name", &boot.server_name), ("boot-file", &boot.file)] {
+        text.iter().for_each(|text| out.key(key, text.as_str()));
     }
 }
 
@@ -143,9 +189,7 @@ fn write_subnet(out: &mut Text, subnet: &Subnet, catalogue: &Catalogue) {
         step.fmt();
         out.key("shorten", list(std::iter::once(step.into())));
     }
-    if let Some(next) = scope.next_server.filter(|next| *next != Ipv4Addr::UNSPECIFIED) {
-        out.key("next-server", next.to_string());
-    }
+    of_level(out, scope, catalogue);
     if !scope.options.is_empty() {
         out.header("[subnet.options]");
         options(out, &scope.options, catalogue);
@@ -157,6 +201,9 @@ fn write_pool(out: &mut Text, pool: &Pool, catalogue: &Catalogue) {
     out.blank();
     out.comment(&pool.place.short());
     out.line("[[subnet.pool]]");
+    if let Some(name) = &pool.name {
+        out.key("name", name.as_str());
+    }
     out.key("range", format!("{}-{}", pool.first, pool.last));
     if pool.preference > 1 {
         out.key("preference", i64::from(pool.preference));
@@ -164,6 +211,7 @@ fn write_pool(out: &mut Text, pool: &Pool, catalogue: &Catalogue) {
     if pool.by_policy_only {
         out.key("by-policy-only", true);
     }
+    boot(out, &pool.boot);
     if !pool.options.is_empty() {
         out.key("options", inline_options(&pool.options, catalogue));
     }
@@ -188,6 +236,7 @@ fn write_reservation(
     if let Some(next) = reservation.next_server {
         out.key("next-server", next.to_string());
     }
+    boot(out, &reservation.boot);
     if let Some(secs) = reservation.lease_time {
         out.key("lease-time", duration(secs));
     }

@@ -20,6 +20,9 @@ use super::NetError;
 /// that start at once. The system doubles it for its own bookkeeping.
 pub(super) const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 
+/// The type of the Ethernet frames that carry ARP (RFC 826).
+pub(super) const ETHERTYPE_ARP: u16 = 0x0806;
+
 /// The number of loopback addresses that are tried for a socket that only sends.
 const SENDING_ADDRESSES: u8 = 4;
 
@@ -142,6 +145,47 @@ pub(super) fn packet_socket(
     let packets = socket(AddressFamily::Packet, SockType::Raw, flags, None)
         .map_err(|error| NetError::system("open a packet socket", error))?;
     ask_for_send_buffer(&packets, send_buffer_octets);
+    bind_to_link(&packets, name, index)?;
+    Ok(packets)
+}
+
+/// Opens a packet socket that sends and receives the ARP messages of the interface `name`, which
+/// has this index.
+pub(super) fn arp_socket(name: &str, index: u32) -> Result<OwnedFd, NetError> {
+    let kind = Type::RAW.nonblocking().cloexec();
+    // As the system expects it, in network byte order.
+    let protocol = Protocol::from(i32::from(ETHERTYPE_ARP.to_be()));
+    let packets = Socket::new(Domain::PACKET, kind, Some(protocol))
+        .map_err(|error| NetError::system("open a packet socket for ARP", error))?;
+    bind_to_link(&packets, name, index)?;
+    Ok(packets.into())
+}
+
+/// Opens a socket for ICMP echo. Without the right to open a raw one, the kernel may allow one that
+/// sends nothing else (`net.ipv4.ping_group_range`).
+pub(super) fn echo_socket() -> Result<(Socket, EchoKind), NetError> {
+    let open = |kind: Type| {
+        Socket::new(Domain::IPV4, kind.nonblocking().cloexec(), Some(Protocol::ICMPV4))
+    };
+    if let Ok(socket) = open(Type::RAW) {
+        return Ok((socket, EchoKind::Raw));
+    }
+    let socket = open(Type::DGRAM);
+    let socket = socket.map_err(|error| NetError::system("open a socket for ICMP", error))?;
+    Ok((socket, EchoKind::EchoOnly))
+}
+
+/// What an ICMP socket receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EchoKind {
+    /// All ICMP messages of the host, each after its IPv4 header.
+    Raw,
+    /// The answers to its own echo requests, without an IPv4 header.
+    EchoOnly,
+}
+
+/// Binds a packet socket to the interface `name`, and keeps its protocol.
+fn bind_to_link(packets: &impl AsRawFd, name: &str, index: u32) -> Result<(), NetError> {
     // Only the system can create such an address.
     let mut entries =
         getifaddrs().map_err(|error| NetError::system("list the interfaces", error))?;
@@ -150,6 +194,5 @@ pub(super) fn packet_socket(
         (address.ifindex() == index as usize).then_some(address)
     });
     link.map_or(Err(Errno::ENODEV), |link| bind(packets.as_raw_fd(), &link))
-        .map_err(|error| NetError::system(format!("bind a packet socket to {name}"), error))?;
-    Ok(packets)
+        .map_err(|error| NetError::system(format!("bind a packet socket to {name}"), error))
 }

@@ -12,7 +12,8 @@ use crate::{
     error::PluginProblem,
     hook::{Hook, HookSet},
     plugin::Plugin,
-    prepare::{Interpreters, Surroundings, prepare},
+    prepare::{Surroundings, prepare},
+    program::{Interpreters, Uncompiled},
     runtime::Runtime,
     seat::{Duty, Seat},
 };
@@ -35,6 +36,15 @@ pub struct Chain {
     shadows: Option<Arc<Shadows>>,
     /// The runtime that the instances run in.
     _runtime: Arc<Runtime>,
+}
+
+/// Why a chain cannot be made of compiled code.
+#[derive(Debug)]
+pub enum Unready {
+    /// Plugins have problems; those that are not compiled are left out.
+    Refused(Vec<PluginError>),
+    /// The only problem is that these are not compiled.
+    NotCompiled(Vec<PluginError>),
 }
 
 impl Runtime {
@@ -77,7 +87,33 @@ impl Runtime {
         if !plugins.is_empty() {
             self.start_clock();
         }
-        Chain::new(self, plugins, &lookup_sources, before)
+        Chain::new(self, plugins, &lookup_sources, before, Uncompiled::Compile)
+    }
+
+    /// Does the same for the first chain, but only with code that is compiled already, so that it
+    /// does not take long.
+    ///
+    /// # Errors
+    /// All problems of all plugins; if there are none, the plugins that are not compiled.
+    pub fn ready_chain(
+        self: &Arc<Self>,
+        plugins: Vec<PluginSource>,
+        lookup_sources: Arc<dyn LookupSources>,
+    ) -> Result<Arc<Chain>, Unready> {
+        if !plugins.is_empty() {
+            self.start_clock();
+        }
+        let made = Chain::new(self, plugins, &lookup_sources, None, Uncompiled::Refuse);
+        made.map_err(|errors| {
+            let is_uncompiled = |error: &PluginError| error.problem.is_not_compiled();
+            let (uncompiled, refused): (Vec<_>, Vec<_>) =
+                errors.into_iter().partition(is_uncompiled);
+            if refused.is_empty() {
+                Unready::NotCompiled(uncompiled)
+            } else {
+                Unready::Refused(refused)
+            }
+        })
     }
 }
 
@@ -87,6 +123,7 @@ impl Chain {
         sources: Vec<PluginSource>,
         lookup_sources: &Arc<dyn LookupSources>,
         before: Option<&Self>,
+        uncompiled: Uncompiled,
     ) -> Result<Arc<Self>, Vec<PluginError>> {
         let mut plugins = Vec::new();
         let mut interpreters = Interpreters::default();
@@ -96,6 +133,7 @@ impl Chain {
             let surroundings = Surroundings {
                 runtime,
                 position: position + 1,
+                uncompiled,
                 lookup_sources,
                 before: before.and_then(|chain| chain.plugin(&name)).map(|plugin| &**plugin),
             };

@@ -21,7 +21,7 @@ use std::{
     collections::HashMap,
     ffi::OsString,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,7 @@ use crate::{
     contract::Examined,
     error::{CompileLimit, PluginProblem},
     limits,
+    target::Target,
 };
 
 /// The argument that runs a program as the compiler's child; see [`compile_child`].
@@ -81,6 +82,8 @@ pub(crate) struct Compiler {
     settings: CompilerSettings,
     /// The allocation settings of the engine that will load the code.
     allocation: Allocation,
+    /// The processors that will run it.
+    target: Target,
     /// Held by the caller whose child runs.
     turn: Mutex<()>,
     slot: Slot,
@@ -90,9 +93,23 @@ pub(crate) struct Compiler {
 
 impl Compiler {
     /// Creates a compiler for an engine with this allocation.
-    pub(crate) fn new(settings: CompilerSettings, allocation: Allocation) -> Self {
+    pub(crate) fn new(settings: CompilerSettings, allocation: Allocation, target: Target) -> Self {
         let (turn, slot, known) = Default::default();
-        Self { settings, allocation, turn, slot, known }
+        Self { settings, allocation, target, turn, slot, known }
+    }
+
+    /// Returns what was found when the file was examined before, by this compiler.
+    pub(crate) fn known(&self, file: &Artifact) -> Option<Arc<Examination>> {
+        self.lock_known().get(&file.digest).cloned()
+    }
+
+    /// Remembers what was found when a file was examined.
+    pub(crate) fn remember(&self, file: &Artifact, examination: &Arc<Examination>) {
+        let mut known = self.lock_known();
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(file.digest, Arc::clone(examination));
     }
 
     /// Converts the file to a component if necessary, and checks it against the contract.
@@ -100,9 +117,8 @@ impl Compiler {
     /// # Errors
     /// All problems of the file, or the limit that the child reached.
     pub(crate) fn examine(&self, file: &Artifact) -> Result<Arc<Examination>, Vec<PluginProblem>> {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(examination) = known().get(&file.digest) {
-            return Ok(Arc::clone(examination));
+        if let Some(examination) = self.known(file) {
+            return Ok(examination);
         }
         let answered = self.ask(Task::Examine, file).map_err(|problem| vec![problem])?;
         let examination = match answered {
@@ -110,12 +126,12 @@ impl Compiler {
             (Answer::Refused(problems), _) => return Err(problems),
             (Answer::Compiled { .. }, _) => return Err(vec![other_answer()]),
         };
-        let mut known = known();
-        if known.len() >= KNOWN_MAX {
-            known.clear();
-        }
-        known.insert(file.digest, Arc::clone(&examination));
+        self.remember(file, &examination);
         Ok(examination)
+    }
+
+    fn lock_known(&self) -> MutexGuard<'_, HashMap<[u8; 32], Arc<Examination>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Compiles the file.
@@ -140,11 +156,16 @@ impl Compiler {
         self.slot.stop();
     }
 
+    /// Whether [`Compiler::stop`] was called.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.slot.has_stopped()
+    }
+
     /// Runs a task in a child. The octets after the answer are compiled code.
     fn ask(&self, task: Task, file: &Artifact) -> Result<(Answer, Vec<u8>), PluginProblem> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let limits = self.settings.limits;
-        let job = Job::new(task, self.allocation, limits, &file.octets);
+        let job = Job::new(task, (self.allocation, self.target), limits, &file.octets);
         let header = job.header().map_err(|error| unavailable(&self.settings, error))?;
         let arguments = [OsString::from(COMPILE_COMMAND)];
         let child = Child::start(&self.slot, &self.settings.program, &arguments);
@@ -232,7 +253,7 @@ mod tests {
             Command::new("/bin/sh").args(["-c", write]).arg(&program).arg(script).status();
         assert!(written.unwrap().success());
         let settings = CompilerSettings { program, limits: CompileLimits::default() };
-        let compiler = Compiler::new(settings, Allocation::Pooled);
+        let compiler = Compiler::new(settings, Allocation::Pooled, Target::Here);
         let file = Artifact { digest: [0; 32], octets: b"\0asm".to_vec() };
         thread::scope(|scope| {
             for _ in 0..4 {

@@ -256,6 +256,25 @@ pub enum PluginProblem {
          lessor that has it (`lessor --version` lists features)"
     )]
     NoCompilerBuiltIn,
+    /// The plugin is not compiled yet, and was to be used only if it is.
+    #[serde(skip)]
+    #[error("is not compiled yet: found {found}")]
+    NotCompiled {
+        /// What there is instead.
+        found: String,
+    },
+    /// The plugin is to be compiled for an architecture that this program has no compiler for.
+    #[error(
+        "cannot be compiled for {architecture}, because this program has a compiler for its own \
+         architecture only ({error}). Use a lessor that was built with the feature `cross`, or \
+         one of that architecture"
+    )]
+    OtherArchitecture {
+        /// The architecture.
+        architecture: String,
+        /// The compiler's error.
+        error: String,
+    },
     /// The compiled code could not be stored.
     #[serde(skip)]
     #[error("was compiled, but cannot be stored in {}: {error}", folder.display())]
@@ -424,6 +443,17 @@ pub enum PluginProblem {
         /// The maximum number of instances.
         instances_max: u32,
     },
+}
+
+impl PluginProblem {
+    /// Whether nothing is wrong with the plugin, but it is not compiled.
+    pub(crate) fn is_not_compiled(&self) -> bool {
+        match self {
+            Self::NotCompiled { .. } => true,
+            Self::Interpreter { problem, .. } => problem.is_not_compiled(),
+            _ => false,
+        }
+    }
 }
 
 /// Advice on a plugin that failed before its first call. A reason given by the plugin needs none.

@@ -30,7 +30,8 @@
 //! A hook that no plugin exports costs nothing: check [`Chain::has_hook_for`] and similar methods.
 //! Otherwise a call takes some 200 ns and each getter about 100 ns. Plugins are compiled one after
 //! another by a child process of low priority with its own limits, so that neither packets nor the
-//! server suffer. Compiled code is cached in a folder.
+//! server suffer. Compiled code is cached in a folder; a chain can be made of compiled code only
+//! ([`Runtime::ready_chain`]).
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods))]
@@ -60,6 +61,8 @@ mod plugin;
 mod precompile;
 mod prepare;
 mod processor;
+mod program;
+mod progress;
 mod runner;
 mod runtime;
 mod script;
@@ -68,6 +71,7 @@ mod shadow;
 mod source;
 mod status;
 mod stopwatch;
+mod target;
 mod timing;
 mod trace;
 mod trusted;
@@ -78,7 +82,7 @@ pub use belongings::{
     Metric, Remembered, StateChange, StateEntry, StateStatus, StateStore, StateStoreError,
 };
 pub use cache::user_cache;
-pub use chain::Chain;
+pub use chain::{Chain, Unready};
 pub use compiler::{COMPILE_COMMAND, CompileLimits, CompilerSettings, compile_child};
 pub use error::{CompileLimit, PluginError, PluginProblem, RuntimeError};
 pub use fault::FaultKind;
@@ -88,6 +92,7 @@ pub use host::Encode;
 pub use longest_wait::{LongestWait, WaitPart};
 pub use lookups::{LookupSources, NoLookupSources};
 pub use precompile::precompile;
+pub use progress::Compiling;
 pub use runner::{LeaseEventRunner, Runner};
 pub use runtime::{Runtime, RuntimeSettings};
 pub use script::{Named, NamedKind};
@@ -97,5 +102,6 @@ pub use shadow::{
 };
 pub use source::{PluginReport, PluginSource};
 pub use status::PluginStatus;
+pub use target::{Architecture, Target, UnknownTarget};
 pub use trace::{EditOutcome, EventPlan, Plan, PolicyOutcome, Setting, ShownEntry, TraceEntry};
 pub use view::{Absent, AnsweredLookup, LeaseEvent, Lookups, PlannedLookup, Pools, View};

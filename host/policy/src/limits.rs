@@ -122,8 +122,8 @@ pub const DIFFERENCES_MAX: usize = 16;
 pub const DIFFERENCE_CHARS_MAX: usize = 200;
 /// The default maximum number of instances of all plugins in a process.
 pub const INSTANCES_MAX: u32 = 2_048;
-/// The number of compiled components that the cache keeps.
-pub const CACHED_FILES_MAX: usize = 64;
+/// The number of files that the cache keeps: compiled components, and what was found in files.
+pub const CACHED_FILES_MAX: usize = 128;
 /// The maximum address space for examining or compiling one file, in octets.
 pub const COMPILE_MEMORY_OCTETS_MAX: u64 = 2 << 30;
 /// The maximum processor time for it, in seconds.

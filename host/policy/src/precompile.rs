@@ -1,19 +1,19 @@
-//! Compiles policies and interpreters ahead of time, into the folder of a server that was built
-//! without a compiler.
+//! Compiles policies and interpreters ahead of time, into a folder that a server reads: one that
+//! was built without a compiler, or that is to serve as soon as it starts.
 
 use std::path::Path;
 
-use crate::{PluginError, error::PluginProblem};
+use crate::{PluginError, Target, error::PluginProblem};
 
 /// Compiles a plugin or an interpreter and stores the code in a folder, for every way in which a
-/// server on a processor like this one can allocate memory.
+/// server on such a processor can allocate memory.
 ///
 /// # Errors
 /// The problems of the file or the folder, or that this program was built without the feature
 /// `compile`.
-pub fn precompile(cache: &Path, file: &Path) -> Result<(), Vec<PluginError>> {
+pub fn precompile(cache: &Path, file: &Path, target: Target) -> Result<(), Vec<PluginError>> {
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    compile_into(cache, file).map_err(|problems| {
+    compile_into(cache, file, target).map_err(|problems| {
         let explained = |problem| PluginError {
             name: name.clone(),
             path: file.to_owned(),
@@ -24,7 +24,7 @@ pub fn precompile(cache: &Path, file: &Path) -> Result<(), Vec<PluginError>> {
 }
 
 #[cfg(feature = "compile")]
-fn compile_into(folder: &Path, file: &Path) -> Result<(), Vec<PluginProblem>> {
+fn compile_into(folder: &Path, file: &Path, target: Target) -> Result<(), Vec<PluginProblem>> {
     use crate::{
         Allocation,
         artifact::Artifact,
@@ -34,13 +34,20 @@ fn compile_into(folder: &Path, file: &Path) -> Result<(), Vec<PluginProblem>> {
     let one = |problem: PluginProblem| vec![problem];
     let unwritable =
         |error: String| vec![PluginProblem::NotStored { folder: folder.to_owned(), error }];
-    let cache = Cache::open(folder).map_err(|error| unwritable(error.to_string()))?;
+    let cache =
+        Cache::open(Some(folder), Vec::new()).map_err(|error| unwritable(error.to_string()))?;
     let artifact = Artifact::read(file).map_err(one)?;
+    let mut is_examined = false;
     for allocation in Allocation::ALL {
-        let compiler = Compiler::new(CompilerSettings::default(), allocation);
+        let compiler = Compiler::new(CompilerSettings::default(), allocation, target);
         let examination = compiler.examine(&artifact)?;
+        if !is_examined && let Ok(found) = serde_json::to_vec(&*examination) {
+            let stored = cache.store(&Key::of_examination(&artifact.digest), &found);
+            stored.map_err(|error| unwritable(error.to_string()))?;
+            is_examined = true;
+        }
         let code = Sealed::from(compiler.compile(&artifact).map_err(one)?);
-        let key = Key::new(allocation, &examination.component_digest);
+        let key = Key::new(allocation, target, &examination.component_digest);
         let stored = cache.store(&key, code.octets());
         stored.map_err(|error| unwritable(error.to_string()))?;
     }
@@ -48,6 +55,6 @@ fn compile_into(folder: &Path, file: &Path) -> Result<(), Vec<PluginProblem>> {
 }
 
 #[cfg(not(feature = "compile"))]
-fn compile_into(_: &Path, _: &Path) -> Result<(), Vec<PluginProblem>> {
+fn compile_into(_: &Path, _: &Path, _: Target) -> Result<(), Vec<PluginProblem>> {
     Err(vec![PluginProblem::NoCompilerBuiltIn])
 }

@@ -2,43 +2,23 @@
 //! step finds and explains its own kind of mistake. Only a child process (`crate::compiler`) parses
 //! the file, to check and compile it.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
-    time::Instant,
-};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use lessor_settings::PluginMode;
 use wasmtime::component::Component;
 
 use crate::{
     LookupSources, PluginReport, PluginSource,
-    artifact::Artifact,
-    cache::{Key, Sealed},
-    compiler::Examination,
     contract::Examined,
     error::{PluginError, PluginProblem},
     instance::{Exports, Instance, Recipe},
     limits::{self, CHAIN_PLUGINS_MAX},
     lookups::CurrentSources,
     plugin::{Identity, Plugin},
+    program::{Interpreters, Program, Uncompiled},
     runtime::Runtime,
     script::Script,
-    trusted,
 };
-
-/// The interpreters of one chain, each read and compiled once for all scripts that it runs.
-#[derive(Default)]
-pub(crate) struct Interpreters(HashMap<PathBuf, Arc<Program>>);
-
-/// The code of a plugin.
-struct Program {
-    artifact: Artifact,
-    examination: Arc<Examination>,
-    /// The compiled code, and whether it came from the cache.
-    compiled: OnceLock<(Component, bool)>,
-}
 
 impl Runtime {
     /// Reads a plugin file, checks it against the contract and compiles it (or takes it from the
@@ -54,7 +34,7 @@ impl Runtime {
 fn inspect(runtime: &Runtime, path: &Path) -> Result<PluginReport, Vec<PluginError>> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let inspected = Program::read(runtime, path).and_then(|program| {
-        program.compiled(runtime).map_err(|problem| vec![problem])?;
+        program.compiled(runtime, Uncompiled::Compile).map_err(|problem| vec![problem])?;
         Ok(report(&name, path, &program))
     });
     inspected.map_err(|problems| explained(problems, &name, path))
@@ -65,6 +45,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) runtime: &'a Runtime,
     /// The position in the chain, from 1.
     pub(crate) position: usize,
+    pub(crate) uncompiled: Uncompiled,
     pub(crate) lookup_sources: &'a Arc<dyn LookupSources>,
     /// The plugin with this name in the previous chain, if there is one.
     pub(crate) before: Option<&'a Plugin>,
@@ -86,7 +67,7 @@ fn try_prepare(
     source: PluginSource,
     interpreters: &mut Interpreters,
 ) -> Result<Plugin, Vec<PluginProblem>> {
-    let Surroundings { runtime, position, lookup_sources, before } = *surroundings;
+    let Surroundings { runtime, position, uncompiled, lookup_sources, before } = *surroundings;
     if position > CHAIN_PLUGINS_MAX {
         return Err(vec![PluginProblem::TooMany { position }]);
     }
@@ -110,11 +91,12 @@ fn try_prepare(
         return Ok(kept);
     }
     let source = &identity.source;
-    let (component, from_cache) =
-        program.compiled(runtime).map_err(|problem| one(of_program(source, problem)))?;
+    let code = program.compiled(runtime, uncompiled);
+    let code = code.map_err(|problem| one(of_program(source, problem)))?;
     let mut report = report(&source.name, &source.path, &program);
     report.prepared_in = Some(began.elapsed());
-    report.from_cache = *from_cache;
+    report.from_cache = code.from_cache;
+    report.compiled = code.files(runtime, &program);
     report.mode = source.mode;
     if let Some(script) = &script {
         report.interpreter = source.interpreter.clone();
@@ -125,7 +107,7 @@ fn try_prepare(
         report.octets = script.text.len() as u64;
         report.named = script.named();
     }
-    let recipe = link(runtime, component, program.examined(), source, script, lookup_sources)
+    let recipe = link(runtime, &code.component, program.examined(), source, script, lookup_sources)
         .map_err(one)?;
     let first = Instance::new(&recipe).map_err(one)?;
     let hooks = first.script_hooks().unwrap_or_else(|| program.examined().hook_set());
@@ -161,53 +143,6 @@ fn of_program(source: &PluginSource, problem: PluginProblem) -> PluginProblem {
     match &source.interpreter {
         Some(path) => PluginProblem::Interpreter { path: path.clone(), problem: Box::new(problem) },
         None => problem,
-    }
-}
-
-impl Interpreters {
-    fn get(&mut self, runtime: &Runtime, path: &Path) -> Result<Arc<Program>, Vec<PluginProblem>> {
-        if let Some(known) = self.0.get(path) {
-            return Ok(Arc::clone(known));
-        }
-        let program = Arc::new(Program::read_any(runtime, path)?);
-        if program.examined().interpreting.is_none() {
-            return Err(vec![PluginProblem::NotAnInterpreter]);
-        }
-        self.0.insert(path.to_owned(), Arc::clone(&program));
-        Ok(program)
-    }
-}
-
-impl Program {
-    /// Reads a policy.
-    fn read(runtime: &Runtime, path: &Path) -> Result<Self, Vec<PluginProblem>> {
-        let program = Self::read_any(runtime, path)?;
-        match program.examined().interpreting {
-            None => Ok(program),
-            Some(_) => Err(vec![PluginProblem::IsInterpreter]),
-        }
-    }
-
-    /// Reads a policy or an interpreter.
-    fn read_any(runtime: &Runtime, path: &Path) -> Result<Self, Vec<PluginProblem>> {
-        let artifact = Artifact::read(path).map_err(|problem| vec![problem])?;
-        let examination = runtime.compiler().examine(&artifact)?;
-        Ok(Self { artifact, examination, compiled: OnceLock::new() })
-    }
-
-    fn examined(&self) -> &Examined {
-        &self.examination.examined
-    }
-
-    /// The compiled code, and whether it came from the cache.
-    fn compiled(&self, runtime: &Runtime) -> Result<&(Component, bool), PluginProblem> {
-        match self.compiled.get() {
-            Some(compiled) => Ok(compiled),
-            None => {
-                let compiled = compile(runtime, &self.artifact, &self.examination)?;
-                Ok(self.compiled.get_or_init(|| compiled))
-            }
-        }
     }
 }
 
@@ -248,61 +183,6 @@ fn limit_problems(source: &PluginSource, examined: Option<&Examined>) -> Vec<Plu
         problems.push(PluginProblem::TablesOverLimit { minimum, limit });
     }
     problems
-}
-
-/// Returns compiled code, and whether it came from the cache.
-fn compile(
-    runtime: &Runtime,
-    artifact: &Artifact,
-    examination: &Examination,
-) -> Result<(Component, bool), PluginProblem> {
-    let engine = runtime.engine();
-    let key = Key::new(runtime.allocation(), &examination.component_digest);
-    let cached = runtime.cache().and_then(|cache| cache.get(&key));
-    let refused = match cached.map(|sealed| trusted::load(engine, &sealed)) {
-        Some(Ok(component)) => return Ok((component, true)),
-        Some(Err(error)) => {
-            tracing::warn!(%error, "the compiled plugin in the cache is not used");
-            Some(error)
-        }
-        None => None,
-    };
-    let sealed = compiled_now(runtime, artifact, &key, refused)?;
-    let component = trusted::load(engine, &sealed)
-        .map_err(|error| PluginProblem::Compile(format!("{error:#}")))?;
-    Ok((component, false))
-}
-
-/// Compiles a file and stores the code in the cache.
-#[cfg(feature = "compile")]
-fn compiled_now(
-    runtime: &Runtime,
-    artifact: &Artifact,
-    key: &Key,
-    _: Option<wasmtime::Error>,
-) -> Result<Sealed, PluginProblem> {
-    let sealed = Sealed::from(runtime.compiler().compile(artifact)?);
-    if let Some(cache) = runtime.cache() {
-        cache.put(key, sealed.octets());
-    }
-    Ok(sealed)
-}
-
-/// Explains that this program cannot compile, and why it has no compiled code.
-#[cfg(not(feature = "compile"))]
-fn compiled_now(
-    runtime: &Runtime,
-    _: &Artifact,
-    _: &Key,
-    refused: Option<wasmtime::Error>,
-) -> Result<Sealed, PluginProblem> {
-    let Some(cache) = runtime.cache() else { return Err(PluginProblem::NoPrecompiled) };
-    let folder = cache.folder().to_owned();
-    let found = match refused {
-        Some(error) => format!("code that cannot be used here ({error:#})"),
-        None => "no code for it".to_owned(),
-    };
-    Err(PluginProblem::NotPrecompiled { found, folder })
 }
 
 fn link(
@@ -366,6 +246,7 @@ fn report(name: &str, path: &Path, program: &Program) -> PluginReport {
         denied_imports: examined.denied_imports.clone(),
         prepared_in: None,
         from_cache: false,
+        compiled: Vec::new(),
         named: Vec::new(),
     }
 }

@@ -16,6 +16,8 @@ use crate::{
     host::{self, Guest},
     instance_count::InstanceCount,
     limits::INSTANCES_MAX,
+    progress::{Compiling, Progress},
+    target::Target,
 };
 
 /// Why keys were not removed.
@@ -25,7 +27,8 @@ const NOT_WRITTEN: &str = "the disk cannot be written, and too many removals wai
 pub struct Runtime {
     engine: Engine,
     linker: Linker<Guest>,
-    cache: Option<Cache>,
+    cache: Cache,
+    compiling: Progress,
     compiler: Compiler,
     instances: InstanceCount,
     allocation: Allocation,
@@ -39,6 +42,8 @@ pub struct RuntimeSettings {
     /// The folder for compiled plugins; `None` compiles at every start. It is created if it does
     /// not exist, and must be writable by the server's user only.
     pub cache: Option<PathBuf>,
+    /// Further folders with compiled plugins, which are only read. They need not exist.
+    pub compiled: Vec<PathBuf>,
     /// Where the state of plugins is stored; `None` keeps it in memory only.
     pub state: Option<Arc<dyn StateStore>>,
     /// The program and the limits for compiling.
@@ -73,7 +78,7 @@ impl Runtime {
         allocations: &[Allocation],
     ) -> Result<Arc<Self>, RuntimeError> {
         let refused = |error: wasmtime::Error| RuntimeError::Engine(format!("{error:#}"));
-        let cache = settings.cache.as_deref().map(Cache::open).transpose()?;
+        let cache = Cache::open(settings.cache.as_deref(), settings.compiled.clone())?;
         let mut tried = Err(RuntimeError::Engine("no allocation was tried".to_owned()));
         for allocation in allocations {
             tried = Engine::new(&allocation.serving_settings(instances_max))
@@ -93,11 +98,12 @@ impl Runtime {
         let clock = Clock::new(engine.weak()).map_err(RuntimeError::Thread)?;
         tracing::debug!(?allocation, ?settings, "policy runtime is ready");
         let belongings = Registry::new(settings.state);
-        let compiler = Compiler::new(settings.compiler, allocation);
+        let compiler = Compiler::new(settings.compiler, allocation, Target::Here);
         Ok(Arc::new(Self {
             engine,
             linker,
             cache,
+            compiling: Progress::default(),
             compiler,
             instances,
             allocation,
@@ -109,6 +115,16 @@ impl Runtime {
     /// Stops the running compilation and prevents further ones. Call this before the process ends.
     pub fn stop_compiling(&self) {
         self.compiler.stop();
+    }
+
+    /// The file that is being compiled, if one is.
+    pub fn compiling(&self) -> Option<Compiling> {
+        self.compiling.now()
+    }
+
+    /// Whether [`Runtime::stop_compiling`] was called.
+    pub fn has_stopped_compiling(&self) -> bool {
+        self.compiler.has_stopped()
     }
 
     /// Where the memory of instances comes from.
@@ -191,8 +207,13 @@ impl Runtime {
         &self.linker
     }
 
-    pub(crate) fn cache(&self) -> Option<&Cache> {
-        self.cache.as_ref()
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    #[cfg(feature = "compile")]
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.compiling
     }
 
     pub(crate) fn compiler(&self) -> &Compiler {

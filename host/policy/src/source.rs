@@ -67,6 +67,9 @@ pub struct PluginReport {
     pub prepared_in: Option<Duration>,
     /// Whether the compiled code came from the cache.
     pub from_cache: bool,
+    /// The files of the cache that make the next start fast, as far as they exist.
+    #[serde(skip)]
+    pub compiled: Vec<PathBuf>,
     /// The pools and sources that a script names literally.
     #[serde(skip)]
     pub named: Vec<Named>,

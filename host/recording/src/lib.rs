@@ -13,8 +13,8 @@ mod reader;
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Arrival, Binding, Destination, OpenOffer, PoolUsage, Reason, Reply, ReplyKind, Terms,
-    Timestamp, Verdict, option::code,
+    Arrival, Binding, ChangeByHand, Destination, OpenOffer, PoolUsage, ProbeResult, Reason, Reply,
+    ReplyKind, Terms, Timestamp, Verdict, option::code,
 };
 use lessor_policy_host::{AnsweredLookup, TraceEntry, View};
 use lessor_vocabulary::Catalogue;
@@ -40,8 +40,14 @@ pub enum Line {
     NoRecords(NoRecords),
     /// A datagram and what was decided about it.
     Input(Box<Input>),
+    /// An address was probed before it was offered.
+    Probed(Probed),
     /// Ended leases, offers and quarantines were reclaimed.
     Reclaim(Reclaim),
+    /// An operator changed a lease.
+    ByHand(ByHand),
+    /// The pools of a network that are drained from now on.
+    Drained(Drained),
     /// The last line.
     End(End),
 }
@@ -187,6 +193,22 @@ pub struct ReplyFacts {
     pub left_out: Vec<String>,
 }
 
+/// The result of a probe reached the engine of a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Probed {
+    /// The place in the order of decisions.
+    pub sequence: u64,
+    /// When the engine learned it.
+    pub at_ms: Timestamp,
+    /// The name of the network.
+    pub network: String,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// What became of the probe.
+    pub result: ProbeResult,
+}
+
 /// Ended leases, offers and quarantines of a network were reclaimed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -199,6 +221,32 @@ pub struct Reclaim {
     pub network: String,
     /// How many deadlines were considered.
     pub limit: usize,
+}
+
+/// An operator changed a lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ByHand {
+    /// The place in the order of decisions.
+    pub sequence: u64,
+    /// When it was decided.
+    pub at_ms: Timestamp,
+    /// The name of the network.
+    pub network: String,
+    /// The change, which storage committed.
+    pub change: ChangeByHand,
+}
+
+/// The pools of a network that are drained from now on, and no others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Drained {
+    /// The place in the order of decisions; 0 for what was so when the recording began.
+    pub sequence: u64,
+    /// The name of the network.
+    pub network: String,
+    /// The names of the pools.
+    pub pools: Vec<String>,
 }
 
 /// Since when a network is served for which there were no records.

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, bail};
 use lessor_core::{Binding, OpenOffer};
 
-use super::{End, Header, Input, Line, NoRecords, Reclaim, VERSION};
+use super::{ByHand, Drained, End, Header, Input, Line, NoRecords, Probed, Reclaim, VERSION};
 
 /// The largest file that is replayed, in octets: its contents are held in memory.
 const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
@@ -35,15 +35,24 @@ pub struct Recording {
 pub enum Step {
     /// A datagram was decided.
     Input(Box<Input>),
+    /// An address was probed.
+    Probed(Probed),
     /// Ended leases, offers and quarantines were reclaimed.
     Reclaim(Reclaim),
+    /// An operator changed a lease.
+    ByHand(ByHand),
+    /// An operator drained or opened a pool.
+    Drained(Drained),
 }
 
 impl Step {
     const fn sequence(&self) -> u64 {
         match self {
             Self::Input(input) => input.sequence,
+            Self::Probed(probed) => probed.sequence,
             Self::Reclaim(reclaim) => reclaim.sequence,
+            Self::ByHand(by_hand) => by_hand.sequence,
+            Self::Drained(drained) => drained.sequence,
         }
     }
 }
@@ -120,7 +129,10 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
             (Line::Offer(offer), _) => offers.push(offer),
             (Line::NoRecords(found), _) => no_records.push(found),
             (Line::Input(input), _) => steps.push(Step::Input(input)),
+            (Line::Probed(probed), _) => steps.push(Step::Probed(probed)),
             (Line::Reclaim(reclaim), _) => steps.push(Step::Reclaim(reclaim)),
+            (Line::ByHand(by_hand), _) => steps.push(Step::ByHand(by_hand)),
+            (Line::Drained(drained), _) => steps.push(Step::Drained(drained)),
             (Line::End(found), _) => end = Some(found),
         }
     }

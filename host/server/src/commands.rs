@@ -5,8 +5,10 @@ pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod leases;
+pub(crate) mod manual;
 #[cfg(feature = "author")]
 pub(crate) mod plugin;
+pub(crate) mod pool;
 pub(crate) mod record;
 pub(crate) mod reload;
 pub(crate) mod replay;
@@ -15,3 +17,4 @@ pub(crate) mod shadow;
 pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod written_file;

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 
 /// Every feature, and whether it is built in.
-const FEATURES: [(&str, bool); 5] = [
+const FEATURES: [(&str, bool); 6] = [
     ("author", cfg!(feature = "author")),
     ("compile", cfg!(feature = "compile")),
+    ("cross", cfg!(feature = "cross")),
     ("load", cfg!(feature = "load")),
     ("lookups-remote", cfg!(feature = "lookups-remote")),
     ("scripts", cfg!(feature = "scripts")),
@@ -64,8 +65,10 @@ mod tests {
     #[test]
     fn every_feature_is_listed_once() {
         let manifest = include_str!("../Cargo.toml");
-        let default = manifest.lines().find(|line| line.starts_with("default = ")).unwrap();
-        let declared: Vec<&str> = default.split('"').skip(1).step_by(2).collect();
+        let (_, features) = manifest.split_once("\n[features]\n").unwrap();
+        let features = features.lines().take_while(|line| !line.is_empty());
+        let names = features.filter_map(|line| Some(line.split_once(" = ")?.0));
+        let declared: Vec<&str> = names.filter(|name| *name != "default").collect();
         assert_eq!(declared, FEATURES.map(|(name, _)| name));
         let text = version();
         for name in declared {

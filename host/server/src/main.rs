@@ -19,7 +19,7 @@ use std::{
 };
 
 use clap::{
-    Parser, Subcommand,
+    CommandFactory, Parser, Subcommand,
     builder::{OsStringValueParser, TypedValueParser},
 };
 use lessor_files::NameProblem;
@@ -27,7 +27,8 @@ use lessor_generation::Refusal;
 use mimalloc::MiMalloc;
 
 use self::commands::{
-    check, explain, import, leases, record, reload, replay, serve, shadow, state, status, store,
+    check, explain, import, leases, manual, pool, record, reload, replay, serve, shadow, state,
+    status, store,
 };
 
 /// Makes an exchange a tenth cheaper than the allocator of the C library does; see
@@ -52,9 +53,13 @@ enum Command {
     ///
     /// Exits with 0 if there are no mistakes, and with 1 otherwise. Does not check what depends on
     /// the host at start: addresses, interfaces, and folders that the server writes to.
-    Check(ConfigurationFile),
-    /// List leases from the running server, or from its store if no server runs.
+    Check(check::CheckArguments),
+    /// List leases from the running server, or from its store if no server runs; add, end and move
+    /// leases by hand.
     Leases(leases::LeasesArguments),
+    /// Drain a pool, so that new clients get none of its addresses, or open it again.
+    #[command(subcommand)]
+    Pool(pool::PoolCommand),
     /// Show the state of the running server: reason counters, pools, plugins, store.
     Status(status::StatusArguments),
     /// List, read and remove the stored state of policies of the running server.
@@ -89,7 +94,7 @@ enum Command {
     /// was not, and with 1 if the import was refused and nothing was changed.
     #[command(subcommand)]
     Import(import::ImportCommand),
-    /// Verify the lease store, or salvage the readable part of a damaged one.
+    /// Verify the lease store, write and restore backups of it, or salvage a damaged one.
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Write, inspect, try, test and benchmark policies.
@@ -109,6 +114,14 @@ enum Command {
     /// Compile one plugin file from standard input. The server starts this command for each file.
     #[command(name = lessor_policy_host::COMPILE_COMMAND, hide = true)]
     CompilePlugin,
+    /// Print completions of these commands for a shell.
+    ///
+    /// Packages install them. For bash without a package: lessor completions bash >
+    /// ~/.local/share/bash-completion/completions/lessor
+    Completions(manual::CompletionsArguments),
+    /// Write a manual page for each command, for packages.
+    #[command(hide = true)]
+    ManPages(manual::ManPagesArguments),
     /// List every reason in which an input can end, with its meaning.
     Reasons {
         /// Print JSON, one object per line.
@@ -148,8 +161,9 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(arguments) => serve::run(&arguments),
-        Command::Check(file) => Ok(check::run(&file.config)),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Leases(arguments) => leases::run(&arguments),
+        Command::Pool(command) => pool::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::State(command) => state::run(&command),
         Command::Shadow(arguments) => shadow::run(&arguments),
@@ -168,6 +182,14 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Load(command) => load(&command.arguments),
         #[cfg(not(feature = "load"))]
         Command::Load(command) => command.refuse("load", "load"),
+        Command::Completions(arguments) => {
+            manual::complete(&arguments, Arguments::command())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::ManPages(arguments) => {
+            manual::write_pages(&arguments, Arguments::command())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Reasons { json } => {
             status::print_reasons(json)?;
             Ok(ExitCode::SUCCESS)

@@ -1,10 +1,10 @@
 //! The questions that the command line asks the running server over its control socket, and what
 //! answers each of them.
 
-use lessor_control::{Say, json_line};
+use lessor_control::{Peer, Say, json_line};
 use lessor_foresight::explain::{self, Subject};
 use lessor_serving::{
-    Reloader, ShadowSummary, Status, leases,
+    Reloader, ShadowSummary, Status, by_hand, leases,
     recorder::{self, RecordRequest},
     state::{self, StateQuestion},
 };
@@ -26,12 +26,19 @@ pub(crate) enum Question {
     Record(RecordRequest),
     /// Lists or removes what policies have stored; the lines of [`lessor_serving::state`].
     State(StateQuestion),
+    /// Changes a lease, or drains or opens a pool; one [`by_hand::Answer`].
+    ByHand(by_hand::Order),
     /// Explains what would happen to a client; one line.
     Explain(Subject),
 }
 
-/// Answers a question. Returns whether the caller received everything.
-pub(crate) fn answer(reloader: &Reloader, question: Question, say: &mut Say<'_>) -> bool {
+/// Answers a question of another process. Returns whether it received everything.
+pub(crate) fn answer(
+    reloader: &Reloader,
+    peer: Peer,
+    question: Question,
+    say: &mut Say<'_>,
+) -> bool {
     match question {
         Question::Leases => leases::write_rows(reloader, say),
         Question::Status => say(json_line(&Status::of(reloader))),
@@ -39,6 +46,7 @@ pub(crate) fn answer(reloader: &Reloader, question: Question, say: &mut Say<'_>)
         Question::Reload => say(json_line(&reloader.reload())),
         Question::Record(asked) => recorder::record(reloader, &asked, say),
         Question::State(asked) => state::answer(reloader, &asked, say),
+        Question::ByHand(order) => by_hand::answer(reloader, peer, order, say),
         Question::Explain(subject) => say(json_line(&explain::answer(reloader, &subject))),
     }
 }

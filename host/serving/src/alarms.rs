@@ -51,6 +51,22 @@ pub(crate) fn declined(reason: Reason, changes: &Changes) {
     );
 }
 
+/// Limits the lines about addresses that answered a probe.
+static IN_USE: Throttle = Throttle::new(EVERY);
+
+/// Logs that an address answered a probe; `detail` says which host answered.
+pub(crate) fn in_use(network: &str, changes: &Changes, detail: &str) {
+    let Some(left_out) = IN_USE.pass() else { return };
+    let Some(binding) = changes.first().map(|change| &change.binding) else { return };
+    tracing::warn!(
+        network,
+        address = %binding.address,
+        detail,
+        left_out,
+        "an address that was to be offered is in use, so it is quarantined"
+    );
+}
+
 /// How full a pool is, in the levels that are logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {

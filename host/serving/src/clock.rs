@@ -81,6 +81,21 @@ pub fn write_note(folder: &Path) -> io::Result<()> {
     Note::now().write(folder)
 }
 
+/// Returns how far the clock is ahead of the time in which the store in `folder` counts, in
+/// milliseconds, as its note says; a server may use the store.
+///
+/// # Errors
+/// If the note cannot be read.
+pub fn noted_ahead_ms(folder: &Path) -> anyhow::Result<i64> {
+    Ok(Note::read(folder)?.map_or(0, Note::offset_ms))
+}
+
+/// Returns the time in which a store counts, if the clock is `ahead_ms` milliseconds ahead of it
+/// and is believed.
+pub fn behind_clock(ahead_ms: i64) -> Timestamp {
+    of_machine().moved_by_ms(ahead_ms.saturating_neg())
+}
+
 /// Returns server time. In a process that resumed no store, it starts from the clock at the first
 /// call.
 pub fn now() -> Timestamp {

@@ -10,7 +10,10 @@ use std::{
 
 use lessor_core::Reason;
 
-use crate::limits::{Limit, Limits};
+use crate::{
+    class_counts::ClassCounts,
+    limits::{Limit, Limits},
+};
 
 /// The counters, shared by all threads. Every count only grows, except the numbers of things that
 /// wait.
@@ -24,6 +27,11 @@ pub(crate) struct Counters {
     /// Messages of a client key with another hardware address, or behind another line, than its
     /// active lease has.
     pub(crate) keys_seen_elsewhere: Told,
+    /// The messages of each class.
+    pub(crate) classes: ClassCounts,
+    /// Addresses that were offered unprobed, because too many others were probed or the probe could
+    /// not be sent.
+    pub(crate) offered_unprobed: Told,
     /// Why the journal cannot be written now; `None` while it can.
     pub(crate) journal_problem: Mutex<Option<String>>,
     /// Options left out of replies because they did not fit.
@@ -92,6 +100,8 @@ impl Counters {
             limits: Limits::default(),
             events_lost: AtomicU64::new(0),
             keys_seen_elsewhere: Told::default(),
+            classes: ClassCounts::default(),
+            offered_unprobed: Told::default(),
             journal_problem: Mutex::new(None),
             options_left_out: AtomicU64::new(0),
             relay_information_left_out: AtomicU64::new(0),

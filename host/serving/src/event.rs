@@ -9,6 +9,7 @@ use lessor_core::{
     BootFileName, Changes, ClientKey, Destination, HardwareAddress, LeaseTimeRule, Network, Reason,
     Request, ReservationOwner, Selected,
 };
+use lessor_generation::StandIn;
 use lessor_policy_host::TraceEntry;
 use lessor_vocabulary::Catalogue;
 use lessor_wire::Header;
@@ -47,6 +48,8 @@ pub(crate) struct Event {
     pub(crate) lease_time_rule: Option<LeaseTimeRule>,
     /// Where the reply went, and what did not fit into it.
     pub(crate) written: Option<WrittenReply>,
+    /// What decided, if it is not the configured generation.
+    pub(crate) stand_in: Option<StandIn>,
     /// What each plugin did.
     pub(crate) trace: Vec<TraceEntry>,
     /// The changes that were made durable for it.

@@ -22,7 +22,8 @@ use lessor_stages::{Asked, Ended, Life, Moment, Planned, Reached, Written};
 
 use self::{environment::Surroundings, notes::Watching};
 use crate::{
-    counters::Counters, held::Held, observer::Observer, recorder::Sequence, waiting::Wake,
+    counters::Counters, held::Held, observer::Observer, probes::Probes, recorder::Sequence,
+    waiting::Wake,
 };
 
 pub use self::reach::Reach;
@@ -47,6 +48,8 @@ pub(crate) struct Pipeline<'s> {
     pub(crate) preference: Option<Preference<'s>>,
     /// How full pools were for policies, by name, in a replay; a server counts.
     pub(crate) recorded_pools: &'s [PoolUsage],
+    /// Probes addresses; `None` in a replay, which takes the results from the recording.
+    pub(crate) probes: Option<&'s Probes>,
     /// Creates the notifications for exchanges that wait for storage; `None` in a replay, which
     /// never waits.
     pub(crate) wakes: Option<&'s dyn Wakes>,

@@ -65,6 +65,21 @@ impl Holds {
         tell(&self.read(), now, shards, |_, _, _| ());
     }
 
+    /// Remembers that the leases of all networks that may hold are incomplete from `now` on, for
+    /// the next start.
+    ///
+    /// # Errors
+    /// If that cannot be written.
+    pub(crate) fn begin(&self, now: Timestamp, configuration: &Configuration) -> io::Result<()> {
+        let networks = configuration.topology.networks().iter();
+        let may_hold = networks.filter(|network| network.after_data_loss == AfterDataLoss::Hold);
+        let marks: Marks = may_hold.map(|network| (network.name.to_string(), now)).collect();
+        match &self.path {
+            Some(path) if !marks.is_empty() => write(path, &marks),
+            _ => Ok(()),
+        }
+    }
+
     fn read(&self) -> Marks {
         let Some(path) = &self.path else { return Marks::new() };
         match lessor_files::read(path, NOTE_OCTETS_MAX) {

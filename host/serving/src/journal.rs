@@ -17,12 +17,18 @@ use lessor_core::{
     Binding, Destination, HostName, LeaseTimeRule, LocatedBy, NameFault, Network, RelayInformation,
     VpnName, VpnSelectedBy, option::code, readable,
 };
+use lessor_generation::StandIn;
 use lessor_policy_host::{Difference, ShadowDifference, ShownEntry};
 use serde::Serialize;
 
 use self::file::JournalFile;
 pub(crate) use self::file::{JournalBounds, is_on_file_system_of};
-use crate::{counters::Counters, event::Event, sampling::LeftOut};
+use crate::{
+    counters::Counters,
+    event::Event,
+    operator::{HandEvent, Operator},
+    sampling::LeftOut,
+};
 
 /// The open journal.
 #[derive(Debug)]
@@ -60,6 +66,15 @@ struct Line<'a> {
     refused_names: Vec<RefusedName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<Ipv4Addr>,
+    /// The address from which an operator moves the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_from: Option<Ipv4Addr>,
+    /// The pool that an operator drained or opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<&'a str>,
+    /// The person who made a change by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<&'a Operator>,
     /// The address of the client that has the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_by: Option<Ipv4Addr>,
@@ -105,6 +120,9 @@ struct Line<'a> {
     remote_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     relay_information: Option<String>,
+    /// What decided, if it is not the configured generation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stand_in: Option<StandIn>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     plugins: Vec<ShownEntry<'a>>,
     /// The shadow plugin that the differences are of.
@@ -177,6 +195,7 @@ impl Journal {
             transaction_id: event.transaction_id().map(|found| format!("{found:08x}")),
             hardware_address: event.hardware_address().map(|found| found.to_string()),
             relay_address: event.relay_address(),
+            stand_in: event.stand_in,
             plugins: event.trace.iter().map(|entry| entry.shown(catalogue)).collect(),
             ..Line::default()
         };
@@ -202,6 +221,30 @@ impl Journal {
         }
         let binding = event.changes.first().map(|change| &change.binding);
         line.lease_name = binding.and_then(|binding| binding.host_name.as_deref());
+        self.write(line);
+    }
+
+    /// Writes what an operator did.
+    pub(crate) fn by_hand(&mut self, event: &HandEvent) {
+        let mut line = Line {
+            reason: event.deed.name(),
+            network: Some(&*event.network.name),
+            vpn: event.network.vpn_name(),
+            pool: event.pool.as_deref(),
+            moved_from: event.from,
+            operator: Some(&event.by),
+            ..Line::default()
+        };
+        if let Some(change) = event.changes.first() {
+            let binding = &change.binding;
+            line.client = Some(binding.client.to_string());
+            let hardware = Some(binding.hardware_address).filter(|found| found.is_anybody());
+            line.hardware_address = hardware.map(|found| found.to_string());
+            line.address = Some(binding.address);
+            line.subscriber = binding.subscriber.as_deref();
+            line.lease_name = binding.host_name.as_deref();
+            line.say_line(binding.relay_information.as_ref());
+        }
         self.write(line);
     }
 

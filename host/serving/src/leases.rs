@@ -65,6 +65,8 @@ pub enum LeaseRowState {
     Released,
     /// The client has declined the address.
     Quarantined,
+    /// An operator ended the lease, and the client may not know it yet.
+    Ended,
 }
 
 impl LeaseRowState {
@@ -75,6 +77,7 @@ impl LeaseRowState {
             Self::Expired => "expired",
             Self::Released => "released",
             Self::Quarantined => "quarantined",
+            Self::Ended => "ended",
         }
     }
 }
@@ -109,6 +112,7 @@ impl LeaseRow {
                 BindingState::Leased if now < binding.expires_at => LeaseRowState::Leased,
                 BindingState::Leased => LeaseRowState::Expired,
                 BindingState::Quarantined if now < binding.expires_at => LeaseRowState::Quarantined,
+                BindingState::Released if now < binding.expires_at => LeaseRowState::Ended,
                 BindingState::Released | BindingState::Quarantined => LeaseRowState::Released,
             },
             client: binding.client.to_string(),

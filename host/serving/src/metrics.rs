@@ -8,7 +8,10 @@ pub(crate) mod http;
 
 pub(crate) use self::exposition::CONTENT_TYPE;
 use self::exposition::{Page, plain, sample};
-use crate::status::Status;
+use crate::{
+    class_counts::ClassRow,
+    status::{PoolRow, Status},
+};
 use lessor_core::Reason;
 use lessor_lookup::SourceStatus;
 use lessor_policy_host::{Metric as OwnNumber, PluginStatus};
@@ -48,6 +51,9 @@ fn server(page: &mut Page, status: &Status) {
     let help = "Whether the last accepted generation serves because the configuration cannot";
     let fallback = [plain(u64::from(status.fallback.is_some()))];
     page.gauge("lessor_serves_last_accepted", help, fallback);
+    let help = "Whether another generation serves until the configured policies are compiled";
+    let meanwhile = [plain(u64::from(status.meanwhile.is_some()))];
+    page.gauge("lessor_serves_until_compiled", help, meanwhile);
     let inputs = Reason::ALL.iter().map(|reason| {
         let count = status.reasons.iter().find(|(found, _)| found == reason);
         let outcome = written(&reason.outcome());
@@ -55,6 +61,13 @@ fn server(page: &mut Page, status: &Status) {
         sample(&labels, count.map_or(0, |(_, count)| *count) as f64)
     });
     page.counter("lessor_inputs_total", "Inputs, by the reason that each ended in", inputs);
+    let classes = status.classes.iter().flat_map(|row| {
+        let ClassRow { class, offers, acks, naks, unanswered } = row;
+        let counts = [("offer", offers), ("ack", acks), ("nak", naks), ("none", unanswered)];
+        let labels = |answer| [("class", class.as_str()), ("answer", answer)];
+        counts.map(|(answer, count)| sample(&labels(answer), *count as f64))
+    });
+    page.counter("lessor_class_messages_total", "Messages of a class, by their answer", classes);
     let limits = status.limits.iter();
     let limits = limits.map(|(limit, count)| sample(&[("limit", limit.name())], *count as f64));
     page.counter("lessor_dropped_total", "Packets dropped, by the limit that was reached", limits);
@@ -63,6 +76,8 @@ fn server(page: &mut Page, status: &Status) {
     let help = "Messages of a client key with another hardware address, or behind another line, \
                 than its active lease has";
     page.counter("lessor_keys_seen_elsewhere_total", help, [plain(status.keys_seen_elsewhere)]);
+    let help = "Addresses offered unprobed, because too many were probed or a probe was not sent";
+    page.counter("lessor_offered_unprobed_total", help, [plain(status.offered_unprobed)]);
     let help = "Whether the journal is configured and cannot be written";
     let problem = [plain(u64::from(status.journal_problem.is_some()))];
     page.gauge("lessor_journal_failing", help, problem);
@@ -111,6 +126,14 @@ fn pools(page: &mut Page, status: &Status) {
         "Addresses of a pool that are taken, by state",
         taken,
     );
+    let is_drained = |row: &PoolRow| {
+        let mut drained = status.drained.iter();
+        drained.any(|of| of.network == row.network && *of.pool == *row.usage.pool)
+    };
+    let drained =
+        rows().map(|(row, pool)| sample(&labels(row), f64::from(u8::from(is_drained(pool)))));
+    let help = "Whether a pool gives no address to new clients because an operator drained it";
+    page.gauge("lessor_pool_drained", help, drained);
     let filled = [("90", status.pools_nearly_full), ("100", status.pools_full)];
     let filled = filled.map(|(percent, count)| sample(&[("percent", percent)], count as f64));
     page.counter("lessor_pools_filled_total", "How often a pool became this full", filled);

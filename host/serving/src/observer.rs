@@ -28,6 +28,7 @@ use crate::{
     counters::{Counters, increment},
     event::Event,
     journal::{Journal, JournalBounds, LeaseEnd},
+    operator::HandEvent,
     order::{Order, Turn},
     sampling::{LeftOut, Sampling},
     vital,
@@ -44,6 +45,8 @@ const EXPIRED_WITH_DECISION_MAX: usize = 256;
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
 /// How long the observer may take for the waiting events when the server stops.
 const FINISH_WITHIN: Duration = Duration::from_secs(2);
+/// How long an operator waits for the journal before a change is acknowledged without it.
+const JOURNALLED_WITHIN: Duration = Duration::from_secs(5);
 /// The interval at which the journal says how many events were left out.
 const TELL_LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 
@@ -51,6 +54,7 @@ const TELL_LEFT_OUT_EVERY: Duration = Duration::from_secs(1);
 pub(crate) enum Message {
     Input(Box<Event>),
     Expired { network: Arc<Network>, leases: Vec<Binding> },
+    ByHand { event: Arc<HandEvent>, written: Sender<()> },
     NameTaken { address: Ipv4Addr, name: HostName, held_by: Ipv4Addr },
     ShadowDifference(Box<ShadowDifference>),
     Watching(Box<Watching>),
@@ -147,16 +151,53 @@ impl Observer {
         engine: &mut Engine,
         decision: &Decision,
     ) -> Option<Turn<Message>> {
+        let changed = decision.changes.iter().map(|change| change.binding.address);
+        let granted = decision.reply.iter().map(|reply| reply.your_address);
+        self.place_of(engine, changed.chain(granted.filter(|address| !address.is_unspecified())))
+    }
+
+    /// Does the same for a decision about these addresses.
+    pub(crate) fn place_of(
+        &self,
+        engine: &mut Engine,
+        addresses: impl IntoIterator<Item = Ipv4Addr>,
+    ) -> Option<Turn<Message>> {
         if !self.is_wanted() {
             return None;
         }
         let expired = engine.take_expired(EXPIRED_WITH_DECISION_MAX);
         let network = engine.network();
         self.expired(network, expired);
-        let changed = decision.changes.iter().map(|change| change.binding.address);
-        let granted = decision.reply.iter().map(|reply| reply.your_address);
-        self.order
-            .take(&network.name, changed.chain(granted.filter(|address| !address.is_unspecified())))
+        self.order.take(&network.name, addresses)
+    }
+
+    /// Reports a change by hand, once everything that was decided earlier about its addresses is
+    /// reported, and waits until the journal has it: the person who made it must be on record. Must
+    /// not be called on the packet path.
+    pub(crate) fn by_hand(&self, event: HandEvent, place: Option<Turn<Message>>) {
+        if !self.is_wanted() {
+            return;
+        }
+        let event = Arc::new(event);
+        let (written, told) = crossbeam_channel::bounded(1);
+        let message = |written| Message::ByHand { event: Arc::clone(&event), written };
+        match place {
+            Some(place) => place.tell(message(written)),
+            None => drop(self.queue.send_timeout(message(written), JOURNALLED_WITHIN)),
+        }
+        let mut outcome = told.recv_timeout(JOURNALLED_WITHIN);
+        if outcome == Err(RecvTimeoutError::Disconnected) {
+            // The queue was full when its turn came; now the caller waits for room.
+            let (written, told) = crossbeam_channel::bounded(1);
+            let _ = self.queue.send_timeout(message(written), JOURNALLED_WITHIN);
+            outcome = told.recv_timeout(JOURNALLED_WITHIN);
+        }
+        if outcome.is_err() {
+            tracing::error!(
+                by = %event.by,
+                "a change by hand was made, but the journal was not written in time"
+            );
+        }
     }
 
     /// Reports one input, once everything that was decided earlier about its addresses is reported.
@@ -252,6 +293,10 @@ impl Task {
                         self.expired(&network, Arc::new(lease));
                     }
                 }
+                Ok(Message::ByHand { event, written }) => {
+                    self.by_hand(&event);
+                    let _ = written.send(());
+                }
                 Ok(Message::NameTaken { address, name, held_by }) => {
                     tracing::debug!(%address, %name, %held_by, "another client has the name");
                     self.with_journal(|journal| journal.name_taken(address, &name, held_by));
@@ -322,6 +367,21 @@ impl Task {
             }
             let kind = kind_of(change, now);
             self.tell_watchers(kind, event.network.as_ref(), &change.binding);
+        }
+    }
+
+    fn by_hand(&mut self, event: &HandEvent) {
+        self.with_journal(|journal| {
+            journal.by_hand(event);
+            journal.flush();
+        });
+        let now = clock::now();
+        for change in &event.changes {
+            // No client declined an address whose quarantine an operator ended.
+            if change.binding.state != BindingState::Quarantined {
+                let kind = kind_of(change, now);
+                self.tell_watchers(kind, Some(&event.network), &change.binding);
+            }
         }
     }
 

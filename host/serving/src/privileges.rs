@@ -8,7 +8,7 @@
 
 mod ownership;
 
-use std::path::Path;
+use std::{os::unix::fs::MetadataExt, path::Path};
 
 use anyhow::{Context, bail, ensure};
 use caps::{CapSet, Capability, CapsHashSet};
@@ -18,7 +18,7 @@ use nix::{
         prctl,
         stat::{Mode, umask},
     },
-    unistd::{Group, Uid, User, geteuid, setgroups, setresgid, setresuid},
+    unistd::{Gid, Group, Uid, User, geteuid, setgroups, setresgid, setresuid},
 };
 
 /// Permissions that no file has: write for the group, and everything for others.
@@ -69,12 +69,48 @@ pub(crate) fn limit(path: &Path, configuration: &Configuration) -> anyhow::Resul
     Ok(notes)
 }
 
+/// If root runs a command that writes to a folder of the server, switches to the user of the
+/// server: `server.user`, or otherwise the owner of the folder or, while it does not exist, of the
+/// folder that it will be in. Returns the name of the user. Must be called while there is no other
+/// thread.
+///
+/// # Errors
+/// If the user does not exist, or the process may not do that.
+pub fn become_owner(
+    configuration: &Configuration,
+    folder: &Path,
+) -> anyhow::Result<Option<String>> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    let account = match Account::configured(configuration)? {
+        Some(account) => account,
+        None => {
+            let existing = folder.ancestors().find_map(|folder| folder.metadata().ok());
+            let Some(owner) = existing.map(|found| found.uid()).filter(|owner| *owner != 0) else {
+                return Ok(None);
+            };
+            let owner = User::from_uid(Uid::from_raw(owner))?.with_context(|| {
+                format!("{} belongs to user {owner}, who does not exist", folder.display())
+            })?;
+            Account::of(owner.name, owner.uid, owner.gid)
+        }
+    };
+    let become_it = || {
+        setgroups(&[account.group])?;
+        setresgid(account.group, account.group, account.group)?;
+        setresuid(account.user, account.user, account.user)
+    };
+    become_it().with_context(|| format!("cannot become the user {:?}", account.name))?;
+    Ok(Some(account.name))
+}
+
 /// A user of this machine, and a group.
 struct Account {
     name: String,
     group_name: String,
     user: Uid,
-    group: nix::unistd::Gid,
+    group: Gid,
 }
 
 impl Account {
@@ -95,14 +131,7 @@ impl Account {
                 .with_context(|| {
                     format!("there is no group {name:?} (server.group) on this machine; add it")
                 })?,
-            None => Group::from_gid(user.gid)
-                .with_context(|| format!("cannot look up the group of the user {name:?}"))?
-                .unwrap_or_else(|| Group {
-                    name: user.gid.to_string(),
-                    passwd: std::ffi::CString::default(),
-                    gid: user.gid,
-                    mem: Vec::new(),
-                }),
+            None => return Ok(Some(Self::of(name.clone(), user.uid, user.gid))),
         };
         Ok(Some(Self {
             name: name.clone(),
@@ -110,6 +139,13 @@ impl Account {
             user: user.uid,
             group: group.gid,
         }))
+    }
+
+    /// Returns the account of a user with this group.
+    fn of(name: String, user: Uid, group: Gid) -> Self {
+        let named = Group::from_gid(group).ok().flatten();
+        let group_name = named.map_or_else(|| group.to_string(), |group| group.name);
+        Self { name, group_name, user, group }
     }
 
     /// Changes user and group permanently, and keeps the capabilities that sockets need. Returns

@@ -7,15 +7,18 @@
 
 mod session;
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::Sender;
-use lessor_core::{Network, Timestamp};
-use lessor_recording::{Input, Line, Reclaim};
+use lessor_core::{Network, ProbeResult, Timestamp};
+use lessor_recording::{ByHand, Drained, Input, Line, Probed, Reclaim};
 use serde::{Deserialize, Serialize};
 
 pub use self::session::record;
@@ -92,6 +95,30 @@ impl Recorder {
             let network = network.name.to_string();
             self.tell(Line::Reclaim(Reclaim { sequence, at_ms: now, network, limit }));
         }
+    }
+
+    /// Records the result of a probe. Must be called under the lock of its network.
+    pub(crate) fn probe(
+        &self,
+        now: Timestamp,
+        network: &Network,
+        address: Ipv4Addr,
+        result: ProbeResult,
+    ) {
+        if let Some(sequence) = self.sequence.take() {
+            let network = network.name.to_string();
+            self.tell(Line::Probed(Probed { sequence, at_ms: now, network, address, result }));
+        }
+    }
+
+    /// Records a change by hand that was decided during a recording.
+    pub(crate) fn by_hand(&self, change: ByHand) {
+        self.tell(Line::ByHand(change));
+    }
+
+    /// Records which pools are drained from now on.
+    pub(crate) fn drained(&self, drained: Drained) {
+        self.tell(Line::Drained(drained));
     }
 
     fn tell(&self, line: Line) {

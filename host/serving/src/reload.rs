@@ -9,7 +9,7 @@ use std::{
 use lessor_config::{Configuration, ServerSettings};
 use lessor_core::OwnAddresses;
 use lessor_generation::{
-    Generation, GenerationSources, Parts, Refusal,
+    Generation, GenerationSources, Parts, Refusal, StandIn,
     last_accepted::{self, Fallback, Inputs},
     named, patience,
 };
@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use lessor_net::{Host, OwnSockets};
 
 use crate::{
+    awaited::Awaited,
     clock,
     counters::increment,
+    drains::Drains,
     endpoints::Board,
     heard::Heard,
     holds::Holds,
@@ -46,10 +48,14 @@ pub struct Reloader {
     /// The states of the endpoints.
     pub(crate) board: Arc<Board>,
     pub(crate) hash_seed: u64,
+    /// The pools that an operator drained.
+    pub(crate) drains: Drains,
     /// The configuration that the process was started with, without its networks.
     pub(crate) started_with: Configuration,
     /// Why the last accepted generation serves; `None` once another one does.
     pub(crate) fallback: Mutex<Option<Fallback>>,
+    /// What another generation serves for until it is compiled.
+    pub(crate) awaited: Mutex<Option<Arc<Awaited>>>,
     /// Held during a reload, so that one follows the other.
     pub(crate) serving: Mutex<Serving>,
 }
@@ -86,18 +92,9 @@ impl Reloader {
             needs_restart: Vec::new(),
         };
         match built {
-            Ok(Built { configuration, prepared, inputs }) => {
-                report.needs_restart = needs_restart(&self.started_with, &configuration);
-                let previous = self.shared.generation.load_full();
-                prepared.lookups.log_warnings();
-                patience::log_warning(&prepared.chain, self.workers.len());
-                named::log_unknown(&configuration, &prepared.lookups, &prepared.chain);
-                self.swap(&mut serving, &configuration, prepared, None);
-                let replaced = std::mem::replace(&mut serving.configuration, configuration);
-                serving.probation = Probation::of(&serving.configuration, replaced, previous);
-                let is_final = serving.probation.is_none();
-                last_accepted::keep(inputs.as_ref(), is_final, &mut serving.copied);
-                *self.fallback.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            Ok(built) => {
+                report.needs_restart = needs_restart(&self.started_with, &built.configuration);
+                self.accept(&mut serving, built, None, MayRollBack::Yes);
                 increment(&self.shared.counters.reloads);
             }
             Err(refusal) => {
@@ -142,11 +139,49 @@ impl Reloader {
 
     fn build(&self) -> Result<Built, Refusal> {
         let old = self.shared.generation.load_full();
-        let Parts { mut configuration, lookups, chain, inputs } =
-            lessor_generation::read(&self.runtime, &self.path, false, Some(&old))?;
+        let parts = lessor_generation::read(&self.runtime, &self.path, false, Some(&old))?;
+        self.built(parts, None)
+    }
+
+    /// Creates what every thread needs of a generation.
+    pub(crate) fn built(&self, parts: Parts, stand_in: Option<StandIn>) -> Result<Built, Refusal> {
+        let Parts { mut configuration, lookups, chain, inputs } = parts;
         let engines = self.shared.engines.load();
         configuration.topology = configuration.topology.sharing(engines.topology());
-        Ok(Built { configuration, prepared: self.prepare(lookups, chain)?, inputs })
+        let prepared = self.prepare(lookups, chain, stand_in)?;
+        Ok(Built { configuration, prepared, inputs })
+    }
+
+    /// Lets a generation serve, and keeps a copy of it. `fallback` says why it is the last accepted
+    /// one.
+    pub(crate) fn accept(
+        &self,
+        serving: &mut Serving,
+        built: Built,
+        fallback: Option<Fallback>,
+        may_roll_back: MayRollBack,
+    ) {
+        let Built { configuration, prepared, inputs } = built;
+        let previous = self.shared.generation.load_full();
+        prepared.lookups.log_warnings();
+        patience::log_warning(&prepared.chain, self.workers.len());
+        named::log_unknown(&configuration, &prepared.lookups, &prepared.chain);
+        let chain = Arc::clone(&prepared.chain);
+        self.swap(serving, &configuration, prepared, None);
+        let replaced = std::mem::replace(&mut serving.configuration, configuration);
+        serving.probation = match may_roll_back {
+            MayRollBack::Yes => Probation::of(&serving.configuration, replaced, previous),
+            MayRollBack::No => None,
+        };
+        let is_final = serving.probation.is_none();
+        last_accepted::keep(inputs.as_ref(), &chain, is_final, &mut serving.copied);
+        *self.fallback.lock().unwrap_or_else(PoisonError::into_inner) = fallback;
+        *self.awaited.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Returns what another generation serves for until it is compiled.
+    pub(crate) fn awaited(&self) -> Option<Arc<Awaited>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Creates instances of a chain for every thread that needs one.
@@ -154,6 +189,7 @@ impl Reloader {
         &self,
         lookups: GenerationSources,
         chain: Arc<Chain>,
+        stand_in: Option<StandIn>,
     ) -> Result<Prepared, Refusal> {
         // Workers and observer already have the instances of plugins that did not change.
         let serving = self.shared.generation.load_full();
@@ -164,7 +200,7 @@ impl Reloader {
         let shadows = shadow_journal::start(chain.shadow_runner()?, observer, counters);
         let shadows = shadows.map_err(|error| Refusal { mistakes: vec![format!("{error:#}")] })?;
         let watchers = chain.observer_after(before)?;
-        Ok(Prepared { watchers, runners: runners?, shadows, lookups, chain })
+        Ok(Prepared { watchers, runners: runners?, shadows, lookups, chain, stand_in })
     }
 
     /// Makes every thread use what was prepared, as the next generation. Its shadows start, and
@@ -176,15 +212,17 @@ impl Reloader {
         prepared: Prepared,
         rolled_back_from: Option<u64>,
     ) {
-        let Prepared { lookups, chain, runners, watchers, shadows } = prepared;
+        let Prepared { lookups, chain, runners, watchers, shadows, stand_in } = prepared;
         let now = clock::now();
         let number = self.shared.generation.load().number + 1;
-        let next = Generation { number, since: now, lookups, chain, rolled_back_from };
+        let next = Generation { number, since: now, lookups, chain, rolled_back_from, stand_in };
         let next = Arc::new(next);
         let engines = self.shared.engines.load_full();
         engines.reconfigure(now, configuration.topology.clone(), self.hash_seed, |shards| {
             // The store is that of the start, not of the new configuration.
             Holds::new(&self.started_with).mark(now, &shards);
+            self.drains.mark(&shards);
+            self.drains.log_unknown(&shards);
             self.shared.engines.store(shards);
             self.shared.generation.store(Arc::clone(&next));
         });
@@ -207,8 +245,15 @@ impl Reloader {
     }
 }
 
+/// Whether a generation is rolled back if its policies fail too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MayRollBack {
+    Yes,
+    No,
+}
+
 /// A generation that is ready to be swapped in.
-struct Built {
+pub(crate) struct Built {
     configuration: Configuration,
     prepared: Prepared,
     inputs: Option<Inputs>,
@@ -218,6 +263,7 @@ struct Built {
 pub(crate) struct Prepared {
     lookups: GenerationSources,
     chain: Arc<Chain>,
+    stand_in: Option<StandIn>,
     /// One runner for each worker.
     runners: Vec<Runner>,
     /// The instances of the observer.

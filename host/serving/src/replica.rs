@@ -13,8 +13,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Answer, Binding, Engine, LookupAnswer, Network, OpenOffer, PoolUsage, Preference, Reason,
-    Request, Timestamp,
+    Answer, AttemptByHand, Binding, ChangeByHand, Engine, LookupAnswer, Network, OpenOffer,
+    PoolUsage, Preference, ProbeResult, Reason, Request, Timestamp,
 };
 use lessor_generation::{Generation, Parts, Refusal};
 use lessor_net::Received;
@@ -108,8 +108,14 @@ impl Replica {
         );
         // The results of lookups come from the recording.
         let lookups = lookups.muted();
-        let generation =
-            Generation { number: 1, since: state.now, lookups, chain, rolled_back_from: None };
+        let generation = Generation {
+            number: 1,
+            since: state.now,
+            lookups,
+            chain,
+            rolled_back_from: None,
+            stand_in: None,
+        };
         let engines = Engines::of(&Arc::new(ArcSwap::from_pointee(shards)));
         Ok(Self {
             held: Held { generation: Arc::new(generation), runner, engines },
@@ -145,6 +151,7 @@ impl Replica {
             sequence,
             reach: &RecordedReach::of(recorded),
             observer: None,
+            probes: None,
             wakes: None,
             clock_offset_ms,
             preference: Some(preference),
@@ -197,11 +204,42 @@ impl Replica {
         self.unanswered
     }
 
+    /// Makes a change by hand, as the recorded server did. Storage answers at once.
+    pub fn change_by_hand(&self, now: Timestamp, network: &str, change: &ChangeByHand) {
+        self.of_network(network, |engine| {
+            if let AttemptByHand::Decided(changes) = engine.change_by_hand(now, change) {
+                engine.settle(now, &changes, &Answer::Made);
+            }
+        });
+    }
+
+    /// Drains these pools of a network, and no others.
+    pub fn drain(&self, network: &str, pools: &[String]) {
+        let names = || pools.iter().map(|name| Arc::from(name.as_str()));
+        self.of_network(network, |engine| engine.set_drained(names()));
+    }
+
+    /// Calls `work` with the engine of a network, which is made if necessary.
+    fn of_network(&self, network: &str, work: impl FnMut(&mut Engine)) {
+        self.held.engines.shards().for_wanted(|found| *found.name == *network, work);
+    }
+
     /// Reclaims what has ended in a network, as the recorded server did.
     pub fn reclaim(&self, now: Timestamp, network: &str, limit: usize) {
         self.held.engines.shards().for_each(|engine| {
             if &*engine.network().name == network {
                 engine.reclaim(now, limit);
+            }
+        });
+    }
+
+    /// Takes the result of a probe, as the recorded server did.
+    pub fn probed(&self, now: Timestamp, network: &str, address: Ipv4Addr, result: ProbeResult) {
+        self.held.engines.shards().for_each(|engine| {
+            if &*engine.network().name == network
+                && let Some(change) = engine.probed(now, address, result)
+            {
+                engine.settle(now, &[change], &Answer::Made);
             }
         });
     }

@@ -74,7 +74,11 @@ fn roll_back(
         );
     }
     let previous = &probation.previous;
-    let prepared = match reloader.prepare(previous.lookups.clone(), Arc::clone(&previous.chain)) {
+    let prepared = match reloader.prepare(
+        previous.lookups.clone(),
+        Arc::clone(&previous.chain),
+        previous.stand_in,
+    ) {
         Ok(prepared) => prepared,
         Err(refusal) => {
             tracing::error!(

@@ -12,7 +12,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use lessor_config::Configuration;
-use lessor_control::Say;
+use lessor_control::{Peer, Say};
 use lessor_core::Topology;
 use lessor_generation::{Candidate, Generation, last_accepted, named, patience};
 use lessor_net::{Host, OwnSockets};
@@ -20,12 +20,13 @@ use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX
 use lessor_settings::StoreBackend;
 use lessor_store::{Committer, CommitterLimits, Store};
 use serde::de::DeserializeOwned;
-use tokio::net::{TcpListener, UnixListener};
 
 use crate::{
     clock,
     counters::Counters,
+    drains::Drains,
     endpoints::{Endpoints, Watch},
+    first::First,
     heard::Heard,
     held::{Engines, Held},
     holds::Holds,
@@ -34,7 +35,8 @@ use crate::{
     journal::{JournalBounds, is_on_file_system_of},
     logging, memory, metrics,
     observer::Observer,
-    plugin_state, privileges,
+    plugin_state, privileges, prober,
+    probes::Probes,
     reclaimer::Reclaimer,
     recorder::Recorder,
     reload::Reloader,
@@ -43,8 +45,9 @@ use crate::{
     shadow_journal,
     shards::Shards,
     shared::Shared,
+    starting::{self, Listeners, Starting},
     stopping::{self, Signals, notify},
-    stored, vital,
+    stored, takeover, vital,
     watchers::Watching,
     worker::{WorkerHandle, WorkerParts, workers_of},
 };
@@ -56,7 +59,8 @@ const INSTANCES_PER_WORKER: u32 = 128;
 const BATCH_CHANGES_MAX: usize = 1024;
 
 /// Serves until SIGTERM or SIGINT. Questions on the control socket are passed to `answering`, with
-/// the handle to the server; it returns whether the caller received the whole answer.
+/// the handle to the server and the process that asks; it returns whether the caller received the
+/// whole answer.
 ///
 /// # Errors
 /// If the server cannot start, or does not stop in an orderly way.
@@ -68,7 +72,7 @@ pub fn serve<Q, A>(
 ) -> anyhow::Result<()>
 where
     Q: DeserializeOwned + Send + 'static,
-    A: Fn(&Reloader, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
+    A: Fn(&Reloader, Peer, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
 {
     // Capabilities belong to threads, so they are dropped before there is another thread.
     let notes = privileges::limit(path, &candidate.configuration)?;
@@ -96,29 +100,35 @@ async fn run<Q, A>(
 ) -> anyhow::Result<()>
 where
     Q: DeserializeOwned + Send + 'static,
-    A: Fn(&Reloader, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
+    A: Fn(&Reloader, Peer, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
 {
     let started = Instant::now();
     // Signals are caught from here on, so that an early SIGHUP does not end the process.
     let mut signals = Signals::catch()?;
-    let Some((server, listeners)) = start(&mut signals, path, candidate, strict).await? else {
+    let path = path.to_owned();
+    let begin =
+        move |candidate, starting: &Starting| Server::start(&path, candidate, strict, starting);
+    let started_up = starting::start(&mut signals, candidate, strict, answering, begin).await?;
+    let Some((server, Listeners { control, metrics })) = started_up else {
         stopping::end_soon();
         tracing::info!("stopped before the server was ready");
         return Ok(());
     };
-    let control = listeners.control.map(|listener| {
-        let reloader = Arc::clone(&server.reloader);
-        let answering = move |question: Q, say: &mut Say<'_>| answering(&reloader, question, say);
-        tokio::spawn(lessor_control::answer(listener, answering))
-    });
-    let scrapes = listeners.metrics.map(|listener| {
+    let scrapes = metrics.map(|listener| {
         tokio::spawn(metrics::http::answer(listener, Arc::clone(&server.reloader)))
     });
     let probation = tokio::spawn(rollback::watch(Arc::clone(&server.reloader)));
     tracing::info!(took_ms = started.elapsed().as_millis() as u64, "serving");
     notify(&[sd_notify::NotifyState::Ready]);
+    let taking_over = server.reloader.awaited().map(|_| {
+        let reloader = Arc::clone(&server.reloader);
+        tokio::task::spawn_blocking(move || takeover::take_over(&reloader))
+    });
 
-    signals.obey(&server.reloader).await;
+    let failure = tokio::select! {
+        () = signals.obey(&server.reloader) => None,
+        failure = takeover::failure(taking_over) => Some(failure),
+    };
 
     stopping::end_soon();
     notify(&[sd_notify::NotifyState::Stopping]);
@@ -127,50 +137,7 @@ where
     }
     signals.watch_over(tokio::task::spawn_blocking(move || server.stop())).await?;
     tracing::info!("stopped");
-    Ok(())
-}
-
-/// Starts the server with the candidate, or else with the last accepted generation. Returns `None`
-/// if the server is asked to stop meanwhile.
-async fn start(
-    signals: &mut Signals,
-    path: &Path,
-    mut candidate: Candidate,
-    strict: bool,
-) -> anyhow::Result<Option<(Server, Listeners)>> {
-    loop {
-        candidate.say_fallback();
-        let listeners = Listeners::open(&candidate.configuration).await?;
-        let (path, own) = (path.to_owned(), candidate.clone());
-        let starting = tokio::task::spawn_blocking(move || Server::start(&path, own));
-        let started = tokio::select! {
-            started = starting => started.context("the start ended in a panic")?,
-            () = signals.stop() => return Ok(None),
-        };
-        match started {
-            Ok(server) => return Ok(Some((server, listeners))),
-            Err(error) => candidate = candidate.instead(error, strict)?,
-        }
-    }
-}
-
-/// The listeners for questions. They are opened before the server serves: this also detects another
-/// server that runs with this configuration.
-struct Listeners {
-    control: Option<UnixListener>,
-    metrics: Option<TcpListener>,
-}
-
-impl Listeners {
-    async fn open(configuration: &Configuration) -> anyhow::Result<Self> {
-        let control =
-            configuration.control.socket.as_deref().map(lessor_control::listen).transpose()?;
-        let metrics = match configuration.metrics {
-            Some(metrics) => Some(metrics::http::listen(metrics.listen).await?),
-            None => None,
-        };
-        Ok(Self { control, metrics })
-    }
+    failure.map_or(Ok(()), Err)
 }
 
 /// The running server.
@@ -181,38 +148,38 @@ struct Server {
     reclaimer_thread: JoinHandle<()>,
     stop_hosts: Sender<()>,
     hosts_thread: JoinHandle<()>,
+    prober_thread: JoinHandle<()>,
     committer_thread: lessor_store::CommitterThread,
     observer_thread: JoinHandle<()>,
 }
 
 impl Server {
-    fn start(path: &Path, candidate: Candidate) -> anyhow::Result<Self> {
-        let Candidate { configuration, inputs, fallback } = candidate;
+    fn start(
+        path: &Path,
+        candidate: Candidate,
+        strict: bool,
+        starting: &Starting,
+    ) -> anyhow::Result<Self> {
         memory::give_back();
         let hash_seed = random_seed();
-        let backend = &configuration.store.backend;
+        let backend = &candidate.configuration.store.backend;
         let mut store = lessor_store::open(backend)?;
         if *backend == StoreBackend::Memory {
             tracing::warn!("leases are kept in memory only: they are lost when the server stops");
         }
+        let runtime = policy_runtime(&candidate.configuration)?;
+        let started_with =
+            Configuration { topology: Topology::default(), ..candidate.configuration.clone() };
+        let first = First::choose(&runtime, candidate, strict, starting)
+            .context("the plugins cannot serve")?;
+        let First { configuration, lookups, chain, stand_in, inputs, fallback, awaited } = first;
+        let backend = &configuration.store.backend;
         let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
         restore(&mut *store, backend.folder(), &mut shards)?;
         Holds::new(&configuration).mark(clock::now(), &shards);
-        let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
-        let instances_max = u32::try_from(workers_of(&configuration))
-            .unwrap_or(u32::MAX)
-            .saturating_mul(INSTANCES_PER_WORKER)
-            .max(INSTANCES_MAX);
-        let runtime = Runtime::with_instances_max(
-            RuntimeSettings {
-                cache,
-                state: plugin_state::store(&configuration),
-                ..RuntimeSettings::default()
-            },
-            instances_max,
-        )?;
-        let (lookups, chain) = lessor_generation::build(&runtime, &configuration, false, None)
-            .context("the plugins cannot serve")?;
+        let drains = Drains::read(&configuration);
+        drains.mark(&shards);
+        drains.log_unknown(&shards);
         lookups.log_warnings();
         patience::log_warning(&chain, workers_of(&configuration));
         named::log_unknown(&configuration, &lookups, &chain);
@@ -227,6 +194,7 @@ impl Server {
             lookups,
             chain,
             rolled_back_from: None,
+            stand_in,
         });
         let host = Host::read(configuration.server.send_buffer_octets)?;
         let (watched, endpoints) =
@@ -257,12 +225,14 @@ impl Server {
             recorder: Recorder::default(),
             heard: Heard::new(),
             hosts: Hosts::new(configuration.hosts.as_ref()),
+            probes: Probes::new(),
             own_sockets: OwnSockets::new(
                 &configuration.server.listen,
                 &configuration.server.interfaces,
                 &host,
             ),
         });
+        let prober_thread = prober::start(Arc::clone(&shared), Arc::clone(&host))?;
         let discard = discarder()?;
         let mut workers = Vec::new();
         for (number, (endpoints, runner)) in endpoints.into_iter().zip(runners).enumerate() {
@@ -292,14 +262,17 @@ impl Server {
             host,
             board,
             hash_seed,
-            serving: Mutex::new(Serving::new(configuration.clone(), shadows)),
-            started_with: Configuration { topology: Topology::default(), ..configuration },
+            drains,
+            serving: Mutex::new(Serving::new(configuration, shadows)),
+            started_with,
             fallback: Mutex::new(fallback),
+            awaited: Mutex::new(awaited.map(Arc::new)),
         });
         {
             let mut serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
-            last_accepted::keep(inputs.as_ref(), true, &mut serving.copied);
+            last_accepted::keep(inputs.as_ref(), &generation.chain, true, &mut serving.copied);
         }
+        starting.serves(&reloader);
         Ok(Self {
             reloader,
             watch,
@@ -307,6 +280,7 @@ impl Server {
             reclaimer_thread,
             stop_hosts,
             hosts_thread,
+            prober_thread,
             committer_thread,
             observer_thread,
         })
@@ -318,6 +292,9 @@ impl Server {
         // This ends a reload that is in progress.
         self.reloader.runtime.stop_compiling();
         self.watch.stop();
+        // What waits for a probe is answered without it.
+        self.reloader.shared.probes.close();
+        let _ = self.prober_thread.join();
         for worker in &self.reloader.workers {
             worker.stop();
         }
@@ -330,6 +307,22 @@ impl Server {
         let _ = self.observer_thread.join();
         self.reloader.runtime.flush_state();
     }
+}
+
+/// Starts the engine of the policies. Its settings are not changed by a reload.
+fn policy_runtime(configuration: &Configuration) -> anyhow::Result<Arc<Runtime>> {
+    let cache = configuration.plugins.as_ref().and_then(|plugins| plugins.cache.clone());
+    let instances_max = u32::try_from(workers_of(configuration))
+        .unwrap_or(u32::MAX)
+        .saturating_mul(INSTANCES_PER_WORKER)
+        .max(INSTANCES_MAX);
+    let settings = RuntimeSettings {
+        cache,
+        compiled: lessor_generation::compiled_folders(configuration),
+        state: plugin_state::store(configuration),
+        ..RuntimeSettings::default()
+    };
+    Ok(Runtime::with_instances_max(settings, instances_max)?)
 }
 
 fn restore(

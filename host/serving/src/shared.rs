@@ -14,6 +14,7 @@ use crate::{
     heard::Heard,
     hosts::Hosts,
     observer::Observer,
+    probes::Probes,
     recorder::Recorder,
     shards::Shards,
 };
@@ -31,12 +32,13 @@ pub(crate) struct Shared {
     pub(crate) own_sockets: OwnSockets,
     pub(crate) heard: Heard,
     pub(crate) hosts: Hosts,
+    pub(crate) probes: Probes,
 }
 
 impl Shared {
     /// Returns a pipeline in which nothing waits for storage.
     pub(crate) fn pipeline(&self) -> Pipeline<'_> {
-        let Self { counters, recorder, own_sockets, observer, .. } = self;
+        let Self { counters, recorder, own_sockets, observer, probes, .. } = self;
         Pipeline {
             counters,
             sequence: recorder.sequence(),
@@ -45,6 +47,7 @@ impl Shared {
             clock_offset_ms: clock::offset_ms(),
             preference: None,
             recorded_pools: &[],
+            probes: Some(probes),
             wakes: None,
         }
     }
@@ -58,6 +61,7 @@ impl Shared {
     pub(crate) fn finish(&self, mut exchange: Finished) {
         self.counters.count(exchange.reason);
         if let Some(request) = exchange.request() {
+            self.counters.classes.count(request, exchange.reason);
             self.heard.note(request);
         }
         alarms::declined(exchange.reason, &exchange.changes);

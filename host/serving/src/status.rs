@@ -9,7 +9,10 @@ use lessor_policy_host::{Chain, PluginStatus, ShadowsStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    awaited::Meanwhile,
+    class_counts::ClassRow,
     clock::{self, ClockStatus, written},
+    drains::DrainRow,
     endpoints::EndpointStatus,
     limits::Limit,
     logging,
@@ -39,8 +42,14 @@ pub struct Status {
     /// Why the last accepted generation serves instead of the configured one.
     #[serde(default)]
     pub fallback: Option<Fallback>,
+    /// What serves until the configured policies are compiled.
+    #[serde(default)]
+    pub meanwhile: Option<Meanwhile>,
     /// How many inputs ended in each reason.
     pub reasons: Vec<(Reason, u64)>,
+    /// The messages of each class, in the order of the configuration.
+    #[serde(default)]
+    pub classes: Vec<ClassRow>,
     /// How full each pool is.
     pub pools: Vec<PoolRow>,
     /// How often a pool became 90 % full.
@@ -50,6 +59,9 @@ pub struct Status {
     /// Networks that keep addresses from new clients, because they were started without records.
     #[serde(default)]
     pub holds: Vec<HoldRow>,
+    /// Pools that give no address to new clients, because an operator drained them.
+    #[serde(default)]
+    pub drained: Vec<DrainRow>,
     /// The sources that policies may query.
     pub lookups: Vec<SourceStatus>,
     /// Messages that wait for lookups at the moment.
@@ -72,6 +84,9 @@ pub struct Status {
     pub events_lost: u64,
     /// Messages of a client key with another hardware address or line than its active lease has.
     pub keys_seen_elsewhere: u64,
+    /// Addresses that were offered unprobed although `probe` is set.
+    #[serde(default)]
+    pub offered_unprobed: u64,
     /// Why the journal cannot be written now.
     #[serde(default)]
     pub journal_problem: Option<String>,
@@ -158,11 +173,14 @@ impl Status {
             rolled_back_from: generation.rolled_back_from,
             endpoints: reloader.board.endpoints(),
             fallback: reloader.fallback.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            meanwhile: reloader.awaited().map(|awaited| awaited.shown(&reloader.runtime)),
             reasons: counters.reasons(),
+            classes: counters.classes.of(engines.topology().classes()),
             pools,
             pools_nearly_full: counters.pools_nearly_full.load(Ordering::Relaxed),
             pools_full: counters.pools_full.load(Ordering::Relaxed),
             holds,
+            drained: reloader.drains.rows(),
             plugins: generation.chain.status(),
             shadows: shadows(&generation.chain),
             shadow_lines_left_out: counters.shadow_lines_left_out.load(Ordering::Relaxed),
@@ -181,6 +199,7 @@ impl Status {
             limits: counters.limits.counts(),
             events_lost: counters.events_lost.load(Ordering::Relaxed),
             keys_seen_elsewhere: counters.keys_seen_elsewhere.count(),
+            offered_unprobed: counters.offered_unprobed.count(),
             journal_problem: counters
                 .journal_problem
                 .lock()

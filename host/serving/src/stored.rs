@@ -5,7 +5,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use lessor_config::Configuration;
 use lessor_core::{Answer, Binding, Change, Changes, Timestamp};
 use lessor_settings::StoreBackend;
@@ -13,6 +13,7 @@ use lessor_store::{Store, StoreError};
 
 use crate::{
     clock::{self, Note, Past, Resumed},
+    drains::Drains,
     holds::Holds,
     shards::Shards,
 };
@@ -87,7 +88,31 @@ pub fn engines(configuration: &Configuration) -> Result<Option<Shards>, StoreErr
     let mut shards = Shards::new(configuration.topology.clone(), 0);
     let now = at_rest(backend, |lease, now| shards.restore(now, lease))?;
     Holds::new(configuration).recall(now, &shards);
+    Drains::read(configuration).mark(&shards);
     Ok(Some(shards))
+}
+
+/// Prepares the store in `folder` for its next start after a backup was restored. Server time goes
+/// on by the clock, which was `ahead_ms` milliseconds ahead of it, but not behind `newest_change`.
+/// If leases may be missing, networks with `after-data-loss = "hold"` hold addresses.
+///
+/// # Errors
+/// If its files cannot be written.
+pub fn restored(
+    configuration: &Configuration,
+    folder: &Path,
+    ahead_ms: i64,
+    newest_change: Timestamp,
+    may_lack_leases: bool,
+) -> anyhow::Result<()> {
+    let now = clock::behind_clock(ahead_ms).max(newest_change);
+    let cannot = || format!("the leases are restored, but a file in {} is not", folder.display());
+    let clock_time_ms = clock::of_machine();
+    Note { server_time_ms: now, clock_time_ms }.write(folder).with_context(cannot)?;
+    if may_lack_leases {
+        Holds::new(configuration).begin(now, configuration).with_context(cannot)?;
+    }
+    Ok(())
 }
 
 /// Passes every record of a store.

@@ -22,6 +22,7 @@ use crate::{
     held::{Engines, Held},
     hosts::Hosts,
     observer::Observer,
+    probes::Probes,
     recorder::Recorder,
     shards::Shards,
     shared::Shared,
@@ -60,8 +61,14 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
     let chain = runtime.chain(Vec::new()).unwrap();
     let engines = Arc::new(ArcSwap::from_pointee(Shards::new(topology(prefixes), 7)));
     let lookups = GenerationSources::default();
-    let generation =
-        Arc::new(Generation { number: 1, since: NOW, lookups, chain, rolled_back_from: None });
+    let generation = Arc::new(Generation {
+        number: 1,
+        since: NOW,
+        lookups,
+        chain,
+        rolled_back_from: None,
+        stand_in: None,
+    });
     let counters = Arc::new(Counters::new());
     let lookups = generation.lookups.clone();
     let watching = Watching { runner: generation.chain.observer().unwrap(), lookups };
@@ -79,6 +86,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         recorder: Recorder::default(),
         heard: Heard::new(),
         hosts: Hosts::new(None),
+        probes: Probes::new(),
         own_sockets: OwnSockets::nowhere(),
     });
     Parts { shared, held, committer_thread, observer_thread }

@@ -23,6 +23,16 @@ impl Ticket {
         }
     }
 
+    /// Creates the ticket of a change by hand, which no client repeats: an INFORM never waits.
+    pub(crate) fn by_hand(number: u32) -> Self {
+        Self {
+            transaction_id: number,
+            kind: RequestKind::Inform,
+            hardware_address: HardwareAddress::ethernet([0; 6]),
+            client_identifier: None,
+        }
+    }
+
     pub(crate) fn of(request: &Request) -> Self {
         Self {
             transaction_id: request.transaction_id,

@@ -367,7 +367,7 @@ impl Worker {
             Next::Wait(number, exchange) => self.park(number, exchange),
             Next::Commit(exchange) => self.to_commit.push(exchange),
             Next::End(finished) => {
-                if finished.reason == Reason::ChangePending
+                if matches!(finished.reason, Reason::ChangePending | Reason::ProbePending)
                     && let Some(request) = finished.request()
                 {
                     self.parking.was_sent_again(&Ticket::of(request), Instant::now());

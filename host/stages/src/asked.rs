@@ -16,6 +16,8 @@ pub struct Asked {
     pub(crate) terms: Terms,
     /// What each plugin set.
     pub(crate) set: Vec<TraceEntry>,
+    /// How often it has waited for the probe of an address.
+    pub(crate) probes: u8,
 }
 
 impl Informed {
@@ -29,7 +31,7 @@ impl Informed {
         witness.asked(&located.view, &outcome);
         let PolicyOutcome { terms, trace: set, final_by } = outcome;
         located.view.final_by = final_by;
-        Asked { located, terms, set }
+        Asked { located, terms, set, probes: 0 }
     }
 }
 

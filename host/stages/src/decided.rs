@@ -38,7 +38,7 @@ pub struct Decided {
 pub enum Attempted<W> {
     /// It is decided.
     Decided(Decided),
-    /// It waits for storage.
+    /// It waits for storage or for a probe.
     Waits(Asked, W),
 }
 
@@ -68,7 +68,7 @@ impl Asked {
     /// # Errors
     /// If no network spans the request any more, or if it would have to wait and may not.
     pub fn decide<E: Environment>(
-        self,
+        mut self,
         environment: &mut E,
         now: Timestamp,
         witness: &mut impl Witness,
@@ -76,7 +76,8 @@ impl Asked {
         let request = self.request();
         let ruling = environment::where_it_belongs(environment, request, |environment| {
             let location = environment.topology().locate(request)?;
-            let question = Question { now, location, request, terms: &self.terms };
+            let question =
+                Question { now, location, request, terms: &self.terms, probes: self.probes };
             Some(environment.decide(question, witness))
         });
         match ruling {
@@ -84,6 +85,10 @@ impl Asked {
                 Ok(Attempted::Decided(self.decided(decision, detail, witness)))
             }
             Ok(Ruling::Waits(wait)) => Ok(Attempted::Waits(self, wait)),
+            Ok(Ruling::Probes(wait)) => {
+                self.probes = self.probes.saturating_add(1);
+                Ok(Attempted::Waits(self, wait))
+            }
             Ok(Ruling::NotNow(reason)) => {
                 witness.undecided();
                 Err(Ended::at(self, reason, None))

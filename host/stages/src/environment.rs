@@ -32,6 +32,8 @@ pub struct Question<'q> {
     pub request: &'q Request,
     /// The terms of the policies.
     pub terms: &'q Terms,
+    /// How often it has waited for the probe of an address.
+    pub probes: u8,
 }
 
 /// The answer to a [`Question`].
@@ -41,13 +43,15 @@ pub enum Ruling<W> {
     Decided(Decision, Option<String>),
     /// It waits for storage.
     Waits(W),
-    /// It would have to wait for storage, but may not.
+    /// It waits for the probe of an address.
+    Probes(W),
+    /// It would have to wait, but may not.
     NotNow(Reason),
 }
 
 /// What an exchange meets on its way.
 pub trait Environment {
-    /// Identifies an exchange that waits for storage.
+    /// Identifies an exchange that waits for storage or a probe.
     type Wait;
 
     /// The networks of the engines.

@@ -38,7 +38,7 @@ pub struct Life<'l, E, P, W> {
 pub enum Next<W> {
     /// It waits for lookups; [`Life::answered`] continues.
     LookUp(Planned),
-    /// It waits for storage; [`Life::go_on`] continues.
+    /// It waits for storage or for a probe; [`Life::go_on`] continues.
     Wait(Asked, W),
     /// It is decided.
     Written(Written),

@@ -9,18 +9,19 @@
 //! - One process at a time: the lock is held as long as the store exists.
 //!
 //! ```text
-//! <path>/lock                    held by the process that uses the store
-//! <path>/leases/                 the log
-//! <path>/leases.incomplete/      one that was being created when the process ended; removed
-//! <path>/leases.salvaged/        what was saved of a damaged one; takes its place
-//! <path>/leases.damaged-<secs>/  a damaged one that was moved aside
+//! <path>/lock                     held by the process that uses the store
+//! <path>/leases/                  the log
+//! <path>/leases.incomplete/       one that was being created when the process ended; removed
+//! <path>/leases.salvaged/         what was salvaged or imported; takes the place of the log
+//! <path>/leases.damaged-<secs>/   a damaged one that was moved aside by a salvage
+//! <path>/leases.replaced-<secs>/  one that was moved aside by an import
 //! ```
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -32,6 +33,7 @@ use crate::{
         AppendError, Log, OpenError, Settings,
         folder::{self, Folder},
         format::{Contents, FORMAT},
+        snapshot::Snapshot,
         survey::{self, Damage, Found, NoSurvey, Survey, Visit},
         table::{Batch, Key, ScanError, Table},
     },
@@ -41,14 +43,11 @@ use crate::{
 
 /// The folder of the log, within that of the store.
 pub(crate) const FOLDER: &str = "leases";
-/// The folder of a salvaged log until it replaces the damaged one.
-pub(crate) const SALVAGED_FOLDER: &str = "leases.salvaged";
+/// The folder of a log that replaces the existing one, until it has done so.
+pub(crate) const REPLACEMENT_FOLDER: &str = "leases.salvaged";
 /// A segment has room for 150,000 bindings. Beginning one costs three flushes; the log has two
 /// segments more than it needs.
 const SEGMENT_OCTETS: u32 = 16 << 20;
-/// How often a log to which a server is writing is read before damage is reported: the server may
-/// remove segments in between.
-const ATTEMPTS_IN_USE: usize = 5;
 /// The maximum number of unreadable records that are reported by name.
 const UNREADABLE_MAX: usize = 20;
 
@@ -133,7 +132,7 @@ impl DiskStore {
             return Ok(0);
         }
         let mut bindings = Newest::default();
-        let found = survey(path, false, &mut |visit| bindings.take(&visit))?;
+        let found = survey(path, &mut |visit| bindings.take(&visit))?;
         if !found.survey.damage.is_empty() {
             return Err(damaged(path, &found.survey));
         }
@@ -148,17 +147,7 @@ impl DiskStore {
     /// Fails if there is no store, or if it is of another format or cannot be read. Damage is not
     /// an error.
     pub fn survey(path: &Path) -> Result<StoreSurvey, StoreError> {
-        let lock = folder::lock_to_read(path).map_err(|error| StoreError::open(path, error))?;
-        let in_use = lock.is_none();
-        let attempts = if in_use { ATTEMPTS_IN_USE } else { 1 };
-        let mut surveyed = StoreSurvey::of(path, in_use)?;
-        for _ in 1..attempts {
-            if surveyed.log.damage.is_empty() {
-                break;
-            }
-            surveyed = StoreSurvey::of(path, in_use)?;
-        }
-        Ok(surveyed)
+        StoreSurvey::of(path, &snapshot(path)?)
     }
 
     fn try_commit(&mut self, batch: &[Changes]) -> Result<Vec<Answer>, StoreError> {
@@ -254,11 +243,11 @@ pub struct StoreSurvey {
 }
 
 impl StoreSurvey {
-    fn of(path: &Path, in_use: bool) -> Result<Self, StoreError> {
+    fn of(path: &Path, snapshot: &Snapshot) -> Result<Self, StoreError> {
         let mut before = BTreeSet::new();
         let mut behind = BTreeSet::new();
         let mut unreadable = Vec::new();
-        let log = survey(path, in_use, &mut |visit| {
+        let log = survey_of(path, snapshot, &mut |visit| {
             let Visit { entry, file, offset, is_behind_damage, .. } = visit;
             match record::decode(entry.key, entry.value.unwrap_or_default()) {
                 Ok(binding) if is_behind_damage => drop(behind.insert(RecordKey::of(&binding))),
@@ -316,26 +305,46 @@ pub(crate) fn default_settings() -> Settings {
     settings(SEGMENT_OCTETS)
 }
 
-/// Surveys the log of the store in `path`.
-pub(crate) fn survey(
+/// Surveys the log of the store in `path`, which no server uses.
+pub(crate) fn survey(path: &Path, each: &mut dyn FnMut(Visit<'_>)) -> Result<Found, StoreError> {
+    let folder = Folder::new(&path.join(FOLDER));
+    survey::survey(&folder, Contents::Bindings, false, each)
+        .map_err(|error| unsurveyed(path, error))
+}
+
+/// Takes a snapshot of the log of the store in `path`. A server may use the store, and may start to
+/// use it at any time.
+pub(crate) fn snapshot(path: &Path) -> Result<Snapshot, StoreError> {
+    let lock = folder::lock_to_read(path).map_err(|error| StoreError::open(path, error))?;
+    let folder = Folder::new(&path.join(FOLDER));
+    survey::snapshot(&folder, lock.is_none(), true).map_err(|error| unsurveyed(path, error))
+}
+
+/// Surveys a snapshot of the store in `path`.
+pub(crate) fn survey_of(
     path: &Path,
-    in_use: bool,
+    snapshot: &Snapshot,
     each: &mut dyn FnMut(Visit<'_>),
 ) -> Result<Found, StoreError> {
-    let folder = Folder::new(&path.join(FOLDER));
-    survey::survey(&folder, Contents::Bindings, in_use, each).map_err(|error| match error {
+    let surveyed = survey::survey_of(snapshot, Contents::Bindings, each);
+    surveyed.map_err(|error| unsurveyed(path, error))
+}
+
+fn unsurveyed(path: &Path, error: NoSurvey) -> StoreError {
+    match error {
         NoSurvey::Former => StoreError::Former { path: path.to_owned() },
         NoSurvey::Format(found) => format(path, found),
         NoSurvey::Unusable(error) => StoreError::open(path, error),
-    })
+    }
 }
 
-/// Creates the log of a new store, or moves a salvaged one to its place.
+/// Creates the log of a new store, or moves a salvaged or imported one to its place.
 fn create(path: &Path, settings: Settings) -> io::Result<()> {
-    let (log, salvaged): (PathBuf, PathBuf) = (path.join(FOLDER), path.join(SALVAGED_FOLDER));
-    if salvaged.try_exists()? {
-        tracing::warn!(path = %path.display(), "completing a salvage that was interrupted");
-        fs::rename(salvaged, &log)?;
+    let (log, replacement) = (path.join(FOLDER), path.join(REPLACEMENT_FOLDER));
+    if replacement.try_exists()? {
+        let store = path.display();
+        tracing::warn!(%store, "completing a salvage or an import that was interrupted");
+        fs::rename(replacement, &log)?;
         return folder::sync_folder(path);
     }
     Log::create(&log, settings)?;
@@ -348,8 +357,8 @@ fn format(path: &Path, found: u32) -> StoreError {
 }
 
 /// The error for a damaged store. It reads the store again to count the readable bindings.
-fn damaged(path: &Path, surveyed: &Survey) -> StoreError {
-    let counted = StoreSurvey::of(path, false).ok();
+pub(crate) fn damaged(path: &Path, surveyed: &Survey) -> StoreError {
+    let counted = snapshot(path).and_then(|snapshot| StoreSurvey::of(path, &snapshot)).ok();
     let first = surveyed.damage.first().cloned();
     let Damage { file, offset, found } = first.unwrap_or_else(|| Damage {
         file: path.to_owned(),

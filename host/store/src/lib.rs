@@ -16,6 +16,7 @@
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 mod backend;
+pub mod backup;
 mod committer;
 mod compare;
 mod disk_store;
@@ -23,8 +24,10 @@ mod error;
 mod keyed;
 mod log;
 mod memory;
+mod point;
 mod record;
 mod record_key;
+mod replacing;
 mod salvage;
 mod status;
 

@@ -24,6 +24,7 @@ mod cleaner;
 pub(crate) mod folder;
 pub(crate) mod format;
 pub(crate) mod slots;
+pub(crate) mod snapshot;
 pub(crate) mod survey;
 pub(crate) mod table;
 

@@ -12,6 +12,7 @@ mod demo;
 mod growth;
 mod load;
 mod overload;
+mod package;
 mod pairs;
 mod policies;
 mod reloads;
@@ -48,6 +49,9 @@ enum Task {
     Compare(compare::CompareArguments),
     /// Test what the RFCs demand, with this server or with Kea, ISC dhcpd and dnsmasq as controls.
     Conformance(conformance::ConformanceArguments),
+    /// Build the Debian package and the static tarball; `--test` installs, upgrades, downgrades and
+    /// purges the package in a clean Debian root.
+    Package(package::PackageArguments),
     /// Measure the server under overload, and its processor time at half of its capacity.
     Overload(overload::OverloadArguments),
     /// Compare the speed of two builds of the server, in alternating pairs. Needs root.
@@ -86,6 +90,7 @@ fn main() -> ExitCode {
         Task::Compare(arguments) => done(compare::run(&arguments)),
         Task::Conformance(arguments) => done(conformance::run(&arguments)),
         Task::Overload(arguments) => done(overload::run(&arguments)),
+        Task::Package(arguments) => done(package::run_command(&arguments)),
         Task::Pairs(arguments) => done(pairs::run(&arguments)),
         Task::Reloads(arguments) => done(reloads::run(&arguments)),
         Task::Attack(arguments) => done(attack::run(&arguments)),

@@ -1,6 +1,6 @@
 //! Installs what a fresh machine lacks: the Debian packages that the end-to-end tests use (real
-//! clients, relays and generators) and that the example policies need, and the WebAssembly targets
-//! of the toolchain.
+//! clients, relays and generators) and that the example policies need, cargo-deb, and the
+//! WebAssembly targets of the toolchain.
 
 use std::{path::Path, process::Command};
 
@@ -11,7 +11,7 @@ use lessor_guests::{add_wasm_targets, is_installed, target_folder};
 use crate::command;
 
 /// The programs that tests start, with their packages.
-const TOOLS: [(&str, &str); 19] = [
+const TOOLS: [(&str, &str); 20] = [
     ("dhclient", "isc-dhcp-client"),
     ("dhcpcd", "dhcpcd-base"),
     ("udhcpc", "udhcpc"),
@@ -21,6 +21,7 @@ const TOOLS: [(&str, &str); 19] = [
     ("dhcpd", "isc-dhcp-server"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("networkctl", "systemd"),
+    ("systemd-nspawn", "systemd-container"),
     ("perfdhcp", "kea-admin"),
     ("tcpdump", "tcpdump"),
     ("ip", "iproute2"),
@@ -66,6 +67,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         println!("all packages are installed");
     }
     install(&missing)?;
+    crate::package::install_cargo_deb()?;
     unpack_dhcp_helper()
 }
 

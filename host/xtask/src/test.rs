@@ -5,7 +5,7 @@ mod programs;
 
 use lessor_guests::{INTERPRETERS, cargo, target_folder};
 
-use crate::{artifacts, command::run, setup};
+use crate::{artifacts, command::run, package, setup};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestArguments {
@@ -38,7 +38,10 @@ pub(crate) fn run_tests(arguments: &TestArguments) -> anyhow::Result<()> {
     artifacts::interpreters()?;
     let small = artifacts::small_lessor()?;
     let lessor = artifacts::lessor_with_tests()?;
-    let variables = [("LESSOR_BIN", lessor.as_path()), ("LESSOR_SMALL_BIN", small.as_path())];
+    let deb = package::deb_for_tests(&lessor)?;
+    let mut variables =
+        vec![("LESSOR_BIN", lessor.as_path()), ("LESSOR_SMALL_BIN", small.as_path())];
+    variables.extend(deb.as_deref().map(|deb| ("LESSOR_DEB", deb)));
     let filter: Vec<_> = arguments.filter.as_deref().into_iter().collect();
     programs::run_all(&variables, &filter)
 }

@@ -312,7 +312,7 @@ pub const KNOWN_CLIENTS_ONLY: Feature = Feature {
 /// An address is probed before it is offered.
 pub const PROBE: Feature = Feature {
     name: "probe of addresses",
-    lessor: NOT_YET,
+    lessor: top("probe = \"auto\""),
     kea: Support::No("this version has no ping check"),
     dhcpd: Support::Built,
     dnsmasq: Support::Built,

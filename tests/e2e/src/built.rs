@@ -27,6 +27,11 @@ pub fn small_lessor() -> Option<&'static Path> {
     binary.as_deref()
 }
 
+/// Returns the Debian package that `LESSOR_DEB` names, if it is set.
+pub fn deb() -> Option<PathBuf> {
+    Some(existing(std::env::var_os("LESSOR_DEB")?.into(), "LESSOR_DEB"))
+}
+
 /// Builds a policy of this checkout by the name of its package, and returns its file.
 pub fn policy(package: &str) -> PathBuf {
     static POLICIES: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);

@@ -1,4 +1,4 @@
-//! Captures the datagrams on a link with tcpdump.
+//! Captures the datagrams, or other frames, on a link with tcpdump.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
@@ -31,14 +31,19 @@ pub struct Datagram {
 }
 
 impl Capture {
-    /// Starts a capture on an interface of a host.
+    /// Starts a capture of DHCP on an interface of a host.
     pub fn start(host: &Host, interface: &str) -> Self {
+        Self::of(host, interface, "udp and (port 67 or port 68)")
+    }
+
+    /// Starts a capture of what fits a filter (pcap-filter(7)).
+    pub fn of(host: &Host, interface: &str, filter: &str) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a capture");
         let file = folder.path().join("capture.pcap");
         let mut command = host.command("tcpdump");
         // tcpdump must stay root, because another user could not write to the folder.
         command.args(["-n", "-U", "--immediate-mode", "-Z", "root", "-i", interface, "-w"]);
-        command.arg(&file).arg("udp and (port 67 or port 68)");
+        command.arg(&file).arg(filter);
         let output = folder.path().join("tcpdump.log");
         let mut process = Process::start("tcpdump", &mut command, &output);
         process.says("listening on", wait::SOON);
@@ -48,6 +53,11 @@ impl Capture {
     /// Returns the file that tcpdump writes.
     pub fn file(&self) -> &std::path::Path {
         &self.file
+    }
+
+    /// Returns every frame so far.
+    pub fn frames(&self) -> Vec<Vec<u8>> {
+        frames(&std::fs::read(&self.file).unwrap_or_default()).map(<[u8]>::to_vec).collect()
     }
 
     /// Returns every datagram so far.

@@ -65,19 +65,9 @@ impl Guide {
         // A shared cache, so that each interpreter is compiled only once.
         let cache = built::checkout().join("target/documentation/cache");
         fs::create_dir_all(&cache).expect("the target folder can be written");
-        let mut script = String::from(BEGINNING);
-        for step in titles.iter().flat_map(|title| self.chapter(title)) {
-            match step {
-                Step::File { path, text } => {
-                    if path == "lessor.toml" {
-                        let _ = writeln!(script, "ln -s '{}' cache", cache.display());
-                    }
-                    let _ = writeln!(script, "mkdir -p \"$(dirname '{path}')\"");
-                    let _ = write!(script, "cat > '{path}' <<'END-OF-FILE'\n{text}END-OF-FILE\n");
-                }
-                Step::Commands(commands) => script.push_str(commands),
-            }
-        }
+        let link = format!("ln -s '{}' cache\n", cache.display());
+        let before = |path: &str| if path == "lessor.toml" { link.clone() } else { String::new() };
+        let script = BEGINNING.to_owned() + &self.script(titles, before);
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let written = folder.path().join("chapter.sh");
         fs::write(&written, script).expect("the folder can be written");
@@ -98,6 +88,32 @@ impl Guide {
         let status = output.status;
         assert!(status.success(), "{titles:?} ends with {status}:\n{said}\n{complained}");
         println!("{titles:?}:\n{said}");
+    }
+
+    /// Returns the files and commands of a chapter as a shell script.
+    ///
+    /// # Panics
+    /// Panics if the guide has no such chapter.
+    #[track_caller]
+    pub fn commands(&self, title: &str) -> String {
+        self.script(&[title], |_| String::new())
+    }
+
+    /// Returns chapters as a script, with something before each file.
+    #[track_caller]
+    fn script(&self, titles: &[&str], before: impl Fn(&str) -> String) -> String {
+        let mut script = String::new();
+        for step in titles.iter().flat_map(|title| self.chapter(title)) {
+            match step {
+                Step::File { path, text } => {
+                    script.push_str(&before(path));
+                    let _ = writeln!(script, "mkdir -p \"$(dirname '{path}')\"");
+                    let _ = write!(script, "cat > '{path}' <<'END-OF-FILE'\n{text}END-OF-FILE\n");
+                }
+                Step::Commands(commands) => script.push_str(commands),
+            }
+        }
+        script
     }
 
     #[track_caller]

@@ -6,6 +6,9 @@
 //! test.
 //!
 //! - `LESSOR_BIN` names the binary to test; without it, cargo builds it.
+//! - `LESSOR_DEB` names a Debian package of the server, and `LESSOR_DEB_ROOT` a root of Debian to
+//!   install it in; without it, a layer above the root of this machine is used.
+//! - `LESSOR_TARBALL` names a static tarball of the server.
 //! - `LESSOR_SMALL_BIN` names a binary without features.
 //! - `LESSOR_REQUIRE_E2E=1` makes tests fail that cannot run on this machine.
 //! - `LESSOR_MOVED_LEASES` sets the number of leases that are moved from each other server.
@@ -31,6 +34,7 @@ pub mod guide;
 mod heavy;
 mod link;
 mod loopback;
+mod machine;
 pub mod needs;
 mod notify;
 mod perfdhcp;
@@ -55,6 +59,7 @@ pub use former::{Former, FormerKind};
 pub use heavy::{HeavyTest, heavy};
 pub use link::{Host, Link};
 pub use loopback::{loopback_address, relay};
+pub use machine::Machine;
 pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;

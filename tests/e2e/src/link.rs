@@ -4,7 +4,7 @@
 use std::{
     fs::File,
     net::Ipv4Addr,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::{
         Once,
@@ -51,6 +51,11 @@ impl Host {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.namespace]).arg(program.as_ref());
         command
+    }
+
+    /// The file of its network namespace.
+    pub(crate) fn path(&self) -> PathBuf {
+        Path::new("/run/netns").join(&self.namespace)
     }
 
     /// Runs `ip` on this host and returns its output.
@@ -105,8 +110,9 @@ impl Host {
 
     /// Runs `work` on this host, on a separate thread. Sockets that it opens belong to this host.
     pub fn run_here<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        let path = format!("/run/netns/{}", self.namespace);
-        let namespace = File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let path = self.path();
+        let namespace =
+            File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let done = thread::scope(|scope| {
             let there = move || {
                 setns(namespace, CloneFlags::CLONE_NEWNET).expect("the namespace can be entered");

@@ -61,6 +61,10 @@ fn what_is_missing(need: &str) -> Option<String> {
         let how = "a server without features (cargo xtask test builds it)";
         return crate::built::small_lessor().is_none().then(|| how.to_owned());
     }
+    if need == "lessor_deb" {
+        let how = "a Debian package of the server (cargo xtask test builds it)";
+        return crate::built::deb().is_none().then(|| how.to_owned());
+    }
     let is_there = match need {
         "faketime" => crate::clock::library().is_some(),
         "dhcp_helper" => crate::relay_agent::dhcp_helper().is_some(),
@@ -68,6 +72,7 @@ fn what_is_missing(need: &str) -> Option<String> {
         "kea_dhcp4" => is_in_path("kea-dhcp4"),
         "loop_disk" => return no_loop_disk(),
         "qemu" => is_in_path("qemu-system-x86_64"),
+        "systemd_nspawn" => is_in_path("systemd-nspawn"),
         "systemd_networkd" => Path::new(SYSTEMD_NETWORKD).exists(),
         "tun" => Path::new("/dev/net/tun").exists(),
         "wasi_libc" => Path::new("/usr/include/wasm32-wasi/stdlib.h").exists(),
@@ -132,6 +137,7 @@ fn package_of(program: &str) -> Option<&'static str> {
         "python3" => "python3-venv",
         "psql" => "postgresql",
         "strace" => "strace",
+        "systemd_nspawn" => "systemd-container",
         "systemd_networkd" => "systemd",
         "tcpdump" => "tcpdump",
         "udhcpc" => "udhcpc",

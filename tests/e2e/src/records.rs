@@ -41,6 +41,7 @@ pub enum LeaseState {
     Expired,
     Released,
     Quarantined,
+    Ended,
 }
 
 /// The destination of a reply.
@@ -85,10 +86,18 @@ pub struct JournalLine {
     #[serde(default)]
     pub refused_names: Vec<RefusedNameRow>,
     pub address: Option<Ipv4Addr>,
+    /// The address from which an operator moves the client.
+    pub moved_from: Option<Ipv4Addr>,
+    /// The pool that an operator drained or opened.
+    pub pool: Option<String>,
+    /// The person who made a change by hand.
+    pub operator: Option<OperatorRow>,
     /// The address of the client that has the name.
     pub held_by: Option<Ipv4Addr>,
     pub lease_time_secs: Option<u32>,
     pub lease_time_rule: Option<String>,
+    /// What decided, if it was not the configured generation.
+    pub stand_in: Option<String>,
     /// The destination of the reply.
     pub destination: Option<Destination>,
     /// What the client boots.
@@ -120,6 +129,17 @@ pub struct JournalLine {
     #[serde(default)]
     pub differences: Vec<DifferenceRow>,
     pub lines_left_out: Option<LeftOutRow>,
+}
+
+/// The person who made a change by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct OperatorRow {
+    pub user: String,
+    pub user_id: u32,
+    pub claimed_sudo_user: Option<String>,
+    pub note: Option<String>,
 }
 
 /// A name that a client states and does not get.

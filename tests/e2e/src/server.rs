@@ -72,6 +72,11 @@ impl Server {
         &mut self.setup
     }
 
+    /// Returns the id of the process of the server.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Returns the process of the server.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

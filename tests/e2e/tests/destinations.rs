@@ -289,6 +289,7 @@ fn nothing_is_sent_to_a_broadcast_address_nor_to_the_server_itself() {
         assert!(matches!(relay.discover(&subscriber, PATIENCE), Ok(Answer::Offer(_))));
     });
     let is_answer = |seen: &Datagram| seen.message.first() == Some(&2);
+    capture.sees("the offer to that relay", is_answer);
     let sent: Vec<Datagram> = capture.datagrams().into_iter().filter(is_answer).collect();
     let nine = Ipv4Addr::new(10, 77, 0, 9);
     assert!(sent.iter().all(|seen| *seen.destination.ip() == nine), "{sent:?}");

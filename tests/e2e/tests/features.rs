@@ -17,6 +17,7 @@ use lessor_load::Subscriber;
 const POLICY: &str = "10-healthy";
 const SIDECAR: &str = "[settings]\nlease-time-secs = 777\n";
 const FEATURES: &str = "author compile load lookups-remote scripts";
+const ALL_FEATURES: &str = "author compile cross load lookups-remote scripts";
 
 /// A setup whose server has no features.
 fn small_server() -> Setup {
@@ -39,8 +40,8 @@ fn assert_names(feature: &str, said: &str) {
 fn the_version_lists_what_is_built_in() {
     lessor_e2e::require!(small_lessor);
     for (program, wanted) in [
-        (built::lessor(), format!("features: {FEATURES}\nwithout: none\n")),
-        (built::small_lessor().unwrap(), format!("features: none\nwithout: {FEATURES}\n")),
+        (built::lessor(), format!("features: {FEATURES}\nwithout: cross\n")),
+        (built::small_lessor().unwrap(), format!("features: none\nwithout: {ALL_FEATURES}\n")),
     ] {
         let said = said(&Command::new(program).arg("--version").output().unwrap());
         assert!(said.ends_with(&wanted), "{said}");

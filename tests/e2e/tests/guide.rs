@@ -93,6 +93,19 @@ fn moving_from_another_server() {
     guide.run(&titles);
 }
 
+#[test]
+fn leases_by_hand() {
+    let guide = Guide::read("docs/leases-by-hand.md");
+    let titles: Vec<&str> = guide.titles().collect();
+    guide.run(&titles);
+}
+
+#[test]
+fn a_restart_that_compiles_nothing() {
+    lessor_guests::interpreters().unwrap();
+    Guide::read("docs/cold-start.md").run(&["Before a restart"]);
+}
+
 /// Runs a chapter of the guide for policy authors.
 #[track_caller]
 fn chapter(title: &str) {

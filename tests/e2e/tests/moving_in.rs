@@ -23,6 +23,10 @@ const RELAY: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(2);
 const ATTEMPTS: usize = 5;
 const START_PATIENCE: Duration = Duration::from_secs(60);
+/// The number of constructs that each configuration has at least.
+const CONSTRUCTS_MIN: u64 = 50;
+/// The share of those that are needed and carried, in percent.
+const SHARE_MIN: u64 = 80;
 /// Clients that appear only after the move.
 const NEW_CLIENTS: u32 = 200;
 
@@ -107,11 +111,17 @@ impl Site {
     }
 }
 
-/// A message of a client: some have a client identifier, some are on a line.
+/// Whether a client is a phone, which its vendor class says.
+const fn is_phone(client: u32) -> bool {
+    client % 50 == 7
+}
+
+/// A message of a client: some have a client identifier, some are on a line, some are phones.
 fn message(kind: u8, client: u32) -> PlainMessage {
     let message = PlainMessage::new(kind, client).relayed(RELAY).with(55, &[1, 3, 6, 15]);
     let identifier = [&[1], &message.hardware_address[..]].concat();
     let message = if client.is_multiple_of(2) { message } else { message.with(61, &identifier) };
+    let message = if is_phone(client) { message.with(60, b"Aastra 6731i") } else { message };
     if !client.is_multiple_of(3) {
         return message;
     }
@@ -157,7 +167,16 @@ fn clients_move(former_kind: FormerKind) {
     for client in count + 1..=count + NEW_CLIENTS {
         let address = site.acquire(client);
         assert!(taken.insert(address), "{address} is leased twice");
+        // The class that the old server had.
+        let of_phones = address.octets()[..3] == [10, 64, 129];
+        assert_eq!(of_phones, is_phone(client), "{address} for client {client}");
     }
+    println!(
+        "{}: {} of {count} clients renewed, {NEW_CLIENTS} new clients got free addresses, 0 \
+         addresses leased twice",
+        former_kind.name(),
+        held.len()
+    );
 }
 
 fn import(
@@ -180,6 +199,11 @@ fn say_how_much_was_carried(former: FormerKind, report: &Value) {
     let count = |key: &str| totals[key].as_u64().unwrap();
     let (carried, not_carried) = (count("carried") + count("changed"), count("not-carried"));
     let share = 100 * carried / (carried + not_carried);
-    println!("{}: {totals}: {share} % of the lines that are needed are carried", former.name());
-    assert!(share >= 60, "{totals}");
+    let constructs = carried + not_carried + count("not-needed");
+    println!(
+        "{}: {constructs} constructs: {totals}: {share} % of those that are needed are carried",
+        former.name()
+    );
+    assert!(constructs >= CONSTRUCTS_MIN, "{totals}");
+    assert!(share >= SHARE_MIN, "{totals}");
 }

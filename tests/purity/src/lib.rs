@@ -39,6 +39,7 @@ pub extern "C" fn drive_engine(hash_seed: u64, now_unix_ms: u64) -> u64 {
         return match attempt {
             Attempt::Decided(decision) => decision.changes.len() as u64,
             Attempt::Waits(wait) => u64::from(u32::from(wait.address)),
+            Attempt::Probes(probe) => u64::from(u32::from(probe.address)),
         };
     }
     engine.next_deadline().map_or(0, Timestamp::unix_ms)

@@ -30,6 +30,9 @@ impl Decider<'_, '_> {
         };
         match chosen {
             Ok((address, reason)) if self.is_at_no_cost(address, reason) => {
+                if !self.is_probed(address, reason) {
+                    return self.silence(Reason::ProbePending);
+                }
                 self.acknowledge(address, Reason::AckBootp, witness)
             }
             Ok((address, _)) => {

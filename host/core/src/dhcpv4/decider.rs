@@ -16,9 +16,11 @@ use crate::{
 
 use super::{
     Attempt, Decision, Wait,
+    drained::{self, Drained},
     family::{Bindings, Cause, Ipv4, View},
     identity::{self, Client},
     plan::{Plan, address_of},
+    probes::{Probed, Probes},
     witness::Witness,
 };
 
@@ -44,15 +46,25 @@ pub(super) struct Decider<'e, 'r> {
     pub(super) subscriber: Option<SubscriberLimit>,
     /// When the network started without any lease on storage, if it did.
     pub(super) no_records_since: Option<Timestamp>,
+    /// The addresses that were probed lately.
+    pub(super) probes: &'e Probes,
+    /// What the decision does about probes.
+    pub(super) probed: Probed,
+    /// Whether the decision has no consequences, so that it does not wait for a probe.
+    pub(super) is_rehearsal: bool,
+    /// The pools that give no address to new clients.
+    pub(super) drained: &'e Drained,
 }
 
 impl<'e, 'r> Decider<'e, 'r> {
     /// Creates the decider of a request in subnet `subnet` (its position in the network). Returns
     /// `None` if the request does not identify a client.
+    #[allow(clippy::too_many_arguments, reason = "they are the parts of an engine and a question")]
     pub(super) fn new(
         plan: &'e Plan,
         shared: &'e SharedReservations,
         bindings: &'e mut Bindings,
+        probes: &'e Probes,
         now: Timestamp,
         subnet: usize,
         request: &'r Request,
@@ -84,14 +96,22 @@ impl<'e, 'r> Decider<'e, 'r> {
             reserved_by: matched.map(|matched| matched.owner),
             subscriber,
             no_records_since: None,
+            probes,
+            probed: Probed::No,
+            is_rehearsal: false,
+            drained: &drained::NONE,
         })
     }
 
     /// Decides the request, unless it has to wait for an answer of storage.
     pub(super) fn attempt(&mut self, witness: &mut impl Witness) -> Attempt {
-        match self.waits() {
-            Some(wait) => Attempt::Waits(wait),
-            None => Attempt::Decided(self.decide(witness)),
+        if let Some(wait) = self.waits() {
+            return Attempt::Waits(wait);
+        }
+        let decision = self.decide(witness);
+        match &self.probed {
+            Probed::First(probe, _) => Attempt::Probes(probe.clone()),
+            Probed::No | Probed::Before(_) => Attempt::Decided(decision),
         }
     }
 

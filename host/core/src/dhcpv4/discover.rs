@@ -15,7 +15,7 @@ use super::{
     Decision,
     decider::Decider,
     entitlement::{Entitlement, one_group},
-    family::{Offer, View},
+    family::View,
     obstacle::Obstacle,
     plan::address_of,
     witness::{Candidate, Rule, Witness},
@@ -51,22 +51,16 @@ impl<'e, 'r> Decider<'e, 'r> {
         }
         match chosen {
             Ok((address, reason)) => {
+                if !self.is_probed(address, reason) {
+                    return self.silence(Reason::ProbePending);
+                }
+                let reason = self.reason_of_offer(address, reason);
                 if let Some(decision) = self.rapid_commit(address, reason, witness) {
                     return decision;
                 }
                 let is_instead = self.is_instead_of_another(address);
                 let reason = if is_instead { Reason::OfferedInsteadOfReserved } else { reason };
-                let expires_at = self.now.after_secs(self.plan.network().offer_hold_secs);
-                let source = Arc::new(Origin::of(self.request));
-                let offer = Offer {
-                    resource: address,
-                    holder: self.client.key.holder().clone(),
-                    subscriber: self.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
-                    source: Arc::clone(&source),
-                    expires_at,
-                };
-                self.bindings.hold_for(&self.client.key, offer);
-                self.bindings.hold_to_offers_max(address, &source, Some(address));
+                self.hold_for_client(address);
                 let lease_time = self.lease_time(address);
                 let reply = Some(self.grant(ReplyKind::Offer, address, lease_time));
                 Decision { reply, lease_time_rule: lease_time.rule, ..Decision::of(reason) }
@@ -167,7 +161,9 @@ impl<'e, 'r> Decider<'e, 'r> {
         if let Some(is_spoken_for) = preference.spoken_for.filter(|_| preferred.is_none()) {
             let held_back = |pool| self.is_pool_held_back(pool);
             let is_spoken_for = |address| is_spoken_for(address_of(address));
-            let fresh = |pools| self.bindings.fresh_in(pools, held_back, &is_spoken_for);
+            let fresh = |pools: &[usize]| {
+                self.bindings.fresh_in(&self.drained.others(pools), held_back, &is_spoken_for)
+            };
             if let Some(address) = self.pools(entitlement).find_map(fresh) {
                 return Some(address);
             }
@@ -207,9 +203,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         for pool in self.pools(entitlement).take(step).flatten().copied() {
             if Some(pool) != chosen && !passed.contains(&pool) {
                 passed.push(pool);
-                let holds = self.is_pool_held_back(pool) && self.bindings.has_fresh(pool);
-                let obstacle = if holds { Obstacle::HeldBack } else { Obstacle::PoolExhausted };
-                witness.considers(|| self.none_in(pool, obstacle));
+                witness.considers(|| self.none_in(pool, self.why_none_in(pool)));
             }
         }
     }
@@ -225,6 +219,15 @@ impl<'e, 'r> Decider<'e, 'r> {
         }
     }
 
+    /// Why a pool that was searched has no address for the client.
+    fn why_none_in(&self, pool: usize) -> Obstacle {
+        if self.drained.has(pool) {
+            return Obstacle::PoolDrained;
+        }
+        let holds = self.is_pool_held_back(pool) && self.bindings.has_fresh(pool);
+        if holds { Obstacle::HeldBack } else { Obstacle::PoolExhausted }
+    }
+
     fn none_in(&self, pool: usize, obstacle: Obstacle) -> Candidate {
         let name = self.plan.configured_pool(pool).map(|pool| Arc::clone(&pool.name));
         Candidate::none_in(name, obstacle)
@@ -232,11 +235,12 @@ impl<'e, 'r> Decider<'e, 'r> {
 
     /// A free address of pools that are equal to each other.
     fn free_in(&self, pools: &[usize]) -> Option<u32> {
+        let pools = self.drained.others(pools);
         let place = self.client.place();
         let start = |pool| self.plan.start_in(pool, place);
         let held_back = |pool| self.is_pool_held_back(pool);
         let is_wanted = |address| !self.has_declined_lately(address);
-        self.bindings.free_in(pools, &start, &held_back, &is_wanted)
+        self.bindings.free_in(&pools, &start, &held_back, &is_wanted)
     }
 
     /// The address that has been quarantined longest, unless this client declined it and would
@@ -247,6 +251,7 @@ impl<'e, 'r> Decider<'e, 'r> {
                 let listed = self.bindings.quarantines().of_pool(*pool).take(LOOKED_AT_MAX);
                 listed.filter(|(_, address)| !self.has_declined_lately(*address)).min()
             };
+            let pools = self.drained.others(pools);
             pools.iter().filter_map(of_pool).min().map(|(_, address)| address)
         };
         self.pools(entitlement).find_map(oldest)
@@ -258,7 +263,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         let hold_secs = self.plan.network().offer_hold_secs;
         let ripe = self.now.after_secs(hold_secs.saturating_sub(RIPE_AFTER_SECS));
         let contested = |pools: &[usize]| {
-            let offers = self.bindings.open_offers();
+            let (offers, pools) = (self.bindings.open_offers(), self.drained.others(pools));
             pools.iter().filter_map(|pool| offers.contested(*pool, &origin, ripe)).max()
         };
         let found = self.pools(entitlement).find_map(contested)?;
@@ -293,22 +298,33 @@ impl<'e, 'r> Decider<'e, 'r> {
             _ => one_group(self.plan.open_pools()),
         };
         let pools = groups.into_iter().flatten();
-        let holds = |pool: &usize| self.is_pool_held_back(*pool) && self.bindings.has_fresh(*pool);
-        let is_held_back = pools.clone().any(holds);
+        let mut reason = Reason::NoFreeAddress;
         for pool in pools {
-            witness.considers(|| match is_held_back && self.is_pool_held_back(*pool) {
-                true => self.none_in(*pool, Obstacle::HeldBack),
-                false => self.none_in(*pool, Obstacle::PoolExhausted),
-            });
+            let obstacle = self.why_none_in(*pool);
+            reason = match (obstacle, reason) {
+                (Obstacle::HeldBack, _) => Reason::HeldAfterDataLoss,
+                (Obstacle::PoolDrained, Reason::NoFreeAddress) => Reason::PoolDrained,
+                (_, reason) => reason,
+            };
+            witness.considers(|| self.none_in(*pool, obstacle));
         }
-        if is_held_back { Reason::HeldAfterDataLoss } else { Reason::NoFreeAddress }
+        reason
     }
 
     /// Returns whether a client of which this server has no record may hold `address`.
     pub(super) fn is_held_back(&self, address: u32) -> bool {
         let subnet = self.plan.subnet_of(address);
-        let is_known = self.bindings.slot(address).and_then(View::record).is_some();
-        !is_known && subnet.is_some_and(|subnet| self.is_subnet_held_back(subnet))
+        !self.is_known(address) && subnet.is_some_and(|subnet| self.is_subnet_held_back(subnet))
+    }
+
+    /// Returns whether a client may hold `address` by a lease of which the server lost the record.
+    pub(super) fn may_have_been_leased(&self, address: u32) -> bool {
+        let subnet = self.plan.subnet_of(address);
+        !self.is_known(address) && subnet.is_some_and(|subnet| self.may_lack_records(subnet))
+    }
+
+    fn is_known(&self, address: u32) -> bool {
+        self.bindings.slot(address).and_then(View::record).is_some()
     }
 
     /// Returns whether such a client may hold the addresses of a pool that have no record.
@@ -317,11 +333,15 @@ impl<'e, 'r> Decider<'e, 'r> {
     }
 
     fn is_subnet_held_back(&self, subnet: usize) -> bool {
+        self.plan.network().after_data_loss == AfterDataLoss::Hold && self.may_lack_records(subnet)
+    }
+
+    /// Returns whether leases of a subnet may be active that the server has no record of.
+    fn may_lack_records(&self, subnet: usize) -> bool {
         let Some(since) = self.no_records_since else { return false };
-        let holds = self.plan.network().after_data_loss == AfterDataLoss::Hold;
         let longest_secs = self.plan.longest_lease_secs().nth(subnet);
         let shared_secs = self.shared.longest_lease_secs();
         let end = |secs: u32| since.after_secs(secs.max(shared_secs));
-        holds && longest_secs.is_some_and(|secs| self.now < end(secs))
+        longest_secs.is_some_and(|secs| self.now < end(secs))
     }
 }

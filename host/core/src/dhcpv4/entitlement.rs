@@ -170,6 +170,9 @@ impl<'e> Decider<'e, '_> {
         if self.is_held_by_other(address) && !self.gives_way(address) {
             return Some(Obstacle::HeldByOther);
         }
+        if self.is_drained(address) {
+            return Some(Obstacle::PoolDrained);
+        }
         self.why_not_now(address)
     }
 
@@ -206,6 +209,30 @@ impl<'e> Decider<'e, '_> {
             known == wanted
                 && kind.in_request(self.request, self.relay_information.as_deref()) == wanted
         })
+    }
+
+    /// Returns whether the client cannot have `address` because its pool is drained. The client
+    /// keeps an address that it leases, and may accept an offer that it has.
+    pub(super) fn is_drained(&self, address: u32) -> bool {
+        if self.drained.positions().is_empty() {
+            return false;
+        }
+        let pool = self.plan.giving_pool_of(address);
+        if !pool.is_some_and(|pool| self.drained.has(pool)) {
+            return false;
+        }
+        let view = self.bindings.slot(address);
+        let is_leased = view.and_then(View::active).is_some_and(|record| self.is_own(record));
+        let accepts = || {
+            let offer = view.and_then(View::offer);
+            self.request.kind == RequestKind::Request
+                && matches!(
+                    self.request.client_state(),
+                    ClientState::Selecting | ClientState::Unknown
+                )
+                && offer.is_some_and(|offer| self.is_self(&offer.holder))
+        };
+        !is_leased && !accepts()
     }
 
     fn why_not_now(&self, address: u32) -> Option<Obstacle> {
@@ -281,9 +308,11 @@ impl<'e> Decider<'e, '_> {
         if self.is_held_by_other(address) && !self.is_offered_to_take_over(address) {
             return Some(Obstacle::HeldByOther);
         }
-        let skipped = || self.plan.why_skipped(address).map(Obstacle::of_skipped);
-        let why = || skipped().unwrap_or(Obstacle::OutsidePools);
-        (!self.is_entitled(entitlement, address)).then(why)
+        if self.is_entitled(entitlement, address) {
+            return self.is_drained(address).then_some(Obstacle::PoolDrained);
+        }
+        let skipped = self.plan.why_skipped(address).map(Obstacle::of_skipped);
+        Some(skipped.unwrap_or(Obstacle::OutsidePools))
     }
 
     /// Returns whether the client was offered `address` in place of a lease that gives way for it.
@@ -305,6 +334,7 @@ impl Obstacle {
             Self::OutsidePools | Self::Excluded | Self::Router | Self::FirstLast24 => {
                 Reason::NakOtherAddress
             }
+            Self::PoolDrained => Reason::NakPoolDrained,
             _ => Reason::NakAddressTaken,
         }
     }

@@ -39,15 +39,21 @@ pub(super) type Offer = crate::ledger::Offer<Ipv4>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cause {
     transaction_id: u32,
-    kind: RequestKind,
+    /// `None` without a message.
+    kind: Option<RequestKind>,
     relay_address: Ipv4Addr,
 }
 
 impl Cause {
+    /// The cause of what no message of a client asked for: a change by hand, or the answer to a
+    /// probe.
+    pub(super) const NO_MESSAGE: Self =
+        Self { transaction_id: 0, kind: None, relay_address: Ipv4Addr::UNSPECIFIED };
+
     /// The properties that distinguish a message from others of its client.
     pub(super) const fn of(request: &Request) -> Self {
         let Request { transaction_id, kind, relay_address, .. } = *request;
-        Self { transaction_id, kind, relay_address }
+        Self { transaction_id, kind: Some(kind), relay_address }
     }
 }
 

@@ -149,6 +149,7 @@ impl Decider<'_, '_> {
             self.is_entitled(entitlement, *address)
                 && !self.plan.is_reserved(*address)
                 && !self.bindings.is_withheld(*address)
+                && !self.is_drained(*address)
                 && self.gives_way(*address)
         })
     }

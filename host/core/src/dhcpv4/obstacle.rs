@@ -36,6 +36,8 @@ pub enum Obstacle {
     UnknownPool,
     /// No address of the pool is free.
     PoolExhausted,
+    /// Its pool is drained, and the client has no lease of it.
+    PoolDrained,
     /// A client of which this server has no record may hold it.
     HeldBack,
     /// The subscriber has reached its limit of leases and open offers.
@@ -73,6 +75,7 @@ impl Obstacle {
             Self::NotFree => "it is not free",
             Self::UnknownPool => "the network has no pool with this name",
             Self::PoolExhausted => "no address of the pool is free",
+            Self::PoolDrained => "its pool is drained, so new clients get none of its addresses",
             Self::HeldBack => "a client of which this server has no record may hold it",
             Self::SubscriberLimit => {
                 "the subscriber has reached its limit of leases and open offers"

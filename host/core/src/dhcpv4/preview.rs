@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    HostName, NameFault, Origin, Reason, RelayInformation, ReplyKind, Request, Reservation,
+    HostName, NameFault, Origin, Probe, Reason, RelayInformation, ReplyKind, Request, Reservation,
     ReservationOwner, Terms, Timestamp,
     ledger::Scope,
     option::{code, is_reserved_for_engine},
@@ -29,6 +29,7 @@ use super::{
     identity::{self, Client},
     lease_time::LeaseTimeRule,
     obstacle::Obstacle,
+    probes::Probed,
     quarantine::Account,
     witness::{Candidate, Witness},
 };
@@ -59,6 +60,9 @@ pub struct Preview {
     /// The name of the client that would be on record with the address.
     #[serde(default)]
     pub naming: Naming,
+    /// How the address would be probed before the client gets it, if it would be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
 }
 
 /// A field of the header from which a client learns what to boot.
@@ -143,6 +147,7 @@ impl Preview {
             option_origins: Vec::new(),
             field_origins: Vec::new(),
             naming: Naming::default(),
+            probe: None,
         }
     }
 }
@@ -158,9 +163,12 @@ impl Engine {
     ) -> Preview {
         let mut part = self.part(now, subnet, request, terms);
         let shared = &self.shared_reservations;
-        let decider = Decider::new(&self.plan, shared, &mut part, now, subnet, request, terms);
+        let (plan, probes) = (&self.plan, &self.probes);
+        let decider = Decider::new(plan, shared, &mut part, probes, now, subnet, request, terms);
         let Some(mut decider) = decider else { return Preview::of_nobody() };
         decider.no_records_since = self.no_records_since;
+        decider.is_rehearsal = true;
+        decider.drained = &self.drained;
         decider.land_what_it_waits_for();
         decider.notice();
         let mut candidates = Candidates(Vec::new());
@@ -171,6 +179,10 @@ impl Engine {
         let field_origins = decider.field_origins(&decision);
         let naming = decider.naming(&decision);
         let candidates = candidates.0;
+        let probe = match decider.probed {
+            Probed::First(probe, _) => Some(probe),
+            Probed::No | Probed::Before(_) => None,
+        };
         Preview {
             decision,
             reservation,
@@ -179,6 +191,7 @@ impl Engine {
             option_origins,
             field_origins,
             naming,
+            probe,
         }
     }
 }

@@ -3,13 +3,15 @@
 //! Decides nothing: `farewell` decides whether one more is too many. An address counts against the
 //! client that declined it, that client's line, and its subscriber. Option 82 names the line: a
 //! client chooses its hardware address and its client identifier, but not its line. Invariant:
-//! every record counts against its client and against exactly one line or link.
+//! every record of a client counts against it and against exactly one line or link.
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::{Binding, ClientKey, QuarantineMax, RelayInformation};
+
+use super::probes::NOBODY;
 
 /// An account that a quarantined address counts against.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,8 +26,12 @@ pub(super) enum Account {
     Subscriber(Arc<str>),
 }
 
-/// The accounts of a declined address, according to its record.
+/// The accounts of a quarantined address, according to its record. An address that answered a
+/// probe counts against nobody.
 pub(super) fn accounts_of(record: &Binding) -> SmallVec<[Account; 3]> {
+    if record.client == NOBODY {
+        return SmallVec::new();
+    }
     let line = Account::of_line(record.relay_information.as_ref());
     let subscriber = record.subscriber.as_ref().map(|name| Account::Subscriber(Arc::clone(name)));
     [Account::Client(record.client.clone()), line].into_iter().chain(subscriber).collect()

@@ -140,6 +140,7 @@ impl Engine {
     fn reconfigure_to(&mut self, prepared: Prepared) -> Vec<Remembered> {
         let plan = prepared.into_plan();
         let former = std::mem::replace(&mut self.plan, Arc::clone(&plan));
+        self.drained.within(&plan);
         if former.has_pools_of(&plan) {
             let differing = former.reserved() ^ plan.reserved();
             self.bindings.keep_pools_of(plan, differing);

@@ -125,6 +125,9 @@ impl Decider<'_, '_> {
         if let Some(reason) = objection {
             return self.nak_if_sure(reason);
         }
+        if self.was_ended_by_hand(address) {
+            return self.nak_if_sure(Reason::NakEndedByHand);
+        }
         let has_moved =
             record.is_some_and(|record| record.resource() != address && record.active().is_some());
         let is_assigned = entitlement.only_address() == Some(address);

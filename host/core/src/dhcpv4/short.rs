@@ -37,7 +37,12 @@ impl Decider<'_, '_> {
         // Without an address, what the subnet sets applies.
         let address = match chosen {
             Ok(address) => address,
-            Err(Reason::NoFreeAddress | Reason::HeldAfterDataLoss | Reason::SubscriberLimit) => 0,
+            Err(
+                Reason::NoFreeAddress
+                | Reason::HeldAfterDataLoss
+                | Reason::PoolDrained
+                | Reason::SubscriberLimit,
+            ) => 0,
             Err(_) => return None,
         };
         let is_preferred = self.request.prefers_ipv6_only()

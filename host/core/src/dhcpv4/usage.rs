@@ -2,7 +2,7 @@
 //!
 //! Invariant: what the client of the request has or is offered counts as free. So a policy sees the
 //! same numbers when the client asks for an offer, takes it and extends its lease, and does not
-//! take back by its own count what it has given.
+//! take back by its own count what it has given. A drained pool has no other free address.
 
 use crate::{Request, ledger::Standing};
 
@@ -12,6 +12,10 @@ impl Engine {
     /// How full the pools are for the client of a request, in order of configuration.
     pub fn usage_for(&self, request: &Request) -> Vec<PoolUsage> {
         let mut usage = self.usage();
+        for position in self.drained.positions() {
+            let Some(usage) = usage.get_mut(*position) else { continue };
+            usage.size = usage.leased + usage.offered + usage.quarantined;
+        }
         let Some(client) = identity::client_of(&self.plan, &self.bindings, request) else {
             return usage;
         };

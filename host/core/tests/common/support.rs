@@ -286,7 +286,7 @@ impl Server {
     pub(crate) fn waits(&mut self, request: &Request, terms: &Terms) -> Wait {
         match self.engine.decide(self.now, 0, request, terms) {
             Attempt::Waits(wait) => wait,
-            Attempt::Decided(decision) => panic!("it does not wait: {decision:?}"),
+            other => panic!("it does not wait: {other:?}"),
         }
     }
 
@@ -300,7 +300,7 @@ impl Server {
     ) -> Decision {
         let decision = match self.engine.decide(self.now, subnet, request, terms) {
             Attempt::Decided(decision) => decision,
-            Attempt::Waits(wait) => panic!("{request:?} has to wait: {wait:?}"),
+            other => panic!("{request:?} has to wait: {other:?}"),
         };
         check_decision(request, &decision);
         decision

@@ -3,8 +3,10 @@
 
 mod addresses;
 mod bounds;
+mod by_hand;
 mod classes;
 mod conformance;
+mod drained;
 mod host_names;
 mod identifiers;
 mod identity;
@@ -13,6 +15,7 @@ mod messages;
 mod pools;
 mod pools_in_order;
 mod preview;
+mod probes;
 mod reconfigure;
 mod reservations;
 mod scopes;

@@ -15,12 +15,14 @@ use std::{
 };
 
 use lessor_core::{
-    BeyondLimit, Binding, BindingState, Change, Decision, LeaseTimeRule, Network, Origin, Outcome,
-    Reason, Request, ReservationOwner, SubscriberLimit, Terms, Timestamp, relay::CIRCUIT_ID,
+    BeyondLimit, Binding, BindingState, BootpClients, Change, ChangeByHand, ClientKey, ClientState,
+    Decision, HardwareAddress, LeaseTimeRule, Network, OpenOffer, Origin, Outcome, Reason, Request,
+    RequestKind, ReservationOwner, Subnet, SubscriberLimit, Terms, Timestamp, relay::CIRCUIT_ID,
 };
 
 use super::{
-    clients::{line_name, sender_of},
+    clients::{account_of, line_name, pool_of_class, sender_of},
+    configurations::{is_given, owners},
     knowledge::Knowledge,
     server::{Pending, Server},
     store::Store,
@@ -47,8 +49,8 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) fn of(terms: &Terms, knowledge: &Knowledge, now: Timestamp) -> Self {
-        let limit = terms.subscriber.clone();
+    pub(super) fn of(client: u8, terms: &Terms, knowledge: &Knowledge, now: Timestamp) -> Self {
+        let limit = account_of(client, terms);
         let Some(SubscriberLimit { name, .. }) = &limit else {
             return Self { limit, leases: Vec::new(), grants: Vec::new() };
         };
@@ -73,9 +75,14 @@ impl Auditor {
         check_decision(request, decision);
         *self.reasons.entry(decision.reason).or_default() += 1;
         let Some(reply) = &decision.reply else { return };
-        assert_eq!(sender_of(reply), Some(server), "it does not say which server it is from");
+        let is_bootp = request.kind == RequestKind::Bootp;
+        let sender = sender_of(reply).filter(|_| !is_bootp).or(is_bootp.then_some(server));
+        assert_eq!(sender, Some(server), "it does not say which server it is from");
         let address = reply.your_address;
         if address.is_unspecified() {
+            let is_preferred = request.parameter_request_list.contains(&108);
+            let is_offer = decision.reason.outcome() == Outcome::Offer;
+            assert!(!is_offer || is_preferred, "client {client} is offered no address");
             return;
         }
         let owners = owners(network, address);
@@ -90,7 +97,8 @@ impl Auditor {
         );
         let named = terms.address.filter(|_| !is_instead);
         let pool = pool.filter(|pool| pool.rules.skipped.why(address).is_none());
-        let is_allowed = match (named, &terms.pool) {
+        let pools = terms.pool.clone().or_else(|| pool_of_class(client));
+        let is_allowed = match (named, &pools) {
             (Some(named), _) => named == address,
             (None, _) if is_owner => true,
             (None, Some(choice)) => {
@@ -101,6 +109,16 @@ impl Auditor {
         let is_kept = decision.lease_time_rule == Some(LeaseTimeRule::Kept);
         assert!(decision.changes.is_empty() || !is_kept, "a lease is kept and changed");
         assert!(is_allowed, "{address} for client {client} under {terms:?}");
+        if is_bootp {
+            let clients = network.subnets.get(pending.subnet).map(Subnet::bootp_clients);
+            let has_its_own = is_owner || named.is_some();
+            let is_served = match clients {
+                Some(BootpClients::Dynamic) => true,
+                Some(BootpClients::Reserved) => has_its_own,
+                Some(BootpClients::Off) | None => false,
+            };
+            assert!(is_served, "{address} for client {client}, which uses BOOTP");
+        }
     }
 
     /// No DECLINE quarantines addresses beyond the limits of its client, line and subscriber,
@@ -119,8 +137,11 @@ impl Auditor {
         let max = network.bounds.quarantine_max;
         let line = |binding: &Binding| binding.relay_information.clone();
         let line_max = if line(declined).is_some() { max.line } else { max.link };
-        let set_aside: Vec<_> =
-            knowledge.if_made().filter(|binding| binding.is_quarantined(now)).collect();
+        // Addresses that answered a probe count against nobody.
+        let set_aside: Vec<_> = knowledge
+            .if_made()
+            .filter(|binding| binding.is_quarantined(now) && !is_of_nobody(binding))
+            .collect();
         let count = |is_same: &dyn Fn(&Binding) -> bool| {
             set_aside.iter().filter(|binding| is_same(binding)).count()
         };
@@ -130,6 +151,30 @@ impl Auditor {
         assert!(count(&|binding| binding.client == declined.client) <= max.client.get() as usize);
         assert!(count(&|binding| line(binding) == line(declined)) <= line_max.get() as usize);
         assert!(count(&of_subscriber) <= max.subscriber.get() as usize);
+    }
+
+    /// An address that no client has is offered only after a probe, unless it is quarantined and
+    /// offered for want of others.
+    pub(super) fn check_probed(
+        now: Timestamp,
+        server: &Server,
+        request: &Request,
+        decision: &Decision,
+    ) {
+        let Some(reply) = decision.reply.as_ref() else { return };
+        let is_chosen = matches!(request.kind, RequestKind::Discover | RequestKind::Bootp);
+        let subnets = &server.network.subnets;
+        let probes = subnets.iter().any(|subnet| subnet.settings.probing.method.is_some());
+        if !is_chosen || !probes || reply.your_address.is_unspecified() {
+            return;
+        }
+        let address = reply.your_address;
+        let known = server.knowledge.records().get(&address);
+        let is_in_use = known.is_some_and(|record| record.is_active(now));
+        let is_set_aside = known.is_some_and(|record| record.is_quarantined(now));
+        let found_unused = server.found_unused.get(&address);
+        let is_probed = found_unused.is_some_and(|at| now < at.after_secs(60));
+        assert!(is_in_use || is_set_aside || is_probed, "{address} is offered without a probe");
     }
 
     /// No DISCOVER makes a line hold more addresses of a pool by open offers than its limit.
@@ -144,6 +189,12 @@ impl Auditor {
         }
         let Server { engine, network, knowledge, .. } = server;
         let address = reply(decision).your_address;
+        if address.is_unspecified() {
+            let client = ClientKey::Hardware(request.hardware_address);
+            let holds = engine.offers().any(|offer| offer.client == client);
+            assert!(!holds, "an address is held for a client that was offered none");
+            return;
+        }
         if !is_given(network, address) {
             // No pool gives the address. The line's other offers may be from before the
             // configuration changed.
@@ -171,6 +222,56 @@ impl Auditor {
         let held: Vec<_> = held.collect();
         let max = network.bounds.offers_max.of(&origin);
         assert!(held.len() <= max, "{origin:?} holds {held:#?}, which are more than {max}");
+    }
+
+    /// A drained pool gives its addresses only to clients that lease them, or that accept an offer.
+    pub(super) fn check_drained(now: Timestamp, server: &Server, pending: &Pending) {
+        let Pending { client, request, .. } = pending;
+        let granted = pending.decision().reply.as_ref().map(|reply| reply.your_address);
+        let Some(address) = granted.filter(|address| server.is_drained(*address)) else { return };
+        let record = server.knowledge.records().get(&address);
+        let goes_on =
+            record.is_some_and(|record| record.is_active(now) && record.client == key(*client));
+        let accepts = request.kind == RequestKind::Request
+            && matches!(request.client_state(), ClientState::Selecting | ClientState::Unknown);
+        assert!(goes_on || accepts, "{address} of a drained pool for client {client}");
+    }
+
+    /// An operator gives no address away that anybody holds, and ends nothing that is not held.
+    /// `offers` were open before.
+    pub(super) fn check_by_hand(
+        now: Timestamp,
+        server: &Server,
+        change: &ChangeByHand,
+        changes: &[Change],
+        offers: &[OpenOffer],
+    ) {
+        let [Change { binding, previous }] = changes else { panic!("{changes:?}") };
+        let record = server.knowledge.records().get(&binding.address);
+        assert_eq!(record, previous.as_ref(), "it is built on another record");
+        let is_held = |record: &Binding| record.is_active(now) || record.is_quarantined(now);
+        let was_held = record.is_some_and(|record| is_held(record));
+        let leased = server
+            .knowledge
+            .records()
+            .values()
+            .filter(|lease| lease.is_active(now) && lease.client == binding.client);
+        let leased: Vec<_> = leased.map(|lease| lease.address).collect();
+        if let ChangeByHand::End { client, .. } = change {
+            assert!(was_held && !is_held(binding), "{binding:?} after {record:?}");
+            assert!(client.as_ref().is_none_or(|client| *client == binding.client));
+            return;
+        }
+        let address = binding.address;
+        assert!(!was_held, "{address} is held: {record:?}");
+        let offer = offers.iter().find(|offer| offer.address == address && now < offer.expires_at);
+        assert!(offer.is_none_or(|offer| offer.client == binding.client), "{offer:?}");
+        assert!(is_given(&server.network, address) && !server.is_drained(address), "{address}");
+        assert!(binding.is_active(now) && binding.subscriber.is_none());
+        match change {
+            ChangeByHand::Move { from, .. } => assert_eq!(leased, [*from]),
+            _ => assert!(leased.is_empty(), "{leased:?}"),
+        }
     }
 
     /// A decision may end leases of other clients only if its account gives them up, oldest first,
@@ -255,7 +356,8 @@ impl Auditor {
         if decision.reason.outcome() != Outcome::Ack {
             return;
         }
-        let limit = pending.terms.subscriber.as_ref();
+        let limit = account_of(pending.client, &pending.terms);
+        let limit = limit.as_ref();
         assert_eq!(binding.subscriber.as_ref(), limit.map(|limit| &limit.name));
         let earlier = self.acknowledged.insert(pending.client, Arc::clone(binding));
         let Some(limit) = limit.filter(|_| is_alone) else { return };
@@ -378,23 +480,12 @@ impl Auditor {
     }
 }
 
+/// Returns whether a record is of an address that answered a probe.
+fn is_of_nobody(binding: &Binding) -> bool {
+    binding.client == ClientKey::Hardware(HardwareAddress::ethernet([0; 6]))
+}
+
 /// Returns whether two records are of the same client's lease of the same address.
 fn is_same(a: &Binding, b: &Binding) -> bool {
     (a.address, &a.client) == (b.address, &b.client)
-}
-
-/// Returns whether a pool gives the address to any client.
-fn is_given(network: &Network, address: Ipv4Addr) -> bool {
-    let mut pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
-    let pool = pools.find(|pool| pool.contains(address));
-    pool.is_some_and(|pool| pool.rules.skipped.why(address).is_none())
-        && owners(network, address).is_empty()
-}
-
-/// The owners of an address by reservation.
-pub(super) fn owners(network: &Network, address: Ipv4Addr) -> Vec<&ReservationOwner> {
-    let all = network.subnets.iter().flat_map(|subnet| &subnet.reservations);
-    all.filter(|reservation| reservation.address == Some(address))
-        .flat_map(|reservation| reservation.owners.iter())
-        .collect()
 }

@@ -4,8 +4,8 @@
 use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    BeyondLimit, HardwareAddress, OptionValue, Reply, Request, RequestKind, SubscriberLimit, Terms,
-    Timestamp, Verdict,
+    BeyondLimit, Class, ClassLimit, HardwareAddress, LimitBy, Membership, OptionValue, PoolChoice,
+    Reply, Request, RequestKind, SubscriberLimit, Terms, Timestamp, Verdict,
 };
 
 use super::random::Random;
@@ -13,6 +13,8 @@ use crate::support::*;
 
 /// The addresses at which clients reach the servers.
 const SERVERS: [Ipv4Addr; 2] = [SERVER, OTHER_SERVER];
+/// How many leases the clients of a class have.
+const CLASS_LEASES_MAX: u32 = 2;
 /// A server that does not exist.
 const SILENT_SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 4);
 
@@ -112,7 +114,7 @@ impl Client {
     pub(super) fn send(&mut self, random: &mut Random, is_alone: bool) -> Request {
         let request = match self.uses {
             Some((address, _)) if random.chance(85) => self.send_bound(address, random),
-            _ => self.send_unbound(random),
+            _ => self.send_unbound(random, is_alone),
         };
         let mut request = self.over_its_line(request, random);
         if matches!(request.kind, RequestKind::Decline | RequestKind::Release) {
@@ -136,6 +138,7 @@ impl Client {
         if is_alone && request.kind == RequestKind::Discover && random.chance(20) {
             request.options.append(80, &[]);
         }
+        request.classes = classes_of(self.number);
         let is_repeatable = matches!(request.kind, RequestKind::Discover | RequestKind::Request);
         self.last = is_repeatable.then(|| request.clone());
         self.is_answered = false;
@@ -153,6 +156,7 @@ impl Client {
                 self.uses = None;
                 release(self.number, address)
             }
+            3 if random.chance(30) => with(bootp(self.number), |r| r.client_address = address),
             3 => inform(self.number, address),
             4 => rebinding(self.number, some_address(random)),
             5..=9 => rebinding(self.number, address),
@@ -160,7 +164,8 @@ impl Client {
         }
     }
 
-    fn send_unbound(&mut self, random: &mut Random) -> Request {
+    /// With more than one server, no client uses BOOTP either, for the same reason as below.
+    fn send_unbound(&mut self, random: &mut Random, is_alone: bool) -> Request {
         self.uses = None;
         let number = self.number;
         match (self.offered.take(), self.remembered, random.below(20)) {
@@ -175,6 +180,8 @@ impl Client {
                 r.server_identifier = Some(SERVER);
             }),
             (_, _, 11) => renewing(number, some_address(random)),
+            (_, _, 12) if is_alone => bootp(number),
+            (_, _, 13) => ipv6_only(number),
             _ => with(discover(number), |r| {
                 r.requested_address = random.chance(30).then(|| some_address(random));
             }),
@@ -203,6 +210,33 @@ impl Client {
             None => request,
         }
     }
+}
+
+/// The classes of a client: some have their addresses from a pool of their own, some share a limit.
+fn classes_of(client: u8) -> Membership {
+    let class = |name: &str| Class::named(name);
+    let garden = Class { pools: PoolChoice::new(["garden".into()]), ..class("garden") };
+    let leases_max = NonZeroU32::new(CLASS_LEASES_MAX).unwrap();
+    let limit = ClassLimit { by: LimitBy::Class, leases_max, beyond: BeyondLimit::Refuse };
+    let limited = Class { limit: Some(limit), ..class("limited") };
+    let classes: Vec<Class> = match client % 12 {
+        8 | 9 => vec![class("other"), limited],
+        10 => vec![garden],
+        _ => Vec::new(),
+    };
+    classes.into_iter().collect()
+}
+
+/// The pool of the client's class, if it has one.
+pub(super) fn pool_of_class(client: u8) -> Option<PoolChoice> {
+    (client % 12 == 10).then(|| "garden".into())
+}
+
+/// The account of a client: that of the policy, or else that of its class.
+pub(super) fn account_of(client: u8, terms: &Terms) -> Option<SubscriberLimit> {
+    let of_class = || limit("limited", CLASS_LEASES_MAX, BeyondLimit::Refuse);
+    let is_limited = matches!(client % 12, 8 | 9);
+    terms.subscriber.clone().or_else(|| is_limited.then(of_class))
 }
 
 /// The message, or one from a sender that cannot be answered.

@@ -10,7 +10,7 @@ use super::{
     defects::Defect, events::Event, input::Input, knowledge::said_of, server::Pending, world::World,
 };
 
-const ATTEMPTS_MAX: usize = 3;
+pub(super) const ATTEMPTS_MAX: usize = 3;
 
 impl World {
     /// Storage processes some of the waiting decisions. It occasionally fails a batch, which may
@@ -144,10 +144,14 @@ impl World {
         match answer {
             Answer::Made => self.deliver(s, &pending),
             Answer::Conflict(_)
-                if pending.attempts < ATTEMPTS_MAX && self.is_decided_again(&pending) =>
+                if !pending.by_hand
+                    && pending.attempts < ATTEMPTS_MAX
+                    && self.is_decided_again(&pending) =>
             {
                 self.decide(s, pending);
             }
+            // The operator learns of it, and may try again.
+            Answer::Conflict(_) if pending.by_hand => self.counts.note(Event::ConflictByHand),
             Answer::Conflict(_) | Answer::NotMade => {}
         }
         self.wake(s, &addresses);

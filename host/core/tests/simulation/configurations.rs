@@ -6,9 +6,9 @@ use std::{
 };
 
 use lessor_core::{
-    AfterDataLoss, AllocationOrder, CacheThreshold, Fraction, LeaseTime, Network, OffersMax, Pool,
-    PoolRules, QuarantineMax, ReservationOwner, Shortening, ShorteningStep, Skipped, SkippedRange,
-    UnknownClients, WhySkipped,
+    AfterDataLoss, AllocationOrder, BootpClients, CacheThreshold, Fraction, LeaseTime, Network,
+    OffersMax, OptionValue, Pool, PoolRules, ProbeMethod, Probing, QuarantineMax, ReservationOwner,
+    Shortening, ShorteningStep, Skipped, SkippedRange, UnknownClients, WhySkipped,
 };
 
 use super::{clients::line_name, random::Random};
@@ -97,8 +97,12 @@ pub(super) fn networks(is_alone: bool) -> Vec<Network> {
     base.subnets.push(small);
     for subnet in &mut base.subnets {
         subnet.lease_time = LeaseTime { default_secs: 600, min_secs: 60, max_secs: 1800 };
+        let others = subnet.options.iter().map(|(code, value)| (code, (**value).clone()));
+        subnet.options = others.chain([(108, OptionValue::U32(600))]).collect();
         subnet.settings = settings(|fields| {
             fields.messages.rapid_commit = Some(true);
+            fields.messages.bootp = Some(BootpClients::Dynamic);
+            fields.messages.bootp_lease_secs = Some(300);
             let part = Fraction::from_number(0.3).unwrap();
             fields.times.cache_threshold = is_alone.then_some(CacheThreshold::Within(part));
         });
@@ -123,11 +127,28 @@ pub(super) fn networks(is_alone: bool) -> Vec<Network> {
     {
         network.subnets.iter_mut().for_each(|subnet| subnet.unknown_clients = unknown_clients);
     }
+    change_bootp(&mut other_pools, BootpClients::Off);
+    change_bootp(&mut other_owners, BootpClients::Reserved);
     other_owners.subnets[0].reservations.remove(0);
     other_owners.subnets[0]
         .reservations
         .push(reservation(ReservationOwner::HardwareAddress(hardware(5)), ip(17)));
-    vec![base, other_pools, other_owners]
+    let mut probing = base.clone();
+    for subnet in &mut probing.subnets {
+        let mut fields = (*subnet.settings).clone();
+        fields.probing = Probing { method: Some(ProbeMethod::Auto), timeout_ms: None };
+        subnet.settings = fields.into();
+    }
+    vec![base, other_pools, other_owners, probing]
+}
+
+/// Changes which BOOTP clients a network serves.
+fn change_bootp(network: &mut Network, clients: BootpClients) {
+    for subnet in &mut network.subnets {
+        let mut fields = (*subnet.settings).clone();
+        fields.messages.bootp = Some(clients);
+        subnet.settings = fields.into();
+    }
 }
 
 /// Rules of a pool that skips three addresses, and has shorter leases when it is more than half
@@ -144,4 +165,20 @@ fn rules() -> PoolRules {
         shortening: Shortening::new(vec![ShorteningStep { above, lease_time_secs: 300 }]).unwrap(),
         ..PoolRules::default()
     }
+}
+
+/// Returns whether a pool gives the address to any client.
+pub(super) fn is_given(network: &Network, address: Ipv4Addr) -> bool {
+    let mut pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
+    let pool = pools.find(|pool| pool.contains(address));
+    pool.is_some_and(|pool| pool.rules.skipped.why(address).is_none())
+        && owners(network, address).is_empty()
+}
+
+/// The owners of an address by reservation.
+pub(super) fn owners(network: &Network, address: Ipv4Addr) -> Vec<&ReservationOwner> {
+    let all = network.subnets.iter().flat_map(|subnet| &subnet.reservations);
+    all.filter(|reservation| reservation.address == Some(address))
+        .flat_map(|reservation| reservation.owners.iter())
+        .collect()
 }

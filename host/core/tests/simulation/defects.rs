@@ -26,11 +26,13 @@ pub(super) enum Defect {
     /// One of two servers decides a RELEASE or DECLINE again after a conflict, although the client
     /// may have a new lease of the address from the other server.
     EndedAgainAfterConflict,
+    /// Drained pools are forgotten at a restart.
+    DrainForgotten,
 }
 
 impl Defect {
     /// Every defect.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::AckBeforeFlush,
         Self::LimitNotChecked,
         Self::QuarantineForgotten,
@@ -39,5 +41,6 @@ impl Defect {
         Self::LeasesForgotten,
         Self::AddressGivenByBoth,
         Self::EndedAgainAfterConflict,
+        Self::DrainForgotten,
     ];
 }

@@ -11,8 +11,8 @@
 use std::{mem, net::Ipv4Addr, num::NonZeroU32};
 
 use lessor_core::{
-    Attempt, LeaseTimeRule, Outcome, Reason, Reply, ReplyKind, RequestKind, SubscriberLimit, Terms,
-    Timestamp,
+    Attempt, Change, LeaseTimeRule, Outcome, Reason, Reply, ReplyKind, RequestKind,
+    SubscriberLimit, Terms, Timestamp,
 };
 
 use super::{
@@ -60,6 +60,7 @@ impl World {
                 request: as_received_by(s, request.clone()),
                 terms: terms.clone(),
                 decision: None,
+                by_hand: false,
                 attempts: 0,
                 cuts_off: Vec::new(),
             };
@@ -106,7 +107,7 @@ impl World {
             return self.counts.note(Event::Unserved);
         }
         let now = self.server_now(s);
-        let account = Account::of(&pending.terms, &self.servers[s].knowledge, now);
+        let account = Account::of(pending.client, &pending.terms, &self.servers[s].knowledge, now);
         let Some(attempt) = self.attempt(s, &pending) else { return };
         pending.decision = match attempt {
             Attempt::Decided(decision) => Some(decision),
@@ -116,6 +117,10 @@ impl World {
             Attempt::Waits(wait) => {
                 self.counts.note(Event::Waited);
                 return self.servers[s].waiting.push((wait.address, pending));
+            }
+            Attempt::Probes(probe) => {
+                self.counts.note(Event::Probed);
+                return self.servers[s].probing.push((probe.address, pending));
             }
         };
         self.decisions += 1;
@@ -146,7 +151,7 @@ impl World {
         let request = Box::new(pending.request.clone());
         match self.feed(s, Input::Decide { now, subnet, request, terms }) {
             Output::Attempt(attempt) => Some(*attempt),
-            Output::Nothing | Output::Ended(_) => None,
+            Output::Nothing | Output::Ended(_) | Output::Quarantine(_) | Output::ByHand(_) => None,
         }
     }
 
@@ -157,6 +162,8 @@ impl World {
         self.auditor.check(s, network, pending);
         Auditor::check_set_aside(now, network, &server.knowledge, decision);
         Auditor::check_offers(now, server, &pending.request, decision);
+        Auditor::check_probed(now, server, &pending.request, decision);
+        Auditor::check_drained(now, server, pending);
         self.auditor.check_ends(now, network, pending.client, account, decision)
     }
 
@@ -187,6 +194,17 @@ impl World {
             Reason::OtherServerSelected => Some(Event::OtherSelected),
             _ => None,
         };
+        let decided = pending.decision();
+        if decided.reason == Reason::AckSelecting && takes_moved(&decided.changes) {
+            self.counts.note(Event::TookMoved);
+        }
+        let is_drained = decided
+            .reply
+            .as_ref()
+            .is_some_and(|reply| self.servers[s].is_drained(reply.your_address));
+        if is_drained && matches!(reason, Reason::AckRenewing | Reason::AckRebinding) {
+            self.counts.note(Event::RenewedInDrained);
+        }
         let nak = (reason.outcome() == Outcome::Nak).then_some(Event::Refused);
         let time = pending.decision().lease_time_rule.map(|rule| match rule {
             LeaseTimeRule::Kept => Event::Kept,
@@ -214,6 +232,11 @@ impl World {
     pub(super) fn deliver(&mut self, s: usize, pending: &Pending) {
         let Some(reply) = &pending.decision().reply else { return };
         if !self.is_awaited(pending) || pending.request.kind == RequestKind::Inform {
+            return;
+        }
+        if reply.your_address.is_unspecified() && reply.kind != ReplyKind::Nak {
+            // The client does without, or has an address and learns only parameters.
+            self.clients[usize::from(pending.client)].is_answered = true;
             return;
         }
         let mut uses = None;
@@ -258,7 +281,11 @@ impl World {
         reply: &Reply,
     ) -> Option<(Ipv4Addr, Timestamp)> {
         let address = reply.your_address;
-        let ends_at = pending.decided_at.after_secs(lease_time_secs(pending.decision()));
+        let ends_at = match pending.request.kind {
+            // Its client does not learn the lease time.
+            RequestKind::Bootp => self.store.records[&address].expires_at,
+            _ => pending.decided_at.after_secs(lease_time_secs(pending.decision())),
+        };
         let until = ends_at
             .moved_by_ms(self.servers[s].behind_ms)
             .moved_by_ms(-self.parameters.disagreement_ms());
@@ -318,4 +345,14 @@ impl World {
             _ => !ends_lease && self.is_awaited(pending),
         }
     }
+}
+
+/// Returns whether a client takes an address that it has a lease of, and gives up another one.
+fn takes_moved(changes: &[Change]) -> bool {
+    let [taken, given_up, ..] = changes else { return false };
+    let had = |change: &Change| {
+        let previous = change.previous.as_ref().map(|previous| &previous.client);
+        previous == Some(&taken.binding.client)
+    };
+    had(taken) && had(given_up)
 }

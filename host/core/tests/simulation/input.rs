@@ -2,9 +2,12 @@
 //!
 //! Does not choose what happens. Invariant: the same inputs give the same outputs.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Answer, Attempt, Binding, Changes, Engine, Network, Request, Terms, Timestamp};
+use lessor_core::{
+    Answer, Attempt, AttemptByHand, Binding, Change, ChangeByHand, Changes, Engine, Network,
+    ProbeResult, Request, Terms, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// One input.
@@ -33,10 +36,25 @@ pub(super) enum Input {
         changes: Changes,
         answer: Answer,
     },
+    /// An operator makes a change by hand.
+    ByHand {
+        now: Timestamp,
+        change: ChangeByHand,
+    },
+    /// These pools are drained from now on, and no others.
+    Drain {
+        pools: Vec<Arc<str>>,
+    },
     /// Another server wrote a record.
     Learn {
         now: Timestamp,
         record: Arc<Binding>,
+    },
+    /// The probe of an address ended.
+    Probed {
+        now: Timestamp,
+        address: Ipv4Addr,
+        result: ProbeResult,
     },
     Reclaim {
         now: Timestamp,
@@ -49,6 +67,9 @@ pub(super) enum Input {
 pub(super) enum Output {
     Nothing,
     Attempt(Box<Attempt>),
+    /// The change that quarantines an address.
+    Quarantine(Box<Change>),
+    ByHand(Box<AttemptByHand>),
     /// Leases whose end was noticed.
     Ended(Vec<Binding>),
 }
@@ -73,6 +94,13 @@ fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> Output {
         Input::Decide { now, subnet, request, terms } => {
             Output::Attempt(Box::new(engine.decide(*now, *subnet, request, terms)))
         }
+        Input::ByHand { now, change } => {
+            Output::ByHand(Box::new(engine.change_by_hand(*now, change)))
+        }
+        Input::Drain { pools } => {
+            engine.set_drained(pools.iter().cloned());
+            Output::Nothing
+        }
         Input::Settle { now, changes, answer } => {
             engine.settle(*now, changes, answer);
             Output::Nothing
@@ -80,6 +108,10 @@ fn feed(engine: &mut Engine, input: &Input, hash_seed: u64) -> Output {
         Input::Learn { now, record } => {
             engine.learn(*now, Arc::clone(record));
             Output::Nothing
+        }
+        Input::Probed { now, address, result } => {
+            let change = engine.probed(*now, *address, *result);
+            change.map_or(Output::Nothing, |change| Output::Quarantine(Box::new(change)))
         }
         Input::Reclaim { now, limit } => Output::Ended(engine.reclaim(*now, *limit)),
     }
@@ -92,6 +124,11 @@ pub(super) fn preview_and_feed(engine: &mut Engine, input: &Input, hash_seed: u6
     };
     let preview = engine.preview(*now, *subnet, request, terms);
     let output = feed(engine, input, hash_seed);
+    if let Output::Attempt(attempt) = &output
+        && let Attempt::Probes(probe) = &**attempt
+    {
+        assert_eq!(preview.probe.as_ref(), Some(probe), "the preview under {terms:?}");
+    }
     if let Output::Attempt(attempt) = &output
         && let Attempt::Decided(decision) = &**attempt
     {
@@ -144,10 +181,12 @@ impl Input {
         match self {
             Self::Start { now, .. }
             | Self::Decide { now, .. }
+            | Self::ByHand { now, .. }
             | Self::Settle { now, .. }
             | Self::Learn { now, .. }
+            | Self::Probed { now, .. }
             | Self::Reclaim { now, .. } => Some(*now),
-            Self::Reconfigure { .. } => None,
+            Self::Reconfigure { .. } | Self::Drain { .. } => None,
         }
     }
 }

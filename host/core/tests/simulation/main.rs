@@ -1,5 +1,6 @@
 //! Thousands of random steps of many clients with one server, or with two on one store: expected
-//! and unexpected messages, policies that change, time, reclaiming, reloads and crashes of either
+//! and unexpected messages, an operator who changes leases and drains pools, policies that change,
+//! time, reclaiming, reloads and crashes of either
 //! server, wrong clocks, and a store that fails, sometimes after writing, that answers late, out of
 //! order or never, and to which others write. The auditor knows the rules and nothing of the
 //! engine.
@@ -20,7 +21,7 @@
 //!   that is behind, leases of the other would last longer than for their clients.
 //!
 //! Not simulated: messages that are decided although their client has replaced them by another one
-//! (see `exchange`), and clients that use BOOTP or do without IPv4.
+//! (see `exchange`), and clients that use BOOTP where two servers hear them.
 
 mod auditor;
 mod clients;
@@ -31,6 +32,8 @@ mod events;
 mod exchange;
 mod input;
 mod knowledge;
+mod operator;
+mod probes;
 mod random;
 mod runs;
 mod server;

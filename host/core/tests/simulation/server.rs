@@ -5,7 +5,7 @@
 //! flight.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     mem,
     net::Ipv4Addr,
     sync::Arc,
@@ -13,7 +13,7 @@ use std::{
 
 use lessor_core::{Answer, Binding, Decision, Engine, Network, Request, Terms, Timestamp};
 
-use super::knowledge::Knowledge;
+use super::{configurations::is_given, knowledge::Knowledge};
 
 /// A request, and the decision about it.
 pub(super) struct Pending {
@@ -25,6 +25,8 @@ pub(super) struct Pending {
     pub(super) request: Request,
     pub(super) terms: Terms,
     pub(super) decision: Option<Decision>,
+    /// Whether an operator decided, so that nobody waits for a reply.
+    pub(super) by_hand: bool,
     pub(super) attempts: usize,
     /// The positions of the changes that cut another device off: it loses the address of its line
     /// to a new device, or its subscriber gives up its lease.
@@ -34,6 +36,8 @@ pub(super) struct Pending {
 pub(super) struct Server {
     pub(super) engine: Engine,
     pub(super) network: Arc<Network>,
+    /// The pools that are drained, which outlive a crash.
+    pub(super) drained: BTreeSet<Arc<str>>,
     pub(super) is_up: bool,
     /// How far the true time is ahead of the server's, in milliseconds.
     pub(super) behind_ms: i64,
@@ -47,6 +51,10 @@ pub(super) struct Server {
     pub(super) unanswered: Vec<Pending>,
     /// Requests that wait for a change of an address.
     pub(super) waiting: Vec<(Ipv4Addr, Pending)>,
+    /// Requests that wait for the probe of an address.
+    pub(super) probing: Vec<(Ipv4Addr, Pending)>,
+    /// When each address was last found unused.
+    pub(super) found_unused: BTreeMap<Ipv4Addr, Timestamp>,
     /// Messages that arrive later than at the other server.
     pub(super) late: VecDeque<Pending>,
     /// Records of other servers that the feed has yet to deliver.
@@ -73,6 +81,7 @@ impl Server {
         Self {
             engine: Engine::new(Arc::clone(network), 0),
             network: Arc::clone(network),
+            drained: BTreeSet::new(),
             is_up: false,
             behind_ms,
             queue: VecDeque::new(),
@@ -80,6 +89,8 @@ impl Server {
             doubtful: VecDeque::new(),
             unanswered: Vec::new(),
             waiting: Vec::new(),
+            probing: Vec::new(),
+            found_unused: BTreeMap::new(),
             late: VecDeque::new(),
             feed: VecDeque::new(),
             unheard: BTreeSet::new(),
@@ -90,6 +101,14 @@ impl Server {
     /// The server's time.
     pub(super) const fn now(&self, true_now: Timestamp) -> Timestamp {
         true_now.moved_by_ms(-self.behind_ms)
+    }
+
+    /// Returns whether a pool that is drained gives the address.
+    pub(super) fn is_drained(&self, address: Ipv4Addr) -> bool {
+        let mut pools = self.network.subnets.iter().flat_map(|subnet| &subnet.pools);
+        let pool = pools.find(|pool| pool.contains(address));
+        is_given(&self.network, address)
+            && pool.is_some_and(|pool| self.drained.contains(&pool.name))
     }
 
     /// Returns whether storage can give no more answers, and nothing is left to decide.
@@ -108,6 +127,8 @@ impl Server {
         self.doubtful.clear();
         self.unanswered.clear();
         self.waiting.clear();
+        self.probing.clear();
+        self.found_unused.clear();
         self.late.clear();
         self.feed.clear();
         mem::take(&mut self.queue)

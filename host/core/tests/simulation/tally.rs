@@ -111,17 +111,7 @@ impl Tally {
 /// Returns whether the engine gives the reason to messages of the world; others are given before or
 /// after it.
 fn is_engines(reason: Reason) -> bool {
-    // No client of the world uses BOOTP, or does without IPv4.
-    let is_of_absent_clients = matches!(
-        reason,
-        Reason::AckBootp
-            | Reason::AckBootpParameters
-            | Reason::BootpNotServed
-            | Reason::BootpNotReserved
-            | Reason::OfferedIpv6Only
-    );
     match reason.outcome() {
-        _ if is_of_absent_clients => false,
         Outcome::Offer | Outcome::Ack | Outcome::Nak => true,
         Outcome::Silence => !matches!(
             reason,
@@ -135,6 +125,9 @@ fn is_engines(reason: Reason) -> bool {
                 | Reason::LookupPending
                 | Reason::AlreadyWaiting
                 | Reason::ChangePending
+                | Reason::ProbePending
+                | Reason::AddressesInUse
+                | Reason::QuarantinedInUse
         ),
         Outcome::Malformed | Outcome::Failure => reason == Reason::PolicyFailed,
     }

@@ -9,9 +9,9 @@ use std::{net::Ipv4Addr, sync::Arc};
 use lessor_core::{Binding, BindingState, Network, Timestamp};
 
 use super::{
-    auditor::{Auditor, owners},
+    auditor::Auditor,
     clients::{Client, some_address},
-    configurations::{Parameters, networks},
+    configurations::{Parameters, networks, owners},
     defects::Defect,
     events::{Counts, Event},
     input::{Input, Output, preview_and_feed},
@@ -119,7 +119,7 @@ impl World {
 
     fn something_else_happens(&mut self) {
         let s = self.some_server();
-        match self.random.below(60) {
+        match self.random.below(69) {
             0 => self.crash_or_start(s),
             1 => self.reconfigure(s),
             2 if self.parameters.has_stranger => self.stranger_writes(),
@@ -134,6 +134,9 @@ impl World {
             36 => self.orphans_land(),
             37..=39 => self.learn(s),
             40 | 41 => self.late_message_arrives(s),
+            42..=46 => self.probe_ends(s),
+            47 if self.random.chance(20) => self.forget_probe(s),
+            48..=50 => self.operator_acts(s),
             _ => self.hear(s),
         }
         if !self.servers[s].is_up && self.random.chance(10) {
@@ -273,6 +276,9 @@ impl World {
         let network = Arc::clone(&server.network);
         let now = self.server_now(s);
         self.feed(s, Input::Start { now, network, bindings, has_lost_records });
+        if self.defect != Some(Defect::DrainForgotten) {
+            self.drain(s);
+        }
     }
 
     /// One server gets another configuration, or both do one after the other.

@@ -418,6 +418,9 @@ impl World {
         let attempt = self.servers[server].engine.decide(self.now, 0, &request, &terms);
         let decision = match attempt {
             Attempt::Decided(decision) => decision,
+            Attempt::Probes(probe) => {
+                return Err(format!("{} is probed, and no scope says so", probe.address));
+            }
             Attempt::Waits(wait) => {
                 self.told.push(format!("waits for {}", wait.address));
                 self.servers[server].waiting.push((wait.address, client, request));

@@ -104,7 +104,7 @@ impl Environment for Previewing<'_> {
         question: Question<'_>,
         _: &mut impl Witness,
     ) -> Result<Ruling<Infallible>, Retired> {
-        let Question { now, location, request, terms } = question;
+        let Question { now, location, request, terms, .. } = question;
         let engines = self.place.engines;
         engines.with_engine(location.network, |engine| {
             let preview = engine.preview(now, location.subnet, request, terms);

@@ -60,6 +60,7 @@ impl<'t> Telling<'t> {
             reservation: None,
             host_name: None,
             allocation: Vec::new(),
+            probe: None,
             reason: Reason::UnknownSubnet,
             outcome: Outcome::Silence,
             meaning: String::new(),
@@ -102,6 +103,7 @@ impl<'t> Telling<'t> {
             explanation.reservation = reservation.map(|found| texts::reservation(found, by));
             explanation.allocation =
                 preview.candidates.iter().map(texts::allocation_step).collect();
+            explanation.probe = preview.probe.as_ref().map(texts::probe);
             if let (Some(step), Some(reply)) = (&mut explanation.reply, reply) {
                 let options = request.as_deref().map(|request| &request.options);
                 let origins = Origins {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use lessor_core::{
-    BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, ReplyKind,
-    Request, RequestKind, Reservation, ReservationOwner, Rule, SubscriberLimit, Terms, Verdict,
-    VpnSelectedBy,
+    BeyondLimit, Candidate, ClientKeyKind, Destination, LocatedBy, LookupAnswer, Probe,
+    ProbeMessage, ReplyKind, Request, RequestKind, Reservation, ReservationOwner, Rule,
+    SubscriberLimit, Terms, Verdict, VpnSelectedBy,
 };
 use lessor_policy_host::AnsweredLookup;
 
@@ -113,6 +113,18 @@ pub(super) fn reservation(reservation: &Reservation, by: Option<&ReservationOwne
         others => format!(", which has {others} other identifiers"),
     };
     by.map_or_else(|| what.clone(), |owner| format!("{what} for {owner}{others}"))
+}
+
+/// How an address is probed.
+pub(super) fn probe(probe: &Probe) -> String {
+    let by = match &probe.by {
+        ProbeMessage::Arp(interface) => format!("an ARP request on {interface}"),
+        ProbeMessage::Icmp => "an ICMP echo request".to_owned(),
+    };
+    format!(
+        "{} is asked with {by} first, for {} ms; if a host answers, the next address is tried",
+        probe.address, probe.timeout_ms
+    )
 }
 
 pub(super) fn allocation_step(candidate: &Candidate) -> AllocationStep {

@@ -37,7 +37,7 @@ fn inputs(folder: &Path) -> Inputs {
 }
 
 fn keep(folder: &Path) {
-    stage(&inputs(folder)).unwrap();
+    stage(&inputs(folder), std::iter::empty()).unwrap();
     promote(&folder.join("store")).unwrap();
 }
 
@@ -105,7 +105,7 @@ fn files_that_change_while_they_are_read_make_no_copy() {
     for change in changes {
         let before = inputs(folder.path());
         change(folder.path());
-        let said = format!("{:#}", stage(&before).unwrap_err());
+        let said = format!("{:#}", stage(&before, std::iter::empty()).unwrap_err());
         assert!(said.contains("changed") || said.contains("cannot copy"), "{said}");
         assert!(!store.join("last-accepted.new").exists());
     }
@@ -145,4 +145,30 @@ fn a_configuration_with_mistakes_must_say_where_its_store_is() {
     fs::remove_file(&path).unwrap();
     let said = format!("{:#}", read_despite_mistakes(&path).unwrap_err());
     assert!(said.contains("does not say where leases are"), "{said}");
+}
+
+#[test]
+fn compiled_code_is_kept_although_the_cache_is_gone() {
+    let folder = set_up();
+    let store = folder.path().join("store");
+    let cached = store.join("compiled/code.compiled");
+    fs::create_dir(store.join("compiled")).unwrap();
+    fs::write(&cached, "code").unwrap();
+    // Two scripts share an interpreter, and one file is missing.
+    let missing = store.join("compiled/missing.compiled");
+    let compiled = [&*cached, &*cached, &*missing];
+    let keep = || {
+        stage(&inputs(folder.path()), compiled.into_iter()).unwrap();
+        promote(&store).unwrap();
+        let kept = fs::read_dir(compiled_folder(&store)).unwrap().flatten();
+        let kept: Vec<_> = kept.map(|file| file.file_name()).collect();
+        assert_eq!(kept, ["code.compiled"]);
+    };
+    keep();
+    // The next copy has it from the last one.
+    fs::remove_dir_all(store.join("compiled")).unwrap();
+    keep();
+    let kept = compiled_folder(&store).join("code.compiled");
+    assert_eq!(fs::read_to_string(kept).unwrap(), "code");
+    read(&store).unwrap();
 }

@@ -15,7 +15,7 @@ use nix::{
 };
 
 use super::{
-    Copied, FOLDER, FOLDER_NEW, Inputs, MANIFEST, Manifest, VERSION,
+    COMPILED, Copied, FOLDER, FOLDER_NEW, Inputs, MANIFEST, Manifest, VERSION,
     inputs::{INTERPRETERS, PLUGINS},
     pass_on,
 };
@@ -23,16 +23,19 @@ use super::{
 /// The number of octets that a copy leaves free on the disk of the store.
 const FREE_OCTETS_MIN: u64 = 64 << 20;
 
-/// Copies the files of a generation to a folder beside the last copy. [`promote`] puts them in its
-/// place.
+/// Copies the files of a generation to a folder beside the last copy, with those of its compiled
+/// code that can be had. [`promote`] puts them in its place.
 ///
 /// # Errors
 /// If the copy cannot be written, or a file has changed since it was read; there is then no new
 /// copy.
-pub(super) fn stage(inputs: &Inputs) -> anyhow::Result<()> {
+pub(super) fn stage<'c>(
+    inputs: &Inputs,
+    compiled: impl Iterator<Item = &'c Path>,
+) -> anyhow::Result<()> {
     let folder = inputs.store.join(FOLDER_NEW);
     remove(&folder)?;
-    let staged = try_stage(inputs, &folder);
+    let staged = try_stage(inputs, compiled, &folder);
     if staged.is_err() {
         let _ = remove(&folder);
     }
@@ -74,7 +77,11 @@ pub(super) fn discard(store: &Path) {
     }
 }
 
-fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
+fn try_stage<'c>(
+    inputs: &Inputs,
+    compiled: impl Iterator<Item = &'c Path>,
+    folder: &Path,
+) -> anyhow::Result<()> {
     let octets = inputs.files.iter().filter_map(|input| fs::metadata(&input.original).ok());
     let octets: u64 = octets.map(|found| found.len()).sum();
     let found = statvfs(&inputs.store)?;
@@ -87,7 +94,7 @@ fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
     );
     make_folder(folder)?;
     let mut folders = vec![folder.to_owned()];
-    for name in [PLUGINS, INTERPRETERS, "files"] {
+    for name in [PLUGINS, INTERPRETERS, COMPILED, "files"] {
         make_folder(&folder.join(name))?;
         folders.push(folder.join(name));
     }
@@ -99,6 +106,7 @@ fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
             digest: copy(&input.original, &folder.join(&input.copy))?,
         });
     }
+    compiled.for_each(|file| keep_compiled(file, inputs, &folder.join(COMPILED)));
     ensure!(inputs.are_unchanged(), "its files were changed while they were read; reload again");
     let accepted_at = jiff::Timestamp::now().round(jiff::Unit::Second)?.to_string();
     let manifest = Manifest { version: VERSION, accepted_at, files };
@@ -107,6 +115,37 @@ fn try_stage(inputs: &Inputs, folder: &Path) -> anyhow::Result<()> {
         lessor_files::sync_folder(&folder)?;
     }
     Ok(())
+}
+
+/// Keeps a file of compiled code, which the policy host verifies when it loads it. Without it, the
+/// code is compiled again. A file of another owner, which a package has installed, is not copied.
+///
+/// It is a file of its own and no second name of that in the cache: a server that starts as root
+/// changes the owner and the permissions only of files that have one name. What the last copy had
+/// is taken over, because that copy is removed.
+fn keep_compiled(file: &Path, inputs: &Inputs, folder: &Path) {
+    let Some(name) = file.file_name() else { return };
+    let to = folder.join(name);
+    let of_last_copy = inputs.store.join(FOLDER).join(COMPILED).join(name);
+    let is_kept = match fs::hard_link(of_last_copy, &to) {
+        Ok(()) => true,
+        // Scripts of one language share the code of its interpreter.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => true,
+        Err(_) => copy_if_room(file, &to, inputs).is_ok(),
+    };
+    if !is_kept {
+        tracing::debug!(file = %file.display(), "compiled code is not kept with the copy");
+    }
+}
+
+fn copy_if_room(from: &Path, to: &Path, inputs: &Inputs) -> anyhow::Result<()> {
+    let found = statvfs(&inputs.store)?;
+    let free = found.blocks_available().saturating_mul(found.fragment_size());
+    let octets = fs::metadata(from)?.len();
+    ensure!(free.saturating_sub(octets) >= FREE_OCTETS_MIN, "the store's disk is nearly full");
+    let mut file = create(to)?;
+    io::copy(&mut lessor_files::open(from)?, &mut file)?;
+    Ok(file.sync_all()?)
 }
 
 /// Copies a file, and returns the digest of what was copied.

@@ -3,6 +3,8 @@
 //! Invariant: each statement has one entry in the report. A block that is not carried has one entry
 //! for all of it.
 
+mod classes;
+
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
@@ -19,7 +21,8 @@ use crate::{
 use super::{
     definitions::{Definitions, SPACE, is_definition, split},
     grammar::{Statement, Token},
-    includes, options, owners, pools,
+    includes, options, owners,
+    pools::{self, Pooled},
     statements::{self, Fate},
     vendor_classes,
 };
@@ -39,10 +42,12 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let catalogue = &mut reading.site.catalogue;
     reading.definitions = Definitions::read(&statements, catalogue, &mut reading.report);
     let mut everywhere = Scope::default();
-    let mut around = Around::default();
+    let mut around = Around { is_all: true, ..Around::default() };
+    reading.classes(&statements);
     reading.settings(&statements, &mut everywhere, &mut around);
     reading.parts(&statements, &around)?;
     inherit(&mut everywhere.options, &reading.of_classes);
+    reading.say_what_comes_first();
     for subnet in &mut reading.site.subnets {
         effective(&mut subnet.scope, &everywhere);
     }
@@ -54,6 +59,8 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
 /// What surrounds a block.
 #[derive(Clone, Default)]
 struct Around {
+    /// Whether it is the whole configuration, whose classes were read before.
+    is_all: bool,
     shared_network: Option<String>,
     /// The settings of groups and shared networks around it.
     scope: Scope,
@@ -74,6 +81,8 @@ struct Reading {
     definitions: Definitions,
     /// The options of classes of vendors.
     of_classes: Options,
+    /// The number of classes that are no branch of an `if`.
+    classes_before_branches: usize,
 }
 
 impl Reading {
@@ -85,6 +94,7 @@ impl Reading {
         scope: &mut Scope,
         mut around: Around,
     ) -> Result<(), Refusal> {
+        around.is_all = false;
         self.settings(block, scope, &mut around);
         around.scope = scope.clone().within(&around.scope);
         self.parts(block, &around)
@@ -96,6 +106,7 @@ impl Reading {
             match statement.word(0) {
                 // Read with the subnet.
                 Some("range") => {}
+                Some("subclass") if around.is_all => {}
                 Some("use-host-decl-names") => {
                     around.names_hosts = statements::flag(statement.tokens.get(1)) == Ok(true);
                     self.report.carried(&statement.place, &statement.shown());
@@ -117,6 +128,9 @@ impl Reading {
         }
         let first = statement.word(0).unwrap_or_default();
         let done = match first {
+            "option" if statements::is_timer(statement) => {
+                outcome(statements::timer(scope, statement))
+            }
             "option" => {
                 let options = &mut scope.options;
                 outcome(options::set(statement, &self.definitions, selected, options))
@@ -165,7 +179,7 @@ impl Reading {
             "group" => {
                 self.report.carried(&statement.place, &statement.shown());
                 let mut scope = Scope::default();
-                let mut inner = around.clone();
+                let mut inner = Around { is_all: false, ..around.clone() };
                 self.settings(block, &mut scope, &mut inner);
                 let outer = std::mem::take(&mut inner.group_options);
                 inner.group_options = scope.options.clone();
@@ -189,21 +203,27 @@ impl Reading {
                 self.class_of_vendor(statement, block);
                 Ok(())
             }
+            "class" | "subclass" | "if" | "elsif" | "else" if around.is_all => Ok(()),
             _ => {
                 let (outcome, why) = match statements::fate(statement) {
                     Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why),
                     Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why),
                     _ => (Outcome::NotCarried, "the statement is not known"),
                 };
-                let why = match statement.size() {
-                    1 => why.to_owned(),
-                    2 => format!("{why} (with the statement in it)"),
-                    size => format!("{why} (with the {} statements in it)", size - 1),
-                };
-                self.report.add(&statement.place, &statement.shown(), outcome, why);
+                self.whole(statement, outcome, why);
                 Ok(())
             }
         }
+    }
+
+    /// Reports a statement with everything in it.
+    fn whole(&mut self, statement: &Statement, outcome: Outcome, why: &str) {
+        let why = match statement.size() {
+            1 => why.to_owned(),
+            2 => format!("{why} (with the statement in it)"),
+            size => format!("{why} (with the {} statements in it)", size - 1),
+        };
+        self.report.add(&statement.place, &statement.shown(), outcome, why);
     }
 
     fn subnet(
@@ -229,7 +249,7 @@ impl Reading {
         let inner = Around { subnet: Some(position), ..around.clone() };
         let mut pools = Vec::new();
         for range in block.iter().filter(|inner| inner.word(0) == Some("range")) {
-            pools.push(pools::range(range, (&Options::new(), false), &mut self.report)?);
+            pools.push(pools::range(range, &Pooled::default(), &mut self.report)?);
         }
         self.add_pools(position, pools);
         self.nested(block, &mut scope, inner)?;
@@ -254,15 +274,12 @@ impl Reading {
     ) -> Result<(), Refusal> {
         self.report.carried(&statement.place, &statement.shown());
         let mut scope = Scope::default();
-        let mut by_policy_only = false;
+        let mut about = Pooled::default();
         let space = vendor_space(block).or(around.vendor_space.clone());
         for inner in block {
             match inner.word(0).unwrap_or_default() {
                 "range" => {}
-                _ if pools::is_permit(inner) => {
-                    by_policy_only |= pools::restricts(inner);
-                    pools::report_permit(inner, &mut self.report);
-                }
+                _ if pools::is_permit(inner) => about.permit(inner, &mut self.report),
                 _ if inner.block.is_some() => self.part(inner, around)?,
                 "option" | "filename" | "server-name" => {
                     self.setting(inner, &mut scope, space.as_deref());
@@ -274,9 +291,10 @@ impl Reading {
                 _ => self.setting(inner, &mut scope, space.as_deref()),
             }
         }
+        about.options = scope.options;
+        about.boot = scope.boot;
         for range in block.iter().filter(|inner| inner.word(0) == Some("range")) {
-            let about = (&scope.options, by_policy_only);
-            let pool = pools::range(range, about, &mut self.report)?;
+            let pool = pools::range(range, &about, &mut self.report)?;
             let of_address = |subnet: &Subnet| subnet.prefix.contains(&pool.first);
             let position = around.subnet.or_else(|| self.site.subnets.iter().position(of_address));
             match position {
@@ -396,6 +414,7 @@ impl Reading {
                 address,
                 lease_time: scope.lease_time,
                 next_server: scope.next_server,
+                boot: scope.boot.clone(),
                 options: scope.options.clone(),
             };
         match &owners {

@@ -84,10 +84,12 @@ fn lease(statement: &Statement, times: &Times, into: &mut Gathered) -> Result<()
     into.put(FoundLease {
         place: statement.place.clone(),
         address,
+        vpn: None,
         relay_information: said.relay_information(),
         hardware_address: said.hardware_address,
         identifier: said.identifier,
         host_name: said.host_name,
+        subscriber: None,
         state,
         began_at: Some(said.starts.unwrap_or(last_heard)),
         changed_at: Some(last_heard),

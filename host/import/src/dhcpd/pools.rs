@@ -3,12 +3,12 @@
 use std::net::Ipv4Addr;
 
 use crate::{
-    model::{Options, Pool},
+    model::{Access, Boot, Options, Pool},
     place::Refusal,
     report::Report,
 };
 
-use super::grammar::Statement;
+use super::grammar::{Statement, Token};
 
 /// How a pool with conditions is changed.
 const CONDITION: &str =
@@ -16,13 +16,44 @@ const CONDITION: &str =
 /// How a statement about clients changes a pool.
 const PERMIT: &str = "its ranges are for policies only: see docs/policies.md";
 
+/// What ranges of a pool share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pooled {
+    pub(super) access: Access,
+    pub(super) by_policy_only: bool,
+    pub(super) boot: Boot,
+    pub(super) options: Options,
+}
+
+impl Pooled {
+    /// Takes a permit into account, and reports it.
+    pub(super) fn permit(&mut self, statement: &Statement, report: &mut Report) {
+        let words: Vec<&str> = statement.tokens.iter().filter_map(|token| token.word()).collect();
+        let class = statement.tokens.get(3).and_then(Token::text);
+        let is_of_class = matches!(words.get(1..3), Some(["members", "of"]));
+        let Some(class) = class.filter(|_| is_of_class && statement.tokens.len() == 4) else {
+            self.by_policy_only |= restricts(statement);
+            report_permit(statement, report);
+            return;
+        };
+        self.access.entries.push(report.carried(&statement.place, &statement.shown()));
+        match words.first() {
+            Some(&"allow") => {
+                self.by_policy_only = true;
+                self.access.allowed.push(class);
+            }
+            _ => self.access.denied.push(class),
+        }
+    }
+}
+
 /// Whether a statement of a pool says which clients may have it.
 pub(super) fn is_permit(statement: &Statement) -> bool {
     matches!(statement.word(0), Some("allow" | "deny" | "ignore"))
 }
 
 /// Whether a permit keeps some clients away that the server serves.
-pub(super) fn restricts(statement: &Statement) -> bool {
+fn restricts(statement: &Statement) -> bool {
     let words: Vec<&str> = statement.tokens.iter().filter_map(|token| token.word()).collect();
     !matches!(
         words.as_slice(),
@@ -34,7 +65,7 @@ pub(super) fn restricts(statement: &Statement) -> bool {
 }
 
 /// Reports a permit.
-pub(super) fn report_permit(statement: &Statement, report: &mut Report) {
+fn report_permit(statement: &Statement, report: &mut Report) {
     match restricts(statement) {
         true => {
             report.changed(&statement.place, &statement.shown(), PERMIT);
@@ -52,7 +83,7 @@ pub(super) fn report_permit(statement: &Statement, report: &mut Report) {
 /// Refuses what is not a range.
 pub(super) fn range(
     statement: &Statement,
-    (options, by_policy_only): (&Options, bool),
+    about: &Pooled,
     report: &mut Report,
 ) -> Result<Pool, Refusal> {
     let words: Vec<&str> = statement.tokens.iter().filter_map(|token| token.word()).collect();
@@ -71,11 +102,21 @@ pub(super) fn range(
         }
     };
     let shown = statement.shown();
-    let entry = match by_policy_only {
+    let entry = match about.by_policy_only && about.access.allowed.is_empty() {
         true => report.changed(&statement.place, &shown, CONDITION),
         false => report.carried(&statement.place, &shown),
     };
-    let (place, options) = (statement.place.clone(), options.clone());
-    let preference = 1;
-    Ok(Pool { place, entry, first, last, by_policy_only, preference, options })
+    let Pooled { access, by_policy_only, boot, options } = about.clone();
+    Ok(Pool {
+        place: statement.place.clone(),
+        entry,
+        first,
+        last,
+        name: None,
+        access,
+        by_policy_only,
+        preference: 1,
+        boot,
+        options,
+    })
 }

@@ -3,11 +3,11 @@
 //!
 //! Statements with a block, options and ranges are read by [`super::config`].
 
-use lessor_core::{ClientKeyKind, Fraction, INFINITE_SECS, option::code};
+use lessor_core::{ClientKeyKind, Fraction, INFINITE_SECS};
 
 use crate::{
-    model::{Scope, Unknown},
-    option_value,
+    boot,
+    model::{Bootp, Scope, Unknown},
 };
 
 use super::grammar::{Statement, Token};
@@ -28,10 +28,10 @@ use Fate::{NotCarried, NotNeeded, Set};
 const OPERATING: &str = "it is about running dhcpd; docs/operators.md says how this server is run";
 const DNS: &str = "the server does not update DNS";
 const EXPRESSION: &str = "expressions are for policies: see docs/policies.md";
-const BOOTP: &str = "set bootp = \"reserved\" or \"dynamic\" yourself: see docs/exchanges.md";
+const BOOTP: &str = "set bootp-lease-time yourself: see docs/exchanges.md";
 const NO_BOOTP: &str = "BOOTP clients are not served";
 const LEASEQUERY: &str = "the server does not answer LEASEQUERY";
-const PING: &str = "the server does not ping addresses before it offers them";
+const PING: &str = "set probe = \"icmp\" and probe-timeout-ms yourself: see docs/pools.md";
 const FAILOVER: &str = "two servers share no leases: see docs/migrate.md, \"Failover\"; the pool is this server's alone";
 
 /// Statements by their first words. The longest match counts.
@@ -44,11 +44,11 @@ static STATEMENTS: &[(&str, Fate)] = &[
     ("not authoritative", Set(|scope, _| authoritative(scope, false))),
     ("ignore-client-uids", Set(ignore_client_uids)),
     ("next-server", Set(next_server)),
-    ("filename", Set(|scope, said| boot_text(scope, said, code::BOOT_FILE_NAME))),
-    ("server-name", Set(|scope, said| boot_text(scope, said, code::TFTP_SERVER_NAME))),
+    ("filename", Set(boot_file)),
+    ("server-name", Set(server_name)),
     ("allow unknown-clients", NotNeeded("all clients are served")),
     ("allow booting", NotNeeded("all clients are served")),
-    ("allow bootp", NotCarried(BOOTP)),
+    ("allow bootp", Set(|scope, _| bootp(scope))),
     ("deny bootp", NotNeeded(NO_BOOTP)),
     ("ignore bootp", NotNeeded(NO_BOOTP)),
     ("allow duplicates", NotNeeded("a client has one lease for each client key")),
@@ -91,7 +91,7 @@ static STATEMENTS: &[(&str, Fate)] = &[
     ("max-ack-delay", NotNeeded("leases are made durable together")),
     ("local-port", Set(|_, said| only_words(said, &["67"], "clients send to port 67"))),
     ("remote-port", Set(|_, said| only_words(said, &["68"], "clients listen on port 68"))),
-    ("always-broadcast", Set(|_, said| only_if(said, false, "the client's flag decides"))),
+    ("always-broadcast", Set(always_broadcast)),
     ("always-reply-rfc1048", NotNeeded("every reply has options")),
     ("one-lease-per-client", NotNeeded("a client has one lease in a network")),
     ("ping-check", Set(|_, said| only_if(said, false, PING))),
@@ -202,16 +202,45 @@ fn next_server(scope: &mut Scope, said: &Statement) -> Done {
     Ok(None)
 }
 
-/// How a field of the header is changed.
-pub(super) const AS_OPTION: &str =
-    "sent as an option to clients that ask for it, not in the header's field";
-
-fn boot_text(scope: &mut Scope, said: &Statement, option: u8) -> Done {
+fn boot_file(scope: &mut Scope, said: &Statement) -> Done {
     let [_, Token::Quoted(octets)] = said.tokens.as_slice() else {
         return Err(EXPRESSION.to_owned());
     };
-    option_value::set(&mut scope.options, option, octets.clone())?;
-    Ok(Some(AS_OPTION))
+    boot::set_boot_file(&mut scope.boot, &mut scope.options, octets)
+}
+
+fn server_name(scope: &mut Scope, said: &Statement) -> Done {
+    let [_, Token::Quoted(octets)] = said.tokens.as_slice() else {
+        return Err(EXPRESSION.to_owned());
+    };
+    boot::set_server_name(&mut scope.boot, &mut scope.options, octets)
+}
+
+fn always_broadcast(scope: &mut Scope, said: &Statement) -> Done {
+    scope.always_broadcast = Some(flag(said.tokens.get(1))?);
+    Ok(None)
+}
+
+/// dhcpd serves hosts with an address, and others from ranges with `dynamic-bootp`.
+fn bootp(scope: &mut Scope) -> Done {
+    scope.bootp = scope.bootp.or(Some(Bootp::Reserved));
+    Ok(None)
+}
+
+/// Whether a statement sets option 58 or 59.
+pub(super) fn is_timer(said: &Statement) -> bool {
+    matches!(said.word(1), Some("dhcp-renewal-time" | "dhcp-rebinding-time"))
+}
+
+/// Sets T1 or T2.
+pub(super) fn timer(scope: &mut Scope, said: &Statement) -> Done {
+    let secs = said.word(2).and_then(|text| text.parse().ok());
+    let secs = secs.filter(|_| said.tokens.len() == 3).ok_or("it is not a number of seconds")?;
+    match said.word(1) {
+        Some("dhcp-renewal-time") => scope.renewal_time = Some(secs),
+        _ => scope.rebinding_time = Some(secs),
+    }
+    Ok(None)
 }
 
 fn only_if(said: &Statement, value: bool, otherwise: &str) -> Done {

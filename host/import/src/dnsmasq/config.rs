@@ -1,7 +1,9 @@
 //! dnsmasq's configuration as a [`Site`].
 //!
 //! Tags that a range or a host sets become options of that pool or reservation; tags by what a
-//! client sends are for policies. Invariant: each line has one entry in the report.
+//! client sends become classes. Invariant: each line has one entry in the report.
+
+mod classes;
 
 use ipnet::Ipv4Net;
 use lessor_core::{AllocationOrder, Owners, ReservationOwner, option::code};
@@ -9,7 +11,7 @@ use lessor_core::{AllocationOrder, Owners, ReservationOwner, option::code};
 use crate::{
     Found,
     input::{Reader, Text},
-    model::{Options, Pool, Reservation, Scope, Site, Subnet},
+    model::{Access, Boot, Options, Pool, Reservation, Scope, Site, Subnet},
     option_value,
     place::Refusal,
     report::{EntryId, Outcome, Report},
@@ -21,6 +23,7 @@ use super::{
     lines::{self, Line},
     options::{self, Tagged},
     range::{self, Range},
+    tags::{self, Tags},
 };
 
 /// The shortest lease that dnsmasq grants, in seconds.
@@ -32,8 +35,14 @@ const CONDITION: &str =
 pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut reading = Reading::default();
     let lines = lines::all(text, reader, 0, &mut reading.report)?;
-    lines.iter().for_each(|line| reading.line(line));
+    // Tags apply wherever they stand.
+    reading.tags = Tags::read(&lines, &mut reading.report);
+    let others = lines.iter().filter(|line| !tags::is_setting(line));
+    others.for_each(|line| reading.line(line));
+    reading.place_boots();
     reading.place_options();
+    reading.tags.report_unused(&mut reading.report);
+    reading.order_classes();
     reading.say_what_is_implied();
     reading.allocate_as_implied();
     Ok(Found { site: reading.site, report: reading.report })
@@ -55,7 +64,8 @@ struct Reading {
     /// The tags that each reservation sets, in the order of `site.reservations`.
     tags_of_hosts: Vec<Vec<String>>,
     options: Vec<(Tagged, EntryId)>,
-    next_server: Option<std::net::Ipv4Addr>,
+    boots: Vec<(options::Boot, EntryId)>,
+    tags: Tags,
 }
 
 impl Reading {
@@ -65,6 +75,7 @@ impl Reading {
             "dhcp-host" => self.host(line),
             "dhcp-option" | "dhcp-option-force" => self.option(line),
             "dhcp-boot" => self.boot(line),
+            "dhcp-broadcast" => self.broadcast(line),
             "domain" => self.domain(line),
             "interface" => {
                 let names = line.parts();
@@ -126,9 +137,11 @@ impl Reading {
             self.report.correct(entry, Outcome::Changed, note);
         }
         let by_policy_only = !range.needs.is_empty();
-        if by_policy_only {
+        let class = self.class_of(&range.needs).map(|class| class.name.clone());
+        if by_policy_only && class.is_none() {
             self.report.correct(entry, Outcome::Changed, CONDITION);
         }
+        let access = Access { allowed: class.into_iter().collect(), ..Access::default() };
         self.ensure_subnet(line, entry, &range);
         let Range { prefix, first, last, lease_time, sets, .. } = range;
         let subnets = self.site.subnets.iter_mut();
@@ -146,7 +159,18 @@ impl Reading {
             // dnsmasq uses a range when those before it are full.
             let before = subnet.pools.iter().filter(|pool| pool.by_policy_only == by_policy_only);
             let preference = u8::try_from(before.count() + 1).unwrap_or(u8::MAX);
-            let pool = Pool { place, entry, first, last, by_policy_only, preference, options };
+            let pool = Pool {
+                place,
+                entry,
+                first,
+                last,
+                name: None,
+                access,
+                by_policy_only,
+                preference,
+                boot: Boot::default(),
+                options,
+            };
             subnet.pools.push(pool);
             subnet.pools.len() - 1
         });
@@ -210,6 +234,7 @@ impl Reading {
             address: host.address,
             lease_time: host.lease_time,
             next_server: None,
+            boot: Boot::default(),
             options,
         });
         self.tags_of_hosts.push(host.sets);
@@ -231,18 +256,8 @@ impl Reading {
     fn boot(&mut self, line: &Line) {
         match options::read_boot(line) {
             Ok(boot) => {
-                let note =
-                    "sent as options to clients that ask for them, not in the header's fields";
-                let entry = self.report.changed(&line.place, &line.shown(), note);
-                let is_for_all = boot.tags.is_empty();
-                if let Some(server) = boot.server.filter(|_| is_for_all) {
-                    self.next_server = Some(server);
-                } else if boot.server.is_some() {
-                    let note = "next-server is that of the subnet";
-                    self.report.correct(entry, Outcome::Changed, note);
-                }
-                let options = options::of_boot(&boot);
-                self.options.extend(options.into_iter().map(|option| (option, entry)));
+                let entry = self.report.carried(&line.place, &line.shown());
+                self.boots.push((boot, entry));
             }
             Err(why) => self.report.not_carried(&line.place, &line.shown(), why),
         }
@@ -280,21 +295,32 @@ impl Reading {
         }
     }
 
-    /// Assigns options to the subnets, pools and reservations whose tags they are for.
+    /// Assigns options to the subnets, pools and reservations whose tags they are for, and to
+    /// classes.
     fn place_options(&mut self) {
-        for subnet in &mut self.site.subnets {
-            subnet.scope.next_server = subnet.scope.next_server.or(self.next_server);
-        }
         for (tagged, entry) in std::mem::take(&mut self.options) {
             let placed = match tagged.tags.as_slice() {
-                [] => tagged.set(&mut self.site.everywhere.options),
-                [tag] => self.place_for(tag, &tagged),
-                _ => Err("a client needs several tags, which is for policies".to_owned()),
+                [] => tagged.set_in(&mut self.site.everywhere),
+                tags => match self.class_of(tags).map(|class| tagged.set_in(&mut class.scope)) {
+                    Some(placed) => placed,
+                    None => self.place_for_range(&tagged, entry),
+                },
             };
             if let Err(why) = placed {
                 self.report.correct(entry, Outcome::NotCarried, why);
             }
         }
+    }
+
+    fn place_for_range(&mut self, tagged: &Tagged, entry: EntryId) -> Result<(), String> {
+        let [tag] = tagged.tags.as_slice() else {
+            return Err("a client needs several tags, which is for policies".to_owned());
+        };
+        self.place_for(tag, tagged)?;
+        if tagged.is_forced {
+            self.report.correct(entry, Outcome::Changed, options::ASKED_FOR);
+        }
+        Ok(())
     }
 
     fn place_for(&mut self, tag: &str, tagged: &Tagged) -> Result<(), String> {

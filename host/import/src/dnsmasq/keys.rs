@@ -6,7 +6,7 @@
 
 use lessor_core::AllocationOrder;
 
-use crate::model::{Scope, Unknown};
+use crate::model::{Bootp, Scope, Unknown};
 
 /// How the line is changed, or why it is not carried.
 type Done = Result<Option<&'static str>, String>;
@@ -35,9 +35,10 @@ static KEYS: &[(&str, Fate)] = &[
     ("dhcp-leasefile", NotNeeded("leases are imported with --leases")),
     ("dhcp-lease-max", NotNeeded("a pool has as many leases as addresses")),
     ("dhcp-no-override", NotNeeded("a reply has the fields and options that are configured")),
-    ("dhcp-rapid-commit", NotCarried("set rapid-commit = true yourself: see docs/exchanges.md")),
+    ("bootp-dynamic", Set(bootp_dynamic)),
+    ("dhcp-rapid-commit", Set(rapid_commit)),
     ("dhcp-ttl", NotNeeded(DNS)),
-    ("no-ping", NotNeeded("the server does not ping addresses before it offers them")),
+    ("no-ping", NotNeeded("the server pings no address unless `probe` is set")),
     ("log-dhcp", NotNeeded("the journal has a line for each message")),
     ("quiet-dhcp", NotNeeded("the journal is off unless it is configured")),
     ("log-facility", NotNeeded(OPERATING)),
@@ -71,16 +72,7 @@ static KEYS: &[(&str, Fate)] = &[
     ("dhcp-ignore-names", NotNeeded("names that clients send are not used")),
     ("dhcp-ignore-clid", NotCarried("write client-key = \"hardware-address\" below [server]")),
     ("dhcp-ignore", NotCarried("a client is ignored by a policy: see docs/policies.md")),
-    ("dhcp-broadcast", NotCarried("the client's flag decides whether it gets a broadcast")),
-    ("dhcp-vendorclass", NotCarried(TAGS)),
-    ("dhcp-userclass", NotCarried(TAGS)),
-    ("dhcp-mac", NotCarried(TAGS)),
-    ("dhcp-circuitid", NotCarried(TAGS)),
-    ("dhcp-remoteid", NotCarried(TAGS)),
-    ("dhcp-subscrid", NotCarried(TAGS)),
-    ("dhcp-match", NotCarried(TAGS)),
     ("dhcp-name-match", NotCarried(TAGS)),
-    ("tag-if", NotCarried(TAGS)),
     ("dhcp-option-pxe", NotCarried(PXE)),
     ("dhcp-pxe-vendor", NotCarried(PXE)),
     ("pxe-prompt", NotCarried(PXE)),
@@ -180,6 +172,16 @@ pub(super) fn fate(key: &str) -> Option<Fate> {
     let begins = |row: &&(&str, Fate)| row.0.ends_with('-') && key.starts_with(row.0);
     let exact = KEYS.iter().find(is_exact);
     exact.or_else(|| KEYS.iter().find(begins)).map(|row| row.1)
+}
+
+fn rapid_commit(scope: &mut Scope) -> Done {
+    scope.rapid_commit = Some(true);
+    Ok(None)
+}
+
+fn bootp_dynamic(scope: &mut Scope) -> Done {
+    scope.bootp = Some(Bootp::Dynamic);
+    Ok(None)
 }
 
 fn authoritative(scope: &mut Scope) -> Done {

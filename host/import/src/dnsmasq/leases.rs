@@ -77,10 +77,12 @@ fn lease(
     Ok(FoundLease {
         place: place.clone(),
         address,
+        vpn: None,
         hardware_address: Some(hardware_address),
         identifier,
         relay_information: None,
         host_name: None,
+        subscriber: None,
         state: BindingState::Leased,
         began_at: None,
         changed_at: None,

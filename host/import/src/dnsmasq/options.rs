@@ -5,14 +5,14 @@ use std::net::Ipv4Addr;
 use lessor_core::{OptionKind, option::code};
 
 use crate::{
-    model::Options,
+    model::{Options, Scope},
     option_names,
     option_value::{self, Item},
 };
 
 use super::lines::Line;
 
-const ASKED_FOR: &str = "sent to clients that ask for it";
+pub(super) const ASKED_FOR: &str = "sent to clients that ask for it";
 const WITHOUT_END: &str = "without the octet 255 that dnsmasq adds at the end";
 const OF_VENDOR: &str = "clients that name another vendor do not get it";
 const BY_PART: &str = "dnsmasq finds the text anywhere in a vendor class, Lessor at its beginning: write a [[vendor]]";
@@ -66,13 +66,31 @@ impl Tagged {
         }
     }
 
+    /// Adds the option to a scope, which can say that it is sent unasked, and when leases are
+    /// extended.
+    ///
+    /// # Errors
+    /// Returns why it is not carried.
+    pub(super) fn set_in(&self, scope: &mut Scope) -> Result<(), String> {
+        let secs = <[u8; 4]>::try_from(self.octets.as_slice()).ok().map(u32::from_be_bytes);
+        match (self.within, self.code) {
+            (None, code::RENEWAL_TIME) if secs.is_some() => scope.renewal_time = secs,
+            (None, code::REBINDING_TIME) if secs.is_some() => scope.rebinding_time = secs,
+            _ => self.set(&mut scope.options)?,
+        }
+        if self.is_forced && self.within.is_none() && self.code != code::IPV6_ONLY_PREFERRED {
+            scope.always_send.push(self.code);
+        }
+        Ok(())
+    }
+
     /// How the option is changed.
     pub(super) fn changes(&self) -> Vec<&'static str> {
         let within = self.within.map(|within| match within {
             Within::Option(_) => WITHOUT_END,
             Within::Vendor(_) => OF_VENDOR,
         });
-        self.is_forced.then_some(ASKED_FOR).into_iter().chain(within).collect()
+        within.into_iter().collect()
     }
 }
 

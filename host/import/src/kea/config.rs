@@ -3,6 +3,8 @@
 //! Invariant: each key has one entry in the report, except the lists of subnets, networks and
 //! pools, whose items have one each.
 
+mod classes;
+
 use std::{collections::HashMap, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
@@ -10,7 +12,7 @@ use lessor_core::{HardwareAddress, INFINITE_SECS, IdentifierKind, ReservationOwn
 
 use crate::{
     Found,
-    model::{Options, Pool, Reservation, Scope, Site, Subnet},
+    model::{Boot, Options, Pool, Reservation, Scope, Site, Subnet},
     option_value,
     place::Refusal,
     report::{EntryId, Outcome, Report},
@@ -23,11 +25,11 @@ use super::{
     options,
 };
 
+use classes::Permits;
+
 /// Kea's lease time if the configuration has none, in seconds.
 const LEASE_TIME_SECS: u32 = 7_200;
 const QUARANTINE_SECS: u32 = 86_400;
-const CONDITION: &str =
-    "only a policy may assign clients to it now, because it was for some classes only";
 
 /// Reads a configuration.
 pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
@@ -44,6 +46,10 @@ pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
         let catalogue = &mut reading.site.catalogue;
         reading.definitions = Definitions::read(definitions, catalogue, &mut reading.report)?;
     }
+    // So do classes.
+    if let Some(classes) = dhcp.get("client-classes") {
+        reading.classes(classes)?;
+    }
     reading.flex_id = dhcp.get("hooks-libraries").and_then(flex_id);
     let mut everywhere = Scope::default();
     reading.scope(dhcp, &mut everywhere)?;
@@ -51,7 +57,6 @@ pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
     for member in members(dhcp)? {
         match member.key.as_str() {
             "interfaces-config" => reading.interfaces(&member.node)?,
-            "client-classes" => reading.classes(&member.node)?,
             "subnet4" => {
                 for subnet in list(&member.node)? {
                     reading.subnet(subnet, None, &Scope::default(), &everywhere)?;
@@ -69,12 +74,20 @@ pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
             _ => {}
         }
     }
+    reading.say_what_comes_first();
     everywhere.quarantine = None;
     if reading.site.interfaces.is_empty() {
         reading.site.interfaces = reading.interfaces_of_subnets;
     }
     reading.site.everywhere = everywhere;
     Ok(Found { site: reading.site, report: reading.report })
+}
+
+/// A shared network.
+struct Network<'n> {
+    name: &'n str,
+    node: &'n Node,
+    access: &'n Permits,
 }
 
 #[derive(Default)]
@@ -95,16 +108,23 @@ impl Reading {
         for member in members(node)? {
             match member.key.as_str() {
                 // Read elsewhere.
-                "subnet4" | "shared-networks" | "interfaces-config" | "client-classes"
-                | "option-def" | "reservations" | "pools" | "subnet" | "name" | "relay" => {}
+                "subnet4" | "shared-networks" | "interfaces-config" | "client-class"
+                | "client-classes" | "option-def" | "reservations" | "pools" | "subnet"
+                | "name" | "relay" => {}
                 "interface" => {
                     self.interfaces_of_subnets.extend(member.node.text().map(str::to_owned));
                     let why = "the addresses of an interface select the subnet of its clients";
                     self.report.not_needed(&member.place, &statement(member), why);
                 }
                 "option-data" => {
-                    let options = &mut scope.options;
-                    options::read(&member.node, &self.definitions, options, &mut self.report)?;
+                    let (options, always) = (&mut scope.options, Some(&mut scope.always_send));
+                    options::read(
+                        &member.node,
+                        &self.definitions,
+                        options,
+                        always,
+                        &mut self.report,
+                    )?;
                 }
                 key => self.key(key, member, scope),
             }
@@ -153,14 +173,6 @@ impl Reading {
         Ok(())
     }
 
-    fn classes(&mut self, node: &Node) -> Result<(), Refusal> {
-        for class in list(node)? {
-            let why = "classes are for policies: see docs/policies.md";
-            self.report.not_carried(&class.place, &class.shown(), why);
-        }
-        Ok(())
-    }
-
     fn network(&mut self, node: &Node, everywhere: &Scope) -> Result<(), Refusal> {
         let name = node.get("name").and_then(Node::text).filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| {
@@ -170,10 +182,12 @@ impl Reading {
         self.report.carried(&node.place, &label);
         let mut scope = Scope::default();
         self.scope(node, &mut scope)?;
+        let access = self.access(node);
         let mut relays = self.relay(node, node, Some(name));
         for subnet in node.get("subnet4").and_then(Node::list).unwrap_or_default() {
             let position = self.site.subnets.len();
-            self.subnet(subnet, Some((name, node)), &scope, everywhere)?;
+            let network = Network { name, node, access: &access };
+            self.subnet(subnet, Some(&network), &scope, everywhere)?;
             if let Some(subnet) = self.site.subnets.get_mut(position) {
                 subnet.relay_addresses.append(&mut relays);
             }
@@ -184,7 +198,7 @@ impl Reading {
     fn subnet(
         &mut self,
         node: &Node,
-        network: Option<(&str, &Node)>,
+        network: Option<&Network<'_>>,
         outer: &Scope,
         everywhere: &Scope,
     ) -> Result<(), Refusal> {
@@ -196,13 +210,14 @@ impl Reading {
         let entry = self.report.carried(&node.place, &format!("subnet {prefix}"));
         let mut scope = Scope::default();
         self.scope(node, &mut scope)?;
-        let of_network = network.map(|network| network.0);
+        let of_network = network.map(|network| network.name);
         let relay_addresses =
-            self.relay(node, network.map_or(node, |network| network.1), of_network);
-        let is_conditional = is_conditional(node) || network.is_some_and(|of| is_conditional(of.1));
+            self.relay(node, network.map_or(node, |network| network.node), of_network);
+        let outer_access = network.map(|network| network.access.clone()).unwrap_or_default();
+        let access = outer_access.and(self.access(node));
         let mut pools = Vec::new();
         for pool in node.get("pools").map(list).transpose()?.unwrap_or_default() {
-            pools.push(self.pool(pool, is_conditional)?);
+            pools.push(self.pool(pool, &access)?);
         }
         let reservations = node.get("reservations").map(|node| self.reservations(node));
         let scope = effective(scope.within(outer), everywhere);
@@ -260,32 +275,38 @@ impl Reading {
         outside.into_iter().filter(is_new).collect()
     }
 
-    fn pool(&mut self, node: &Node, is_conditional_subnet: bool) -> Result<Pool, Refusal> {
+    fn pool(&mut self, node: &Node, around: &Permits) -> Result<Pool, Refusal> {
         let text = node.get("pool").and_then(Node::text).unwrap_or_default();
         let (first, last) = pool_range(text).ok_or_else(|| {
             let found = format!("\"pool\": {text:?} is not a range of IPv4 addresses");
             node.place.refuse(found, "write a range such as 192.0.2.10 - 192.0.2.20")
         })?;
-        let by_policy_only = is_conditional_subnet || is_conditional(node);
-        let statement = format!("pool {text}");
-        let entry = match by_policy_only {
-            true => self.report.changed(&node.place, &statement, CONDITION),
-            false => self.report.carried(&node.place, &statement),
-        };
+        let entry = self.report.carried(&node.place, &format!("pool {text}"));
+        let Permits { access, is_restricted } = around.clone().and(self.access(node));
         let mut scope = Scope::default();
         for member in members(node)? {
             match member.key.as_str() {
-                "pool" => {}
+                "pool" | "client-class" | "client-classes" => {}
                 "option-data" => {
                     let options = &mut scope.options;
-                    options::read(&member.node, &self.definitions, options, &mut self.report)?;
+                    let report = &mut self.report;
+                    options::read(&member.node, &self.definitions, options, None, report)?;
                 }
                 key => self.key(key, member, &mut Scope::default()),
             }
         }
-        let options = scope.options;
-        let (place, preference) = (node.place.clone(), 1);
-        Ok(Pool { place, entry, first, last, by_policy_only, preference, options })
+        Ok(Pool {
+            place: node.place.clone(),
+            entry,
+            first,
+            last,
+            name: None,
+            access,
+            by_policy_only: is_restricted,
+            preference: 1,
+            boot: Boot::default(),
+            options: scope.options,
+        })
     }
 
     fn reservations(&mut self, node: &Node) -> Result<Vec<Reservation>, Refusal> {
@@ -310,7 +331,7 @@ impl Reading {
         let mut options = Options::new();
         let mut of_options = Report::default();
         if let Some(data) = node.get("option-data") {
-            options::read(data, &self.definitions, &mut options, &mut of_options)?;
+            options::read(data, &self.definitions, &mut options, None, &mut of_options)?;
         }
         let hostname = node.get("hostname").and_then(Node::text).unwrap_or_default();
         let owner = match owner(node, self.flex_id) {
@@ -328,33 +349,40 @@ impl Reading {
         if !hostname.is_empty() {
             options.entry(code::HOST_NAME).or_insert_with(|| hostname.as_bytes().to_vec().into());
         }
-        if let Some(file) = node.get("boot-file-name").and_then(Node::text) {
-            let set = option_value::set(&mut options, code::BOOT_FILE_NAME, file.into());
-            set.unwrap_or_default();
+        let mut scope = Scope { options, ..Scope::default() };
+        let fields: [(&str, keys::SetKey); 2] =
+            [("boot-file-name", keys::boot_file), ("server-hostname", keys::server_name)];
+        for (key, set) in fields {
+            let Some(field) = node.get(key) else { continue };
+            if let Err(why) = set(&mut scope, field) {
+                of_options.not_carried(&field.place, &field.shown(), why);
+            }
         }
+        let Scope { options, boot, .. } = scope;
         self.report.append(of_options);
         // The caller adds the entry.
         let entry = EntryId::default();
         let name = hostname.to_owned();
         let place = node.place.clone();
         let (owners, lease_time) = (vec![owner], None);
-        let reservation =
-            Reservation { place, entry, name, owners, address, lease_time, next_server, options };
-        Ok(Ok(reservation))
+        Ok(Ok(Reservation {
+            place,
+            entry,
+            name,
+            owners,
+            address,
+            lease_time,
+            next_server,
+            boot,
+            options,
+        }))
     }
 }
 
 /// How a reservation is changed.
-fn reservation_change(node: &Node) -> Option<String> {
-    let has = |key: &str| node.get(key).is_some();
-    let kept = [
-        ("server-hostname", "server-hostname is left out"),
-        ("client-classes", "its classes are left out: they are for policies"),
-        ("boot-file-name", keys::AS_OPTION),
-    ];
-    let notes: Vec<&str> =
-        kept.into_iter().filter(|(key, _)| has(key)).map(|(_, note)| note).collect();
-    (!notes.is_empty()).then(|| notes.join("; "))
+fn reservation_change(node: &Node) -> Option<&'static str> {
+    let has_classes = node.get("client-classes").is_some();
+    has_classes.then_some("its classes are left out: a [[class]] tests messages only")
 }
 
 /// The settings of a subnet, with Kea's defaults. A client of Kea has no say in its lease time
@@ -372,12 +400,6 @@ fn effective(scope: Scope, everywhere: &Scope) -> Scope {
         quarantine,
         ..scope
     }
-}
-
-/// Whether something is for clients of a class only.
-fn is_conditional(node: &Node) -> bool {
-    let has_some = |node: &Node| node.list().is_none_or(|list| !list.is_empty());
-    ["client-class", "client-classes"].into_iter().filter_map(|key| node.get(key)).any(has_some)
 }
 
 /// An address of a reservation. Kea's 0.0.0.0 says that there is none.

@@ -3,12 +3,11 @@
 //!
 //! Keys with parts of their own, such as `subnet4`, are read by [`super::config`].
 
-use lessor_core::option::code;
 use lessor_core::{AllocationOrder, ClientKeyKind, Fraction};
 
 use crate::{
+    boot,
     model::{Scope, Unknown},
-    option_value,
 };
 
 use super::json::Node;
@@ -16,11 +15,14 @@ use super::json::Node;
 /// How the value is changed, or why it is not carried.
 type Done = Result<Option<&'static str>, String>;
 
+/// Sets what a key says.
+pub(super) type SetKey = fn(&mut Scope, &Node) -> Done;
+
 /// What becomes of a key.
 #[derive(Clone, Copy)]
 pub(super) enum Fate {
     /// The function sets it. It returns how the value is changed, or why it is not carried.
-    Set(fn(&mut Scope, &Node) -> Done),
+    Set(SetKey),
     NotNeeded(&'static str),
     NotCarried(&'static str),
 }
@@ -30,7 +32,7 @@ use Fate::{NotCarried, NotNeeded, Set};
 const OWN_STORE: &str = "leases are imported with --leases, and the server has its own store";
 const OPERATING: &str = "it is about running Kea; docs/operators.md says how this server is run";
 const DNS: &str = "the server does not update DNS";
-const TIMERS: &str = "the server sends 1/2 and 7/8 of the lease time as T1 and T2";
+const TIMERS: &str = "T1 and T2 are 1/2 and 7/8 of the lease time unless they are set";
 const CONDITION: &str = "conditions are for policies: see docs/policies.md";
 const V6: &str = "the server speaks DHCPv4 only";
 
@@ -43,13 +45,13 @@ static KEYS: &[(&str, Fate)] = &[
     ("authoritative", Set(authoritative)),
     ("match-client-id", Set(match_client_id)),
     ("next-server", Set(next_server)),
-    ("boot-file-name", Set(|scope, node| boot_text(scope, node, code::BOOT_FILE_NAME))),
-    ("server-hostname", Set(|scope, node| boot_text(scope, node, code::TFTP_SERVER_NAME))),
-    ("renew-timer", NotCarried(TIMERS)),
-    ("rebind-timer", NotCarried(TIMERS)),
+    ("boot-file-name", Set(boot_file)),
+    ("server-hostname", Set(server_name)),
+    ("renew-timer", Set(|scope, node| secs(node, &mut scope.renewal_time))),
+    ("rebind-timer", Set(|scope, node| secs(node, &mut scope.rebinding_time))),
     ("calculate-tee-times", NotNeeded(TIMERS)),
-    ("t1-percent", NotCarried(TIMERS)),
-    ("t2-percent", NotCarried(TIMERS)),
+    ("t1-percent", NotCarried("write renewal-time as a part of the lease time, such as 0.5")),
+    ("t2-percent", NotCarried("write rebinding-time as a part of the lease time, such as 0.875")),
     ("id", NotNeeded("a subnet is known by its prefix")),
     ("echo-client-id", Set(echo_client_id)),
     ("host-reservation-identifiers", NotNeeded("each reservation names its own identifier")),
@@ -84,7 +86,6 @@ static KEYS: &[(&str, Fate)] = &[
     ("cache-threshold", Set(cache_threshold)),
     ("cache-max-age", NotCarried("cache-threshold has no limit beside the part of the lease")),
     ("hooks-libraries", NotCarried("hook libraries run in Kea only; see docs/policies.md")),
-    ("client-class", NotCarried(CONDITION)),
     ("require-client-classes", NotCarried(CONDITION)),
     ("evaluate-additional-classes", NotCarried(CONDITION)),
     ("dhcp-ddns", Set(dhcp_ddns)),
@@ -180,19 +181,21 @@ fn next_server(scope: &mut Scope, node: &Node) -> Done {
     Ok(None)
 }
 
-/// A field of the header, which the server sends as an option.
-pub(super) fn boot_text(scope: &mut Scope, node: &Node, option: u8) -> Done {
+pub(super) fn boot_file(scope: &mut Scope, node: &Node) -> Done {
     let text = node.text().ok_or("it is not a text")?;
-    if text.is_empty() {
-        return Ok(None);
+    match text {
+        "" => Ok(None),
+        text => boot::set_boot_file(&mut scope.boot, &mut scope.options, text.as_bytes()),
     }
-    option_value::set(&mut scope.options, option, text.as_bytes().to_vec())?;
-    Ok(Some(AS_OPTION))
 }
 
-/// How a field of the header is changed.
-pub(super) const AS_OPTION: &str =
-    "sent as an option to clients that ask for it, not in the header's field";
+pub(super) fn server_name(scope: &mut Scope, node: &Node) -> Done {
+    let text = node.text().ok_or("it is not a text")?;
+    match text {
+        "" => Ok(None),
+        text => boot::set_server_name(&mut scope.boot, &mut scope.options, text.as_bytes()),
+    }
+}
 
 fn echo_client_id(_: &mut Scope, node: &Node) -> Done {
     only_if(node, true, "the server always returns the client identifier (RFC 6842)")

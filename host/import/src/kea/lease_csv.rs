@@ -171,10 +171,12 @@ impl Fields<'_> {
         into.put(FoundLease {
             place: place.clone(),
             address,
+            vpn: None,
             hardware_address: Some(hardware_address),
             identifier: (!identifier.is_empty()).then(|| identifier.into()),
             relay_information: self.relay_information,
             host_name: HostName::sanitised(self.host_name.as_bytes()).ok(),
+            subscriber: None,
             state,
             began_at: Some(changed_at),
             changed_at: Some(changed_at),

@@ -45,11 +45,13 @@ enum Containment {
     Contained,
 }
 
-/// Reads `option-data`.
+/// Reads `option-data`. Options that are sent unasked are added to `always_sent`, if their scope
+/// can say so.
 pub(super) fn read(
     node: &Node,
     definitions: &Definitions,
     options: &mut Options,
+    mut always_sent: Option<&mut Vec<u8>>,
     report: &mut Report,
 ) -> Result<(), Refusal> {
     let list = node.list().ok_or_else(|| {
@@ -66,17 +68,28 @@ pub(super) fn read(
     }
     contain(&mut settings);
     for setting in &settings {
-        let (outcome, note) = set(setting, definitions, options);
+        let (outcome, note) = set(setting, definitions, options, always_sent.as_deref_mut());
         report.add(&setting.node.place, &setting.node.shown(), outcome, note);
     }
     Ok(())
 }
 
-fn set(setting: &Setting, definitions: &Definitions, options: &mut Options) -> (Outcome, String) {
+fn set(
+    setting: &Setting,
+    definitions: &Definitions,
+    options: &mut Options,
+    always_sent: Option<&mut Vec<u8>>,
+) -> (Outcome, String) {
+    let code = setting.known.code;
     let done = match (setting.space, enterprise(setting.space)) {
-        (SPACE, _) => set_octets(setting, options).map(|()| match setting.is_always_sent {
-            true => (Outcome::Changed, ASKED_FOR.to_owned()),
-            false => (Outcome::Carried, String::new()),
+        (SPACE, _) => set_octets(setting, options).map(|()| {
+            let always_sent = always_sent.filter(|_| code != code::IPV6_ONLY_PREFERRED);
+            match (setting.is_always_sent, always_sent) {
+                (true, Some(always_sent)) => always_sent.push(code),
+                (true, None) => return (Outcome::Changed, ASKED_FOR.to_owned()),
+                (false, _) => {}
+            }
+            (Outcome::Carried, String::new())
         }),
         (_, Some(number)) => {
             let vendor = definitions.vendor_key(number);

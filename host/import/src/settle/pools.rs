@@ -117,6 +117,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::model::{Access, Boot};
     use crate::place::Place;
 
     fn pool(first: &str, last: &str, report: &mut Report) -> Pool {
@@ -124,8 +125,18 @@ mod tests {
         let place = Place::new(&file, 1);
         let entry = report.carried(&place, "range");
         let (first, last) = (first.parse().unwrap(), last.parse().unwrap());
-        let (by_policy_only, preference, options) = (false, 1, Options::new());
-        Pool { place, entry, first, last, by_policy_only, preference, options }
+        Pool {
+            place,
+            entry,
+            first,
+            last,
+            name: None,
+            access: Access::default(),
+            by_policy_only: false,
+            preference: 1,
+            boot: Boot::default(),
+            options: Options::new(),
+        }
     }
 
     fn remaining(taken: &[(&str, &str)]) -> Vec<String> {

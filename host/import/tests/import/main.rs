@@ -1,5 +1,6 @@
 //! Tests of imports, with configurations and leases that Kea, dhcpd and dnsmasq accept.
 
+mod classes;
 mod common;
 mod golden;
 mod hostile;

@@ -92,6 +92,11 @@ impl Slot {
         }
     }
 
+    /// Whether further children are prevented.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.lock().is_stopped
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

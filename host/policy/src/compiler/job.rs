@@ -9,7 +9,7 @@ use std::io::{self, BufRead, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::{CompileLimits, Examination};
-use crate::{Allocation, error::PluginProblem, limits::PLUGIN_OCTETS_MAX};
+use crate::{Allocation, error::PluginProblem, limits::PLUGIN_OCTETS_MAX, target::Target};
 
 /// The longest line that is read. An answer lists the exports of a component.
 pub(super) const LINE_OCTETS_MAX: usize = 4 << 20;
@@ -29,6 +29,8 @@ pub(super) struct Job {
     pub(super) task: Task,
     /// The allocation settings of the engine that will load the code.
     pub(super) allocation: Allocation,
+    /// The processors that will run the code.
+    pub(super) target: Target,
     /// The limits of the child.
     pub(super) limits: CompileLimits,
     /// The process ID of the server.
@@ -54,11 +56,12 @@ pub(super) enum Answer {
 impl Job {
     pub(super) fn new(
         task: Task,
-        allocation: Allocation,
+        (allocation, target): (Allocation, Target),
         limits: CompileLimits,
         file: &[u8],
     ) -> Self {
-        Self { task, allocation, limits, parent: std::process::id(), octets: file.len() as u64 }
+        let (parent, octets) = (std::process::id(), file.len() as u64);
+        Self { task, allocation, target, limits, parent, octets }
     }
 
     pub(super) fn header(&self) -> io::Result<Vec<u8>> {
@@ -146,7 +149,7 @@ mod tests {
     #[test]
     fn a_job_without_the_whole_file_is_none() {
         let limits = CompileLimits::default();
-        let job = Job::new(Task::Compile, Allocation::Pooled, limits, b"file");
+        let job = Job::new(Task::Compile, (Allocation::Pooled, Target::Here), limits, b"file");
         let sent = [job.header().unwrap(), b"file".to_vec()].concat();
         let read = |mut sent: &[u8]| Job::read(&mut sent)?.read_file(&mut sent);
         assert_eq!(read(&sent).unwrap(), b"file");

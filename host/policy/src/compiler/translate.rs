@@ -6,15 +6,30 @@ use crate::{
     Allocation,
     error::{CompileLimit, PluginProblem},
     limits::COMPILED_OCTETS_MAX,
+    target::Target,
 };
 
-/// Returns the code in the engine's format.
+/// Returns the code for `target` in the engine's format.
 ///
 /// # Errors
-/// If the compiler refuses the component, or if the code is too large.
-pub(super) fn compile(component: &[u8], allocation: Allocation) -> Result<Vec<u8>, PluginProblem> {
+/// If the compiler refuses the component or does not know the target, or if the code is too large.
+pub(super) fn compile(
+    component: &[u8],
+    allocation: Allocation,
+    target: Target,
+) -> Result<Vec<u8>, PluginProblem> {
     let refused = |error: wasmtime::Error| PluginProblem::Compile(format!("{error:#}"));
-    let engine = Engine::new(&allocation.code_settings()).map_err(refused)?;
+    let mut settings = allocation.code_settings();
+    if let Some(triple) = target.triple() {
+        settings.target(triple).map_err(refused)?;
+    }
+    let engine = Engine::new(&settings).map_err(|error| match target {
+        Target::Here => refused(error),
+        Target::Baseline(_) => PluginProblem::OtherArchitecture {
+            architecture: target.architecture().to_owned(),
+            error: format!("{error:#}"),
+        },
+    })?;
     let code = engine.precompile_component(component).map_err(refused)?;
     if code.len() as u64 > COMPILED_OCTETS_MAX {
         return Err(PluginProblem::CompileLimit(CompileLimit::CodeMib(COMPILED_OCTETS_MAX >> 20)));

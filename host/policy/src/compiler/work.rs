@@ -63,7 +63,7 @@ impl Job {
             Task::Compile => Err(vec![PluginProblem::NoCompilerBuiltIn]),
             #[cfg(feature = "compile")]
             Task::Compile => {
-                let code = super::translate::compile(&component, self.allocation)
+                let code = super::translate::compile(&component, self.allocation, self.target)
                     .map_err(|problem| vec![problem])?;
                 Ok((Answer::Compiled { octets: code.len() as u64 }, code))
             }

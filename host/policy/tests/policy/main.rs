@@ -18,6 +18,7 @@ mod loading;
 mod logged;
 mod lookups;
 mod pools;
+mod ready;
 mod recipes;
 mod rounds;
 mod scripts;

@@ -1,6 +1,8 @@
 //! `lessor check`: reports what `serve` would say about a configuration and its plugins, without
 //! serving.
 
+mod warm;
+
 use std::{path::Path, process::ExitCode, sync::Arc};
 
 use lessor_config::Configuration;
@@ -10,13 +12,40 @@ use lessor_lookup::SourceStatus;
 use lessor_net::Host;
 use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
 
-use lessor_serving::workers_of;
+use lessor_serving::{drained_pools, workers_of};
 
-use crate::colour_on_stderr;
+use crate::{ConfigurationFile, colour_on_stderr};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    file: ConfigurationFile,
+    /// Keep the compiled policies in the folder of the server, for its next start.
+    ///
+    /// Run this after an upgrade and before the restart: the new server then serves at once. Root
+    /// does this as the user of the server. The policies of the last accepted generation are
+    /// compiled too.
+    #[arg(long)]
+    warm: bool,
+}
 
 /// Prints every mistake, or a summary of what would serve.
-pub(crate) fn run(path: &Path) -> ExitCode {
-    match check(path) {
+pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
+    let path = &arguments.file.config;
+    if arguments.warm {
+        return warm::run(path);
+    }
+    Ok(report(path))
+}
+
+/// Does the same without arguments.
+pub(crate) fn report(path: &Path) -> ExitCode {
+    let runtime = runtime(path).map_err(|error| Refusal { mistakes: vec![error.to_string()] });
+    print(runtime.and_then(|runtime| check(path, &runtime)))
+}
+
+fn print(checked: Result<String, Refusal>) -> ExitCode {
+    match checked {
         Ok(summary) => {
             println!("{summary}");
             ExitCode::SUCCESS
@@ -33,10 +62,12 @@ pub(crate) fn run(path: &Path) -> ExitCode {
 /// folder.
 #[cfg(feature = "compile")]
 pub(crate) fn runtime(_: &Path) -> Result<Arc<Runtime>, RuntimeError> {
+    let compiled: Vec<_> = lessor_generation::installed_compiled().into_iter().collect();
+    let settings = RuntimeSettings { compiled, ..RuntimeSettings::default() };
     let cache = lessor_policy_host::user_cache();
-    let runtime = Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() });
+    let runtime = Runtime::new(RuntimeSettings { cache, ..settings.clone() });
     // A command works without a cache, too.
-    runtime.or_else(|_| Runtime::new(RuntimeSettings::default()))
+    runtime.or_else(|_| Runtime::new(settings))
 }
 
 /// Creates the runtime for plugins in a command that is not a server. Without a compiler, it has
@@ -45,14 +76,15 @@ pub(crate) fn runtime(_: &Path) -> Result<Arc<Runtime>, RuntimeError> {
 pub(crate) fn runtime(config: &Path) -> Result<Arc<Runtime>, RuntimeError> {
     // Mistakes in the configuration are reported when it is read with its plugins.
     let configuration = lessor_generation::load_configuration(config, false).ok();
+    let compiled = configuration.as_ref().map(lessor_generation::compiled_folders);
+    let compiled = compiled.unwrap_or_default();
     let cache = configuration.and_then(|found| found.plugins).and_then(|plugins| plugins.cache);
-    Runtime::new(RuntimeSettings { cache, ..RuntimeSettings::default() })
+    Runtime::new(RuntimeSettings { cache, compiled, ..RuntimeSettings::default() })
 }
 
-fn check(path: &Path) -> Result<String, Refusal> {
-    let runtime = runtime(path).map_err(|error| Refusal { mistakes: vec![error.to_string()] })?;
+fn check(path: &Path, runtime: &Arc<Runtime>) -> Result<String, Refusal> {
     let Parts { configuration, lookups, chain, .. } =
-        lessor_generation::read(&runtime, path, colour_on_stderr(), None)?;
+        lessor_generation::read(runtime, path, colour_on_stderr(), None)?;
     let mistakes = named::unknown(&configuration, &lookups, &chain);
     if !mistakes.is_empty() {
         return Err(Refusal { mistakes });
@@ -109,6 +141,7 @@ fn check(path: &Path) -> Result<String, Refusal> {
     lines.extend(never_apply.into_iter().map(|warning| format!("  warning: {warning}")));
     lines.extend(skipped(&configuration));
     lines.extend(passed_over(&configuration));
+    lines.extend(drained(&configuration));
     let plugins = chain.plugins();
     let warning = patience::warning(&chain, workers_of(&configuration));
     lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
@@ -158,6 +191,26 @@ fn passed_over(configuration: &Configuration) -> Vec<String> {
         Some(format!("  pool {pool}: {address} is the address of {name} and is not allocated"))
     };
     addresses.filter_map(line).collect()
+}
+
+/// Returns a line for each pool that an operator drained on the server with this configuration.
+fn drained(configuration: &Configuration) -> Vec<String> {
+    let networks = configuration.topology.networks();
+    let has = |network: &str, pool: &str| {
+        let found = networks.iter().find(|found| *found.name == *network);
+        let mut pools = found.into_iter().flat_map(|found| &found.subnets).flat_map(|of| &of.pools);
+        pools.any(|found| *found.name == *pool)
+    };
+    let line = |(network, pool): (String, String)| match has(&network, &pool) {
+        true => {
+            format!("  pool {pool} of network {network} is drained: new clients get none of it")
+        }
+        false => format!(
+            "  warning: pool {pool} of network {network} is drained and not configured; `lessor pool \
+             open {pool} --network {network}` forgets that"
+        ),
+    };
+    drained_pools(configuration).into_iter().map(line).collect()
 }
 
 fn counted(count: u64, noun: &str, plural: &str) -> String {

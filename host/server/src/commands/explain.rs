@@ -140,7 +140,7 @@ pub(super) fn vpn(text: &str) -> Result<VpnName, String> {
 }
 
 /// Parses text, or `hex:` and octets, as in the configuration.
-fn octets(text: &str) -> Result<Octets, String> {
+pub(super) fn octets(text: &str) -> Result<Octets, String> {
     let octets = match text.strip_prefix("hex:") {
         None => text.as_bytes().to_vec(),
         Some(digits) => hex::decode(digits).map_err(|error| {

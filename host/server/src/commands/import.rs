@@ -12,9 +12,10 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
-use lessor_core::Topology;
+use lessor_core::{Binding, Topology};
 use lessor_import::{
-    Existing, Imported, LeaseTotals, Origin, Report, Reservations, Times, Totals, Wishes, Written,
+    Existing, Imported, LeaseTotals, Origin, Refusal, Report, Reservations, Times, Totals, Wishes,
+    Written,
 };
 use lessor_serving::{clock, stored};
 use lessor_settings::StoreBackend;
@@ -115,8 +116,7 @@ pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
     let mut all = imported.map(|imported| imported.report).unwrap_or_default();
     all.append(report);
     arguments.print(origin, &all, leases, &files)?;
-    let is_complete = all.totals().not_carried == 0;
-    Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL_CARRIED) })
+    Ok(exit_code(&all))
 }
 
 impl ImportArguments {
@@ -153,25 +153,9 @@ impl ImportArguments {
         topology: &Topology,
         backend: &StoreBackend,
     ) -> anyhow::Result<(Report, LeaseTotals)> {
-        let Some(folder) = backend.folder() else {
-            bail!(
-                "this configuration keeps leases in memory (store.backend), where none can be put"
-            )
-        };
-        let now = stored::at_rest(backend, |_, _| {})?;
-        let times = Times { clock: clock::shown(now), ahead_ms: clock::offset_ms() };
-        let (leases, report, mut totals) =
-            lessor_import::read_leases(origin, &self.leases, topology, &times)?;
-        if !self.dry_run {
-            let existing = if self.merge { Existing::Merge } else { Existing::Refuse };
-            let mut store = lessor_store::open(backend)?;
-            lessor_import::carry(leases, &mut *store, existing, &mut totals)?;
-            // The newest lease may be older than a stop that the clock is believed about.
-            clock::write_note(folder).with_context(|| {
-                format!("the leases are imported, but not {}/clock.json", folder.display())
-            })?;
-        }
-        Ok((report, totals))
+        put_leases(backend, self.dry_run, self.merge, |times| {
+            lessor_import::read_leases(origin, &self.leases, topology, times)
+        })
     }
 
     fn print(
@@ -210,7 +194,41 @@ impl ImportArguments {
     }
 }
 
-fn print_leases(out: &mut impl Write, totals: &LeaseTotals) -> io::Result<()> {
+/// Puts leases into the store of a server that does not run. `read` reads them for the present
+/// time.
+pub(super) fn put_leases(
+    backend: &StoreBackend,
+    dry_run: bool,
+    merge: bool,
+    read: impl FnOnce(&Times) -> Result<(Vec<Binding>, Report, LeaseTotals), Refusal>,
+) -> anyhow::Result<(Report, LeaseTotals)> {
+    let Some(folder) = backend.folder() else {
+        bail!("this configuration keeps leases in memory (store.backend), where none can be put")
+    };
+    let now = stored::at_rest(backend, |_, _| {})?;
+    let times = Times { clock: clock::shown(now), ahead_ms: clock::offset_ms() };
+    let (leases, report, mut totals) = read(&times)?;
+    if !dry_run {
+        let existing = if merge { Existing::Merge } else { Existing::Refuse };
+        let mut store = lessor_store::open(backend)?;
+        lessor_import::carry(leases, &mut *store, existing, &mut totals)?;
+        // The newest lease may be older than a stop that the clock is believed about.
+        clock::write_note(folder).with_context(|| {
+            format!("the leases are imported, but not {}/clock.json", folder.display())
+        })?;
+    }
+    Ok((report, totals))
+}
+
+/// The exit code of an import.
+pub(super) fn exit_code(report: &Report) -> ExitCode {
+    match report.totals().not_carried {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(NOT_ALL_CARRIED),
+    }
+}
+
+pub(super) fn print_leases(out: &mut impl Write, totals: &LeaseTotals) -> io::Result<()> {
     let LeaseTotals { read, addresses, active, ended, quarantined, not_carried, kept } = totals;
     write!(
         out,

@@ -1,6 +1,10 @@
-//! `lessor leases`: lists which client has which address.
+//! `lessor leases`: lists which client has which address; its subcommands change leases by hand,
+//! and move them between servers.
 
+pub(crate) mod by_hand;
 mod csv;
+mod export;
+mod import;
 
 use std::{
     io::{self, Write},
@@ -22,7 +26,10 @@ use lessor_terminal::table;
 use crate::{asking, questions::Question};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct LeasesArguments {
+    #[command(subcommand)]
+    command: Option<LeasesCommand>,
     #[command(flatten)]
     file: crate::ConfigurationFile,
     /// Print one JSON object per line instead of a table.
@@ -46,6 +53,21 @@ pub(crate) struct LeasesArguments {
     find: Option<String>,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum LeasesCommand {
+    #[command(flatten)]
+    Change(by_hand::LeaseChange),
+    /// Write the leases that run as CSV or JSON lines, to move them to another server.
+    ///
+    /// A server may be running: the leases are those of one moment.
+    Export(export::ExportArguments),
+    /// Put leases that were exported into the store of a server that does not run.
+    ///
+    /// Exits with 0 if all leases were carried, with 3 if some were not, and with 1 if the file was
+    /// refused with its line and nothing was changed.
+    Import(import::ImportArguments),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Which {
     /// Leases that have not ended, and quarantined addresses.
@@ -54,8 +76,17 @@ enum Which {
     All,
 }
 
-/// Prints the requested leases.
+/// Prints the requested leases, or runs a subcommand.
 pub(crate) fn run(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
+    match &arguments.command {
+        None => list(arguments),
+        Some(LeasesCommand::Change(change)) => by_hand::run(change),
+        Some(LeasesCommand::Export(arguments)) => export::run(arguments),
+        Some(LeasesCommand::Import(arguments)) => import::run(arguments),
+    }
+}
+
+fn list(arguments: &LeasesArguments) -> anyhow::Result<ExitCode> {
     let mut rows = read_rows(&arguments.file.config)?;
     rows.retain(|row| arguments.wants(row));
     rows.sort_by(|a, b| (&a.vpn, a.address).cmp(&(&b.vpn, b.address)));

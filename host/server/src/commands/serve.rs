@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<ExitCode> {
         Ok(candidate) => candidate,
         Err(why) => {
             // This reports all mistakes, including those of plugins.
-            let code = check::run(path);
+            let code = check::report(path);
             if let Some(why) = why {
                 eprintln!("lessor: the last accepted generation cannot serve either: {why:#}");
             }

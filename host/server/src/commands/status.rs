@@ -1,6 +1,7 @@
 //! `lessor status`: prints the state of the running server.
 
 mod clock;
+mod meanwhile;
 mod plugins;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
 use lessor_core::{PoolUsage, Reason};
 use lessor_generation::last_accepted::Fallback;
 use lessor_policy_host::PluginStatus;
-use lessor_serving::{EndpointStatus, HoldRow, LeftOut, Status, metrics};
+use lessor_serving::{ClassRow, DrainRow, EndpointStatus, HoldRow, LeftOut, Status, metrics};
 use lessor_terminal::{Table, right_align, table};
 
 use crate::{asking, questions::Question};
@@ -86,6 +87,9 @@ fn print(status: &Status) -> io::Result<()> {
             writeln!(out, "{}", mistake.trim_end())?;
         }
     }
+    if let Some(meanwhile) = &status.meanwhile {
+        meanwhile::print(&mut out, meanwhile)?;
+    }
     if let Some(failed) = status.rolled_back_from {
         writeln!(
             out,
@@ -117,12 +121,29 @@ fn print(status: &Status) -> io::Result<()> {
              that an unknown client may hold (after-data-loss)"
         )?;
     }
+    for DrainRow { network, pool, since, by } in &status.drained {
+        let note = by.note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+        writeln!(
+            out,
+            "pool {pool} of network {network}: drained since {since} by {by}{note}; its leases are \
+             renewed, and new clients get none (lessor pool open)"
+        )?;
+    }
     let mut reasons = table(&["reason", "count", "meaning"]);
     for (reason, count) in &status.reasons {
         reasons.add_row([reason.name().to_owned(), count.to_string(), reason.meaning().to_owned()]);
     }
     right_align(&mut reasons, 1..2);
     writeln!(out, "{reasons}")?;
+    if !status.classes.is_empty() {
+        let mut classes = table(&["class", "offers", "acks", "naks", "unanswered"]);
+        for ClassRow { class, offers, acks, naks, unanswered } in &status.classes {
+            let counts = [offers, acks, naks, unanswered].map(ToString::to_string);
+            classes.add_row([class.clone()].into_iter().chain(counts));
+        }
+        right_align(&mut classes, 1..5);
+        writeln!(out, "{classes}")?;
+    }
     if !status.plugins.is_empty() {
         writeln!(out, "{}", plugin_table(&status.plugins))?;
         plugins::print(&mut out, &status.plugins)?;
@@ -151,6 +172,14 @@ fn print(status: &Status) -> io::Result<()> {
             "clients: {} messages of a client key with another hardware address, or behind another \
              line, than its active lease has; the journal names them",
             status.keys_seen_elsewhere
+        )?;
+    }
+    if status.offered_unprobed > 0 {
+        writeln!(
+            out,
+            "probes: {} addresses were offered unprobed, because too many were probed at a time or \
+             the probe could not be sent; the log has the error",
+            status.offered_unprobed
         )?;
     }
     if status.messages_cut_short > 0 {

@@ -1,7 +1,11 @@
-//! `lessor store`: checks whether the lease store is intact, and salvages what is left of it if
-//! not.
+//! `lessor store`: checks whether the lease store is intact, makes backups of it and restores them,
+//! and salvages what is left of a damaged one.
 //!
-//! Does not connect to the running server: `verify` reads the files while the server uses them.
+//! Does not connect to the running server: `export` and `verify` read the files while the server
+//! uses them.
+
+mod export;
+mod import;
 
 use std::{
     io::{self, Write},
@@ -9,8 +13,9 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::bail;
+use anyhow::Context;
 use clap::Subcommand;
+use lessor_config::Configuration;
 use lessor_store::{DiskStore, Salvage, StoreSurvey};
 use lessor_terminal::{right_align, table};
 use serde::Serialize;
@@ -20,6 +25,16 @@ const CANNOT_TELL: u8 = 2;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
+    /// Write a backup of the lease store, also while a server runs.
+    ///
+    /// It has every lease that was acknowledged before the command was started, as it was at one
+    /// moment. The server is not disturbed, and does not notice.
+    Export(export::ExportArguments),
+    /// Restore a backup, while no server runs.
+    ///
+    /// The store has to be empty, unless it is moved aside with --replace. A backup that is cut
+    /// off, damaged or contradictory is refused with its line, and nothing is changed.
+    Import(import::ImportArguments),
     /// Check whether the lease store is intact, file by file, and show where it is damaged.
     ///
     /// A server may be running; everything is read except what it is just writing. Exits with 0 if
@@ -46,6 +61,8 @@ pub(crate) struct StoreArguments {
 /// Runs the command.
 pub(crate) fn run(command: &StoreCommand) -> anyhow::Result<ExitCode> {
     match command {
+        StoreCommand::Export(arguments) => export::run(arguments),
+        StoreCommand::Import(arguments) => import::run(arguments),
         StoreCommand::Verify(arguments) => verify(arguments).or_else(|error| {
             crate::complain(&error);
             Ok(ExitCode::from(CANNOT_TELL))
@@ -103,13 +120,13 @@ fn salvage(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
 
 fn path_of_store(config: &Path) -> anyhow::Result<PathBuf> {
     let configuration = lessor_generation::load_configuration(config, crate::colour_on_stderr())?;
-    let Some(path) = configuration.store.backend.folder() else {
-        bail!(
-            "this configuration keeps leases in memory (store.backend), so there is nothing on \
-             disk to check"
-        );
-    };
-    Ok(path.to_owned())
+    folder_of(&configuration).map(Path::to_owned)
+}
+
+fn folder_of(configuration: &Configuration) -> anyhow::Result<&Path> {
+    configuration.store.backend.folder().context(
+        "this configuration keeps leases in memory (store.backend), so there is nothing on disk",
+    )
 }
 
 fn print(out: &mut impl Write, path: &Path, survey: &StoreSurvey) -> io::Result<()> {

@@ -1,6 +1,11 @@
 //! What the exchanges of a server meet: its engines, its lookup sources and its reach.
 
-use lessor_core::{Attempt, Engine, NetworkId, PoolUsage, Reason, Request, Topology, Wait};
+use std::net::Ipv4Addr;
+
+use lessor_core::{
+    Attempt, Engine, NetworkId, Origin, PoolUsage, Probe, ProbeResult, Reason, Request, Topology,
+    Wait,
+};
 use lessor_generation::GenerationSources;
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 use lessor_stages::{Environment, Question, Retired, Ruling, Witness};
@@ -8,9 +13,14 @@ use lessor_stages::{Environment, Question, Retired, Ruling, Witness};
 use super::Pipeline;
 use crate::{
     held::Engines,
+    probes::Refusal,
     ticket::Ticket,
     waiting::{Unwanted, Waiting},
 };
+
+/// The number of addresses that are probed for one message. A client repeats it, and then the next
+/// ones are tried.
+const PROBES_MAX: u8 = 3;
 
 /// What the exchanges of a server meet.
 pub(super) struct Surroundings<'e, 's> {
@@ -67,29 +77,81 @@ impl Environment for Surroundings<'_, '_> {
         question: Question<'_>,
         witness: &mut impl Witness,
     ) -> Result<Ruling<u64>, Retired> {
-        let Question { now, location, request, terms } = question;
+        let Question { now, location, request, terms, probes } = question;
         let shards = self.engines.shards();
         let preference = self.pipeline.preference;
         shards.with_waiting(location.network, |engine, waiting| {
             let subnet = location.subnet;
-            let attempt = match preference {
+            let decide = |engine: &mut Engine| match preference {
                 None => engine.decide(now, subnet, request, terms),
                 Some(preference) => {
                     engine.decide_preferring(now, subnet, request, terms, preference)
                 }
             };
+            let mut attempt = decide(engine);
+            if let Attempt::Probes(probe) = attempt {
+                let address = probe.address;
+                if let Some(ruling) = self.pipeline.probe(request, probe, probes, waiting) {
+                    return ruling;
+                }
+                engine.probed(now, address, ProbeResult::NotSent);
+                attempt = decide(engine);
+            }
             match attempt {
                 Attempt::Decided(decision) => {
                     witness.ruled(engine, &decision);
                     Ruling::of(decision, engine, shards.topology(), request)
                 }
                 Attempt::Waits(wait) => self.pipeline.wait(request, wait, waiting),
+                // The address counts as probed.
+                Attempt::Probes(_) => Ruling::NotNow(Reason::ProbePending),
             }
         })
     }
 }
 
 impl Pipeline<'_> {
+    /// Makes an exchange wait for a probe after `probes` others; `None` if the address is to be
+    /// offered unprobed.
+    fn probe(
+        &self,
+        request: &Request,
+        probe: Probe,
+        probes: u8,
+        waiting: &mut Waiting,
+    ) -> Option<Ruling<u64>> {
+        let (queue, wakes) = (self.probes?, self.wakes?);
+        if probes >= PROBES_MAX {
+            return Some(Ruling::NotNow(Reason::AddressesInUse));
+        }
+        let address = probe.address;
+        match queue.begin(probe, Origin::of(request)) {
+            Ok(()) => {}
+            Err(Refusal::TooMany) => {
+                self.offer_unprobed(address);
+                return None;
+            }
+            Err(Refusal::NotRunning) => return None,
+        }
+        let (number, wake) = wakes.wake();
+        Some(match waiting.note(address, Ticket::of(request), wake) {
+            Ok(()) => Ruling::Probes(number),
+            Err(Unwanted::Again | Unwanted::TooMany) => Ruling::NotNow(Reason::ProbePending),
+        })
+    }
+
+    /// Counts an address that is offered unprobed, because too many others are probed.
+    fn offer_unprobed(&self, address: Ipv4Addr) {
+        if let Some(count) = self.counters.offered_unprobed.note() {
+            tracing::warn!(
+                %address,
+                count,
+                "an address is offered unprobed, because too many others are probed; this line \
+                 stands for {count} such addresses"
+            );
+        }
+    }
+
     /// Makes an exchange wait for storage, unless too many wait already.
     fn wait(&self, request: &Request, wait: Wait, waiting: &mut Waiting) -> Ruling<u64> {
         let Some(wakes) = self.wakes.filter(|_| !wait.is_repeated) else {

@@ -206,6 +206,7 @@ impl Finished {
             lease_time_secs: about.lease_time_secs,
             lease_time_rule: about.lease_time_rule,
             written,
+            stand_in: notes.stand_in,
             trace: reached.into_trace(),
             request,
             changes,

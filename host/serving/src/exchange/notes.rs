@@ -10,7 +10,7 @@ use std::{
 };
 
 use lessor_core::{Arrival, Decision, Engine, Reply, ReplyKind, Request, Timestamp};
-use lessor_generation::Generation;
+use lessor_generation::{Generation, StandIn};
 use lessor_policy_host::{EditOutcome, PolicyOutcome, Shadows, View};
 use lessor_stages::Witness;
 
@@ -34,6 +34,8 @@ pub(crate) struct Notes {
     pub(super) conflicts: u8,
     /// Its place in the order of events, once it is decided.
     pub(super) place: Option<Turn<Message>>,
+    /// What the generation is that was asked, if it is not the configured one.
+    pub(super) stand_in: Option<StandIn>,
     /// What only a recording needs; `None` if nothing is recorded.
     pub(super) kept: Option<Box<Kept>>,
     /// The shadow plugins that are asked the same after the exchange has ended.
@@ -96,6 +98,7 @@ impl Notes {
             lookups: None,
             conflicts: 0,
             place: None,
+            stand_in: None,
             kept: None,
             shadows: None,
             unedited: None,
@@ -143,6 +146,7 @@ impl Witness for Watching<'_, '_> {
     }
 
     fn asked(&mut self, view: &View, _: &PolicyOutcome) {
+        self.notes.stand_in = self.generation.stand_in;
         self.notes.shadows = self.generation.chain.shadows_of(view.request.kind).cloned();
     }
 

@@ -79,7 +79,7 @@ impl Pipeline<'_> {
 
     /// Passes the answer to the engines that own the addresses. That is the engine that decided,
     /// unless a reload has moved some of the addresses to others.
-    pub(super) fn settle(
+    pub(crate) fn settle(
         &self,
         engines: &mut Engines,
         now: Timestamp,

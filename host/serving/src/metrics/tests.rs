@@ -11,6 +11,7 @@ use lessor_settings::PluginMode;
 
 use super::*;
 use crate::{
+    class_counts::ClassRow,
     clock::ClockStatus,
     endpoints::{EndpointState, EndpointStatus},
     limits::Limit,
@@ -100,9 +101,17 @@ fn full() -> Status {
                 quarantined: 1,
             },
         }],
+        classes: vec![ClassRow {
+            class: "phones".to_owned(),
+            offers: 4,
+            acks: 3,
+            naks: 2,
+            unanswered: 1,
+        }],
         pools_nearly_full: 3,
         pools_full: 2,
         holds: Vec::new(),
+        drained: Vec::new(),
         plugins: vec![
             plugin("10-table", PluginMode::Live),
             plugin("20-garden", PluginMode::Shadow),
@@ -152,10 +161,12 @@ fn full() -> Status {
         limits: vec![(Limit::WaitingMessages, 12)],
         events_lost: 0,
         keys_seen_elsewhere: 5,
+        offered_unprobed: 9,
         journal_problem: None,
         journal_lines_left_out: LeftOut { malformed: 3, unanswered: 2, answered: 1 },
         log_lines_lost: 0,
         fallback: None,
+        meanwhile: None,
         options_left_out: 0,
         messages_cut_short: 0,
         relay_information_left_out: 0,

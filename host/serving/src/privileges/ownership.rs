@@ -27,12 +27,13 @@ use super::{Account, NEVER};
 
 /// The prefixes of the names that the server uses in the folder of its store. Other files there do
 /// not belong to it.
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
     "leases",
     "plugin-state",
     "compiled",
     "last-accepted",
     "no-records-since",
+    "drained-pools",
     "control.sock",
     "journal",
 ];

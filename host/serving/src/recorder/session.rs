@@ -16,7 +16,9 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use lessor_control::json_line;
 use lessor_core::{BindingCopies, ClientKeyKind, Engine, Request, Timestamp, readable};
-use lessor_recording::{End, EndReason, Header, Input, Line, NoRecords, PluginDigest, VERSION};
+use lessor_recording::{
+    Drained, End, EndReason, Header, Input, Line, NoRecords, PluginDigest, VERSION,
+};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -114,6 +116,10 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
     })];
     engines.for_each(|engine| {
         let network = engine.network().name.to_string();
+        let pools: Vec<String> = engine.drained().map(ToString::to_string).collect();
+        if !pools.is_empty() {
+            lines.push(Line::Drained(Drained { sequence: 0, network: network.clone(), pools }));
+        }
         let since_ms = engine.no_records_since();
         lines.extend(since_ms.map(|since_ms| Line::NoRecords(NoRecords { network, since_ms })));
     });
@@ -289,7 +295,10 @@ impl Ord for Waiting {
 const fn sequence_of(line: &Line) -> u64 {
     match line {
         Line::Input(input) => input.sequence,
+        Line::Probed(probed) => probed.sequence,
         Line::Reclaim(reclaim) => reclaim.sequence,
+        Line::ByHand(by_hand) => by_hand.sequence,
+        Line::Drained(drained) => drained.sequence,
         _ => 0,
     }
 }

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     net::Ipv4Addr,
     os::unix::fs::{FileExt, PermissionsExt},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 

@@ -19,6 +19,13 @@ pub(crate) struct Slot {
     pub(crate) revision: [u32; 2],
 }
 
+impl Slot {
+    /// Whether the value is in the frame at this place.
+    pub(crate) fn is_at(&self, segment: u32, offset: u32) -> bool {
+        (self.segment, self.offset) == (segment, offset)
+    }
+}
+
 /// Slots by key.
 pub(crate) trait Slots<K>: Default {
     fn get(&self, key: &K) -> Option<&Slot>;

@@ -8,14 +8,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
 use super::{
     folder::Folder,
     format::{Contents, Entry, Frame, HEADER_OCTETS, Header, Kind, Mark, Position, Unreadable},
+    snapshot::Snapshot,
 };
 
 /// The maximum number of damaged places that are described. A file of random octets has any number
@@ -97,7 +97,7 @@ pub(crate) enum NoSurvey {
 pub(crate) struct Visit<'a> {
     pub(crate) entry: Entry<'a>,
     pub(crate) file: &'a Path,
-    pub(super) segment: u32,
+    pub(crate) segment: u32,
     /// The offset of its frame in the file.
     pub(crate) offset: u32,
     /// Whether damage was found before this entry.
@@ -125,14 +125,32 @@ pub(crate) fn survey(
     in_use: bool,
     each: &mut dyn FnMut(Visit<'_>),
 ) -> Result<Found, NoSurvey> {
+    survey_of(&snapshot(folder, in_use, in_use)?, contents, each)
+}
+
+/// Takes a snapshot of the log in `folder` for [`survey_of`], as [`Snapshot::take`] does.
+pub(crate) fn snapshot(
+    folder: &Folder,
+    in_use: bool,
+    is_kept_open: bool,
+) -> Result<Snapshot, NoSurvey> {
     if folder.is_former() {
         return Err(NoSurvey::Former);
     }
+    Snapshot::take(folder, in_use, is_kept_open).map_err(NoSurvey::Unusable)
+}
+
+/// As [`survey`], for a snapshot. Each survey of it finds the same.
+pub(crate) fn survey_of(
+    snapshot: &Snapshot,
+    contents: Contents,
+    each: &mut dyn FnMut(Visit<'_>),
+) -> Result<Found, NoSurvey> {
     let mut surveyor = Surveyor {
-        folder,
+        snapshot,
         contents,
         found: Found {
-            survey: Survey { in_use, ..Survey::default() },
+            survey: Survey { in_use: snapshot.in_use, ..Survey::default() },
             store: 0,
             first: 0,
             ends: BTreeMap::new(),
@@ -142,17 +160,15 @@ pub(crate) fn survey(
         at: None,
         each,
     };
-    // The mark is read first: a server that is writing moves it only after the data.
     surveyor.read_mark()?;
-    let numbers = folder.segments().map_err(NoSurvey::Unusable)?;
-    surveyor.read_headers(&numbers)?;
-    surveyor.read_segments(&numbers)?;
+    surveyor.read_headers()?;
+    surveyor.read_segments()?;
     surveyor.compare_with_mark();
     Ok(surveyor.found)
 }
 
 struct Surveyor<'a> {
-    folder: &'a Folder,
+    snapshot: &'a Snapshot,
     contents: Contents,
     found: Found,
     /// The current position; `None` before anything has been read, and after damage.
@@ -168,9 +184,8 @@ impl Surveyor<'_> {
     }
 
     fn read_mark(&mut self) -> Result<(), NoSurvey> {
-        let file = self.folder.mark();
-        let said = match read(&file)? {
-            Ok(octets) => match Mark::decode(&octets) {
+        let said = match self.snapshot.mark() {
+            Ok(octets) => match Mark::decode(octets) {
                 Ok(mark) => {
                     self.found.store = mark.store;
                     self.found.survey.marked_sequence = Some(mark.end.sequence);
@@ -180,18 +195,19 @@ impl Surveyor<'_> {
                 Err(Unreadable::Format(format)) => return Err(NoSurvey::Format(format)),
                 Err(Unreadable::Damaged(said)) => said,
             },
-            Err(said) => said,
+            Err(said) => said.clone(),
         };
-        self.damage(file, 0, said);
+        self.damage(self.snapshot.folder.mark(), 0, said);
         Ok(())
     }
 
     /// Reads from the headers which segments should exist and where they end.
-    fn read_headers(&mut self, numbers: &[u32]) -> Result<(), NoSurvey> {
-        for number in numbers {
-            let is_newest = Some(number) == numbers.last();
-            let octets = if is_newest { u64::MAX } else { HEADER_OCTETS as u64 };
-            let Ok(octets) = read_start(&self.folder.segment(*number), octets)? else { continue };
+    fn read_headers(&mut self) -> Result<(), NoSurvey> {
+        let snapshot = self.snapshot;
+        for number in snapshot.numbers() {
+            let is_newest = Some(number) == snapshot.newest();
+            let start = snapshot.read_start(number, HEADER_OCTETS as u64);
+            let Ok(octets) = start.map_err(NoSurvey::Unusable)? else { continue };
             let header = match Header::decode(&octets) {
                 Ok(header) => header,
                 Err(Unreadable::Format(format)) => return Err(NoSurvey::Format(format)),
@@ -200,7 +216,7 @@ impl Surveyor<'_> {
             if self.found.store == 0 {
                 self.found.store = header.store;
             }
-            if header.store != self.found.store || header.segment != *number {
+            if header.store != self.found.store || header.segment != number {
                 continue;
             }
             self.found.ends.insert(header.continues.segment, header.continues.offset);
@@ -212,33 +228,34 @@ impl Surveyor<'_> {
         Ok(())
     }
 
-    fn read_segments(&mut self, numbers: &[u32]) -> Result<(), NoSurvey> {
+    fn read_segments(&mut self) -> Result<(), NoSurvey> {
+        let snapshot = self.snapshot;
         let marked = self.found.mark.map_or(0, |mark| mark.end.segment);
-        let newest = numbers.last().copied().unwrap_or(0);
+        let newest = snapshot.newest().unwrap_or(0);
         let oldest = match self.found.first {
-            0 => numbers.first().copied().unwrap_or(1),
+            0 => snapshot.numbers().next().unwrap_or(1),
             first => first,
         };
         self.found.first = oldest;
         // A number in a damaged file may be far from the others.
-        for number in (oldest..=newest.max(marked)).take(numbers.len() + DAMAGE_MAX) {
-            let file = self.folder.segment(number);
-            match read(&file)? {
+        let limit = snapshot.numbers().count() + DAMAGE_MAX;
+        for number in (oldest..=newest.max(marked)).take(limit) {
+            match snapshot.read(number).map_err(NoSurvey::Unusable)? {
                 Ok(octets) => self.read_segment(number, number == newest, &octets),
                 Err(said) => {
-                    self.damage(file, 0, said);
+                    self.damage(snapshot.folder.segment(number), 0, said);
                     self.at = None;
                 }
             }
         }
-        if numbers.is_empty() && marked < oldest {
-            self.damage(self.folder.segment(oldest), 0, "it is missing".to_owned());
+        if snapshot.newest().is_none() && marked < oldest {
+            self.damage(snapshot.folder.segment(oldest), 0, "it is missing".to_owned());
         }
         Ok(())
     }
 
     fn read_segment(&mut self, number: u32, is_newest: bool, octets: &[u8]) {
-        let file = self.folder.segment(number);
+        let file = self.snapshot.folder.segment(number);
         self.found.survey.segments.push(SegmentSurvey {
             file: file.clone(),
             octets: octets.len() as u64,
@@ -322,11 +339,11 @@ impl Surveyor<'_> {
                 }
             }
         };
-        self.damage(self.folder.segment(number), 0, said);
+        self.damage(self.snapshot.folder.segment(number), 0, said);
     }
 
     fn read_frame(&mut self, segment: u32, offset: usize, frame: &Frame<'_>) {
-        let file = self.folder.segment(segment);
+        let file = self.snapshot.folder.segment(segment);
         if let Some(at) = self.at {
             let wanted = at.sequence + 1;
             if frame.sequence != wanted {
@@ -382,7 +399,7 @@ impl Surveyor<'_> {
                      on disk",
                     at.sequence, mark.end.sequence
                 );
-                self.damage(self.folder.segment(at.segment), at.offset as usize, said);
+                self.damage(self.snapshot.folder.segment(at.segment), at.offset as usize, said);
             }
             (Some(_), Some(_)) if !self.found.survey.in_use => self.found.survey.torn = torn,
             _ => {}
@@ -399,24 +416,4 @@ fn first_needed(octets: &[u8], store: u64) -> u32 {
         rest = rest.get(frame.octets()..).unwrap_or_default();
     }
     first
-}
-
-/// The contents of a file, or a description of the damage if it is missing or the disk cannot read
-/// it.
-fn read(file: &Path) -> Result<Result<Vec<u8>, String>, NoSurvey> {
-    read_start(file, u64::MAX)
-}
-
-fn read_start(file: &Path, octets_max: u64) -> Result<Result<Vec<u8>, String>, NoSurvey> {
-    let mut octets = Vec::new();
-    match File::open(file).and_then(|file| file.take(octets_max).read_to_end(&mut octets)) {
-        Ok(_) => Ok(Ok(octets)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(Err("it is missing".to_owned()))
-        }
-        Err(error) if error.raw_os_error() == Some(libc::EIO) => {
-            Ok(Err(format!("it cannot be read: {error}")))
-        }
-        Err(error) => Err(NoSurvey::Unusable(error)),
-    }
 }

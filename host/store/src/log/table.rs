@@ -114,7 +114,9 @@ impl<K: Key> Table<K> {
                 for entry in frame.entries().filter_map(Result::ok) {
                     let Some(value) = entry.value.filter(|_| refused.is_none()) else { continue };
                     let Some(key) = K::from_written(entry.key) else { continue };
-                    let Some(slot) = slots.get_mut(&key).filter(|slot| slot.is_at(place)) else {
+                    let Some(slot) =
+                        slots.get_mut(&key).filter(|slot| slot.is_at(place.segment, place.offset))
+                    else {
                         continue;
                     };
                     match each(&key, value) {
@@ -258,7 +260,9 @@ fn take_along<K: Key>(
 ) {
     // A removal is not copied: this is the oldest segment, so there is no older entry to remove.
     let Some(key) = K::from_written(entry.key).filter(|_| entry.value.is_some()) else { return };
-    let Some(slot) = slots.get(&key).filter(|slot| slot.is_at(place)) else { return };
+    let Some(slot) = slots.get(&key).filter(|slot| slot.is_at(place.segment, place.offset)) else {
+        return;
+    };
     if !changed.contains(&key) {
         batch.frame.push_written(entry);
         batch.writes.push(Write { key, octets: Some(slot.octets), revision: slot.revision });
@@ -290,12 +294,6 @@ impl<K: Key> Batch<K> {
 
     fn keys(&self) -> HashSet<K, Hasher> {
         self.writes.iter().map(|write| write.key.clone()).collect()
-    }
-}
-
-impl Slot {
-    fn is_at(&self, place: FramePosition) -> bool {
-        (self.segment, self.offset) == (place.segment, place.offset)
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
                 LeaseRowState::Expired => "expired at",
                 LeaseRowState::Released => "released; ended at",
                 LeaseRowState::Quarantined => "declined; quarantined until",
+                LeaseRowState::Ended => "ended by an operator; the client was promised it until",
             };
             let text = format!("{}, {state} {}", lease.address, lease.expires_at);
             out.line("lease on record", &text)?;
@@ -171,7 +172,8 @@ impl<W: Write> Sections<W> {
             };
             table.add_row([address, pool.clone().unwrap_or_default(), why.clone(), chosen]);
         }
-        self.table(&table)
+        self.table(&table)?;
+        explanation.probe.as_deref().map_or(Ok(()), |probe| self.line("probe", probe))
     }
 
     fn host_name(&mut self, explanation: &Explanation) -> io::Result<()> {

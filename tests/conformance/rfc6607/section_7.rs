@@ -1,4 +1,4 @@
-//! RFC 6607: the selection of a virtual subnet by the relay.
+//! RFC 6607 section 7: what a server does with a virtual subnet that the relay selects.
 
 use std::net::Ipv4Addr;
 

@@ -1,0 +1,266 @@
+//! Classes, subclasses and `if` of `dhcpd.conf`.
+//!
+//! Those of the whole configuration are read; in other blocks they are for policies. Invariant:
+//! each is carried with its condition, or not at all.
+
+use lessor_core::{LimitBy, relay};
+
+use crate::{
+    condition::{Condition, Data, Fact},
+    dhcpd::{
+        expression,
+        grammar::{Statement, Token},
+    },
+    model::{Class, Limit, Scope},
+    report::Outcome,
+};
+
+use super::Reading;
+
+const FOR_POLICIES: &str = "write a policy: see docs/policies.md";
+const FIRST: &str = "its options come before those of subnets and pools, which came first in dhcpd";
+
+/// A class that was read, for its subclasses.
+struct Read<'s> {
+    statement: &'s Statement,
+    name: String,
+    /// What the values of its subclasses are compared with.
+    data: Option<Data>,
+    result: Result<Option<Condition>, String>,
+    /// The conditions of its subclasses.
+    values: Vec<Condition>,
+}
+
+impl Reading {
+    /// Reads the classes of the whole configuration.
+    pub(super) fn classes(&mut self, statements: &[Statement]) {
+        let is_class = |statement: &&Statement| {
+            statement.word(0) == Some("class") && !self.is_of_vendor(statement)
+        };
+        let found: Vec<&Statement> = statements.iter().filter(is_class).collect();
+        let mut classes: Vec<Read<'_>> = Vec::new();
+        for statement in found {
+            let mut read = self.class(statement);
+            if classes.iter().any(|other| other.name == read.name) {
+                read.result = Err("another class has its name".to_owned());
+            }
+            classes.push(read);
+        }
+        for statement in statements.iter().filter(|found| found.word(0) == Some("subclass")) {
+            self.subclass(statement, &mut classes);
+        }
+        classes.into_iter().for_each(|class| self.carry(class));
+        self.branches(statements);
+    }
+
+    fn class<'s>(&self, statement: &'s Statement) -> Read<'s> {
+        let name = statement.tokens.get(1).and_then(Token::text).unwrap_or_default();
+        let block = statement.block.as_deref().unwrap_or_default();
+        let mut matches = block.iter().filter(|inner| inner.word(0) == Some("match"));
+        let mut data = None;
+        let result = match (matches.next(), matches.next()) {
+            (Some(found), None) if found.word(1) == Some("if") => {
+                expression::read(found.after(2), &self.definitions).map(Some)
+            }
+            (Some(found), None) => {
+                let read = expression::read_data(found.after(1), &self.definitions);
+                read.map(|read| data = Some(read)).map(|()| None)
+            }
+            _ => Err("it does not match by exactly one expression".to_owned()),
+        };
+        Read { statement, name, data, result, values: Vec::new() }
+    }
+
+    /// Reads `subclass "CLASS" VALUE;`, perhaps with a block.
+    fn subclass(&mut self, statement: &Statement, classes: &mut [Read<'_>]) {
+        let name = statement.tokens.get(1).and_then(Token::text).unwrap_or_default();
+        let class = classes.iter_mut().find(|class| class.name == name);
+        let parent = class.filter(|class| class.result.is_ok());
+        let compared = parent.and_then(|parent| Some((parent.data.clone()?, parent)));
+        let Some((data, parent)) = compared else {
+            let why = format!("its class does not compare a value that is carried; {FOR_POLICIES}");
+            return self.whole(statement, Outcome::NotCarried, &why);
+        };
+        let value = expression::read_data(statement.after(2), &self.definitions);
+        let condition = match value.and_then(|value| data.equals(value)) {
+            Ok(condition) => condition,
+            Err(why) => {
+                return self.whole(
+                    statement,
+                    Outcome::NotCarried,
+                    &format!("{why}; {FOR_POLICIES}"),
+                );
+            }
+        };
+        parent.values.push(condition.clone());
+        let mark = self.report.mark();
+        self.report.carried(&statement.place, &statement.shown());
+        let Some(block) = statement.block.as_deref() else { return };
+        let values = statement.after(2).iter().filter_map(Token::text);
+        let name = values.fold(name, |name, value| format!("{name} {value}"));
+        let mut scope = Scope::default();
+        self.settings_of(block, &mut scope);
+        self.add(statement, mark, name, condition, (scope, None));
+    }
+
+    fn carry(&mut self, class: Read<'_>) {
+        let Read { statement, name, data, result, values } = class;
+        let condition = match result {
+            Ok(Some(condition)) => condition,
+            Ok(None) if values.is_empty() => {
+                let why = "no client belongs to it, because it has no subclass";
+                return self.whole(statement, Outcome::NotNeeded, why);
+            }
+            Ok(None) => Condition::any(values),
+            Err(why) => {
+                return self.whole(
+                    statement,
+                    Outcome::NotCarried,
+                    &format!("{why}; {FOR_POLICIES}"),
+                );
+            }
+        };
+        let mark = self.report.mark();
+        self.report.carried(&statement.place, &statement.shown());
+        let block = statement.block.as_deref().unwrap_or_default();
+        let mut scope = Scope::default();
+        let limit = self.limit(block, data);
+        self.settings_of(block, &mut scope);
+        self.add(statement, mark, name, condition, (scope, limit));
+    }
+
+    /// Reads `lease limit N;`, which counts the clients of a class, or those of each value that
+    /// subclasses or `spawn with` name.
+    fn limit(&mut self, block: &[Statement], data: Option<Data>) -> Option<Limit> {
+        let find = |first, second| {
+            let mut all = block.iter();
+            all.find(|inner| inner.word(0) == Some(first) && inner.word(1) == Some(second))
+        };
+        let spawn = find("spawn", "with");
+        let stated = find("lease", "limit")?;
+        let spawned = spawn.map(|spawn| expression::read_data(spawn.after(2), &self.definitions));
+        let counted = match spawned {
+            Some(read) => read.and_then(|data| by(&data)),
+            None => data.as_ref().map_or(Ok(LimitBy::Class), by),
+        };
+        let leases_max = stated.word(2).and_then(|text| text.parse().ok());
+        let limit = counted.and_then(|by| {
+            let leases_max = leases_max.filter(|max| *max > 0);
+            let leases_max = leases_max.ok_or("it is not a number of leases")?;
+            Ok(Limit { by, leases_max })
+        });
+        for statement in [Some(stated), spawn].into_iter().flatten() {
+            match &limit {
+                Ok(_) => drop(self.report.carried(&statement.place, &statement.shown())),
+                Err(why) => {
+                    self.report.not_carried(&statement.place, &statement.shown(), why.as_str());
+                }
+            }
+        }
+        limit.ok()
+    }
+
+    /// Reads what clients of a class get.
+    fn settings_of(&mut self, block: &[Statement], scope: &mut Scope) {
+        for inner in block {
+            match (inner.word(0).unwrap_or_default(), inner.word(1).unwrap_or_default()) {
+                ("match", _) => drop(self.report.carried(&inner.place, &inner.shown())),
+                ("spawn", "with") | ("lease", "limit") => {}
+                (
+                    "option" | "filename" | "server-name" | "next-server" | "default-lease-time"
+                    | "min-lease-time" | "max-lease-time" | "always-broadcast",
+                    _,
+                ) if inner.block.is_none() => self.setting(inner, scope, None),
+                _ => {
+                    let why = format!("a [[class]] has no such setting; {FOR_POLICIES}");
+                    self.whole(inner, Outcome::NotCarried, &why);
+                }
+            }
+        }
+        // What was spawned without a limit changes nothing.
+        let has_limit = block.iter().any(|inner| inner.word(0) == Some("lease"));
+        for inner in block.iter().filter(|inner| !has_limit && inner.word(0) == Some("spawn")) {
+            let why = "without `lease limit`, it only counts clients";
+            self.report.not_needed(&inner.place, &inner.shown(), why);
+        }
+    }
+
+    fn add(
+        &mut self,
+        statement: &Statement,
+        mark: usize,
+        name: String,
+        condition: Condition,
+        (scope, limit): (Scope, Option<Limit>),
+    ) {
+        let (place, entries) = (statement.place.clone(), self.report.since(mark));
+        let pools = Vec::new();
+        let class = Class { place, entries, name, condition, scope, limit, pools };
+        self.site.classes.push(class);
+    }
+
+    /// Reads `if`, `elsif` and `else`: each branch is a class of the messages that reach it.
+    fn branches(&mut self, statements: &[Statement]) {
+        self.classes_before_branches = self.site.classes.len();
+        // The negations of the branches before; `None` if one of them is not carried.
+        let mut before: Option<Vec<Condition>> = None;
+        for statement in statements {
+            let (first, second) = (statement.word(0), statement.word(1));
+            let condition = match (first, second) {
+                (Some("if"), _) => {
+                    before = Some(Vec::new());
+                    Some(statement.after(1))
+                }
+                (Some("elsif"), _) => Some(statement.after(1)),
+                (Some("else"), Some("if")) => Some(statement.after(2)),
+                (Some("else"), None) => None,
+                _ => continue,
+            };
+            let own = condition.map(|tokens| expression::read(tokens, &self.definitions));
+            let why = match (own.transpose(), &mut before) {
+                (Ok(own), Some(before)) => {
+                    let all = before.iter().cloned().chain(own.clone()).collect();
+                    before.extend(own.map(Condition::not));
+                    self.branch(statement, Condition::all(all));
+                    continue;
+                }
+                (Err(why), _) => why,
+                (Ok(_), None) => "a branch before it is not carried".to_owned(),
+            };
+            before = None;
+            self.whole(statement, Outcome::NotCarried, &format!("{why}; {FOR_POLICIES}"));
+        }
+    }
+
+    fn branch(&mut self, statement: &Statement, condition: Condition) {
+        let mark = self.report.mark();
+        self.report.carried(&statement.place, &statement.shown());
+        let mut scope = Scope::default();
+        self.settings_of(statement.block.as_deref().unwrap_or_default(), &mut scope);
+        let name = format!("{} {}", statement.word(0).unwrap_or_default(), statement.place.short());
+        self.add(statement, mark, name, condition, (scope, None));
+    }
+
+    /// Says which branches set options that subnets and pools set as well.
+    pub(super) fn say_what_comes_first(&mut self) {
+        let codes = self.site.codes_of_subnets();
+        for class in self.site.classes.iter().skip(self.classes_before_branches) {
+            if class.scope.options.keys().any(|code| codes.contains(code))
+                && let Some(entry) = class.entries.first()
+            {
+                self.report.correct(*entry, Outcome::Changed, FIRST);
+            }
+        }
+    }
+}
+
+/// What a limit counts by.
+fn by(data: &Data) -> Result<LimitBy, String> {
+    match data {
+        Data::Fact(Fact::HardwareAddress) | Data::Address => Ok(LimitBy::HardwareAddress),
+        Data::Fact(Fact::RelaySubOption(relay::CIRCUIT_ID)) => Ok(LimitBy::CircuitId),
+        Data::Fact(Fact::RelaySubOption(relay::REMOTE_ID)) => Ok(LimitBy::RemoteId),
+        Data::Fact(Fact::RelaySubOption(relay::SUBSCRIBER_ID)) => Ok(LimitBy::SubscriberId),
+        _ => Err("leases are not counted by this value".to_owned()),
+    }
+}

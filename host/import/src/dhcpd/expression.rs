@@ -1,0 +1,288 @@
+//! The expressions of `dhcpd.conf`, as conditions.
+//!
+//! Reads what a condition can say: comparisons of options, of sub-options of option 82 and of the
+//! hardware address with constants. Invariant: an expression is a condition that means the same, or
+//! there is a reason why it is none.
+
+use lessor_core::relay;
+
+use crate::{
+    condition::{Condition, Data, Fact},
+    option_value,
+};
+
+use super::{
+    definitions::{Definitions, SPACE, split},
+    grammar::Token,
+};
+
+/// How deeply parentheses may be nested.
+const DEPTH_MAX: usize = 32;
+
+/// Reads an expression that is true or false.
+///
+/// # Errors
+/// Returns why it is not carried.
+pub(super) fn read(tokens: &[Token], definitions: &Definitions) -> Result<Condition, String> {
+    let mut parser = Parser { tokens, definitions, depth: 0 };
+    let condition = parser.any()?;
+    parser.ended().map(|()| condition)
+}
+
+/// Reads an expression with a value.
+///
+/// # Errors
+/// Returns why it is not carried.
+pub(super) fn read_data(tokens: &[Token], definitions: &Definitions) -> Result<Data, String> {
+    let mut parser = Parser { tokens, definitions, depth: 0 };
+    let data = parser.data()?;
+    parser.ended().map(|()| data)
+}
+
+struct Parser<'e> {
+    tokens: &'e [Token],
+    definitions: &'e Definitions,
+    depth: usize,
+}
+
+impl Parser<'_> {
+    fn any(&mut self) -> Result<Condition, String> {
+        let mut all = vec![self.all()?];
+        while self.takes_word("or") {
+            all.push(self.all()?);
+        }
+        Ok(Condition::any(all))
+    }
+
+    fn all(&mut self) -> Result<Condition, String> {
+        let mut all = vec![self.one()?];
+        while self.takes_word("and") {
+            all.push(self.one()?);
+        }
+        Ok(Condition::all(all))
+    }
+
+    fn one(&mut self) -> Result<Condition, String> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(format!("the expression is nested more than {DEPTH_MAX} times"));
+        }
+        let found = self.one_at_depth();
+        self.depth -= 1;
+        found
+    }
+
+    fn one_at_depth(&mut self) -> Result<Condition, String> {
+        if self.takes_word("not") {
+            return self.one().map(Condition::not);
+        }
+        if self.takes(&Token::Mark('(')) {
+            let inner = self.any()?;
+            self.expect(')')?;
+            return Ok(inner);
+        }
+        if self.takes_word("exists") {
+            let name = self.word()?;
+            return self.option(&name)?.exists();
+        }
+        let data = self.data()?;
+        let is_unequal = self.takes_word("!");
+        self.expect('=')?;
+        let equals = data.equals(self.data()?)?;
+        Ok(if is_unequal { equals.not() } else { equals })
+    }
+
+    fn data(&mut self) -> Result<Data, String> {
+        let word = match self.next()? {
+            Token::Quoted(octets) => return Ok(Data::Constant(octets)),
+            Token::Word(word) => word,
+            Token::Mark(mark) => return Err(format!("conditions do not know {mark:?} here")),
+        };
+        match word.as_str() {
+            "hardware" => Ok(Data::Fact(Fact::HardwareAddress)),
+            "option" => {
+                let name = self.word()?;
+                self.option(&name)
+            }
+            "substring" => {
+                self.expect('(')?;
+                let data = self.data()?;
+                self.expect(',')?;
+                let start = self.number()?;
+                self.expect(',')?;
+                let length = self.number()?;
+                self.expect(')')?;
+                data.substring(start, Some(length))
+            }
+            "binary-to-ascii" => self.numbers(),
+            word => match option_value::hexadecimal_octets(word) {
+                // A number alone would be an integer.
+                Some(octets) if word.contains(':') => Ok(Data::Constant(octets)),
+                _ => Err(format!("conditions do not know {word:?}")),
+            },
+        }
+    }
+
+    /// `binary-to-ascii(16, 8, ":", DATA)`.
+    fn numbers(&mut self) -> Result<Data, String> {
+        self.expect('(')?;
+        let base = self.number()?;
+        self.expect(',')?;
+        let width = self.number()?;
+        self.expect(',')?;
+        let Token::Quoted(separator) = self.next()? else {
+            return Err("the separator is not a text".to_owned());
+        };
+        let separator = String::from_utf8(separator).map_err(|error| error.to_string())?;
+        self.expect(',')?;
+        let data = self.data()?;
+        self.expect(')')?;
+        match (base, width, separator.as_str()) {
+            (16, 8, separator) if !separator.is_empty() => {
+                Ok(Data::Numbers(Box::new(data), separator.to_owned()))
+            }
+            _ => Err("only octets in hexadecimal are compared as text".to_owned()),
+        }
+    }
+
+    fn option(&self, name: &str) -> Result<Data, String> {
+        let (space, name) = split(name);
+        if space == "agent" {
+            let code = match name {
+                "circuit-id" => relay::CIRCUIT_ID,
+                "remote-id" => relay::REMOTE_ID,
+                "subscriber-id" => relay::SUBSCRIBER_ID,
+                name => return Err(format!("no sub-option is named {name:?}")),
+            };
+            return Ok(Data::Fact(Fact::RelaySubOption(code)));
+        }
+        if space != SPACE {
+            return Err("sub-options of options are not compared".to_owned());
+        }
+        let (code, _) = self.definitions.find(space, name)?;
+        Ok(Data::Fact(Fact::Option(code)))
+    }
+
+    fn ended(&self) -> Result<(), String> {
+        match self.tokens.first() {
+            None => Ok(()),
+            Some(token) => Err(format!("conditions do not know {token:?} in this place")),
+        }
+    }
+
+    fn next(&mut self) -> Result<Token, String> {
+        let (first, rest) = self.tokens.split_first().ok_or("the expression ends too early")?;
+        self.tokens = rest;
+        Ok(first.clone())
+    }
+
+    fn takes(&mut self, wanted: &Token) -> bool {
+        match self.tokens.split_first() {
+            Some((first, rest)) if first == wanted => {
+                self.tokens = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn takes_word(&mut self, wanted: &str) -> bool {
+        self.takes(&Token::Word(wanted.to_owned()))
+    }
+
+    fn expect(&mut self, mark: char) -> Result<(), String> {
+        match self.takes(&Token::Mark(mark)) {
+            true => Ok(()),
+            false => match self.tokens.first() {
+                Some(found) => Err(format!("conditions do not know {found:?} in this place")),
+                None => Err("the expression ends too early".to_owned()),
+            },
+        }
+    }
+
+    fn word(&mut self) -> Result<String, String> {
+        match self.next()? {
+            Token::Word(word) => Ok(word),
+            token => Err(format!("the expression has {token:?} instead of a name")),
+        }
+    }
+
+    fn number(&mut self) -> Result<usize, String> {
+        let word = self.word()?;
+        word.parse().map_err(|_| format!("{word:?} is not a number"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{condition::Comparison, dhcpd::grammar::Parser as Statements, input::Text};
+
+    fn read_text(expression: &str) -> Result<Condition, String> {
+        let contents = format!("if {expression} {{ }}");
+        let text = Text { name: "f".into(), contents };
+        let statement = Statements::new(&text).all().unwrap().remove(0);
+        read(statement.after(1), &Definitions::default())
+    }
+
+    #[test]
+    fn expressions_are_conditions() {
+        let test = |option: u8, comparison| Condition::Test(Fact::Option(option), comparison);
+        let equals = |text: &str| Comparison::Equals(text.as_bytes().to_vec());
+        let starts = |octets: &[u8]| Comparison::StartsWith(octets.to_vec());
+        let maker = Condition::Test(Fact::HardwareAddress, starts(&[1, 0, 4, 0xf2]));
+        let circuit = |comparison| Condition::Test(Fact::RelaySubOption(1), comparison);
+        for (text, wanted) in [
+            (
+                "substring (option vendor-class-identifier, 0, 9) = \"PXEClient\"",
+                test(60, starts(b"PXEClient")),
+            ),
+            ("option vendor-class-identifier = \"x\"", test(60, equals("x"))),
+            ("option vendor-class-identifier != \"x\"", test(60, equals("x")).not()),
+            ("exists user-class", test(77, Comparison::Present)),
+            ("not exists agent.circuit-id", circuit(Comparison::Present).not()),
+            (
+                "option agent.circuit-id = 00:04:00:64",
+                circuit(Comparison::Equals(vec![0, 4, 0, 100])),
+            ),
+            ("substring(hardware, 1, 3) = 00:04:f2", maker.clone()),
+            ("substring(hardware, 0, 4) = 1:0:4:f2", maker.clone()),
+            ("binary-to-ascii(16, 8, \":\", substring(hardware, 1, 3)) = \"0:4:f2\"", maker),
+            (
+                "(exists user-class or exists host-name) and not exists vendor-class-identifier",
+                Condition::All(vec![
+                    Condition::Any(vec![
+                        test(77, Comparison::Present),
+                        test(12, Comparison::Present),
+                    ]),
+                    test(60, Comparison::Present).not(),
+                ]),
+            ),
+        ] {
+            assert_eq!(read_text(text), Ok(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_expressions_are_not_carried() {
+        let deep = format!("{}exists user-class", "not ".repeat(40));
+        for text in [
+            "known",
+            "static",
+            "option host-name ~= \"^x\"",
+            "suffix(option host-name, 3) = \"lan\"",
+            "lcase(option host-name) = \"x\"",
+            "option user-class = option host-name",
+            "substring(hardware, 2, 3) = 04:f2:00",
+            "binary-to-ascii(10, 8, \".\", hardware) = \"1.2\"",
+            "exists zebra",
+            "exists acme.model",
+            "option user-class",
+            "option user-class = ",
+            "packet(24, 4) = 0a:00:00:01",
+            &deep,
+        ] {
+            assert!(read_text(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What is for clients with tags that dnsmasq sets by what they send: classes.
+//!
+//! Invariant: a class is made only if something is for its clients.
+
+use std::cmp::Reverse;
+
+use crate::{
+    boot,
+    dnsmasq::{lines::Line, options},
+    model::{Class, Scope},
+    report::Outcome,
+};
+
+use super::Reading;
+
+/// What stands between the tags of a class.
+const AND: &str = " and ";
+
+impl Reading {
+    /// Puts classes of more tags first, because they are more specific.
+    pub(super) fn order_classes(&mut self) {
+        self.site.classes.sort_by_key(|class| Reverse(class.name.split(AND).count()));
+    }
+
+    pub(super) fn broadcast(&mut self, line: &Line) {
+        let parts = line.parts();
+        let tags = parts.iter().filter(|part| !part.is_empty());
+        let tags: Option<Vec<String>> =
+            tags.map(|part| part.strip_prefix("tag:").map(str::to_owned)).collect();
+        let tags = tags.unwrap_or_else(|| parts.clone());
+        let scope = match tags.is_empty() {
+            true => Some(&mut self.site.everywhere),
+            false => self.class_of(&tags).map(|class| &mut class.scope),
+        };
+        match scope {
+            Some(scope) => {
+                scope.always_broadcast = Some(true);
+                self.report.carried(&line.place, &line.shown());
+            }
+            None => {
+                let why = "its tags are not set by what a client sends";
+                self.report.not_carried(&line.place, &line.shown(), why);
+            }
+        }
+    }
+
+    /// The class of the clients with all of these tags; `None` if a tag is not set by what they
+    /// send.
+    pub(super) fn class_of(&mut self, tags: &[String]) -> Option<&mut Class> {
+        let (condition, entries) = self.tags.all_of(tags).filter(|_| !tags.is_empty())?;
+        let names = tags.iter().map(|tag| match tag.strip_prefix('!') {
+            Some(tag) => format!("not {tag}"),
+            None => tag.clone(),
+        });
+        let name = names.collect::<Vec<String>>().join(AND);
+        let classes = &mut self.site.classes;
+        if !classes.iter().any(|class| class.name == name) {
+            let place = self.report.place(*entries.first()?)?;
+            let (scope, limit, pools) = (Scope::default(), None, Vec::new());
+            let name = name.clone();
+            classes.push(Class { place, entries, name, condition, scope, limit, pools });
+        }
+        classes.iter_mut().find(|class| class.name == name)
+    }
+
+    /// Assigns boot files and servers.
+    pub(super) fn place_boots(&mut self) {
+        for (boot, entry) in std::mem::take(&mut self.boots) {
+            let scope = match boot.tags.as_slice() {
+                [] => Some(&mut self.site.everywhere),
+                tags => self.class_of(tags).map(|class| &mut class.scope),
+            };
+            let Some(scope) = scope else {
+                let note =
+                    "sent as options to clients that ask for them, not in the header's fields";
+                self.report.correct(entry, Outcome::Changed, note);
+                if boot.server.is_some() {
+                    let note = "next-server is that of all clients";
+                    self.report.correct(entry, Outcome::Changed, note);
+                }
+                let options = options::of_boot(&boot);
+                self.options.extend(options.into_iter().map(|option| (option, entry)));
+                continue;
+            };
+            scope.next_server = boot.server.or(scope.next_server);
+            let fields = &mut scope.boot;
+            let file = boot::set_boot_file(fields, &mut scope.options, boot.file.as_bytes());
+            let name = boot.server_name.map_or(Ok(None), |name| {
+                boot::set_server_name(fields, &mut scope.options, name.as_bytes())
+            });
+            for done in [file, name] {
+                match done {
+                    Ok(how) => how.into_iter().for_each(|how| {
+                        self.report.correct(entry, Outcome::Changed, how);
+                    }),
+                    Err(why) => self.report.correct(entry, Outcome::NotCarried, why),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Tags that dnsmasq sets by what a client sends, as conditions.
+//!
+//! Tags that ranges and hosts set are none of these. Invariant: a tag has the conditions of all
+//! lines that set it, or none.
+
+use std::collections::BTreeMap;
+
+use lessor_core::{HardwareAddress, OptionKind, option::code, relay};
+
+use crate::{
+    condition::{Comparison, Condition, Fact},
+    option_names, option_value,
+    report::{EntryId, Outcome, Report},
+};
+
+use super::{lines::Line, options};
+
+const FOR_POLICIES: &str = "write a policy: see docs/policies.md";
+const BEGINNING: &str = "dnsmasq finds the text anywhere in the value, Lessor at its beginning";
+const UNUSED: &str = "nothing is for clients with the tag";
+
+/// A tag.
+#[derive(Clone, Debug, Default)]
+struct Tag {
+    conditions: Vec<Condition>,
+    entries: Vec<EntryId>,
+    /// A line that sets it is not carried, so it would be set for too few clients.
+    is_incomplete: bool,
+    is_used: bool,
+}
+
+/// The tags by their names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tags(BTreeMap<String, Tag>);
+
+/// Whether a line sets a tag by what a client sends.
+pub(super) fn is_setting(line: &Line) -> bool {
+    let keys = [
+        "dhcp-vendorclass",
+        "dhcp-userclass",
+        "dhcp-mac",
+        "dhcp-circuitid",
+        "dhcp-remoteid",
+        "dhcp-subscrid",
+        "dhcp-match",
+        "tag-if",
+    ];
+    keys.contains(&line.key.as_str())
+}
+
+impl Tags {
+    /// Reads the tags of a configuration, which apply wherever they stand.
+    pub(super) fn read(lines: &[Line], report: &mut Report) -> Self {
+        let mut tags = Self::default();
+        let lines = lines.iter().filter(|line| is_setting(line));
+        let (combining, testing): (Vec<&Line>, Vec<&Line>) =
+            lines.partition(|line| line.key == "tag-if");
+        for line in testing.into_iter().chain(combining) {
+            let parts = line.parts();
+            let (sets, rest): (Vec<&str>, Vec<&str>) =
+                parts.iter().map(String::as_str).partition(|part| sets(part).is_some());
+            let read = match line.key.as_str() {
+                "tag-if" => tags.combined(&rest).map(|condition| (condition, None)),
+                key => test(key, &rest, line),
+            };
+            let (entry, condition) = match read {
+                Ok((condition, None)) => {
+                    (report.carried(&line.place, &line.shown()), Some(condition))
+                }
+                Ok((condition, Some(how))) => {
+                    (report.changed(&line.place, &line.shown(), how), Some(condition))
+                }
+                Err(why) => {
+                    let why = format!("{why}; {FOR_POLICIES}");
+                    (report.add(&line.place, &line.shown(), Outcome::NotCarried, why), None)
+                }
+            };
+            for name in sets.iter().filter_map(|part| self::sets(part)) {
+                let tag = tags.0.entry(name.to_owned()).or_default();
+                tag.is_incomplete |= condition.is_none();
+                tag.conditions.extend(condition.clone());
+                tag.entries.push(entry);
+            }
+        }
+        tags
+    }
+
+    /// That a client has all of these tags, of which `!` negates one. `None` if one of them is not
+    /// known here.
+    pub(super) fn all_of(&mut self, names: &[String]) -> Option<(Condition, Vec<EntryId>)> {
+        let mut conditions = Vec::new();
+        let mut entries = Vec::new();
+        for name in names {
+            conditions.push(self.condition(name)?);
+            let tag = self.0.get_mut(name.trim_start_matches('!'))?;
+            tag.is_used = true;
+            entries.extend(&tag.entries);
+        }
+        Some((Condition::all(conditions), entries))
+    }
+
+    /// Reports the tags that nothing uses.
+    pub(super) fn report_unused(&self, report: &mut Report) {
+        for tag in self.0.values().filter(|tag| !tag.is_used) {
+            let entries = tag.entries.iter();
+            entries.for_each(|entry| report.correct(*entry, Outcome::NotNeeded, UNUSED));
+        }
+    }
+
+    fn condition(&self, name: &str) -> Option<Condition> {
+        let tag = self.0.get(name.trim_start_matches('!')).filter(|tag| !tag.is_incomplete)?;
+        let condition = Condition::any(tag.conditions.clone());
+        Some(if name.starts_with('!') { condition.not() } else { condition })
+    }
+
+    /// The condition of `tag-if`.
+    fn combined(&mut self, parts: &[&str]) -> Result<Condition, String> {
+        let names = parts.iter().filter_map(|part| part.strip_prefix("tag:"));
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        let found = self.all_of(&names).filter(|_| !names.is_empty());
+        let found = found.filter(|_| names.len() == parts.len());
+        found
+            .map(|(condition, _)| condition)
+            .ok_or_else(|| "not all of its tags are set by what a client sends".to_owned())
+    }
+}
+
+/// The tag that a part of a line sets.
+fn sets(part: &str) -> Option<&str> {
+    part.strip_prefix("set:").or_else(|| part.strip_prefix("net:"))
+}
+
+/// The condition of a line, and how it is changed.
+fn test(
+    key: &str,
+    parts: &[&str],
+    line: &Line,
+) -> Result<(Condition, Option<&'static str>), String> {
+    let only = || match parts {
+        [only] if !only.is_empty() => Ok(*only),
+        _ => Err("it does not name one value".to_owned()),
+    };
+    let is = |fact, comparison| Condition::Test(fact, comparison);
+    let of_relay = |sub_option| {
+        let text = only()?;
+        let octets = option_value::hexadecimal_octets(text).filter(|_| text.contains(':'));
+        let octets = octets.unwrap_or_else(|| text.as_bytes().to_vec());
+        Ok((is(Fact::RelaySubOption(sub_option), Comparison::Equals(octets)), None))
+    };
+    let beginning = |option| {
+        let text = only()?.as_bytes().to_vec();
+        Ok((is(Fact::Option(option), Comparison::StartsWith(text)), Some(BEGINNING)))
+    };
+    match key {
+        "dhcp-vendorclass" => beginning(code::VENDOR_CLASS),
+        "dhcp-userclass" => beginning(code::USER_CLASS),
+        "dhcp-circuitid" => of_relay(relay::CIRCUIT_ID),
+        "dhcp-remoteid" => of_relay(relay::REMOTE_ID),
+        "dhcp-subscrid" => of_relay(relay::SUBSCRIBER_ID),
+        "dhcp-mac" => Ok((hardware(only()?)?, None)),
+        _ => option(parts, line),
+    }
+}
+
+/// A hardware address whose last octets may be wildcards.
+fn hardware(text: &str) -> Result<Condition, String> {
+    let wanted = || "only the last octets may be wildcards".to_owned();
+    let (kind, digits) = match text.split_once('-') {
+        Some((kind, digits)) => (u8::from_str_radix(kind, 16).map_err(|_| wanted())?, digits),
+        None => (HardwareAddress::ETHERNET, text),
+    };
+    let groups: Vec<&str> = digits.split(':').collect();
+    let known = groups.iter().take_while(|group| **group != "*");
+    let octets = known.map(|group| u8::from_str_radix(group, 16).ok());
+    let octets: Vec<u8> = octets.collect::<Option<_>>().ok_or_else(wanted)?;
+    let are_wildcards = groups.iter().skip(octets.len()).all(|group| *group == "*");
+    if octets.is_empty() || !are_wildcards || groups.len() > HardwareAddress::OCTETS_MAX {
+        return Err(wanted());
+    }
+    let octets = [&[kind], octets.as_slice()].concat();
+    Ok(Condition::Test(Fact::HardwareAddress, Comparison::StartsWith(octets)))
+}
+
+/// `dhcp-match=set:TAG,OPTION` or `dhcp-match=set:TAG,OPTION,VALUE`.
+fn option(parts: &[&str], line: &Line) -> Result<(Condition, Option<&'static str>), String> {
+    let (first, values) = parts.split_first().ok_or("it names no option")?;
+    let name = first.strip_prefix("option:").unwrap_or(first);
+    if name.contains(':') {
+        return Err("sub-options of options are not compared".to_owned());
+    }
+    let named = option_names::dnsmasq(name);
+    let option = name.parse().ok().or_else(|| named.as_ref().map(|(code, _)| *code));
+    let option: u8 = option.ok_or_else(|| format!("no option is named {name:?}"))?;
+    if values.is_empty() {
+        return Ok((Condition::Test(Fact::Option(option), Comparison::Present), None));
+    }
+    let value = Line { value: parts.join(","), ..line.clone() };
+    let octets = options::read(&value)?.octets;
+    let kind = named.map(|(_, kind)| kind).or_else(|| option_names::dnsmasq_form(option));
+    let is_text = matches!(kind, Some(OptionKind::Text | OptionKind::Octets) | None)
+        && values.iter().all(|value| value.parse::<u32>().is_err() && !value.contains(':'));
+    Ok(match is_text {
+        true => {
+            let starts = Comparison::StartsWith(octets);
+            (Condition::Test(Fact::Option(option), starts), Some(BEGINNING))
+        }
+        false => (Condition::Test(Fact::Option(option), Comparison::Equals(octets)), None),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::Place;
+
+    fn read_line(key: &str, value: &str) -> Result<Condition, String> {
+        let place = Place::new(&"f".into(), 1);
+        let line = Line { place, key: key.into(), value: format!("set:t,{value}") };
+        let mut report = Report::default();
+        let mut tags = Tags::read(&[line], &mut report);
+        let found = tags.all_of(&["t".to_owned()]).map(|(condition, _)| condition);
+        found.ok_or_else(|| report.entries()[0].note.clone())
+    }
+
+    #[test]
+    fn tags_are_conditions() {
+        let starts = |octets: &[u8]| Comparison::StartsWith(octets.to_vec());
+        let equals = |octets: &[u8]| Comparison::Equals(octets.to_vec());
+        for (key, value, fact, comparison) in [
+            ("dhcp-vendorclass", "Aastra", Fact::Option(60), starts(b"Aastra")),
+            ("dhcp-userclass", "iPXE", Fact::Option(77), starts(b"iPXE")),
+            ("dhcp-circuitid", "olt1/1", Fact::RelaySubOption(1), equals(b"olt1/1")),
+            ("dhcp-remoteid", "00:01", Fact::RelaySubOption(2), equals(&[0, 1])),
+            ("dhcp-subscrid", "gold", Fact::RelaySubOption(6), equals(b"gold")),
+            ("dhcp-mac", "02:00:5f:*:*:*", Fact::HardwareAddress, starts(&[1, 2, 0, 0x5f])),
+            ("dhcp-mac", "06-02:*:*:*:*:*", Fact::HardwareAddress, starts(&[6, 2])),
+            ("dhcp-match", "option:client-arch,7", Fact::Option(93), equals(&[0, 7])),
+            ("dhcp-match", "175", Fact::Option(175), Comparison::Present),
+            ("dhcp-match", "60,docsis", Fact::Option(60), starts(b"docsis")),
+        ] {
+            let wanted = Ok(Condition::Test(fact, comparison));
+            assert_eq!(read_line(key, value), wanted, "{key}={value}");
+        }
+        for (key, value) in [
+            ("dhcp-vendorclass", "enterprise:4491,docsis"),
+            ("dhcp-mac", "*:*:*:01:*:*"),
+            ("dhcp-mac", "*:*:*:*:*:*"),
+            ("dhcp-match", "vi-encap:4491,1"),
+            ("dhcp-match", "option:zebra"),
+            ("tag-if", "tag:unknown"),
+        ] {
+            assert!(read_line(key, value).is_err(), "{key}={value}");
+        }
+    }
+}

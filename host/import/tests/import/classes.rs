@@ -1,0 +1,257 @@
+//! Classes, expressions and tags of other servers become classes where conditions can say the same.
+
+use lessor_import::{Imported, Origin, Outcome};
+
+use crate::common::{Folder, import};
+
+fn imported(origin: Origin, text: &str) -> Imported {
+    let path_of = Folder::new();
+    let path = path_of.write("configuration", text);
+    import(origin, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{text}"))
+}
+
+/// The outcome and the note of the statement that begins like this.
+fn outcome(imported: &Imported, statement: &str) -> (Outcome, String) {
+    let mut entries = imported.report.entries().iter();
+    let found = entries.find(|entry| entry.statement.starts_with(statement));
+    let found = found.unwrap_or_else(|| panic!("{statement} is not in {}", imported.report));
+    (found.outcome, found.note.clone())
+}
+
+#[track_caller]
+fn says(imported: &Imported, lines: &[&str]) {
+    let mut rest = imported.configuration.as_str();
+    for line in lines {
+        let Some(at) = rest.find(line) else {
+            panic!("{line} does not follow in\n{}", imported.configuration);
+        };
+        rest = &rest[at + line.len()..];
+    }
+}
+
+const SUBNET: &str = "subnet 10.0.0.0 netmask 255.255.255.0 { range 10.0.0.10 10.0.0.99; }\n";
+
+#[test]
+fn classes_of_dhcpd_with_subclasses_and_limits_are_carried() {
+    let found = imported(
+        Origin::Dhcpd,
+        &format!(
+            "class \"paid\" {{ match hardware; }}
+             subclass \"paid\" 1:02:00:5e:00:00:01;
+             subclass \"paid\" 1:02:00:5e:00:00:02 {{ option host-name \"two\"; }}
+             class \"ports\" {{
+                 match if exists agent.circuit-id;
+                 spawn with option agent.circuit-id;
+                 lease limit 4;
+             }}
+             class \"makers\" {{ match substring(hardware, 1, 3); }}
+             subclass \"makers\" 00:04:f2;
+             {SUBNET}"
+        ),
+    );
+    says(
+        &found,
+        &[
+            "name = \"paid-1-02-00-5e-00-00-02\"",
+            "match = { hardware-address = \"02:00:5e:00:00:02\" }",
+            "options = { host-name = \"two\" }",
+            "name = \"paid\"",
+            "match = { hardware-address = [\"02:00:5e:00:00:01\", \"02:00:5e:00:00:02\"] }",
+            "name = \"ports\"",
+            "match = { circuit-id = { present = true } }",
+            "limit = { by = \"circuit-id\", leases-max = 4 }",
+            "name = \"makers\"",
+            "match = { hardware-address = \"00:04:f2\" }",
+        ],
+    );
+    assert_eq!(found.report.totals().not_carried, 0, "{}", found.report);
+}
+
+#[test]
+fn pools_name_their_classes_and_those_of_no_class_are_for_policies() {
+    let found = imported(
+        Origin::Dhcpd,
+        "class \"phones\" { match if option vendor-class-identifier = \"phone\"; }
+         class \"odd\" { match if option host-name ~= \"^x\"; }
+         subnet 10.0.0.0 netmask 255.255.0.0 {
+             pool { allow members of \"phones\"; range 10.0.1.0 10.0.1.255; }
+             pool { deny members of \"phones\"; range 10.0.2.0 10.0.2.255; }
+             pool { allow members of \"odd\"; range 10.0.3.0 10.0.3.255; }
+             pool { allow known-clients; range 10.0.4.0 10.0.4.255; }
+             pool { range 10.0.5.0 10.0.5.255; }
+         }",
+    );
+    says(
+        &found,
+        &[
+            "name = \"phones\"\nmatch = { vendor-class = \"phone\" }\npools = [\"phones\", \"others\"]",
+            "name = \"phones\"\nrange = \"10.0.1.0-10.0.1.255\"\nby-policy-only = true",
+            "name = \"not-phones\"\nrange = \"10.0.2.0-10.0.2.255\"\n",
+            "range = \"10.0.3.0-10.0.3.255\"\nby-policy-only = true",
+            "range = \"10.0.4.0-10.0.4.255\"\nby-policy-only = true",
+            "name = \"others\"\nrange = \"10.0.5.0-10.0.5.255\"\n",
+        ],
+    );
+    assert_eq!(outcome(&found, "class \"odd\"").0, Outcome::NotCarried);
+    let (changed, note) = outcome(&found, "allow members of \"odd\"");
+    assert_eq!(changed, Outcome::Changed);
+    assert!(note.contains("only a policy"), "{note}");
+    assert_eq!(outcome(&found, "allow members of \"phones\"").0, Outcome::Carried);
+    assert_eq!(outcome(&found, "deny members of \"phones\"").0, Outcome::Carried);
+}
+
+#[test]
+fn a_class_without_another_pool_cannot_be_kept_away_and_gets_none() {
+    let found = imported(
+        Origin::Dhcpd,
+        "class \"phones\" { match if option vendor-class-identifier = \"phone\"; }
+         subnet 10.0.0.0 netmask 255.255.0.0 {
+             pool { deny members of \"phones\"; range 10.0.2.0 10.0.2.255; }
+         }",
+    );
+    says(&found, &["by-policy-only = true"]);
+    assert_eq!(outcome(&found, "range 10.0.2.0").0, Outcome::Changed);
+}
+
+#[test]
+fn branches_are_classes_until_one_is_not_carried() {
+    let found = imported(
+        Origin::Dhcpd,
+        &format!(
+            "if option user-class = \"iPXE\" {{ filename \"menu\"; }}
+             elsif option host-name ~= \"^x\" {{ filename \"x\"; }}
+             else {{ filename \"y\"; }}
+             if exists user-class and option user-class = \"z\" {{ next-server 192.0.2.1; }}
+             {SUBNET}"
+        ),
+    );
+    says(
+        &found,
+        &[
+            "match = { user-class = \"iPXE\" }\nboot-file = \"menu\"",
+            "match = { user-class = { present = true }, not = { not = { user-class = \"z\" } } }",
+            "next-server = \"192.0.2.1\"",
+        ],
+    );
+    assert_eq!(outcome(&found, "elsif").0, Outcome::NotCarried);
+    let (not_carried, note) = outcome(&found, "else");
+    assert_eq!(not_carried, Outcome::NotCarried);
+    assert!(note.contains("a branch before it"), "{note}");
+}
+
+#[test]
+fn a_class_that_no_message_meets_is_left_out_and_does_not_end_the_import() {
+    let found = imported(
+        Origin::Kea,
+        "{ \"Dhcp4\": {
+            \"client-classes\": [
+                { \"name\": \"none\", \"test\": \"option[60].hex == 'a' and not (option[60].hex == 'a')\",
+                  \"option-data\": [ { \"name\": \"host-name\", \"data\": \"never\" } ] },
+                { \"name\": \"one\", \"test\": \"option[60].hex == 'a'\" } ],
+            \"subnet4\": [ { \"id\": 1, \"subnet\": \"10.0.0.0/24\",
+                \"pools\": [ { \"pool\": \"10.0.0.10 - 10.0.0.20\", \"client-class\": \"none\" },
+                             { \"pool\": \"10.0.0.30 - 10.0.0.40\" } ] } ] } }",
+    );
+    says(&found, &["name = \"one\"", "by-policy-only = true"]);
+    assert!(!found.configuration.contains("none"), "{}", found.configuration);
+    let (not_carried, note) = outcome(&found, "{ \"name\": \"none\"");
+    assert_eq!(not_carried, Outcome::NotCarried);
+    assert!(note.contains("no [[class]] can say it"), "{note}");
+    assert_eq!(outcome(&found, "{ \"name\": \"host-name\"").0, Outcome::NotCarried);
+}
+
+#[test]
+fn classes_of_kea_are_carried_with_what_is_for_them() {
+    let long = "x".repeat(130);
+    let found = imported(
+        Origin::Kea,
+        &format!(
+            "{{ \"Dhcp4\": {{
+            \"client-classes\": [
+                {{ \"name\": \"modems\", \"test\": \"substring(option[60].hex,0,6) == 'docsis'\",
+                   \"valid-lifetime\": 600, \"next-server\": \"192.0.2.7\",
+                   \"boot-file-name\": \"{long}\" }},
+                {{ \"name\": \"rest\", \"test\": \"not member('modems') and relay4[1].exists\" }},
+                {{ \"name\": \"known\", \"test\": \"member('KNOWN')\" }},
+                {{ \"name\": \"later\", \"test\": \"option[60].exists\", \"only-if-required\": true }},
+                {{ \"name\": \"by host\" }} ],
+            \"subnet4\": [ {{ \"id\": 1, \"subnet\": \"10.0.0.0/16\", \"client-class\": \"modems\",
+                \"pools\": [ {{ \"pool\": \"10.0.1.0/24\" }} ],
+                \"option-data\": [ {{ \"name\": \"boot-file-name\", \"data\": \"f\" }} ] }},
+              {{ \"id\": 2, \"subnet\": \"10.1.0.0/16\",
+                \"pools\": [ {{ \"pool\": \"10.1.1.0/24\", \"client-class\": \"VENDOR_CLASS_eRouter1.0\" }} ] }} ] }} }}"
+        ),
+    );
+    says(
+        &found,
+        &[
+            "name = \"modems\"\nmatch = { vendor-class = { starts-with = \"docsis\" } }\n\
+             pools = [\"modems\"]\nlease-time = \"10m\"\n",
+            "next-server = \"192.0.2.7\"\n",
+            "match = { circuit-id = { present = true }, not = { vendor-class = { starts-with = \"docsis\" } } }",
+            "name = \"VENDOR_CLASS_eRouter1.0\"\nmatch = { vendor-class = \"eRouter1.0\" }",
+            "name = \"modems\"\nrange = \"10.0.1.0-10.0.1.255\"\nby-policy-only = true",
+            "name = \"VENDOR_CLASS_eRouter1.0\"\nrange = \"10.1.1.0-10.1.1.255\"",
+        ],
+    );
+    let (changed, note) = outcome(&found, "{ \"name\": \"modems\"");
+    assert_eq!(changed, Outcome::Changed);
+    assert!(note.contains("come before those of subnets"), "{note}");
+    let (changed, note) = outcome(&found, "\"boot-file-name\"");
+    assert_eq!(changed, Outcome::Changed);
+    assert!(note.contains("has no room"), "{note}");
+    for name in ["known", "later", "by host"] {
+        let statement = format!("{{ \"name\": \"{name}\"");
+        assert_eq!(outcome(&found, &statement).0, Outcome::NotCarried, "{name}");
+    }
+}
+
+#[test]
+fn tags_of_dnsmasq_are_classes_of_what_is_for_them() {
+    let found = imported(
+        Origin::Dnsmasq,
+        "dhcp-range=10.0.1.0,10.0.1.255,255.255.0.0,1h
+         dhcp-range=tag:phones,10.0.2.0,10.0.2.255,255.255.0.0,1h
+         dhcp-option=tag:phones,tag:!gold,option:ntp-server,192.0.2.1
+         dhcp-option-force=tag:phones,option:tftp-server,192.0.2.2
+         dhcp-option=option:T1,600
+         dhcp-vendorclass=set:phones,Aastra
+         dhcp-mac=set:phones,00:04:f2:*:*:*
+         dhcp-subscrid=set:gold,gold
+         dhcp-userclass=set:ipxe,iPXE
+         dhcp-match=set:efi,option:client-arch,7
+         dhcp-match=set:unused,175
+         tag-if=set:both,tag:efi,tag:!ipxe
+         dhcp-boot=tag:both,boot.efi,boothost,192.0.2.3
+         dhcp-boot=undionly.kpxe
+         dhcp-broadcast=tag:gold
+         bootp-dynamic
+         dhcp-rapid-commit\n",
+    );
+    says(
+        &found,
+        &[
+            "bootp = \"dynamic\"",
+            "boot-file = \"undionly.kpxe\"",
+            "renewal-time = \"10m\"",
+            "rapid-commit = true",
+            "name = \"phones-and-not-gold\"",
+            "not = { options = { relay-agent-information = { 6 = \"gold\" } } }",
+            "options = { ntp-servers = [\"192.0.2.1\"] }",
+            "name = \"phones\"",
+            "match = { any = [{ vendor-class = { starts-with = \"Aastra\" } }, { hardware-address = \
+             \"00:04:f2\" }] }",
+            "pools = [\"phones\", \"others\"]",
+            "always-send = [\"tftp-server-name\"]",
+            "always-broadcast = true",
+            "name = \"both\"",
+            "match = { options = { client-architecture = \"hex:0007\" }, not = { user-class = { \
+             starts-with = \"iPXE\" } } }",
+            "next-server = \"192.0.2.3\"\nserver-name = \"boothost\"\nboot-file = \"boot.efi\"",
+        ],
+    );
+    assert_eq!(outcome(&found, "dhcp-match=set:unused").0, Outcome::NotNeeded);
+    assert_eq!(outcome(&found, "dhcp-vendorclass").0, Outcome::Changed);
+    assert_eq!(outcome(&found, "dhcp-range=tag:phones").0, Outcome::Carried);
+    assert_eq!(found.report.totals().not_carried, 0, "{}", found.report);
+}

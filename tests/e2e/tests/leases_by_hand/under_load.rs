@@ -1,0 +1,169 @@
+//! The server is killed under load while an operator changes leases. Afterwards every change that
+//! it acknowledged is there, no other, and the journal names who made it.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use lessor_e2e::{JournalLine, Server, Setup, heavy, relay};
+use lessor_load::Subscriber;
+
+use crate::{LINK, user};
+
+/// The number of times that the server is killed.
+const ROUNDS: u8 = 4;
+
+/// What the server said about an address: the client that has it, or nobody.
+type Told = BTreeMap<Ipv4Addr, Option<String>>;
+
+#[test]
+fn every_acknowledged_change_by_hand_outlives_the_death_of_the_server_under_load() {
+    let _alone = heavy();
+    let subnets = r#"
+        [[subnet]]
+        prefix = "100.64.0.0/16"
+        lease-time = "1h"
+
+        [[subnet.pool]]
+        name = "residential"
+        range = "100.64.1.0-100.64.249.255"
+
+        [[subnet.pool]]
+        name = "by-hand"
+        range = "100.64.250.0-100.64.253.255"
+        preference = 2
+    "#;
+    let mut server = Setup::on_loopback(subnets).start();
+    let mut told = Told::new();
+    let mut deeds: Vec<(String, Ipv4Addr)> = Vec::new();
+    for round in 0..ROUNDS {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let acquired = Arc::new(Mutex::new(Vec::new()));
+        let load: Vec<_> = (0..4)
+            .map(|number| {
+                let (is_over, acquired) = (Arc::clone(&is_over), Arc::clone(&acquired));
+                let mut relay = relay(server.address(), LINK);
+                thread::spawn(move || {
+                    for client in 0..u16::MAX {
+                        let [high, low] = client.to_be_bytes();
+                        let subscriber = Subscriber::new([2, round, number, 0, high, low], "line");
+                        match relay.acquire(&subscriber, Duration::from_secs(5)) {
+                            Ok(got) => acquired.lock().unwrap().push(got.address),
+                            Err(_) if is_over.load(Ordering::Relaxed) => return,
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                })
+            })
+            .collect();
+        let before = deeds.len();
+        let operator = Operator { server: &server, round, told: &mut told, deeds: &mut deeds };
+        operator.works(&acquired, &is_over);
+        assert!(deeds.len() > before + 5, "round {round}: {} changes", deeds.len() - before);
+        load.into_iter().for_each(|thread| thread.join().unwrap());
+        server.start_again();
+        let given: HashMap<Ipv4Addr, usize> =
+            acquired.lock().unwrap().iter().fold(HashMap::new(), |mut counts, address| {
+                *counts.entry(*address).or_default() += 1;
+                counts
+            });
+        assert!(given.values().all(|count| *count == 1), "an address was given to two clients");
+        is_as_told(&server, &told);
+    }
+    let journal = server.journal();
+    for (deed, address) in &deeds {
+        let is_it = |line: &&JournalLine| line.reason == *deed && line.address == Some(*address);
+        let line = journal.iter().find(is_it);
+        let line = line.unwrap_or_else(|| panic!("the journal does not say {deed} {address}"));
+        assert_eq!(line.operator.as_ref().unwrap().user, user());
+    }
+}
+
+/// An operator who changes leases until the server is killed.
+struct Operator<'t> {
+    server: &'t Server,
+    round: u8,
+    told: &'t mut Told,
+    deeds: &'t mut Vec<(String, Ipv4Addr)>,
+}
+
+impl Operator<'_> {
+    fn works(mut self, acquired: &Mutex<Vec<Ipv4Addr>>, is_over: &AtomicBool) {
+        let process = self.server.id();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(fastrand::u64(4_000..6_000)));
+                is_over.store(true, Ordering::Relaxed);
+                let process = nix::unistd::Pid::from_raw(process.try_into().unwrap());
+                nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGKILL).unwrap();
+            });
+            for number in 0..=100 {
+                if !self.changes_some(number, acquired) {
+                    break;
+                }
+            }
+        });
+    }
+
+    /// Adds a lease, moves it, and ends that of a client. Returns `false` once the server is gone.
+    fn changes_some(&mut self, number: u8, acquired: &Mutex<Vec<Ipv4Addr>>) -> bool {
+        let added = Ipv4Addr::new(100, 64, 250 + self.round, number);
+        let moves_to = Ipv4Addr::new(100, 64, 250 + self.round, u8::MAX - number);
+        let hardware_address = format!("02:ee:ee:{:02x}:00:{number:02x}", self.round);
+        let client = format!("hw:{hardware_address}");
+        let [from, to] = [added, moves_to].map(|address| address.to_string());
+        let add = ["leases", "add", &from, "--for", "1h", "--hardware-address", &hardware_address];
+        if !self.does(&add, "added-by-hand", added, Some(client.clone())) {
+            return false;
+        }
+        if number.is_multiple_of(2) {
+            let moving = ["leases", "move", &from, "--to", &to];
+            if !self.does(&moving, "moved-by-hand", moves_to, Some(client)) {
+                return false;
+            }
+        } else if !self.does(&["leases", "end", &from], "ended-by-hand", added, None) {
+            return false;
+        }
+        let of_client = acquired.lock().unwrap().get(self.deeds.len()).copied();
+        of_client.is_none_or(|address| {
+            self.does(&["leases", "end", &address.to_string()], "ended-by-hand", address, None)
+        })
+    }
+
+    /// Makes a change. What is known of the address is unknown if the server does not answer.
+    fn does(
+        &mut self,
+        arguments: &[&str],
+        deed: &str,
+        address: Ipv4Addr,
+        client: Option<String>,
+    ) -> bool {
+        let output = self.server.ask(arguments);
+        if output.status.success() {
+            self.told.insert(address, client);
+            self.deeds.push((deed.to_owned(), address));
+            return true;
+        }
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+        self.told.remove(&address);
+        false
+    }
+}
+
+#[track_caller]
+fn is_as_told(server: &Server, told: &Told) {
+    let leases = server.leases();
+    let active: BTreeMap<Ipv4Addr, &str> =
+        leases.iter().map(|lease| (lease.address, lease.client.as_str())).collect();
+    assert_eq!(active.len(), leases.len(), "an address is listed twice");
+    for (address, client) in told {
+        assert_eq!(active.get(address).copied(), client.as_deref(), "{address}");
+    }
+}
