@@ -88,14 +88,38 @@ fn side_by_side(language: &str) {
 
 #[test]
 fn moving_from_another_server() {
-    let guide = Guide::read("docs/migrate.md");
-    let titles: Vec<&str> = guide.titles().collect();
-    guide.run(&titles);
+    page("docs/migrate.md");
 }
 
 #[test]
 fn leases_by_hand() {
-    let guide = Guide::read("docs/leases-by-hand.md");
+    page("docs/leases-by-hand.md");
+}
+
+#[test]
+fn changing_an_address_plan() {
+    page("docs/address-plan.md");
+}
+
+#[test]
+fn measuring_a_machine() {
+    page("docs/sizing.md");
+}
+
+#[test]
+fn securing_the_server() {
+    page("docs/security.md");
+}
+
+#[test]
+fn two_servers() {
+    page("docs/two-servers.md");
+}
+
+/// Runs all chapters of a page, one after the other.
+#[track_caller]
+fn page(page: &str) {
+    let guide = Guide::read(page);
     let titles: Vec<&str> = guide.titles().collect();
     guide.run(&titles);
 }
