@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Members may be added to the heading; older releases skip them. Everything else needs another
-//! [`FORMAT`].
+//! `FORMAT`.
 
 mod export;
 mod lines;
