@@ -24,6 +24,7 @@ mod declaring;
 mod dhcpd;
 mod dnsmasq;
 mod expressing;
+mod expression;
 mod files;
 mod input;
 mod kea;

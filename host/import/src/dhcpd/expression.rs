@@ -8,6 +8,7 @@ use lessor_core::relay;
 
 use crate::{
     condition::{Condition, Data, Fact},
+    expression::{Cursor, Expression, ExpressionToken},
     option_value,
 };
 
@@ -16,15 +17,12 @@ use super::{
     grammar::Token,
 };
 
-/// How deeply parentheses may be nested.
-const DEPTH_MAX: usize = 32;
-
 /// Reads an expression that is true or false.
 ///
 /// # Errors
 /// Returns why it is not carried.
 pub(super) fn read(tokens: &[Token], definitions: &Definitions) -> Result<Condition, String> {
-    let mut parser = Parser { tokens, definitions, depth: 0 };
+    let mut parser = Parser { cursor: Cursor::new(tokens), definitions };
     let condition = parser.any()?;
     parser.ended().map(|()| condition)
 }
@@ -34,66 +32,56 @@ pub(super) fn read(tokens: &[Token], definitions: &Definitions) -> Result<Condit
 /// # Errors
 /// Returns why it is not carried.
 pub(super) fn read_data(tokens: &[Token], definitions: &Definitions) -> Result<Data, String> {
-    let mut parser = Parser { tokens, definitions, depth: 0 };
+    let mut parser = Parser { cursor: Cursor::new(tokens), definitions };
     let data = parser.data()?;
     parser.ended().map(|()| data)
 }
 
 struct Parser<'e> {
-    tokens: &'e [Token],
+    cursor: Cursor<'e, Token>,
     definitions: &'e Definitions,
-    depth: usize,
 }
 
-impl Parser<'_> {
-    fn any(&mut self) -> Result<Condition, String> {
-        let mut all = vec![self.all()?];
-        while self.takes_word("or") {
-            all.push(self.all()?);
-        }
-        Ok(Condition::any(all))
+impl<'e> Expression<'e> for Parser<'e> {
+    type Token = Token;
+
+    fn cursor(&mut self) -> &mut Cursor<'e, Token> {
+        &mut self.cursor
     }
 
-    fn all(&mut self) -> Result<Condition, String> {
-        let mut all = vec![self.one()?];
-        while self.takes_word("and") {
-            all.push(self.one()?);
-        }
-        Ok(Condition::all(all))
-    }
-
-    fn one(&mut self) -> Result<Condition, String> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(format!("the expression is nested more than {DEPTH_MAX} times"));
-        }
-        let found = self.one_at_depth();
-        self.depth -= 1;
-        found
-    }
-
-    fn one_at_depth(&mut self) -> Result<Condition, String> {
-        if self.takes_word("not") {
-            return self.one().map(Condition::not);
-        }
-        if self.takes(&Token::Mark('(')) {
-            let inner = self.any()?;
-            self.expect(')')?;
-            return Ok(inner);
-        }
-        if self.takes_word("exists") {
-            let name = self.word()?;
+    fn comparison(&mut self) -> Result<Condition, String> {
+        if self.cursor.takes_word("exists") {
+            let name = self.cursor.word()?;
             return self.option(&name)?.exists();
         }
         let data = self.data()?;
-        let is_unequal = self.takes_word("!");
+        let is_unequal = self.cursor.takes_word("!");
         self.expect('=')?;
         let equals = data.equals(self.data()?)?;
         Ok(if is_unequal { equals.not() } else { equals })
     }
+}
 
+impl ExpressionToken for Token {
+    fn word(word: &str) -> Self {
+        Self::Word(word.to_owned())
+    }
+
+    fn mark(mark: char) -> Self {
+        Self::Mark(mark)
+    }
+
+    fn into_word(self) -> Result<String, Self> {
+        match self {
+            Self::Word(word) => Ok(word),
+            token => Err(token),
+        }
+    }
+}
+
+impl Parser<'_> {
     fn data(&mut self) -> Result<Data, String> {
-        let word = match self.next()? {
+        let word = match self.cursor.next()? {
             Token::Quoted(octets) => return Ok(Data::Constant(octets)),
             Token::Word(word) => word,
             Token::Mark(mark) => return Err(format!("conditions do not know {mark:?} here")),
@@ -101,7 +89,7 @@ impl Parser<'_> {
         match word.as_str() {
             "hardware" => Ok(Data::Fact(Fact::HardwareAddress)),
             "option" => {
-                let name = self.word()?;
+                let name = self.cursor.word()?;
                 self.option(&name)
             }
             "substring" => {
@@ -130,7 +118,7 @@ impl Parser<'_> {
         self.expect(',')?;
         let width = self.number()?;
         self.expect(',')?;
-        let Token::Quoted(separator) = self.next()? else {
+        let Token::Quoted(separator) = self.cursor.next()? else {
             return Err("the separator is not a text".to_owned());
         };
         let separator = String::from_utf8(separator).map_err(|error| error.to_string())?;
@@ -164,51 +152,18 @@ impl Parser<'_> {
     }
 
     fn ended(&self) -> Result<(), String> {
-        match self.tokens.first() {
+        match self.cursor.rest().first() {
             None => Ok(()),
             Some(token) => Err(format!("conditions do not know {token:?} in this place")),
         }
     }
 
-    fn next(&mut self) -> Result<Token, String> {
-        let (first, rest) = self.tokens.split_first().ok_or("the expression ends too early")?;
-        self.tokens = rest;
-        Ok(first.clone())
-    }
-
-    fn takes(&mut self, wanted: &Token) -> bool {
-        match self.tokens.split_first() {
-            Some((first, rest)) if first == wanted => {
-                self.tokens = rest;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn takes_word(&mut self, wanted: &str) -> bool {
-        self.takes(&Token::Word(wanted.to_owned()))
-    }
-
     fn expect(&mut self, mark: char) -> Result<(), String> {
-        match self.takes(&Token::Mark(mark)) {
-            true => Ok(()),
-            false => match self.tokens.first() {
-                Some(found) => Err(format!("conditions do not know {found:?} in this place")),
-                None => Err("the expression ends too early".to_owned()),
-            },
-        }
-    }
-
-    fn word(&mut self) -> Result<String, String> {
-        match self.next()? {
-            Token::Word(word) => Ok(word),
-            token => Err(format!("the expression has {token:?} instead of a name")),
-        }
+        self.cursor.expect(&Token::Mark(mark))
     }
 
     fn number(&mut self) -> Result<usize, String> {
-        let word = self.word()?;
+        let word = self.cursor.word()?;
         word.parse().map_err(|_| format!("{word:?} is not a number"))
     }
 }

@@ -8,11 +8,9 @@ use lessor_core::{option::code, relay};
 
 use crate::{
     condition::{self, Condition, Data, Fact},
+    expression::{Cursor, Expression, ExpressionToken},
     option_value,
 };
-
-/// How deeply parentheses may be nested.
-const DEPTH_MAX: usize = 32;
 
 /// What an expression can refer to.
 pub(super) trait Names {
@@ -29,9 +27,9 @@ pub(super) trait Names {
 /// Returns why it is not carried.
 pub(super) fn read(text: &str, names: &dyn Names) -> Result<Condition, String> {
     let tokens = tokens(text)?;
-    let mut parser = Parser { tokens: &tokens, names, depth: 0 };
+    let mut parser = Parser { cursor: Cursor::new(&tokens), names };
     let condition = parser.any()?;
-    match parser.tokens.first() {
+    match parser.cursor.rest().first() {
         None => Ok(condition),
         Some(token) => Err(format!("the expression has {token:?} where it could end")),
     }
@@ -76,63 +74,53 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
 }
 
 struct Parser<'e> {
-    tokens: &'e [Token],
+    cursor: Cursor<'e, Token>,
     names: &'e dyn Names,
-    depth: usize,
 }
 
-impl Parser<'_> {
-    fn any(&mut self) -> Result<Condition, String> {
-        let mut all = vec![self.all()?];
-        while self.takes_word("or") {
-            all.push(self.all()?);
-        }
-        Ok(Condition::any(all))
+impl<'e> Expression<'e> for Parser<'e> {
+    type Token = Token;
+
+    fn cursor(&mut self) -> &mut Cursor<'e, Token> {
+        &mut self.cursor
     }
 
-    fn all(&mut self) -> Result<Condition, String> {
-        let mut all = vec![self.one()?];
-        while self.takes_word("and") {
-            all.push(self.one()?);
-        }
-        Ok(Condition::all(all))
-    }
-
-    fn one(&mut self) -> Result<Condition, String> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(format!("the expression is nested more than {DEPTH_MAX} times"));
-        }
-        let found = self.one_at_depth();
-        self.depth -= 1;
-        found
-    }
-
-    fn one_at_depth(&mut self) -> Result<Condition, String> {
-        if self.takes_word("not") {
-            return self.one().map(Condition::not);
-        }
-        if self.takes(&Token::Mark('(')) {
-            let inner = self.any()?;
-            self.expect(&Token::Mark(')'))?;
-            return Ok(inner);
-        }
-        if self.takes_word("member") {
+    fn comparison(&mut self) -> Result<Condition, String> {
+        if self.cursor.takes_word("member") {
             return self.member();
         }
         let data = self.data()?;
-        if self.takes(&Token::Mark('.')) {
-            self.expect(&Token::Word("exists".to_owned()))?;
+        if self.cursor.takes(&Token::Mark('.')) {
+            self.cursor.expect(&Token::Word("exists".to_owned()))?;
             return data.exists();
         }
-        self.expect(&Token::Equals)?;
+        self.cursor.expect(&Token::Equals)?;
         data.equals(self.data()?)
     }
+}
 
+impl ExpressionToken for Token {
+    fn word(word: &str) -> Self {
+        Self::Word(word.to_owned())
+    }
+
+    fn mark(mark: char) -> Self {
+        Self::Mark(mark)
+    }
+
+    fn into_word(self) -> Result<String, Self> {
+        match self {
+            Self::Word(word) => Ok(word),
+            token => Err(token),
+        }
+    }
+}
+
+impl Parser<'_> {
     fn member(&mut self) -> Result<Condition, String> {
-        self.expect(&Token::Mark('('))?;
+        self.cursor.expect(&Token::Mark('('))?;
         let name = self.text()?;
-        self.expect(&Token::Mark(')'))?;
+        self.cursor.expect(&Token::Mark(')'))?;
         if let Some(class) = of_vendor(&name) {
             return Ok(class);
         }
@@ -142,7 +130,7 @@ impl Parser<'_> {
 
     fn data(&mut self) -> Result<Data, String> {
         let constant = |octets: Vec<u8>| Ok(Data::Constant(octets));
-        let word = match self.next()? {
+        let word = match self.cursor.next()? {
             Token::Text(text) => return constant(text.into_bytes()),
             Token::Word(word) => word,
             token => return Err(format!("the expression has {token:?} instead of a value")),
@@ -154,8 +142,8 @@ impl Parser<'_> {
                 if option != code::RELAY_AGENT_INFORMATION || !self.is_behind_dot("option") {
                     return self.part(Fact::Option(option));
                 }
-                self.expect(&Token::Mark('.'))?;
-                self.next()?;
+                self.cursor.expect(&Token::Mark('.'))?;
+                self.cursor.next()?;
                 let sub_option = self.sub_option()?;
                 self.part(Fact::RelaySubOption(sub_option))
             }
@@ -164,16 +152,16 @@ impl Parser<'_> {
                 self.part(Fact::RelaySubOption(sub_option))
             }
             "pkt4" => {
-                self.expect(&Token::Mark('.'))?;
-                match self.word()?.as_str() {
+                self.cursor.expect(&Token::Mark('.'))?;
+                match self.cursor.word()?.as_str() {
                     "mac" => Ok(Data::Address),
                     "giaddr" => Ok(Data::Fact(Fact::Relay)),
                     name => Err(format!("conditions do not know the field {name:?}")),
                 }
             }
             "pkt" => {
-                self.expect(&Token::Mark('.'))?;
-                match self.word()?.as_str() {
+                self.cursor.expect(&Token::Mark('.'))?;
+                match self.cursor.word()?.as_str() {
                     "iface" => Ok(Data::Fact(Fact::Interface)),
                     name => Err(format!("conditions do not know the field {name:?}")),
                 }
@@ -187,16 +175,16 @@ impl Parser<'_> {
     }
 
     fn substring(&mut self) -> Result<Data, String> {
-        self.expect(&Token::Mark('('))?;
+        self.cursor.expect(&Token::Mark('('))?;
         let data = self.data()?;
-        self.expect(&Token::Mark(','))?;
+        self.cursor.expect(&Token::Mark(','))?;
         let start = self.number()?;
-        self.expect(&Token::Mark(','))?;
-        let length = match self.takes_word("all") {
+        self.cursor.expect(&Token::Mark(','))?;
+        let length = match self.cursor.takes_word("all") {
             true => None,
             false => Some(self.number()?),
         };
-        self.expect(&Token::Mark(')'))?;
+        self.cursor.expect(&Token::Mark(')'))?;
         data.substring(start, length)
     }
 
@@ -218,17 +206,17 @@ impl Parser<'_> {
     }
 
     fn in_brackets(&mut self) -> Result<String, String> {
-        self.expect(&Token::Mark('['))?;
-        let name = self.word()?;
-        self.expect(&Token::Mark(']'))?;
+        self.cursor.expect(&Token::Mark('['))?;
+        let name = self.cursor.word()?;
+        self.cursor.expect(&Token::Mark(']'))?;
         Ok(name)
     }
 
     /// A part with the form in which it is read, unless `.exists` follows.
     fn part(&mut self, fact: Fact) -> Result<Data, String> {
         if self.is_behind_dot("hex") || self.is_behind_dot("text") {
-            self.next()?;
-            self.next()?;
+            self.cursor.next()?;
+            self.cursor.next()?;
         } else if !self.is_behind_dot("exists") {
             return Err("sub-options of options are not compared".to_owned());
         }
@@ -237,62 +225,25 @@ impl Parser<'_> {
 
     fn address(&mut self, first: &str) -> Result<std::net::Ipv4Addr, String> {
         let mut text = first.to_owned();
-        while first.parse::<u8>().is_ok() && self.takes(&Token::Mark('.')) {
-            text = format!("{text}.{}", self.word()?);
+        while first.parse::<u8>().is_ok() && self.cursor.takes(&Token::Mark('.')) {
+            text = format!("{text}.{}", self.cursor.word()?);
         }
         text.parse().map_err(|_| format!("conditions do not know {first:?}"))
     }
 
     fn is_behind_dot(&self, word: &str) -> bool {
-        matches!(self.tokens, [Token::Mark('.'), Token::Word(found), ..] if found == word)
-    }
-
-    fn next(&mut self) -> Result<Token, String> {
-        let (first, rest) = self.tokens.split_first().ok_or("the expression ends too early")?;
-        self.tokens = rest;
-        Ok(first.clone())
-    }
-
-    fn takes(&mut self, wanted: &Token) -> bool {
-        match self.tokens.split_first() {
-            Some((first, rest)) if first == wanted => {
-                self.tokens = rest;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn takes_word(&mut self, wanted: &str) -> bool {
-        self.takes(&Token::Word(wanted.to_owned()))
-    }
-
-    fn expect(&mut self, wanted: &Token) -> Result<(), String> {
-        match self.takes(wanted) {
-            true => Ok(()),
-            false => match self.tokens.first() {
-                Some(found) => Err(format!("conditions do not know {found:?} in this place")),
-                None => Err("the expression ends too early".to_owned()),
-            },
-        }
-    }
-
-    fn word(&mut self) -> Result<String, String> {
-        match self.next()? {
-            Token::Word(word) => Ok(word),
-            token => Err(format!("the expression has {token:?} instead of a name")),
-        }
+        matches!(self.cursor.rest(), [Token::Mark('.'), Token::Word(found), ..] if found == word)
     }
 
     fn text(&mut self) -> Result<String, String> {
-        match self.next()? {
+        match self.cursor.next()? {
             Token::Text(text) => Ok(text),
             token => Err(format!("the expression has {token:?} instead of a text")),
         }
     }
 
     fn number(&mut self) -> Result<usize, String> {
-        let word = self.word()?;
+        let word = self.cursor.word()?;
         word.parse().map_err(|_| format!("{word:?} is not a number of octets"))
     }
 }

@@ -1,0 +1,129 @@
+//! What the expressions of Kea and of ISC dhcpd have in common: a cursor over their tokens, and
+//! `and`, `or`, `not` and parentheses.
+//!
+//! Knows no values; the parsers of the two languages read comparisons. Invariant: `not` and
+//! parentheses are nested at most [`DEPTH_MAX`] times.
+
+use std::fmt::Debug;
+
+use crate::condition::Condition;
+
+/// How deeply `not` and parentheses may be nested.
+const DEPTH_MAX: usize = 32;
+
+/// A token of one of the languages.
+pub(crate) trait ExpressionToken: Clone + Debug + PartialEq {
+    /// Returns the token of a word.
+    fn word(word: &str) -> Self;
+    /// Returns the token of a mark, such as a parenthesis.
+    fn mark(mark: char) -> Self;
+    /// Returns the word of a token that is one, and otherwise the token.
+    fn into_word(self) -> Result<String, Self>;
+}
+
+/// The tokens of an expression that were not read yet.
+pub(crate) struct Cursor<'t, T> {
+    tokens: &'t [T],
+    depth: usize,
+}
+
+/// A parser of one of the languages.
+pub(crate) trait Expression<'t> {
+    /// Its tokens.
+    type Token: ExpressionToken + 't;
+
+    /// Returns the cursor over its tokens.
+    fn cursor(&mut self) -> &mut Cursor<'t, Self::Token>;
+
+    /// Reads a condition without `and`, `or`, `not` and parentheses around it.
+    fn comparison(&mut self) -> Result<Condition, String>;
+
+    /// Reads conditions of which one has to be met.
+    fn any(&mut self) -> Result<Condition, String> {
+        let mut all = vec![self.all()?];
+        while self.cursor().takes_word("or") {
+            all.push(self.all()?);
+        }
+        Ok(Condition::any(all))
+    }
+
+    /// Reads conditions that all have to be met.
+    fn all(&mut self) -> Result<Condition, String> {
+        let mut all = vec![self.one()?];
+        while self.cursor().takes_word("and") {
+            all.push(self.one()?);
+        }
+        Ok(Condition::all(all))
+    }
+
+    /// Reads one condition.
+    fn one(&mut self) -> Result<Condition, String> {
+        self.cursor().depth += 1;
+        if self.cursor().depth > DEPTH_MAX {
+            return Err(format!("the expression is nested more than {DEPTH_MAX} times"));
+        }
+        let found = self.one_at_depth();
+        self.cursor().depth -= 1;
+        found
+    }
+
+    /// Reads one condition that may be nested further.
+    fn one_at_depth(&mut self) -> Result<Condition, String> {
+        if self.cursor().takes_word("not") {
+            return self.one().map(Condition::not);
+        }
+        if self.cursor().takes(&Self::Token::mark('(')) {
+            let inner = self.any()?;
+            self.cursor().expect(&Self::Token::mark(')'))?;
+            return Ok(inner);
+        }
+        self.comparison()
+    }
+}
+
+impl<'t, T: ExpressionToken> Cursor<'t, T> {
+    pub(crate) fn new(tokens: &'t [T]) -> Self {
+        Self { tokens, depth: 0 }
+    }
+
+    /// Returns the tokens that were not read yet.
+    pub(crate) const fn rest(&self) -> &'t [T] {
+        self.tokens
+    }
+
+    pub(crate) fn next(&mut self) -> Result<T, String> {
+        let (first, rest) = self.tokens.split_first().ok_or("the expression ends too early")?;
+        self.tokens = rest;
+        Ok(first.clone())
+    }
+
+    /// Reads a token if it is this one, and returns whether it was.
+    pub(crate) fn takes(&mut self, wanted: &T) -> bool {
+        match self.tokens.split_first() {
+            Some((first, rest)) if first == wanted => {
+                self.tokens = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn takes_word(&mut self, wanted: &str) -> bool {
+        self.takes(&T::word(wanted))
+    }
+
+    pub(crate) fn expect(&mut self, wanted: &T) -> Result<(), String> {
+        match self.takes(wanted) {
+            true => Ok(()),
+            false => match self.tokens.first() {
+                Some(found) => Err(format!("conditions do not know {found:?} in this place")),
+                None => Err("the expression ends too early".to_owned()),
+            },
+        }
+    }
+
+    pub(crate) fn word(&mut self) -> Result<String, String> {
+        let word = self.next()?.into_word();
+        word.map_err(|token| format!("the expression has {token:?} instead of a name"))
+    }
+}
