@@ -120,9 +120,9 @@ fn try_stage<'c>(
 /// Keeps a file of compiled code, which the policy host verifies when it loads it. Without it, the
 /// code is compiled again. A file of another owner, which a package has installed, is not copied.
 ///
-/// It is a file of its own and no second name of that in the cache: a server that starts as root
-/// changes the owner and the permissions only of files that have one name. What the last copy had
-/// is taken over, because that copy is removed.
+/// The file is copied rather than linked to the one in the cache, because a server that starts as
+/// root changes the owner and the permissions only of files without a second link. A file of the
+/// last copy is linked, because that copy is removed.
 fn keep_compiled(file: &Path, inputs: &Inputs, folder: &Path) {
     let Some(name) = file.file_name() else { return };
     let to = folder.join(name);
