@@ -57,7 +57,8 @@ fn the_tablet_of_a_child_has_no_way_out_at_night() {
     link.attach(&router, "br-lan");
     router.add_address("br-lan", "192.168.1.1/24");
     let clock = WrongClock::new();
-    clock.is_ahead_by(secs_to("14:00"));
+    let by_day = secs_to("14:00");
+    clock.is_ahead_by(by_day);
     let mut server = Setup::of_example("home-router").with_clock(&clock).start_on(&router);
     let capture = Capture::start(&router, "br-lan");
     let tablet = device(&link, "tablet", TABLET);
@@ -66,7 +67,7 @@ fn the_tablet_of_a_child_has_no_way_out_at_night() {
     let ack = capture.sees("the ACK by day", |seen| is_ack_of(seen, address));
     assert_eq!(ack.option(3), Some(&ROUTER[..]));
 
-    clock.is_ahead_by(secs_to("22:00"));
+    clock.is_ahead_by(by_day + 8 * 3600);
     server.process().says("the clock was set forward", wait::SOON);
     client.renews();
     let at_night = |seen: &Datagram| is_ack_of(seen, address) && seen.option(3).is_none();

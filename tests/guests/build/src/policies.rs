@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{self, Command},
 };
 
@@ -102,10 +102,7 @@ pub fn interpreters_of(wanted: &[(&str, &str)]) -> Result<PathBuf, BuildError> {
     };
     fs::create_dir_all(&folder).map_err(unwritable)?;
     for ((_, name), file) in wanted.iter().zip(built) {
-        // The file is replaced atomically, because another test may be reading it.
-        let temporary = folder.join(format!("{name}.{}", process::id()));
-        fs::copy(&file, &temporary).map_err(unwritable)?;
-        fs::rename(&temporary, folder.join(name)).map_err(unwritable)?;
+        put(&file, &folder.join(name)).map_err(unwritable)?;
     }
     Ok(folder)
 }
@@ -145,6 +142,20 @@ impl Target {
             Self::Wasi => "wasm32-wasip2",
         }
     }
+}
+
+/// Copies a file to its place. The file there is replaced atomically, because another test may be
+/// reading it, and only if it differs, because a server that is starting takes a file that was
+/// replaced for one that was changed.
+fn put(built: &Path, place: &Path) -> io::Result<()> {
+    let contents = fs::read(built)?;
+    if fs::read(place).is_ok_and(|there| there == contents) {
+        return Ok(());
+    }
+    let mut temporary = place.as_os_str().to_owned();
+    temporary.push(format!(".{}", process::id()));
+    fs::write(&temporary, contents)?;
+    fs::rename(temporary, place)
 }
 
 fn existing(package: &str, target: Target) -> Result<PathBuf, BuildError> {
