@@ -282,8 +282,7 @@ impl World {
     ) -> Option<(Ipv4Addr, Timestamp)> {
         let address = reply.your_address;
         let ends_at = match pending.request.kind {
-            // Its client does not learn the lease time.
-            RequestKind::Bootp => self.store.records[&address].expires_at,
+            RequestKind::Bootp => self.end_of_bootp_lease(pending, address),
             _ => pending.decided_at.after_secs(lease_time_secs(pending.decision())),
         };
         let until = ends_at
@@ -304,6 +303,15 @@ impl World {
         let record = &self.store.records[&address];
         assert!(record.expires_at >= ends_at, "the lease of {address} is shorter than its ACK");
         Some((address, until))
+    }
+
+    /// Returns when the lease of a BOOTP client ends, which its reply does not say: as the decision
+    /// wanted it, or as it stands if there was nothing to write.
+    fn end_of_bootp_lease(&self, pending: &Pending, address: Ipv4Addr) -> Timestamp {
+        let mut bindings = pending.decision().changes.iter().map(|change| &change.binding);
+        let wanted = bindings.find(|binding| binding.address == address);
+        let binding = wanted.unwrap_or_else(|| &self.store.records[&address]);
+        binding.expires_at
     }
 
     fn note_answer(&mut self, s: usize, client: u8, kind: ReplyKind) {
