@@ -18,7 +18,8 @@
 //! - `plan`: the configuration of addresses, prepared for lookup; `owners`: its reservations.
 //! - `identity`: the client that a request comes from; `quarantine`: the accounts that a declined
 //!   address counts against.
-//! - `decider`: one request with its terms; `entitlement`: the addresses that its client may have.
+//! - `decision`: what is decided about a request. `decider`: one request with its terms;
+//!   `entitlement`: the addresses that its client may have.
 //!   `discover` and `short`, `request`, `farewell` (DECLINE, RELEASE), `inform` and `bootp` decide
 //!   it; `limit` applies the limit of its subscriber; `grant`, `reply`, `destination`,
 //!   `parameters`, `naming` and `options` build the reply.
@@ -27,12 +28,15 @@
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
 //!   decided and why, without consequences.
 //! - `probing`: which addresses are probed before they are offered; `probes`: those that were.
-//! - `reconfigure`: a new configuration with the same bindings; `listing`: all bindings, a few at a
-//!   time.
+//! - `known`, `open_offer`, `listing`: what the engine knows of clients and addresses, its open
+//!   offers, and all its bindings, a few at a time; `usage`: how full its pools are.
+//! - `missing_records`: a network that started without any lease on storage.
+//! - `reconfigure`: a new configuration with the same bindings.
 
 mod bootp;
 mod by_hand;
 mod decider;
+mod decision;
 mod destination;
 mod discover;
 mod drained;
@@ -42,11 +46,14 @@ mod farewell;
 mod grant;
 mod identity;
 mod inform;
+mod known;
 mod lease_time;
 mod limit;
 mod listing;
+mod missing_records;
 mod naming;
 mod obstacle;
+mod open_offer;
 mod options;
 mod owners;
 mod parameters;
@@ -62,82 +69,31 @@ mod short;
 mod usage;
 mod witness;
 
-use std::{borrow::Cow, net::Ipv4Addr, sync::Arc};
-
-use serde::{Deserialize, Serialize};
+use std::{net::Ipv4Addr, sync::Arc};
 
 use crate::{
-    AfterDataLoss, Answer, Binding, Change, Changes, ClientKey, Network, Origin, OwnAddresses,
-    Probe, Reason, RelayInformation, Reply, Request, ReservationOwner, SharedReservations, Terms,
-    Timestamp, VpnName, keyed_hash::KeyedState, ledger::Standing,
+    Answer, Binding, Change, Network, OwnAddresses, Reason, Request, SharedReservations, Terms,
+    Timestamp, VpnName, keyed_hash::KeyedState,
 };
 
 use self::{
-    decider::Decider,
-    drained::Drained,
-    family::{Bindings, Offer, View},
-    plan::{Plan, address_of},
-    probes::Probes,
+    decider::Decider, drained::Drained, family::Bindings, plan::Plan, probes::Probes,
     witness::Witness,
 };
 
 pub use self::{
     by_hand::{AttemptByHand, ChangeByHand, RefusalByHand},
+    decision::{Attempt, Decision, LeaseTimeRule, Wait},
     identity::SeenElsewhere,
-    lease_time::LeaseTimeRule,
+    known::Holding,
     listing::{BindingCopies, Listing},
     obstacle::Obstacle,
+    open_offer::OpenOffer,
     preview::{HeaderField, Naming, OptionOrigin, Preview, RefusedName},
     reconfigure::{Prepared, Remembered},
-    witness::{Candidate, Rule},
+    usage::PoolUsage,
+    witness::{Candidate, Preference, Rule},
 };
-
-/// The decision of the engine about one request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Decision {
-    /// The reason for the decision.
-    pub reason: Reason,
-    /// The reply, which must not be sent before every change is durable.
-    pub reply: Option<Reply>,
-    /// The changes that storage must commit atomically. The first is the change of the client's
-    /// address; the others release the address that it had before and the leases that its
-    /// subscriber gives up for it.
-    pub changes: Changes,
-    /// How the client differs from the record of its active lease, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen_elsewhere: Option<Box<SeenElsewhere>>,
-    /// The identifier of the client by which its reservation was found, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reserved_by: Option<Box<ReservationOwner>>,
-    /// What the lease time of the reply follows from besides the scopes and terms, if anything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lease_time_rule: Option<LeaseTimeRule>,
-}
-
-/// The outcome of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Attempt {
-    /// The request is decided.
-    Decided(Decision),
-    /// The request must be decided again after storage has answered; nothing is held for it in the
-    /// meantime.
-    Waits(Wait),
-    /// The request must be decided again after the result of this probe was reported to
-    /// [`Engine::probed`]. Its address is held for the client in the meantime.
-    Probes(Probe),
-}
-
-/// What a request waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Wait {
-    /// The request waits for the result of the change of this address that is in flight to storage.
-    pub address: Ipv4Addr,
-    /// Whether the same message of the same client caused that change.
-    pub is_repeated: bool,
-}
 
 /// Decides the requests of one network.
 #[derive(Clone, Debug)]
@@ -154,94 +110,6 @@ pub struct Engine {
     shared_reservations: Arc<SharedReservations>,
     /// The addresses that were probed lately.
     probes: Probes,
-}
-
-/// The number of addresses of a pool in each state. A lease, offer or quarantine that has ended is
-/// counted until its end is noticed, by a request for the address or by [`Engine::reclaim`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct PoolUsage {
-    /// The pool.
-    pub pool: Arc<str>,
-    /// All addresses that the pool may give out: its range without reserved and skipped addresses.
-    pub size: u64,
-    /// Leased and not expired.
-    pub leased: u64,
-    /// Held for an open offer.
-    pub offered: u64,
-    /// Not given out for a time after a DECLINE.
-    pub quarantined: u64,
-}
-
-impl PoolUsage {
-    /// The addresses that are neither leased, nor offered, nor quarantined.
-    pub const fn free(&self) -> u64 {
-        let taken = self.leased.saturating_add(self.offered).saturating_add(self.quarantined);
-        self.size.saturating_sub(taken)
-    }
-}
-
-/// Which client holds an address, or why no client can get it on request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Holding {
-    /// This client has a lease of the address.
-    Leased(ClientKey),
-    /// This client has an open offer of the address.
-    Offered(ClientKey),
-    /// A client declined the address.
-    Quarantined,
-    /// The address is reserved.
-    Reserved,
-    /// No pool gives the address to clients.
-    OutsidePools,
-    /// The address is free.
-    Free,
-}
-
-/// Selects one of many free addresses for a client. Replays need it: the selection depends on the
-/// other leases of the server, and one client that moves must not make all others move.
-#[derive(Clone, Copy, Default)]
-pub struct Preference<'p> {
-    /// This address, if it is free and the client may have it.
-    pub address: Option<Ipv4Addr>,
-    /// Otherwise an address that was never used and for which this returns `false`, if there is
-    /// one.
-    pub spoken_for: Option<&'p dyn Fn(Ipv4Addr) -> bool>,
-}
-
-/// An address that is held for a client to which it was offered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct OpenOffer {
-    /// The address.
-    pub address: Ipv4Addr,
-    /// The VPN whose address it is; `None` if it is in none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vpn: Option<VpnName>,
-    /// The client to which it was offered.
-    pub client: ClientKey,
-    /// The subscriber on whose account it counts, if it counts on one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subscriber: Option<Arc<str>>,
-    /// The origin of the DISCOVER. An offer without one is restored with an unknown origin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Arc<Origin>>,
-    /// The end of the offer.
-    pub expires_at: Timestamp,
-}
-
-impl Decision {
-    /// A decision without a reply or a change.
-    pub(super) fn of(reason: Reason) -> Self {
-        Self {
-            reason,
-            reply: None,
-            changes: Changes::new(),
-            seen_elsewhere: None,
-            reserved_by: None,
-            lease_time_rule: None,
-        }
-    }
 }
 
 impl Engine {
@@ -275,17 +143,6 @@ impl Engine {
         }
     }
 
-    /// Restores an open offer, after the bindings. An offer of an address outside the network's
-    /// subnets is skipped.
-    pub fn restore_offer(&mut self, offer: OpenOffer) {
-        let OpenOffer { address, vpn, client, subscriber, origin, expires_at } = offer;
-        let (resource, holder) = (u32::from(address), client);
-        if self.owns(vpn.as_ref(), address) {
-            let source = origin.unwrap_or_else(|| Arc::new(Origin::UNKNOWN));
-            self.bindings.hold(Offer { resource, holder, subscriber, source, expires_at });
-        }
-    }
-
     /// Returns whether a subnet of the network spans an address of this VPN.
     fn owns(&self, vpn: Option<&VpnName>, address: Ipv4Addr) -> bool {
         self.network().vpn_name() == vpn && self.plan.spans(u32::from(address))
@@ -308,120 +165,9 @@ impl Engine {
         self.shared_reservations = Arc::clone(reservations);
     }
 
-    /// Records that the network started at `since` without any lease on storage: clients that this
-    /// server does not know may have leased its addresses before then.
-    pub fn set_no_records_since(&mut self, since: Timestamp) {
-        self.no_records_since = Some(since);
-    }
-
-    /// When the network started without any lease on storage, if it did.
-    pub fn no_records_since(&self) -> Option<Timestamp> {
-        self.no_records_since
-    }
-
-    /// The time until which addresses that an unknown client may hold are held back from new
-    /// clients; the latest of all subnets. `None` if they are not held back, or no longer.
-    pub fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let is_held = self.plan.network().after_data_loss == AfterDataLoss::Hold;
-        self.records_missing_until(now).filter(|_| is_held)
-    }
-
-    /// The time until which clients may have leases of which the server has no record. `None` if
-    /// that does not matter to the network, or no longer.
-    pub fn records_missing_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let network = self.plan.network();
-        let matters = network.after_data_loss != AfterDataLoss::Serve;
-        let since = self.no_records_since().filter(|_| matters)?;
-        let longest_secs = self.plan.longest_lease_secs().max()?;
-        let longest_secs = longest_secs.max(self.shared_reservations.longest_lease_secs());
-        Some(since.after_secs(longest_secs)).filter(|until| now < *until)
-    }
-
     /// The network as configured.
     pub fn network(&self) -> &Arc<Network> {
         self.plan.network()
-    }
-
-    /// The current binding of a client, active or not, which a policy may see before it decides.
-    pub fn binding_of(&self, client: &ClientKey) -> Option<Binding> {
-        self.bindings.current_of(&self.bindings.look_up(client.clone()))?.binding()
-    }
-
-    /// The client that sent a request, according to the client key of the network, or `None` if the
-    /// request does not identify a client.
-    pub fn client_of(&self, request: &Request) -> Option<ClientKey> {
-        identity::client_of(&self.plan, &self.bindings, request)
-            .map(|client| client.key.holder().clone())
-    }
-
-    /// The current binding of the client that sent a request, active or not.
-    pub fn binding_for(&self, request: &Request) -> Option<Binding> {
-        let client = identity::client_of(&self.plan, &self.bindings, request)?;
-        self.bindings.current_of(client.on_record())?.binding()
-    }
-
-    /// The binding of an address, active or not.
-    pub fn binding_at(&self, address: Ipv4Addr) -> Option<Binding> {
-        self.bindings.slot(u32::from(address))?.binding()
-    }
-
-    /// The holder of an address, as far as ends have been noticed; `None` if no subnet of the
-    /// network spans the address.
-    pub fn holding(&self, address: Ipv4Addr) -> Option<Holding> {
-        let address = u32::from(address);
-        self.plan.subnet_of(address)?;
-        let view = self.bindings.slot(address);
-        let leased = view.filter(|view| view.active().is_some()).and_then(View::binding);
-        Some(match (leased, view.and_then(View::claimant)) {
-            (Some(lease), _) => Holding::Leased(lease.client),
-            (None, Some(client)) => Holding::Offered(client.clone()),
-            _ if self.bindings.standing(address) == Standing::Quarantined => Holding::Quarantined,
-            _ if self.plan.is_reserved(address) => Holding::Reserved,
-            _ if self.plan.giving_pool_of(address).is_none() => Holding::OutsidePools,
-            _ => Holding::Free,
-        })
-    }
-
-    /// The relay agent information that applies to a request: its own or, for a message that the
-    /// client sent directly to the server from the address it leases, that of its last relayed
-    /// message.
-    pub fn relay_information_of<'a>(
-        &'a self,
-        request: &'a Request,
-    ) -> Option<Cow<'a, RelayInformation>> {
-        identity::relay_information_of(&self.plan, &self.bindings, request)
-    }
-
-    /// Every binding, in order of address. A server that must not pause uses
-    /// [`Engine::listing`] instead.
-    pub fn bindings(&self) -> impl Iterator<Item = Binding> {
-        self.bindings.slots().filter_map(View::binding)
-    }
-
-    /// Every open offer, in order of address.
-    pub fn offers(&self) -> impl Iterator<Item = OpenOffer> {
-        self.bindings.slots().filter_map(View::offer).map(|offer| OpenOffer {
-            address: address_of(offer.resource),
-            vpn: self.network().vpn_name().cloned(),
-            client: offer.holder.clone(),
-            subscriber: offer.subscriber.clone(),
-            origin: Some(Arc::clone(&offer.source)),
-            expires_at: offer.expires_at,
-        })
-    }
-
-    /// How full the pools are, in order of configuration.
-    pub fn usage(&self) -> Vec<PoolUsage> {
-        let pools = self.bindings.usage().enumerate().filter_map(|(position, usage)| {
-            Some(PoolUsage {
-                pool: Arc::clone(&self.plan.configured_pool(position)?.name),
-                size: usage.size,
-                leased: usage.leased,
-                offered: usage.offered,
-                quarantined: usage.quarantined,
-            })
-        });
-        pools.collect()
     }
 
     /// Decides one request of a client in subnet `subnet` (its position in the network) under

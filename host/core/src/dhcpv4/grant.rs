@@ -10,11 +10,10 @@ use smallvec::SmallVec;
 use crate::{Binding, BindingState, Change, Changes, Reason, ReplyKind, Timestamp, ledger::Record};
 
 use super::{
-    Decision,
+    Decision, LeaseTimeRule,
     decider::Decider,
     family::{Cause, Facts, View},
     farewell::active_lease,
-    lease_time::LeaseTimeRule,
     obstacle::Obstacle,
     plan::address_of,
     witness::Witness,

@@ -4,24 +4,11 @@
 //! Does not write the reply or the record. Invariant: a client never gets a longer time than its
 //! record has, or will have before the reply leaves.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     Binding, INFINITE_SECS, RelayInformation, RequestKind, ShorteningStep, Timestamp, relay,
 };
 
-use super::{decider::Decider, family::View, plan::address_of};
-
-/// What a lease time follows from besides the scopes and terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LeaseTimeRule {
-    /// The lease on record was extended a short time ago (`cache-threshold`). It stays as it is,
-    /// and the client gets no more than the rest of it.
-    Kept,
-    /// Few addresses of the pool are left (`shorten`).
-    Shortened,
-}
+use super::{decider::Decider, decision::LeaseTimeRule, family::View, plan::address_of};
 
 /// The lease time that a client gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

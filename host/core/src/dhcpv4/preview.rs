@@ -22,12 +22,11 @@ use crate::{
 };
 
 use super::{
-    Decision, Engine,
+    Decision, Engine, LeaseTimeRule,
     decider::{Decider, subscriber_of},
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
     family::{Bindings, Facts, View},
     identity::{self, Client},
-    lease_time::LeaseTimeRule,
     obstacle::Obstacle,
     probes::Probed,
     quarantine::Account,

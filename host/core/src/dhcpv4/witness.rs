@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ClientKey;
 
-use super::{Preference, obstacle::Obstacle};
+use super::obstacle::Obstacle;
 
 /// Is notified of the addresses that a decision considers.
 pub(super) trait Witness {
@@ -29,6 +29,17 @@ pub(super) trait Witness {
     fn preference(&self) -> Preference<'_> {
         Preference::default()
     }
+}
+
+/// Selects one of many free addresses for a client. Replays need it: the selection depends on the
+/// other leases of the server, and one client that moves must not make all others move.
+#[derive(Clone, Copy, Default)]
+pub struct Preference<'p> {
+    /// This address, if it is free and the client may have it.
+    pub address: Option<Ipv4Addr>,
+    /// Otherwise an address that was never used and for which this returns `false`, if there is
+    /// one.
+    pub spoken_for: Option<&'p dyn Fn(Ipv4Addr) -> bool>,
 }
 
 impl Witness for () {

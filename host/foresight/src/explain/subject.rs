@@ -4,22 +4,24 @@
 //! taken from where the server heard the line last, from the client's binding or, if there
 //! is only one, from the subnet. Invariant: every such guess is reported.
 
+mod on_record;
+mod whereabouts;
+
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     sync::Arc,
 };
 
 use anyhow::{anyhow, bail};
-use ipnet::Ipv4Net;
 use lessor_core::{
-    Arrival, Binding, ClientKey, HardwareAddress, OptionValue, OwnAddresses, RelayInformation,
-    RequestKind, Topology, VpnName, VpnSelector, option::code, readable, relay,
+    Arrival, Binding, ClientKey, HardwareAddress, OptionValue, RelayInformation, RequestKind,
+    VpnName, VpnSelector, option::code, readable, relay,
 };
-use lessor_serving::{Heard, HeardAt, Name};
 use lessor_vocabulary::Catalogue;
 use lessor_wire::ClientMessage;
 use serde::{Deserialize, Serialize};
 
+use self::whereabouts::{CLIENT_PORT, HeardAs};
 use super::{Basis, Kind, Octets};
 
 /// The client that the question is about, and what it sends.
@@ -68,8 +70,6 @@ pub(super) struct Message {
     pub(super) assumed: Vec<String>,
 }
 
-const SERVER_PORT: u16 = 67;
-const CLIENT_PORT: u16 = 68;
 /// The hardware address of an imaginary device, for a line that had no device yet: locally
 /// administered.
 const SOME_DEVICE: [u8; 6] = [0x02, 0, b'L', b'e', b's', b's'];
@@ -213,58 +213,6 @@ impl Subject {
         }
     }
 
-    /// Returns the binding that says more about the client: that of its key, or otherwise the
-    /// latest one that matches what is given about client and line.
-    fn binding_on_record(&self, place: &Basis<'_>) -> Option<Arc<Binding>> {
-        let key = match (&self.client_identifier, self.hardware_address) {
-            (Some(Octets(octets)), _) => Some(ClientKey::Identifier(octets.clone().into())),
-            (None, Some(address)) => Some(ClientKey::Hardware(address)),
-            (None, None) => None,
-        };
-        let shards = place.engines;
-        let mut found = None;
-        if let Some(key) = &key {
-            shards.for_each(|engine| {
-                let binding = engine.binding_of(key).filter(|binding| self.fits(binding));
-                found = later(found.take(), binding.map(Arc::new));
-            });
-        }
-        if found.is_some()
-            || (key.is_none() && self.circuit_id.is_none() && self.remote_id.is_none())
-        {
-            return found;
-        }
-        let looked_through = shards.each_binding(|binding| {
-            if self.fits(&binding) {
-                found = later(found.take(), Some(Arc::new(binding)));
-            }
-            true
-        });
-        // After a reload in between, the bindings found may be out of date, so none is used.
-        looked_through.ok().and(found)
-    }
-
-    fn fits(&self, binding: &Binding) -> bool {
-        let information = binding.relay_information.as_ref();
-        let circuit_id = information.and_then(|information| information.circuit_id());
-        let remote_id = information.and_then(|information| information.remote_id());
-        let is = |wanted: &Option<Octets>, found: Option<&[u8]>| {
-            wanted.as_ref().is_none_or(|Octets(wanted)| found == Some(wanted))
-        };
-        let identifier = match &binding.client {
-            ClientKey::Identifier(octets) => Some(&**octets),
-            _ => None,
-        };
-        let is_hardware =
-            self.hardware_address.is_none_or(|wanted| binding.hardware_address == wanted);
-        let is_in_vpn = self.vpn.is_none() || self.vpn == binding.vpn;
-        is_in_vpn
-            && is_hardware
-            && is(&self.client_identifier, identifier)
-            && is(&self.circuit_id, circuit_id)
-            && is(&self.remote_id, remote_id)
-    }
-
     /// Returns option 82: what is given about the line, or that of the binding.
     fn relay_information(
         &self,
@@ -283,100 +231,6 @@ impl Subject {
         let line = found.circuit_id().or_else(|| found.remote_id()).map(readable);
         assumed.push(format!("line {}, of the lease on record", line.unwrap_or_default()));
         Some(found)
-    }
-
-    /// Determines where the client is: from what is given, from where it was last heard, from its
-    /// lease, or from the only subnet.
-    fn where_from(
-        &self,
-        place: &Basis<'_>,
-        binding: Option<&Binding>,
-        heard_as: HeardAs<'_>,
-        assumed: &mut Vec<String>,
-    ) -> anyhow::Result<WhereFrom> {
-        let topology = place.engines.topology();
-        if let Some(interface) = &self.interface {
-            let own = self.link.or_else(|| first_on(topology, interface));
-            let own = own.unwrap_or(Ipv4Addr::UNSPECIFIED);
-            if self.link.is_none() {
-                assumed.push(format!("the server is {own} on {interface}"));
-            }
-            let mut from = WhereFrom::link(own, place.own_addresses.clone());
-            from.arrival.interface = Some(Arc::clone(interface));
-            return Ok(from);
-        }
-        if let Some(link) = self.link {
-            return Ok(WhereFrom::link(link, place.own_addresses.clone()));
-        }
-        let heard = match (self.relay_address, place.heard) {
-            (None, Some(heard)) => heard_as.find(heard),
-            _ => None,
-        };
-        let (relay_address, link_selection) = match (self.relay_address, heard) {
-            (Some(given), _) => (given, None),
-            (None, Some((HeardAt::Link(address), by))) if self.link_selection.is_none() => {
-                assumed.push(format!(
-                    "on the link, where the server is {address}; {by} was heard there"
-                ));
-                return Ok(WhereFrom::link(address, place.own_addresses.clone()));
-            }
-            (None, Some((HeardAt::Relay { relay_address, link_selection }, by))) => {
-                assumed.push(format!(
-                    "relay address {relay_address}, through which {by} was last heard"
-                ));
-                if let Some(selected) = link_selection.filter(|_| self.link_selection.is_none()) {
-                    assumed.push(format!("link selection {selected}, which that relay sent then"));
-                }
-                (relay_address, link_selection)
-            }
-            (None, _) => {
-                let leased = binding
-                    .and_then(|binding| prefix_of(topology, binding.vpn.as_ref(), binding.address));
-                let prefix = match leased {
-                    Some(prefix) => prefix,
-                    None => {
-                        self.selected_prefix(topology).map_or_else(|| only_prefix(topology), Ok)?
-                    }
-                };
-                let address = prefix.hosts().next().unwrap_or(prefix.network());
-                let is_relayed = self.vpn.is_some()
-                    || heard_as.information.is_some()
-                    || self.link_selection.is_some()
-                    || place.server.interfaces.is_empty()
-                    || place.server.listen.len() > 1;
-                if !is_relayed {
-                    assumed.push(format!("on the link, where the server is {address}"));
-                    return Ok(WhereFrom::link(address, place.own_addresses.clone()));
-                }
-                assumed.push(format!("relay address {address}, of subnet {prefix}"));
-                (address, None)
-            }
-        };
-        let listened = place.server.listen.first().map(|listen| *listen.ip());
-        let server_address = place
-            .server
-            .server_identifier
-            .or(listened.filter(|address| !address.is_unspecified()))
-            .unwrap_or(relay_address);
-        Ok(WhereFrom {
-            relay_address,
-            link_selection: self.link_selection.or(link_selection),
-            arrival: Arrival {
-                source: SocketAddrV4::new(relay_address, SERVER_PORT),
-                server_address,
-                link_addresses: None,
-                own_addresses: place.own_addresses.clone(),
-                unicast: true,
-                interface: None,
-                mtu_octets: None,
-            },
-        })
-    }
-
-    /// Returns the subnet that the relay or the client selects.
-    fn selected_prefix(&self, topology: &Topology) -> Option<Ipv4Net> {
-        let selected = self.link_selection.or(self.subnet_selection)?;
-        prefix_of(topology, self.vpn.as_ref(), selected)
     }
 
     /// Returns option 82 with these selections in place of its own, if any.
@@ -399,81 +253,5 @@ impl Subject {
         let others = others.filter(|(found, _)| !is_selected(*found));
         let selected = selected.iter().map(|(code, octets)| (*code, octets.as_slice()));
         Some(RelayInformation::from_sub_options(others.chain(selected)))
-    }
-}
-
-/// The names under which a client may have been heard.
-#[derive(Clone, Copy)]
-struct HeardAs<'a> {
-    hardware_address: Option<HardwareAddress>,
-    information: Option<&'a RelayInformation>,
-}
-
-impl HeardAs<'_> {
-    /// Returns where the client was heard, and under which name.
-    fn find(&self, heard: &Heard) -> Option<(HeardAt, &'static str)> {
-        let information = self.information;
-        let names = [
-            (information.and_then(|found| found.circuit_id()).map(Name::CircuitId), "the line"),
-            (information.and_then(|found| found.remote_id()).map(Name::RemoteId), "the line"),
-            (self.hardware_address.map(Name::HardwareAddress), "the client"),
-        ];
-        names.into_iter().find_map(|(name, as_whom)| Some((heard.find(name?)?, as_whom)))
-    }
-}
-
-struct WhereFrom {
-    relay_address: Ipv4Addr,
-    link_selection: Option<Ipv4Addr>,
-    arrival: Arrival,
-}
-
-impl WhereFrom {
-    fn link(address: Ipv4Addr, own_addresses: OwnAddresses) -> Self {
-        Self {
-            relay_address: Ipv4Addr::UNSPECIFIED,
-            link_selection: None,
-            arrival: Arrival {
-                source: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT),
-                server_address: address,
-                link_addresses: Some([address].into()),
-                own_addresses,
-                unicast: false,
-                interface: None,
-                mtu_octets: None,
-            },
-        }
-    }
-}
-
-fn later(first: Option<Arc<Binding>>, second: Option<Arc<Binding>>) -> Option<Arc<Binding>> {
-    [first, second].into_iter().flatten().max_by_key(|binding| binding.changed_at)
-}
-
-/// The first address of the first subnet that names an interface.
-fn first_on(topology: &Topology, interface: &str) -> Option<Ipv4Addr> {
-    let mut subnets = topology.networks().iter().flat_map(|network| &network.subnets);
-    let subnet = subnets.find(|subnet| subnet.selection.names_interface(interface))?;
-    subnet.prefix.hosts().next()
-}
-
-fn prefix_of(topology: &Topology, vpn: Option<&VpnName>, address: Ipv4Addr) -> Option<Ipv4Net> {
-    let location = topology.locate_address(vpn, address)?;
-    let network = topology.networks().get(location.network.0 as usize)?;
-    network.subnets.get(location.subnet).map(|subnet| subnet.prefix)
-}
-
-fn only_prefix(topology: &Topology) -> anyhow::Result<Ipv4Net> {
-    let subnets = topology.networks().iter().flat_map(|network| &network.subnets);
-    let prefixes: Vec<Ipv4Net> = subnets.map(|subnet| subnet.prefix).collect();
-    match prefixes.as_slice() {
-        [only] => Ok(*only),
-        [first, ..] => bail!(
-            "neither a lease on record nor a recent message shows in which of {} subnets the \
-             client is; give its relay with --relay-address, such as {}",
-            prefixes.len(),
-            first.hosts().next().unwrap_or(first.network())
-        ),
-        [] => bail!("the configuration has no subnet"),
     }
 }

@@ -8,6 +8,8 @@ use std::cmp::Reverse;
 
 use smallvec::SmallVec;
 
+use crate::BindingState;
+
 use super::{
     super::{
         family::{Family, Holder},
@@ -15,7 +17,7 @@ use super::{
         record::Record,
         slot::{Offer, View},
     },
-    Bindings, RECORDS_OF_HOLDER_MAX, ResourcesOfHolder, rank,
+    Bindings, RECORDS_OF_HOLDER_MAX, ResourcesOfHolder,
 };
 
 /// A holder that was looked up.
@@ -119,6 +121,18 @@ impl<F: Family> Bindings<F> {
 /// Returns a predicate: whether the record of a resource belongs to the holder with these octets.
 fn is_record_of<F: Family>(holder: &[u8]) -> impl Fn(&View<'_, F>) -> bool {
     move |view| view.record().is_some_and(|record| record.holder() == holder)
+}
+
+/// The rank of a record among those of its holder; the current record is the one with the highest.
+/// Its lease ranks first, then resources that it did not decline, then the record that changed
+/// last. If one decision moved the holder, the resource that it moved to ranks first.
+pub(super) fn rank<F: Family>(view: View<'_, F>) -> impl Ord + use<F> {
+    view.record().map(|record| {
+        let is_leased = record.state() == BindingState::Leased;
+        let is_declined = record.state() == BindingState::Quarantined;
+        let holds = view.active().is_some();
+        (holds, !is_declined, record.changed_at(), is_leased, record.revision(), view.resource)
+    })
 }
 
 /// The resources whose records belong to the holder, the current one first.

@@ -6,9 +6,9 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use super::*;
+use super::{ends::UNREPORTED_MAX, of_holder::rank, *};
 use crate::{
-    Answer, Change,
+    Answer, BindingState, Change, Timestamp,
     keyed_hash::KeyedState,
     ledger::{
         Holder as _,

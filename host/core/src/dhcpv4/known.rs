@@ -1,0 +1,84 @@
+//! What an engine knows of clients and addresses.
+//!
+//! Changes nothing: an end that was not noticed yet is not noticed here either.
+
+use std::{borrow::Cow, net::Ipv4Addr};
+
+use crate::{Binding, ClientKey, RelayInformation, Request, ledger::Standing};
+
+use super::{Engine, family::View, identity};
+
+/// Which client holds an address, or why no client can get it on request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// This client has a lease of the address.
+    Leased(ClientKey),
+    /// This client has an open offer of the address.
+    Offered(ClientKey),
+    /// A client declined the address.
+    Quarantined,
+    /// The address is reserved.
+    Reserved,
+    /// No pool gives the address to clients.
+    OutsidePools,
+    /// The address is free.
+    Free,
+}
+
+impl Engine {
+    /// The current binding of a client, active or not, which a policy may see before it decides.
+    pub fn binding_of(&self, client: &ClientKey) -> Option<Binding> {
+        self.bindings.current_of(&self.bindings.look_up(client.clone()))?.binding()
+    }
+
+    /// The client that sent a request, according to the client key of the network, or `None` if the
+    /// request does not identify a client.
+    pub fn client_of(&self, request: &Request) -> Option<ClientKey> {
+        identity::client_of(&self.plan, &self.bindings, request)
+            .map(|client| client.key.holder().clone())
+    }
+
+    /// The current binding of the client that sent a request, active or not.
+    pub fn binding_for(&self, request: &Request) -> Option<Binding> {
+        let client = identity::client_of(&self.plan, &self.bindings, request)?;
+        self.bindings.current_of(client.on_record())?.binding()
+    }
+
+    /// The binding of an address, active or not.
+    pub fn binding_at(&self, address: Ipv4Addr) -> Option<Binding> {
+        self.bindings.slot(u32::from(address))?.binding()
+    }
+
+    /// The holder of an address, as far as ends have been noticed; `None` if no subnet of the
+    /// network spans the address.
+    pub fn holding(&self, address: Ipv4Addr) -> Option<Holding> {
+        let address = u32::from(address);
+        self.plan.subnet_of(address)?;
+        let view = self.bindings.slot(address);
+        let leased = view.filter(|view| view.active().is_some()).and_then(View::binding);
+        Some(match (leased, view.and_then(View::claimant)) {
+            (Some(lease), _) => Holding::Leased(lease.client),
+            (None, Some(client)) => Holding::Offered(client.clone()),
+            _ if self.bindings.standing(address) == Standing::Quarantined => Holding::Quarantined,
+            _ if self.plan.is_reserved(address) => Holding::Reserved,
+            _ if self.plan.giving_pool_of(address).is_none() => Holding::OutsidePools,
+            _ => Holding::Free,
+        })
+    }
+
+    /// The relay agent information that applies to a request: its own or, for a message that the
+    /// client sent directly to the server from the address it leases, that of its last relayed
+    /// message.
+    pub fn relay_information_of<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> Option<Cow<'a, RelayInformation>> {
+        identity::relay_information_of(&self.plan, &self.bindings, request)
+    }
+
+    /// Every binding, in order of address. A server that must not pause uses
+    /// [`Engine::listing`] instead.
+    pub fn bindings(&self) -> impl Iterator<Item = Binding> {
+        self.bindings.slots().filter_map(View::binding)
+    }
+}

@@ -1,0 +1,188 @@
+//! Where the client of a question is: what is given, or what follows from where it was heard, from
+//! its lease, or from the only subnet.
+
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+};
+
+use anyhow::bail;
+use ipnet::Ipv4Net;
+use lessor_core::{
+    Arrival, Binding, HardwareAddress, OwnAddresses, RelayInformation, Topology, VpnName,
+};
+use lessor_serving::{Heard, HeardAt, Name};
+
+use super::{super::Basis, Subject};
+
+const SERVER_PORT: u16 = 67;
+pub(super) const CLIENT_PORT: u16 = 68;
+
+/// Where a message comes from.
+pub(super) struct WhereFrom {
+    pub(super) relay_address: Ipv4Addr,
+    pub(super) link_selection: Option<Ipv4Addr>,
+    pub(super) arrival: Arrival,
+}
+
+/// The names under which a client may have been heard.
+#[derive(Clone, Copy)]
+pub(super) struct HeardAs<'a> {
+    pub(super) hardware_address: Option<HardwareAddress>,
+    pub(super) information: Option<&'a RelayInformation>,
+}
+
+impl Subject {
+    /// Determines where the client is: from what is given, from where it was last heard, from its
+    /// lease, or from the only subnet.
+    pub(super) fn where_from(
+        &self,
+        place: &Basis<'_>,
+        binding: Option<&Binding>,
+        heard_as: HeardAs<'_>,
+        assumed: &mut Vec<String>,
+    ) -> anyhow::Result<WhereFrom> {
+        let topology = place.engines.topology();
+        if let Some(interface) = &self.interface {
+            let own = self.link.or_else(|| first_on(topology, interface));
+            let own = own.unwrap_or(Ipv4Addr::UNSPECIFIED);
+            if self.link.is_none() {
+                assumed.push(format!("the server is {own} on {interface}"));
+            }
+            let mut from = WhereFrom::link(own, place.own_addresses.clone());
+            from.arrival.interface = Some(Arc::clone(interface));
+            return Ok(from);
+        }
+        if let Some(link) = self.link {
+            return Ok(WhereFrom::link(link, place.own_addresses.clone()));
+        }
+        let heard = match (self.relay_address, place.heard) {
+            (None, Some(heard)) => heard_as.find(heard),
+            _ => None,
+        };
+        let (relay_address, link_selection) = match (self.relay_address, heard) {
+            (Some(given), _) => (given, None),
+            (None, Some((HeardAt::Link(address), by))) if self.link_selection.is_none() => {
+                assumed.push(format!(
+                    "on the link, where the server is {address}; {by} was heard there"
+                ));
+                return Ok(WhereFrom::link(address, place.own_addresses.clone()));
+            }
+            (None, Some((HeardAt::Relay { relay_address, link_selection }, by))) => {
+                assumed.push(format!(
+                    "relay address {relay_address}, through which {by} was last heard"
+                ));
+                if let Some(selected) = link_selection.filter(|_| self.link_selection.is_none()) {
+                    assumed.push(format!("link selection {selected}, which that relay sent then"));
+                }
+                (relay_address, link_selection)
+            }
+            (None, _) => {
+                let leased = binding
+                    .and_then(|binding| prefix_of(topology, binding.vpn.as_ref(), binding.address));
+                let prefix = match leased {
+                    Some(prefix) => prefix,
+                    None => {
+                        self.selected_prefix(topology).map_or_else(|| only_prefix(topology), Ok)?
+                    }
+                };
+                let address = prefix.hosts().next().unwrap_or(prefix.network());
+                let is_relayed = self.vpn.is_some()
+                    || heard_as.information.is_some()
+                    || self.link_selection.is_some()
+                    || place.server.interfaces.is_empty()
+                    || place.server.listen.len() > 1;
+                if !is_relayed {
+                    assumed.push(format!("on the link, where the server is {address}"));
+                    return Ok(WhereFrom::link(address, place.own_addresses.clone()));
+                }
+                assumed.push(format!("relay address {address}, of subnet {prefix}"));
+                (address, None)
+            }
+        };
+        let listened = place.server.listen.first().map(|listen| *listen.ip());
+        let server_address = place
+            .server
+            .server_identifier
+            .or(listened.filter(|address| !address.is_unspecified()))
+            .unwrap_or(relay_address);
+        Ok(WhereFrom {
+            relay_address,
+            link_selection: self.link_selection.or(link_selection),
+            arrival: Arrival {
+                source: SocketAddrV4::new(relay_address, SERVER_PORT),
+                server_address,
+                link_addresses: None,
+                own_addresses: place.own_addresses.clone(),
+                unicast: true,
+                interface: None,
+                mtu_octets: None,
+            },
+        })
+    }
+
+    /// Returns the subnet that the relay or the client selects.
+    fn selected_prefix(&self, topology: &Topology) -> Option<Ipv4Net> {
+        let selected = self.link_selection.or(self.subnet_selection)?;
+        prefix_of(topology, self.vpn.as_ref(), selected)
+    }
+}
+
+impl HeardAs<'_> {
+    /// Returns where the client was heard, and under which name.
+    fn find(&self, heard: &Heard) -> Option<(HeardAt, &'static str)> {
+        let information = self.information;
+        let names = [
+            (information.and_then(|found| found.circuit_id()).map(Name::CircuitId), "the line"),
+            (information.and_then(|found| found.remote_id()).map(Name::RemoteId), "the line"),
+            (self.hardware_address.map(Name::HardwareAddress), "the client"),
+        ];
+        names.into_iter().find_map(|(name, as_whom)| Some((heard.find(name?)?, as_whom)))
+    }
+}
+
+impl WhereFrom {
+    fn link(address: Ipv4Addr, own_addresses: OwnAddresses) -> Self {
+        Self {
+            relay_address: Ipv4Addr::UNSPECIFIED,
+            link_selection: None,
+            arrival: Arrival {
+                source: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT),
+                server_address: address,
+                link_addresses: Some([address].into()),
+                own_addresses,
+                unicast: false,
+                interface: None,
+                mtu_octets: None,
+            },
+        }
+    }
+}
+
+/// The first address of the first subnet that names an interface.
+fn first_on(topology: &Topology, interface: &str) -> Option<Ipv4Addr> {
+    let mut subnets = topology.networks().iter().flat_map(|network| &network.subnets);
+    let subnet = subnets.find(|subnet| subnet.selection.names_interface(interface))?;
+    subnet.prefix.hosts().next()
+}
+
+fn prefix_of(topology: &Topology, vpn: Option<&VpnName>, address: Ipv4Addr) -> Option<Ipv4Net> {
+    let location = topology.locate_address(vpn, address)?;
+    let network = topology.networks().get(location.network.0 as usize)?;
+    network.subnets.get(location.subnet).map(|subnet| subnet.prefix)
+}
+
+fn only_prefix(topology: &Topology) -> anyhow::Result<Ipv4Net> {
+    let subnets = topology.networks().iter().flat_map(|network| &network.subnets);
+    let prefixes: Vec<Ipv4Net> = subnets.map(|subnet| subnet.prefix).collect();
+    match prefixes.as_slice() {
+        [only] => Ok(*only),
+        [first, ..] => bail!(
+            "neither a lease on record nor a recent message shows in which of {} subnets the \
+             client is; give its relay with --relay-address, such as {}",
+            prefixes.len(),
+            first.hosts().next().unwrap_or(first.network())
+        ),
+        [] => bail!("the configuration has no subnet"),
+    }
+}
