@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{PoolUsage, Reason};
+use lessor_core::{AfterDataLoss, PoolUsage, Reason};
 use lessor_generation::last_accepted::Fallback;
 use lessor_policy_host::PluginStatus;
 use lessor_serving::{ClassRow, DrainRow, EndpointStatus, HoldRow, LeftOut, Status, metrics};
@@ -114,11 +114,15 @@ fn print(status: &Status) -> io::Result<()> {
     }
     right_align(&mut pools, 2..7);
     writeln!(out, "{pools}")?;
-    for HoldRow { network, until } in &status.holds {
+    for HoldRow { network, after_data_loss, until } in &status.holds {
+        let served = match after_data_loss {
+            AfterDataLoss::Probe => "probed before new clients get them",
+            AfterDataLoss::Hold | AfterDataLoss::Serve => "not given to new clients",
+        };
         writeln!(
             out,
-            "network {network}: started without records; until {until} new clients get no address \
-             that an unknown client may hold (after-data-loss)"
+            "network {network}: started without records; until {until} addresses that an unknown \
+             client may hold are {served} (after-data-loss)"
         )?;
     }
     for DrainRow { network, pool, since, by } in &status.drained {
