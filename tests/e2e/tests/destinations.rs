@@ -337,6 +337,24 @@ fn a_reply_is_no_longer_than_the_link_carries_and_the_journal_says_what_had_no_r
     assert_eq!(line.destination, Some(Destination::Hardware { address, hardware_address }));
     assert_eq!(line.left_out, ["option-226"]);
 
+    // What is explained has no room for the same option.
+    let explained = server.ask(&[
+        "explain",
+        "--json",
+        "--hardware-address",
+        "02:00:5e:00:53:01",
+        "--link",
+        "10.77.0.1",
+        "--circuit-id",
+        "cccccccccccccccccccc",
+        "--option",
+        "57=hex:ffff",
+        "--parameters",
+        "225,226",
+    ]);
+    let explained: serde_json::Value = serde_json::from_slice(&explained.stdout).unwrap();
+    assert_eq!(explained["reply"]["left-out"], serde_json::json!(["option-226"]), "{explained}");
+
     // A long option 82 does not fit, either.
     host.ip(&["link", "set", "dev", "eth0", "mtu", "1500"]);
     let identifier = [1; 200];
