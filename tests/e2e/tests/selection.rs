@@ -219,6 +219,23 @@ fn the_override_of_a_relay_takes_precedence_over_the_identifier_of_the_subnet() 
     assert_eq!(lab.ask(&request(&again, [10, 0, 0, 1])).unwrap().kind, kind::ACK);
 }
 
+#[test]
+fn a_link_selection_and_an_override_of_zeros_count_as_absent() {
+    require!(root, ip);
+    let lab = Lab::new();
+    let zeros = b"\x05\x04\0\0\0\0\x0b\x04\0\0\0\0";
+    let information = [GREEN, zeros].concat();
+    // The relay's own address selects, and the identifier is that of its subnet.
+    let ack = lab.acquire(1, RELAY, &information);
+    assert_eq!(ack.server_identifier, Some([10, 0, 0, 1].into()));
+    assert_eq!(ack.option(82), Some(information));
+    let line = lab.server.journal_has("ack-selecting");
+    assert_eq!(line.located_by.as_deref(), Some("relay-address"));
+    // Without a VPN, nothing replaces the address that the message was sent to.
+    let ack = lab.acquire(2, RELAY, zeros);
+    assert_eq!(ack.server_identifier, Some(SERVER));
+}
+
 /// The example, as far as it is about networks.
 #[test]
 fn the_wholesale_example_serves_each_customer_from_its_own_addresses() {
