@@ -226,8 +226,9 @@ impl Topology {
     /// The subnet that a request concerns: that of the relay's link selection (RFC 3527), otherwise
     /// of the client's subnet selection (RFC 3011), otherwise of the relay address, otherwise (for
     /// a renewal sent directly to the server) of the client's own address, otherwise of the
-    /// interface if a subnet names it, otherwise of the client's link. 0.0.0.0 selects nothing. All
-    /// of them are addresses of the VPN that the request selects (RFC 6607).
+    /// interface if a subnet names it, otherwise of the client's link. All of them are addresses of
+    /// the VPN that the request selects (RFC 6607). [`Request`] says when a message has each of
+    /// them.
     pub fn locate(&self, request: &Request) -> Option<Location> {
         self.find(request).map(|found| found.location)
     }
@@ -377,7 +378,7 @@ impl Topology {
 fn told(request: &Request) -> Option<(LocatedBy, Ipv4Addr)> {
     let link_selection = request.link_selection();
     let link_selection = link_selection.map(|address| (LocatedBy::LinkSelection, address));
-    let subnet_selection = request.subnet_selection.filter(|address| !address.is_unspecified());
+    let subnet_selection = request.selected_subnet();
     let subnet_selection = subnet_selection.map(|address| (LocatedBy::SubnetSelection, address));
     let relay = request.is_relayed().then_some(request.relay_address);
     let relay = relay.map(|address| (LocatedBy::RelayAddress, address));
