@@ -147,8 +147,25 @@ impl Request {
         has_address.then(|| SocketAddrV4::new(self.client_address, CLIENT_PORT))
     }
 
-    /// Returns whether the client of a REQUEST uses the address in ciaddr. In every other message
-    /// ciaddr is zero (RFC 2131 table 5), and any other value has no meaning.
+    /// The address in ciaddr, if it has a meaning: the client extends its lease, releases it, asks
+    /// only for parameters, or sent the message from that address. In every other message ciaddr is
+    /// zero (RFC 2131 table 5), and any other value may be an address that the client had before.
+    pub fn address_in_use(&self) -> Option<Ipv4Addr> {
+        let has_meaning = match self.kind {
+            RequestKind::Request => self.uses_client_address(),
+            RequestKind::Inform | RequestKind::Release | RequestKind::Bootp => true,
+            RequestKind::Discover | RequestKind::Decline => false,
+        };
+        let counts = has_meaning || *self.arrival.source.ip() == self.client_address;
+        Some(self.client_address).filter(|address| counts && !address.is_unspecified())
+    }
+
+    /// The address that the client uses, otherwise the one in option 50.
+    pub fn named_address(&self) -> Option<Ipv4Addr> {
+        self.address_in_use().or(self.requested_address)
+    }
+
+    /// Returns whether the client of a REQUEST extends its lease of the address in ciaddr.
     pub fn uses_client_address(&self) -> bool {
         let state = self.client_state();
         self.kind == RequestKind::Request

@@ -262,6 +262,28 @@ fn each_of_several_addresses_of_a_link_can_select_the_subnet() {
     let request =
         PlainMessage::new(kind::REQUEST, 500).with(50, &wanted).with(54, &[198, 51, 100, 1]);
     assert_eq!(client.ask(&request, EVERYBODY, SILENCE * 10).unwrap().kind, kind::ACK);
+    // An address in ciaddr that the client had before, on another subnet of the link, changes
+    // nothing: neither where it is, nor who answers.
+    let mut number = 600;
+    let mut ask = |kind, options: &[(u8, [u8; 4])]| {
+        let named = options.iter().find(|(code, _)| *code == 50);
+        let mut message = PlainMessage::new(kind, named.map_or(700, |_| 600));
+        number += 1;
+        message.transaction_id = number;
+        message.client_address = Ipv4Addr::new(192, 0, 2, 177);
+        let message =
+            options.iter().fold(message, |message, (code, octets)| message.with(*code, octets));
+        client.ask(&message, EVERYBODY, wait::SOON).unwrap()
+    };
+    let other = [198, 51, 100, 160];
+    let own = Some(Ipv4Addr::new(198, 51, 100, 1));
+    let offer = ask(kind::DISCOVER, &[(50, other)]);
+    assert_eq!((offer.your_address, offer.server_identifier), (other.into(), own));
+    let ack = ask(kind::REQUEST, &[(50, other), (54, [198, 51, 100, 1])]);
+    assert_eq!((ack.kind, ack.your_address), (kind::ACK, other.into()));
+    assert_eq!(ask(kind::REQUEST, &[(50, other)]).kind, kind::ACK);
+    let offer = ask(kind::DISCOVER, &[]);
+    assert_eq!(offer.server_identifier, Some(Ipv4Addr::new(192, 0, 2, 1)));
     // The server still knows the client when it rebinds.
     let mut rebinding = PlainMessage::new(kind::REQUEST, 500).from_address(wanted.into());
     rebinding.transaction_id += 1;

@@ -154,9 +154,9 @@ impl Decider<'_, '_> {
         if reply.kind == ReplyKind::Nak {
             return self.parameters_without_address();
         }
-        let is_granted = !reply.your_address.is_unspecified();
-        let address = if is_granted { reply.your_address } else { self.request.client_address };
-        self.parameters(u32::from(address))
+        let granted = Some(reply.your_address).filter(|address| !address.is_unspecified());
+        let address = granted.or(self.request.address_in_use()).map_or(0, u32::from);
+        self.parameters(address)
     }
 
     /// The options that come first. A BOOTP client knows none of those that only DHCP has.

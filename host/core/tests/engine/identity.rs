@@ -200,6 +200,18 @@ fn a_lease_goes_on_when_the_kind_of_key_is_changed() {
 }
 
 #[test]
+fn a_device_that_begins_to_send_an_identifier_is_known_by_the_address_that_it_asks_for() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    // ciaddr has an address that the device had elsewhere.
+    let request = with(identified(b"x", discover(1)), |r| {
+        r.requested_address = Some(address);
+        r.client_address = Ipv4Addr::new(192, 0, 2, 77);
+    });
+    assert_eq!(offer(&server.ask(&request)), (address, Reason::OfferedCurrent));
+}
+
+#[test]
 fn a_lease_of_another_device_is_not_taken_over_when_the_kind_of_key_is_changed() {
     let mut server = Server::plain();
     let address = lease_on(&mut server, LINE, 1);

@@ -1,7 +1,10 @@
 //! The network and subnet of a request: relays, link selection, and the addresses of the interface
 //! on which it arrived.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+};
 
 use lessor_core::{LocatedBy, Network, RelayInformation, Request, Topology, Vpn, VpnName};
 
@@ -60,6 +63,28 @@ fn of_several_addresses_the_one_in_the_clients_subnet_selects() {
     assert_eq!(answering(on_link(wanted(at(1, 50)), &links)), Some(at(1, 1)));
     assert_eq!(answering(on_link(discover(1), &links)), Some(at(0, 1)));
     assert_eq!(answering(on_link(discover(1), &links[..1])), None);
+}
+
+#[test]
+fn an_address_that_the_client_does_not_use_selects_nothing() {
+    let links = [at(0, 1), at(1, 1)];
+    let had = |request| with(request, |r: &mut Request| r.client_address = at(0, 77));
+    let wanted = at(1, 50);
+    let wish = with(discover(1), |r| r.requested_address = Some(wanted));
+    for request in [wish, selecting(1, wanted), init_reboot(1, wanted), decline(1, wanted)] {
+        assert_eq!(network_of(&on_link(had(request.clone()), &links)), Some(1), "{request:?}");
+        // The same if it is sent to the server.
+        let direct = with(had(request), |r| r.arrival.unicast = true);
+        assert_eq!(network_of(&on_link(direct.clone(), &links)), Some(1), "{direct:?}");
+        assert_eq!(network_of(&on_link(direct, &links[1..])), Some(1));
+    }
+    assert_eq!(network_of(&on_link(had(discover(1)), &links[1..])), Some(1));
+    // The client uses the address that it sends from.
+    let direct = with(had(discover(1)), |r| {
+        r.arrival.unicast = true;
+        r.arrival.source = SocketAddrV4::new(at(0, 77), 68);
+    });
+    assert_eq!(network_of(&on_link(direct, &links[1..])), Some(0));
 }
 
 #[test]
