@@ -194,6 +194,9 @@ fn a_client_that_renews_directly_is_still_behind_its_relay() {
     let mut request = discover(&[]);
     request.relay_address = Ipv4Addr::UNSPECIFIED;
     request.client_address = Ipv4Addr::new(100, 64, 1, 7);
+    // A client that asks for an address uses none, whatever it says.
+    assert!(!meets("relay = '100.64.0.1'", &request));
+    request.kind = RequestKind::Request;
     assert!(meets("relay = '100.64.0.1'", &request));
     request.client_address = Ipv4Addr::new(100, 65, 1, 7);
     assert!(!meets("relay = '100.64.0.1'", &request));

@@ -43,7 +43,7 @@ pub enum LocatedBy {
     SubnetSelection,
     /// The relay's address.
     RelayAddress,
-    /// The client's own address, in a message sent directly to the server.
+    /// The address that the client uses, in a message sent directly to the server.
     ClientAddress,
     /// The interface on which the message arrived, because a subnet names it.
     Interface,
@@ -226,8 +226,9 @@ impl Topology {
     /// The subnet that a request concerns: that of the relay's link selection (RFC 3527), otherwise
     /// of the client's subnet selection (RFC 3011), otherwise of the relay address, otherwise (for
     /// a renewal sent directly to the server) of the client's own address, otherwise of the
-    /// interface if a subnet names it, otherwise of the client's link. 0.0.0.0 selects nothing. All
-    /// of them are addresses of the VPN that the request selects (RFC 6607).
+    /// interface if a subnet names it, otherwise of the client's link. All of them are addresses of
+    /// the VPN that the request selects (RFC 6607). [`Request`] says when a message has each of
+    /// them.
     pub fn locate(&self, request: &Request) -> Option<Location> {
         self.find(request).map(|found| found.location)
     }
@@ -319,8 +320,8 @@ impl Topology {
     /// What the message itself says. If the location of the client is given, it is not guessed.
     fn named(&self, request: &Request) -> impl Iterator<Item = (LocatedBy, Ipv4Addr)> {
         let told = told(request);
-        let is_direct = request.is_direct() && !request.client_address.is_unspecified();
-        let client = (told.is_none() && is_direct).then_some(request.client_address);
+        let is_direct = told.is_none() && request.is_direct();
+        let client = request.address_in_use().filter(|_| is_direct);
         told.into_iter().chain(client.map(|address| (LocatedBy::ClientAddress, address)))
     }
 
@@ -358,7 +359,7 @@ impl Topology {
         let spanning = |address: Ipv4Addr| {
             naming().find(|(_, subnet)| subnet.prefix.contains(&address)).map(|(at, _)| at)
         };
-        let by_client = address_of_client(request).and_then(spanning);
+        let by_client = request.named_address().and_then(spanning);
         let by_link = || links.iter().find_map(|link| spanning(*link));
         let first = || naming().next().map(|(at, _)| at);
         let at = by_client.or_else(by_link).or_else(first)?;
@@ -377,17 +378,11 @@ impl Topology {
 fn told(request: &Request) -> Option<(LocatedBy, Ipv4Addr)> {
     let link_selection = request.link_selection();
     let link_selection = link_selection.map(|address| (LocatedBy::LinkSelection, address));
-    let subnet_selection = request.subnet_selection.filter(|address| !address.is_unspecified());
+    let subnet_selection = request.selected_subnet();
     let subnet_selection = subnet_selection.map(|address| (LocatedBy::SubnetSelection, address));
     let relay = request.is_relayed().then_some(request.relay_address);
     let relay = relay.map(|address| (LocatedBy::RelayAddress, address));
     link_selection.or(subnet_selection).or(relay)
-}
-
-/// The address that the client has, otherwise the one that it requests.
-fn address_of_client(request: &Request) -> Option<Ipv4Addr> {
-    let has_address = !request.client_address.is_unspecified();
-    has_address.then_some(request.client_address).or(request.requested_address)
 }
 
 /// These addresses and more, in order, each once.

@@ -171,7 +171,10 @@ impl Relays {
         };
         match request.is_relayed() {
             true => is_in(&self.addresses, request.relay_address),
-            false => request.is_direct() && is_in(&self.subnets, request.client_address),
+            false => {
+                let address = request.address_in_use().filter(|_| request.is_direct());
+                address.is_some_and(|address| is_in(&self.subnets, address))
+            }
         }
     }
 }
