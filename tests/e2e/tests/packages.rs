@@ -15,7 +15,7 @@ use lessor_e2e::{
     Host, Link, Machine, built,
     clients::{Client, Udhcpc},
     guide::Guide,
-    require,
+    require, wait,
 };
 
 const CONFIGURATION: &str = "/etc/lessor/lessor.toml";
@@ -251,16 +251,26 @@ impl Site {
         assert_eq!(String::from_utf8_lossy(&said.stdout), "reload\n");
     }
 
-    /// The journal of the day before has a date in its name, and the server writes a new one.
+    /// The journal of the day before has a date in its name, and the server writes a new one. It
+    /// does not read the configuration, which somebody is editing.
     #[track_caller]
     fn logs_are_rotated(&self) {
         if !self.machine.sh("command -v logrotate").status.success() {
             println!("logrotate is not installed, so the rotation of the journal was not tried");
             return;
         }
+        let (before, text) = (self.process(), self.configuration());
+        self.machine.write(CONFIGURATION, "[server");
         self.machine.succeeds("logrotate --force /etc/logrotate.d/lessor");
+        self.machine.write(CONFIGURATION, &text);
         self.machine.succeeds("ls /var/log/lessor/journal.jsonl-*");
-        self.machine.succeeds("test -e /var/log/lessor/journal.jsonl");
+        wait::soon("the server to open a new journal", || {
+            let exists = self.machine.sh("test -e /var/log/lessor/journal.jsonl");
+            exists.status.success().then_some(())
+        });
+        let log = self.machine.succeeds("journalctl --unit lessor --no-pager");
+        assert!(!log.contains("reload refused"), "{log}");
+        assert_eq!(self.process(), before);
     }
 
     #[track_caller]
