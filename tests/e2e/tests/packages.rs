@@ -102,6 +102,7 @@ fn the_tarball_is_installed_and_removed() {
     client.renews();
     assert_eq!(site.leases(), [address]);
 
+    site.compiles_for_both_architectures();
     let said = site.machine.succeeds("ldd /usr/local/bin/lessor 2>&1 || true");
     assert!(said.contains("statically linked") || said.contains("not a dynamic"), "{said}");
     site.follows("Removing the tarball's files");
@@ -178,6 +179,25 @@ impl Site {
             row["address"].as_str().unwrap().parse().unwrap()
         };
         lines.lines().map(address).collect()
+    }
+
+    /// A release has the feature `cross`; the debug build, which has another compiler, is not asked.
+    #[track_caller]
+    fn compiles_for_both_architectures(&self) {
+        let version = self.machine.succeeds("lessor --version");
+        let features = version.lines().find_map(|line| line.strip_prefix("features: ")).unwrap();
+        if !features.split(' ').any(|feature| feature == "cross") {
+            println!("the server has no feature `cross`, so it compiled for one architecture only");
+            return;
+        }
+        for architecture in ["x86_64", "aarch64"] {
+            let folder = format!("/root/{architecture}");
+            self.machine.succeeds(&format!(
+                "lessor plugin compile --target {architecture}-unknown-linux-musl \
+                 --cache {folder} /usr/local/lib/lessor/policies/*.wasm && ls {folder}/*"
+            ));
+        }
+        self.machine.succeeds("grep --quiet --recursive --text aarch64 /root/aarch64");
     }
 
     #[track_caller]
