@@ -181,7 +181,7 @@ impl Site {
         lines.lines().map(address).collect()
     }
 
-    /// A release has the feature `cross`; the debug build, which has another compiler, is not asked.
+    /// A release has the feature `cross`; a debug build has not, and is not asked.
     #[track_caller]
     fn compiles_for_both_architectures(&self) {
         let version = self.machine.succeeds("lessor --version");
