@@ -102,11 +102,17 @@ impl Reloader {
             }
         }
         memory::give_back();
-        self.shared.observer.reopen_journal();
+        self.reopen_journal();
         report.generation = self.shared.generation.load().number;
         report.took_ms = started.elapsed().as_millis() as u64;
         log(&report);
         report
+    }
+
+    /// Reopens the journal file, which another program may have rotated. May wait for the journal,
+    /// so it must not run on the packet path.
+    pub(crate) fn reopen_journal(&self) {
+        self.shared.observer.reopen_journal();
     }
 
     /// Calls `work` with the serving generation and its engines, between two reloads: one would

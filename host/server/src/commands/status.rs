@@ -1,5 +1,6 @@
 //! `lessor status`: prints the state of the running server.
 
+mod awaiting;
 mod clock;
 mod meanwhile;
 mod plugins;
@@ -28,11 +29,18 @@ pub(crate) struct StatusArguments {
     /// Print the text format of Prometheus, for the textfile collector of its node exporter.
     #[arg(long, conflicts_with = "json")]
     prometheus: bool,
+    /// Wait until the server answers, at most this long: 10s, 5m. Exits with 1 if it does not.
+    #[arg(long, value_name = "DURATION", value_parser = awaiting::duration)]
+    wait: Option<Duration>,
 }
 
 /// Prints the status of the running server.
 pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
-    let status: Status = asking::ask_one(&arguments.file.config, Question::Status)?;
+    let config = &arguments.file.config;
+    let status: Status = match arguments.wait {
+        Some(within) => awaiting::ask(config, within)?,
+        None => asking::ask_one(config, Question::Status)?,
+    };
     if arguments.prometheus {
         write!(io::stdout(), "{}", metrics::page(&status))?;
     } else if arguments.json {
