@@ -14,6 +14,7 @@ pub(crate) static RESERVATION: Shape = Shape {
         "hardware-address",
         "address",
         "pool",
+        "classes",
         "options",
     ],
     synonyms: with_level_synonyms![
@@ -21,6 +22,8 @@ pub(crate) static RESERVATION: Shape = Shape {
         ("hw-address", "hardware-address"),
         ("client-id", "client-identifier"),
         ("sub-options", "relay-sub-options"),
+        ("class", "classes"),
+        ("client-classes", "classes"),
         ("ip", "address"),
         ("ip-address", "address"),
     ],
