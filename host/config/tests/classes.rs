@@ -70,7 +70,7 @@ fn discover(options: &[(u8, &[u8])]) -> Request {
 #[track_caller]
 fn classes_of(configuration: &Configuration, request: &Request) -> Vec<String> {
     let classes = configuration.topology.classes();
-    let found = classes.of(request, request.relay_information.as_ref());
+    let found = classes.of(request, request.relay_information.as_ref(), None);
     found.names().map(|name| name.to_string()).collect()
 }
 
@@ -330,7 +330,7 @@ fn decided(hotel: &Configuration, case: &Case) -> (Request, Option<Arc<str>>, Re
         request.arrival.unicast = false;
     }
     let topology = &hotel.topology;
-    request.classes = topology.classes().of(&request, request.relay_information.as_ref());
+    request.classes = topology.classes().of(&request, request.relay_information.as_ref(), None);
     let location = topology.locate(&request).unwrap();
     let network = Arc::clone(topology.network(location).unwrap());
     let mut engine = Engine::new(Arc::clone(&network), 7);

@@ -84,6 +84,8 @@ pub struct Topology {
     classes: Classes,
     /// The reservations that belong to no subnet.
     shared_reservations: Arc<SharedReservations>,
+    /// Whether any reservation names a class.
+    reservations_name_classes: bool,
 }
 
 /// The error for networks that do not fit together.
@@ -118,12 +120,16 @@ impl Topology {
         let server_identifiers = joined(&[], identifiers);
         let mut subnets = networks.iter().flat_map(|network| &network.subnets);
         let serves_bootp = subnets.any(|subnet| subnet.bootp_clients().serves());
+        let subnets = networks.iter().flat_map(|network| &network.subnets);
+        let mut reservations = subnets.flat_map(|subnet| &subnet.reservations);
+        let reservations_name_classes = reservations.any(|of| of.settings.classes.is_some());
         Ok(Self {
             networks: networks.into(),
             spaces: Arc::new(spaces),
             interfaces: Arc::new(interfaces),
             server_identifiers,
             serves_bootp,
+            reservations_name_classes,
             ..Self::default()
         })
     }
@@ -146,7 +152,18 @@ impl Topology {
         let reservations = shared_reservations.list().iter();
         let identifiers = reservations.filter_map(|found| found.settings.server_identifier);
         let server_identifiers = joined(&self.server_identifiers, identifiers);
-        Self { server_identifiers, shared_reservations, ..self }
+        let name_classes = self.reservations_name_classes || shared_reservations.name_classes();
+        Self {
+            server_identifiers,
+            shared_reservations,
+            reservations_name_classes: name_classes,
+            ..self
+        }
+    }
+
+    /// Returns whether any reservation names a class.
+    pub const fn reservations_name_classes(&self) -> bool {
+        self.reservations_name_classes
     }
 
     /// The reservations that belong to no subnet.

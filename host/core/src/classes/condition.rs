@@ -92,6 +92,11 @@ impl Condition {
         Self(tests.into())
     }
 
+    /// The condition of a class to which only reservations send their owners: no message meets it.
+    pub fn never() -> Self {
+        Self([Test::Any(Box::default())].into())
+    }
+
     /// The tests.
     pub fn tests(&self) -> &[Test] {
         &self.0

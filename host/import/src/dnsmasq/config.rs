@@ -232,6 +232,7 @@ impl Reading {
             name: host.name.unwrap_or_default(),
             owners,
             address: host.address,
+            classes: Vec::new(),
             lease_time: host.lease_time,
             next_server: None,
             boot: Boot::default(),

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{OptionKind, option::code};
+use lessor_core::{LeasePart, OptionKind, option::code};
 
 use crate::{
     model::{Options, Scope},
@@ -76,9 +76,10 @@ impl Tagged {
     /// Returns why it is not carried.
     pub(super) fn set_in(&self, scope: &mut Scope) -> Result<(), String> {
         let secs = <[u8; 4]>::try_from(self.octets.as_slice()).ok().map(u32::from_be_bytes);
+        let timer = secs.map(LeasePart::Secs);
         match (self.within, self.code) {
-            (None, code::RENEWAL_TIME) if secs.is_some() => scope.renewal_time = secs,
-            (None, code::REBINDING_TIME) if secs.is_some() => scope.rebinding_time = secs,
+            (None, code::RENEWAL_TIME) if timer.is_some() => scope.renewal_time = timer,
+            (None, code::REBINDING_TIME) if timer.is_some() => scope.rebinding_time = timer,
             _ => self.set(&mut scope.options)?,
         }
         if self.is_forced && self.within.is_none() && self.code != code::IPV6_ONLY_PREFERRED {

@@ -321,3 +321,42 @@ fn options_of_a_vendor_are_those_of_a_class_in_dnsmasq() {
         assert!(why.contains(words), "{why}");
     }
 }
+
+#[test]
+fn reservations_of_kea_name_their_classes() {
+    let found = imported(
+        Origin::Kea,
+        "{ \"Dhcp4\": {
+            \"client-classes\": [
+                { \"name\": \"phones\", \"test\": \"option[60].hex == 'phone'\" },
+                { \"name\": \"gold service\", \"valid-lifetime\": 600 },
+                { \"name\": \"of hooks\", \"valid-lifetime\": 700 },
+                { \"name\": \"lost\", \"test\": \"member('KNOWN')\" } ],
+            \"reservations\": [ { \"hw-address\": \"02:00:5e:00:53:02\",
+                \"client-classes\": [\"phones\"] } ],
+            \"subnet4\": [ { \"id\": 1, \"subnet\": \"10.0.0.0/24\",
+                \"pools\": [ { \"pool\": \"10.0.0.10 - 10.0.0.20\",
+                    \"client-class\": \"gold service\" } ],
+                \"reservations\": [ { \"hw-address\": \"02:00:5e:00:53:01\",
+                    \"client-classes\": [\"phones\", \"gold service\", \"lost\", \"phones\"] },
+                  { \"hw-address\": \"02:00:5e:00:53:03\", \"client-classes\": [\"lost\"] } ] } ] } }",
+    );
+    says(
+        &found,
+        &[
+            "name = \"gold-service\"\npools = [\"gold-service\"]\nlease-time = \"10m\"",
+            "[[reservation]]\nhardware-address = \"02:00:5e:00:53:02\"\nclasses = [\"phones\"]",
+            "hardware-address = \"02:00:5e:00:53:01\"\nclasses = [\"phones\", \"gold-service\"]",
+        ],
+    );
+    assert!(found.topology.reservations_name_classes());
+    let (not_carried, note) = outcome(&found, "{ \"name\": \"of hooks\"");
+    assert_eq!(not_carried, Outcome::NotCarried);
+    assert!(note.contains("no reservation names it"), "{note}");
+    let (changed, note) = outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:01\"");
+    assert_eq!((changed, note.as_str()), (Outcome::Changed, "its class \"lost\" is not carried"));
+    assert_eq!(outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:02\"").0, Outcome::Carried);
+    let (not_carried, note) = outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:03\"");
+    assert_eq!(not_carried, Outcome::NotCarried);
+    assert!(note.contains("gives its client nothing"), "{note}");
+}
