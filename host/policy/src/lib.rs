@@ -97,8 +97,8 @@ pub use runner::{LeaseEventRunner, Runner};
 pub use runtime::{Runtime, RuntimeSettings};
 pub use script::{Named, NamedKind};
 pub use shadow::{
-    Difference, DifferenceKind, Rehearse, SampledReply, ShadowDifference, ShadowRunner,
-    ShadowSample, ShadowStatus, ShadowThread, Shadows, ShadowsStatus, Understudy,
+    Difference, DifferenceKind, Rehearse, SampledAnswers, SampledReply, ShadowDifference,
+    ShadowRunner, ShadowSample, ShadowStatus, ShadowThread, Shadows, ShadowsStatus, Understudy,
 };
 pub use source::{PluginReport, PluginSource};
 pub use status::PluginStatus;

@@ -37,6 +37,19 @@ pub struct Understudy<'u> {
     is_final: bool,
 }
 
+/// The answers that were found for the live plugins or are in memory.
+pub struct SampledAnswers<'u> {
+    chain: &'u Chain,
+    sample: &'u ShadowSample,
+}
+
+impl SampledAnswers<'_> {
+    /// Returns the answers, and the lookups that have none.
+    pub fn known(&self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
+        known_to(self.chain.lookup_sources(), &self.sample.view.lookups, planned)
+    }
+}
+
 impl<'u> Understudy<'u> {
     pub(super) fn new(
         place: &'u mut PlacedShadow,
@@ -96,18 +109,14 @@ impl<'u> Understudy<'u> {
         }
     }
 
-    /// Returns the answers that were found for the live plugins or are in memory, and the lookups
-    /// that have none. If there are such, the exchange cannot be compared.
-    pub fn known(
-        &mut self,
-        planned: Vec<PlannedLookup>,
-    ) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
-        let sources = self.chain.lookup_sources();
-        let (known, unknown) = known_to(sources, &self.sample.view.lookups, planned);
-        if !unknown.is_empty() {
-            self.finding = Finding::NotComparable;
-        }
-        (known, unknown)
+    /// The answers to lookups of the shadow.
+    pub const fn answers(&self) -> SampledAnswers<'u> {
+        SampledAnswers { chain: self.chain, sample: self.sample }
+    }
+
+    /// Notes that the exchange cannot be compared, because a lookup of the shadow has no answer.
+    pub fn cannot_compare(&mut self) {
+        self.finding = Finding::NotComparable;
     }
 
     /// Returns the terms that the chain would have set.
