@@ -240,7 +240,7 @@ impl Policies for Tried<'_> {
     }
 
     fn edit_reply(&mut self, view: &View, reply: &mut Reply) -> EditOutcome {
-        let edit = |runner: &mut Runner| runner.edit_reply(view, reply, lessor_wire::encode_value);
+        let edit = |runner: &mut Runner| runner.edit_reply(view, reply);
         let edited = self.call(Hook::ReplyOptions, edit, |edited| &edited.trace);
         let set = edited.trace.iter().flat_map(|entry| &entry.set);
         self.outcome.effects.reply = set.filter_map(option_effect).collect::<OptionEffects>();

@@ -1,8 +1,8 @@
 //! Runs policies: WebAssembly components that decide, at fixed points of a packet's life, what the
 //! server does for a client. The contract with them is the package `lessor:policy` in `/wit`.
 //!
-//! Knows neither sockets nor configuration files nor the wire format, and decides nothing about
-//! leases. Policies say what they want ([`lessor_core::Terms`]); the core checks it and decides.
+//! Knows neither sockets nor configuration files nor messages (of `lessor-wire` it uses the encoding
+//! of option values), and decides nothing about leases. Policies say what they want ([`lessor_core::Terms`]); the core checks it and decides.
 //!
 //! - [`Runtime`]: one per process: the engine, the clock that stops guests, and the cache of
 //!   compiled code.
@@ -88,7 +88,6 @@ pub use error::{CompileLimit, PluginError, PluginProblem, RuntimeError};
 pub use fault::FaultKind;
 pub use health::{LastFault, Offender, OffenderStatus, Suspension};
 pub use hook::Hook;
-pub use host::Encode;
 pub use longest_wait::{LongestWait, WaitPart};
 pub use lookups::{LookupSources, NoLookupSources};
 pub use precompile::precompile;

@@ -76,6 +76,6 @@ impl Policies for Understudy<'_> {
     }
 
     fn edit_reply(&mut self, view: &View, reply: &mut Reply) -> EditOutcome {
-        Self::edit_reply(self, view, reply, lessor_wire::encode_value)
+        Self::edit_reply(self, view, reply)
     }
 }

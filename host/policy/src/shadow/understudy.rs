@@ -13,7 +13,7 @@ use super::{
     results::{Finding, Shadow},
 };
 use crate::{
-    AnsweredLookup, Chain, EditOutcome, Encode, FaultKind, LookupSources, Plan, PlannedLookup,
+    AnsweredLookup, Chain, EditOutcome, FaultKind, LookupSources, Plan, PlannedLookup,
     PolicyOutcome, TraceEntry, View, hook::Hook, limits::DIFFERENCE_CHARS_MAX, plugin::Plugin,
     seat::Seat,
 };
@@ -160,9 +160,8 @@ impl<'u> Understudy<'u> {
     }
 
     /// Edits the reply of the engine as the chain would have. If the shadow made the terms final,
-    /// the plugins behind it would not have edited the reply. `encode` is as in
-    /// [`crate::Runner::edit_reply`].
-    pub fn edit_reply(&mut self, view: &View, reply: &mut Reply, encode: Encode) -> EditOutcome {
+    /// the plugins behind it would not have edited the reply.
+    pub fn edit_reply(&mut self, view: &View, reply: &mut Reply) -> EditOutcome {
         let is_shown = self.place.seat.plugin.hooks.contains(Hook::ReplyOptions);
         let edits = self.sample.reply.as_ref().map(|reply| reply.edits.as_slice());
         let edits = edits.unwrap_or_default();
@@ -178,8 +177,7 @@ impl<'u> Understudy<'u> {
         before.iter().for_each(|entry| compare::edit(reply, entry));
         if is_shown {
             let seat = &mut self.place.seat;
-            let draft =
-                seat.call(&mut Instant::now(), view, |instance| instance.edit(view, reply, encode));
+            let draft = seat.call(&mut Instant::now(), view, |instance| instance.edit(view, reply));
             match draft {
                 Ok(draft) => drop(draft.apply(reply)),
                 Err(kind) => {
@@ -189,7 +187,7 @@ impl<'u> Understudy<'u> {
             }
         }
         after.iter().for_each(|entry| compare::edit(reply, entry));
-        self.note(compare::replies(&live, reply, encode));
+        self.note(compare::replies(&live, reply));
         EditOutcome::default()
     }
 
