@@ -244,11 +244,7 @@ fn measure_reply(
     let reply = request::reply(&case.request, view, terms);
     samples.take(Hook::ReplyOptions, || {
         let Some(mut reply) = reply.clone() else { return };
-        std::hint::black_box(prepared.runner.edit_reply(
-            view,
-            &mut reply,
-            lessor_wire::encode_value,
-        ));
+        std::hint::black_box(prepared.runner.edit_reply(view, &mut reply));
     })
 }
 

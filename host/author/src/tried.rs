@@ -11,7 +11,7 @@ use lessor_policy_host::{
     AnsweredLookup, EditOutcome, Hook, Plan, PlannedLookup, PolicyOutcome, Runner, Setting,
     TraceEntry, View,
 };
-use lessor_stages::{Asked, Located, Policies};
+use lessor_stages::{Asked, Consultation, Consulted, Located, Policies, Sources};
 
 use crate::{
     outcome::{Call, CaseOutcome, OptionEffects, octets},
@@ -46,32 +46,21 @@ impl Prepared {
         view: View,
         outcome: &mut CaseOutcome,
     ) -> Option<Asked> {
-        let located = Located::new(view, None);
+        let mut answers = DescribedAnswers::of(described);
         let mut tried = Tried { prepared: self, described, outcome };
-        if !tried.has_lookups_for(located.view().request.kind) {
-            return Some(located.without_lookups().ask(&mut tried, &mut ()));
-        }
-        let planned = match located.plan(&mut tried, &mut ()) {
-            Ok(planned) => planned,
+        let mut consultation =
+            Consultation { sources: &mut answers, policies: &mut tried, witness: &mut () };
+        let consulted = consultation.begin(Located::new(view, None));
+        answers.note_in(outcome);
+        match consulted {
+            Ok(Consulted::Asked(asked)) => Some(asked),
+            // There are none: each lookup without an answer counts as unavailable.
+            Ok(Consulted::LookUp(_)) => None,
             Err(ended) => {
                 outcome.effects.verdict = Verdict::Drop(ended.detail.unwrap_or_default());
-                return None;
+                None
             }
-        };
-        let known = |planned| (answers(described, planned, tried.outcome), Vec::new());
-        let mut informed = planned.answer_known(known, &mut ()).ok()?;
-        if informed.may_plan_further(&tried) {
-            let planned = match informed.plan_further(&mut tried, &mut ()) {
-                Ok(planned) => planned,
-                Err(ended) => {
-                    outcome.effects.verdict = Verdict::Drop(ended.detail.unwrap_or_default());
-                    return None;
-                }
-            };
-            let known = |planned| (answers(described, planned, tried.outcome), Vec::new());
-            informed = planned.answer_known(known, &mut ()).ok()?;
         }
-        Some(informed.ask(&mut tried, &mut ()))
     }
 
     /// Has the plugin edit the reply that the server would send.
@@ -81,8 +70,11 @@ impl Prepared {
             return;
         }
         let Some(reply) = request::reply(described, asked.view(), asked.terms()) else { return };
+        let mut answers = DescribedAnswers::of(described);
         let mut tried = Tried { prepared: self, described, outcome };
-        if let Err(ended) = asked.with_reply(reply, &mut ()).edit(&mut tried, &mut ()) {
+        let mut consultation =
+            Consultation { sources: &mut answers, policies: &mut tried, witness: &mut () };
+        if let Err(ended) = consultation.edit(asked, reply) {
             outcome.effects.verdict = Verdict::Drop(ended.detail.unwrap_or_default());
         }
     }
@@ -105,7 +97,10 @@ impl Prepared {
             let fault = self.last_fault().map(|(kind, _)| kind);
             self.note_fault(Hook::PlanLeaseLookups, fault, outcome);
             event.absent = plan.absent;
-            event.lookups = answers(described, plan.lookups, outcome).into();
+            let mut answers = DescribedAnswers::of(described);
+            let (known, _) = answers.known(plan.lookups);
+            answers.note_in(outcome);
+            event.lookups = known.into();
         }
         if !event.absent.is_empty() {
             return Ok(());
@@ -143,28 +138,43 @@ impl Tried<'_> {
     }
 }
 
-/// The case's answers to lookups, whose names are noted.
-fn answers(
-    described: &CaseRequest,
-    planned: Vec<PlannedLookup>,
-    outcome: &mut CaseOutcome,
-) -> Vec<AnsweredLookup> {
-    let answered = planned.into_iter().map(|planned| {
-        outcome.effects.lookups.push(PlannedName {
+/// The case's answers to lookups, and the names of those that were planned.
+struct DescribedAnswers<'d> {
+    described: &'d CaseRequest,
+    planned: Vec<PlannedName>,
+    unanswered: Vec<String>,
+}
+
+impl<'d> DescribedAnswers<'d> {
+    const fn of(described: &'d CaseRequest) -> Self {
+        Self { described, planned: Vec::new(), unanswered: Vec::new() }
+    }
+
+    fn answer(&mut self, planned: PlannedLookup) -> AnsweredLookup {
+        self.planned.push(PlannedName {
             name: planned.name.to_string(),
             source: planned.source.to_string(),
             key: planned.key.to_string(),
         });
-        let answer = described.lookups.iter().find(|(name, _)| *name == planned.name);
+        let answer = self.described.lookups.iter().find(|(name, _)| *name == planned.name);
         let answer = answer.map(|(_, answer)| answer.clone()).unwrap_or_else(|| {
-            outcome.unanswered.push(planned.name.to_string());
+            self.unanswered.push(planned.name.to_string());
             LookupAnswer::Unavailable("the case has no answer".to_owned())
         });
         planned.answered(answer)
-    });
-    let answered = answered.collect();
-    outcome.effects.lookups.sort();
-    answered
+    }
+
+    fn note_in(self, outcome: &mut CaseOutcome) {
+        outcome.effects.lookups.extend(self.planned);
+        outcome.effects.lookups.sort();
+        outcome.unanswered.extend(self.unanswered);
+    }
+}
+
+impl Sources for DescribedAnswers<'_> {
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
+        (planned.into_iter().map(|planned| self.answer(planned)).collect(), Vec::new())
+    }
 }
 
 impl Policies for Tried<'_> {
@@ -230,7 +240,7 @@ impl Policies for Tried<'_> {
     }
 
     fn edit_reply(&mut self, view: &View, reply: &mut Reply) -> EditOutcome {
-        let edit = |runner: &mut Runner| runner.edit_reply(view, reply, lessor_wire::encode_value);
+        let edit = |runner: &mut Runner| runner.edit_reply(view, reply);
         let edited = self.call(Hook::ReplyOptions, edit, |edited| &edited.trace);
         let set = edited.trace.iter().flat_map(|entry| &entry.set);
         self.outcome.effects.reply = set.filter_map(option_effect).collect::<OptionEffects>();

@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let reply = reply();
     let edit = |runner: &mut Runner| {
         let mut reply = reply.clone();
-        black_box(runner.edit_reply(black_box(&view), &mut reply, encode));
+        black_box(runner.edit_reply(black_box(&view), &mut reply));
     };
     measure("no plugin", &runtime, vec![], terms)?;
     measure("empty hook", &runtime, vec![empty.clone()], terms)?;
@@ -229,6 +229,3 @@ fn reply() -> Reply {
         destination: Destination::Broadcast,
     }
 }
-
-/// None of the policies here reads options.
-fn encode(_value: &OptionValue, _octets: &mut Vec<u8>) {}

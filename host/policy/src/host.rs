@@ -33,11 +33,6 @@ use crate::{
     stopwatch::Stopwatch,
 };
 
-/// Encodes an option of a reply, for plugins that read it. The caller passes `encode_value` of the
-/// crate `lessor-wire`, on which this crate does not depend. The vocabulary alone cannot encode a
-/// domain name with letters beyond ASCII.
-pub type Encode = fn(&lessor_core::OptionValue, &mut Vec<u8>);
-
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
 mod bindings {
     wasmtime::component::bindgen!({
@@ -129,8 +124,8 @@ impl Guest {
         self.subject = Subject::Request(view.clone(), DraftTerms::after(earlier));
     }
 
-    pub(crate) fn begin_reply(&mut self, view: &View, reply: &Reply, encode: Encode) {
-        self.subject = Subject::Reply(view.clone(), ReplyDraft::new(reply, encode));
+    pub(crate) fn begin_reply(&mut self, view: &View, reply: &Reply) {
+        self.subject = Subject::Reply(view.clone(), ReplyDraft::new(reply));
     }
 
     pub(crate) fn begin_lease_event(&mut self, event: &LeaseEvent) {

@@ -22,7 +22,7 @@ use crate::{
     fault::Fault,
     fault_advice::advised,
     hook::{Hook, HookSet},
-    host::{DraftTerms, Encode, Guest, ReplyDraft, types},
+    host::{DraftTerms, Guest, ReplyDraft, types},
     instance_count::{Counted, InstanceCount},
     limits::{
         ANSWER_OCTETS_MAX, CONFIGURE_DEADLINE_MS, FAILURE_OCTETS_MAX, HANDLES_MAX,
@@ -254,16 +254,11 @@ impl Instance {
     }
 
     /// Calls the plugin to edit a reply, and returns the edited reply.
-    pub(crate) fn edit(
-        &mut self,
-        view: &View,
-        reply: &Reply,
-        encode: Encode,
-    ) -> Result<ReplyDraft, Fault> {
+    pub(crate) fn edit(&mut self, view: &View, reply: &Reply) -> Result<ReplyDraft, Fault> {
         let Some(Function::Edit(function)) = self.functions.of(Hook::ReplyOptions) else {
             return Err(absent(Hook::ReplyOptions));
         };
-        self.cell.store.data_mut().begin_reply(view, reply, encode);
+        self.cell.store.data_mut().begin_reply(view, reply);
         let answer = self.cell.run(self.limits.deadline_ms, |store| {
             function.call(store, (Resource::new_borrow(SUBJECT), Resource::new_borrow(SUBJECT)))
         });

@@ -1,8 +1,8 @@
 //! Runs policies: WebAssembly components that decide, at fixed points of a packet's life, what the
 //! server does for a client. The contract with them is the package `lessor:policy` in `/wit`.
 //!
-//! Knows neither sockets nor configuration files nor the wire format, and decides nothing about
-//! leases. Policies say what they want ([`lessor_core::Terms`]); the core checks it and decides.
+//! Knows neither sockets nor configuration files nor messages (of `lessor-wire` it uses the encoding
+//! of option values), and decides nothing about leases. Policies say what they want ([`lessor_core::Terms`]); the core checks it and decides.
 //!
 //! - [`Runtime`]: one per process: the engine, the clock that stops guests, and the cache of
 //!   compiled code.
@@ -90,7 +90,6 @@ pub use error::{
 pub use fault::FaultKind;
 pub use health::{LastFault, Offender, OffenderStatus, Suspension};
 pub use hook::Hook;
-pub use host::Encode;
 pub use longest_wait::{LongestWait, WaitPart};
 pub use lookups::{LookupSources, NoLookupSources};
 pub use precompile::precompile;
@@ -99,8 +98,8 @@ pub use runner::{LeaseEventRunner, Runner};
 pub use runtime::{Runtime, RuntimeSettings};
 pub use script::{Named, NamedKind};
 pub use shadow::{
-    Difference, DifferenceKind, Rehearse, SampledReply, ShadowDifference, ShadowRunner,
-    ShadowSample, ShadowStatus, ShadowThread, Shadows, ShadowsStatus, Understudy,
+    Difference, DifferenceKind, Rehearse, SampledAnswers, SampledReply, ShadowDifference,
+    ShadowRunner, ShadowSample, ShadowStatus, ShadowThread, Shadows, ShadowsStatus, Understudy,
 };
 pub use source::{PluginReport, PluginSource};
 pub use status::PluginStatus;

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 use lessor_core::{Reply, ReplyKind, Terms, Verdict};
 
 use crate::{
-    Chain, EditOutcome, Encode, EventPlan, FaultKind, LeaseEvent, Plan, PluginError, PolicyOutcome,
+    Chain, EditOutcome, EventPlan, FaultKind, LeaseEvent, Plan, PluginError, PolicyOutcome,
     TraceEntry, View,
     hook::{Hook, HookSet},
     seat::{Duty, Seat},
@@ -178,9 +178,8 @@ impl Runner {
     }
 
     /// Calls the plugins to edit a complete OFFER or ACK, in order, each on the result of the one
-    /// before, up to the one that made the terms final. `encode` writes the value of an option as
-    /// octets, for plugins that read it.
-    pub fn edit_reply(&mut self, view: &View, reply: &mut Reply, encode: Encode) -> EditOutcome {
+    /// before, up to the one that made the terms final.
+    pub fn edit_reply(&mut self, view: &View, reply: &mut Reply) -> EditOutcome {
         let mut outcome = EditOutcome::default();
         if reply.kind == ReplyKind::Nak {
             return outcome;
@@ -195,7 +194,7 @@ impl Runner {
             if !seat.is_asked(Hook::ReplyOptions, view) {
                 continue;
             }
-            match seat.call(&mut clock, view, |instance| instance.edit(view, reply, encode)) {
+            match seat.call(&mut clock, view, |instance| instance.edit(view, reply)) {
                 Ok(draft) => {
                     let mut entry = TraceEntry::new(&seat.plugin.name);
                     entry.set = draft.apply(reply);

@@ -34,7 +34,7 @@ use crate::{
 pub use difference::{Difference, DifferenceKind};
 pub use results::{ShadowDifference, ShadowStatus, ShadowsStatus};
 pub use runner::{Rehearse, ShadowRunner, ShadowThread};
-pub use understudy::Understudy;
+pub use understudy::{SampledAnswers, Understudy};
 
 use results::Shadow;
 

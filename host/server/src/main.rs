@@ -32,7 +32,7 @@ use self::commands::{
 };
 
 /// Makes an exchange a tenth cheaper than the allocator of the C library does; see
-/// docs/architecture.md.
+/// docs/decisions.md.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

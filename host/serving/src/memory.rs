@@ -1,6 +1,6 @@
 //! Returns free memory to the system.
 //!
-//! Does not choose the allocator; the binary does, see docs/architecture.md.
+//! Does not choose the allocator; the binary does, see docs/decisions.md.
 
 /// Returns free memory to the system. Memory in which a large configuration or a log was read lies
 /// between what is kept of it, and the allocator would return it only later.

@@ -22,7 +22,7 @@ pub struct Asked {
 
 impl Informed {
     /// Asks the policies for their terms.
-    pub fn ask(self, policies: &mut impl Policies, witness: &mut impl Witness) -> Asked {
+    pub(crate) fn ask(self, policies: &mut impl Policies, witness: &mut impl Witness) -> Asked {
         let mut located = self.located;
         let outcome = match policies.has_hook_for(located.view.request.kind) {
             true => policies.terms(&located.view),

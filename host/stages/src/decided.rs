@@ -113,7 +113,7 @@ impl Asked {
     }
 
     /// Adds a reply that no engine made, but a sample of an exchange or a described one.
-    pub fn with_reply(self, reply: Reply, witness: &mut impl Witness) -> Decided {
+    pub(crate) fn with_reply(self, reply: Reply, witness: &mut impl Witness) -> Decided {
         let reason = match reply.kind {
             ReplyKind::Offer => Reason::OfferedFromPool,
             ReplyKind::Ack => Reason::AckSelecting,

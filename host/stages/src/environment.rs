@@ -49,8 +49,20 @@ pub enum Ruling<W> {
     NotNow(Reason),
 }
 
+/// The answers to the lookups of an exchange.
+pub trait Sources {
+    /// Returns the lookups whose answers are known at once, and the others.
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>);
+
+    /// Returns why a request must not be decided: a source that it needs has failed.
+    fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String> {
+        let _ = lookups;
+        None
+    }
+}
+
 /// What an exchange meets on its way.
-pub trait Environment {
+pub trait Environment: Sources {
     /// Identifies an exchange that waits for storage or a probe.
     type Wait;
 
@@ -78,12 +90,6 @@ pub trait Environment {
 
     /// Uses the newest engines from now on.
     fn renew(&mut self);
-
-    /// Returns the lookups whose answers are known at once, and the others.
-    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>);
-
-    /// Returns why a request must not be decided: a source that it needs has failed.
-    fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String>;
 
     /// Has the engine decide, and notifies the witness under its lock ([`Witness::ruled`]).
     ///

@@ -39,7 +39,7 @@ impl Located {
     ///
     /// # Errors
     /// If a policy fails that must not be skipped.
-    pub fn plan(
+    pub(crate) fn plan(
         mut self,
         policies: &mut impl Policies,
         witness: &mut impl Witness,
@@ -51,7 +51,7 @@ impl Located {
     }
 
     /// Continues without lookups, because no policy has any for such messages.
-    pub const fn without_lookups(self) -> Informed {
+    pub(crate) const fn without_lookups(self) -> Informed {
         Informed { located: self, round: None }
     }
 
@@ -67,7 +67,7 @@ impl Located {
 
 impl Informed {
     /// Whether a policy may look up more that depends on what the first round has found.
-    pub fn may_plan_further(&self, policies: &impl Policies) -> bool {
+    pub(crate) fn may_plan_further(&self, policies: &impl Policies) -> bool {
         let view = &self.located.view;
         self.round == Some(Round::First)
             && !view.lookups.is_empty()
@@ -78,7 +78,7 @@ impl Informed {
     ///
     /// # Errors
     /// If a policy fails that must not be skipped.
-    pub fn plan_further(
+    pub(crate) fn plan_further(
         self,
         policies: &mut impl Policies,
         witness: &mut impl Witness,
@@ -136,7 +136,7 @@ impl Planned {
     ///
     /// # Errors
     /// If there are such lookups: the request has to wait.
-    pub fn answer_known(
+    pub(crate) fn answer_known(
         mut self,
         known: impl FnOnce(Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>),
         witness: &mut impl Witness,

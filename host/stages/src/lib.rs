@@ -14,7 +14,8 @@
 //! ([`Next`]), and continues later. So its caller decides how to wait.
 //!
 //! Sockets, engines and lookup sources belong to the caller, who passes them as an [`Environment`],
-//! and its policies as [`Policies`]. A [`Witness`] is notified of everything that happens on the
+//! and its policies as [`Policies`]. A caller without engines asks its policies in a
+//! [`Consultation`], which is the part of a life between `Located` and `Asked`. A [`Witness`] is notified of everything that happens on the
 //! way; `()` ignores it at no cost. The server, replays, explanations, shadows and the authors'
 //! tools all run this code and differ only in these three. Invariant: an exchange ends in exactly
 //! one reason.
@@ -28,6 +29,7 @@
 
 mod asked;
 mod classified;
+mod consultation;
 mod decided;
 mod ended;
 mod environment;
@@ -43,9 +45,10 @@ mod witness;
 mod written;
 
 pub use asked::Asked;
+pub use consultation::{Consultation, Consulted};
 pub use decided::{About, Attempted, Decided, Edited};
 pub use ended::Ended;
-pub use environment::{Environment, Question, Retired, Ruling};
+pub use environment::{Environment, Question, Retired, Ruling, Sources};
 pub use informed::{Informed, Planned, Round};
 pub use life::{Life, Next, Reached};
 pub use located::{Located, Wanted};

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Arrival, Binding, Reason, Request, Selected, Terms};
+use lessor_core::{Arrival, Binding, Request, Selected, Terms};
 use lessor_policy_host::{AnsweredLookup, TraceEntry, View};
 use lessor_wire::Header;
 
 use crate::{
     asked::Asked,
+    consultation::{Consultation, Consulted},
     decided::{About, Attempted, Decided},
     ended::Ended,
     environment::Environment,
-    informed::{Informed, Planned},
+    informed::Planned,
     located::{Located, Wanted},
     moment::Moment,
     parsed::Parsed,
@@ -79,7 +80,8 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
         self.witness.parsed(parsed.request(), parsed.reply_source());
         let wanted = Wanted::by(self.policies, parsed.request().kind);
         let located = parsed.locate(self.environment, self.moment, wanted, self.witness)?;
-        self.plan(located)
+        let consulted = self.consultation().begin(located)?;
+        self.consulted(consulted)
     }
 
     /// Continues with an exchange that waited for lookups. Policies see the client's binding and
@@ -94,7 +96,8 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
     ) -> Result<Next<E::Wait>, Ended<Reached>> {
         let informed = planned.answer(answers, self.witness);
         let informed = informed.map(|located| self.refreshed(located))?;
-        self.plan_further(informed)
+        let consulted = self.consultation().informed(informed)?;
+        self.consulted(consulted)
     }
 
     /// Continues with an exchange whose lookups other policies planned: these plan again.
@@ -103,7 +106,8 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
     /// If it ended.
     pub fn plan_again(&mut self, planned: Planned) -> Result<Next<E::Wait>, Ended<Reached>> {
         let located = self.refreshed(planned.into_located())?;
-        self.plan(located)
+        let consulted = self.consultation().begin(located)?;
+        self.consulted(consulted)
     }
 
     /// Has the engine decide, and makes the reply of its decision. Also continues with an exchange
@@ -121,46 +125,15 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
         }
     }
 
-    fn plan(&mut self, located: Located) -> Result<Next<E::Wait>, Ended<Reached>> {
-        if !self.policies.has_lookups_for(located.view().request.kind) {
-            return self.ask(located.without_lookups());
-        }
-        let planned = located.plan(self.policies, self.witness)?;
-        match planned.answer_known(|planned| self.environment.known(planned), self.witness) {
-            Ok(informed) => self.plan_further(informed),
-            Err(planned) => Ok(Next::LookUp(planned)),
-        }
+    fn consultation(&mut self) -> Consultation<'_, E, P, W> {
+        Consultation { sources: self.environment, policies: self.policies, witness: self.witness }
     }
 
-    fn plan_further(&mut self, informed: Informed) -> Result<Next<E::Wait>, Ended<Reached>> {
-        let informed = self.not_missing(informed)?;
-        if !informed.may_plan_further(self.policies) {
-            return self.ask(informed);
+    fn consulted(&mut self, consulted: Consulted) -> Result<Next<E::Wait>, Ended<Reached>> {
+        match consulted {
+            Consulted::Asked(asked) => self.go_on(asked),
+            Consulted::LookUp(planned) => Ok(Next::LookUp(planned)),
         }
-        let planned = informed.plan_further(self.policies, self.witness)?;
-        match planned.answer_known(|planned| self.environment.known(planned), self.witness) {
-            Ok(informed) => {
-                let informed = self.not_missing(informed)?;
-                self.ask(informed)
-            }
-            Err(planned) => Ok(Next::LookUp(planned)),
-        }
-    }
-
-    /// Ends the exchange if a source has failed that it needs.
-    fn not_missing(&self, informed: Informed) -> Result<Informed, Ended<Reached>> {
-        match self.environment.missing(&informed.located.view.lookups) {
-            Some(why) => {
-                let reached = Reached::Located(informed.located);
-                Err(Ended::at(reached, Reason::LookupFailed, Some(why)))
-            }
-            None => Ok(informed),
-        }
-    }
-
-    fn ask(&mut self, informed: Informed) -> Result<Next<E::Wait>, Ended<Reached>> {
-        let asked = informed.ask(self.policies, self.witness);
-        self.go_on(asked)
     }
 
     fn refreshed(&mut self, located: Located) -> Result<Located, Ended<Located>> {

@@ -67,6 +67,6 @@ impl Policies for Runner {
     }
 
     fn edit_reply(&mut self, view: &View, reply: &mut Reply) -> EditOutcome {
-        Self::edit_reply(self, view, reply, lessor_wire::encode_value)
+        Self::edit_reply(self, view, reply)
     }
 }

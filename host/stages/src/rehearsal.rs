@@ -3,35 +3,42 @@
 //! Neither an engine nor a source is asked: the reply and the answers are those of the sample.
 
 use lessor_core::{Reply, RequestKind};
-use lessor_policy_host::{Absent, EditOutcome, Plan, PolicyOutcome, Understudy, View};
+use lessor_policy_host::{
+    Absent, AnsweredLookup, EditOutcome, Plan, PlannedLookup, PolicyOutcome, SampledAnswers,
+    Understudy, View,
+};
 
-use crate::{located::Located, policies::Policies};
+use crate::{
+    consultation::{Consultation, Consulted},
+    environment::Sources,
+    located::Located,
+    policies::Policies,
+};
 
 /// Takes a sampled exchange through its stages, with `understudy` as its policies.
 pub fn rehearse(understudy: &mut Understudy<'_>) {
     let sample = understudy.sample();
     // The failure of a live plugin does not affect the shadow.
     let view = View { absent: Absent::default(), ..sample.view.clone() };
-    let located = Located::new(view, None);
-    let informed = if understudy.has_lookups_for(sample.view.request.kind) {
-        let Ok(planned) = located.plan(understudy, &mut ()) else { return };
-        planned.answer_known(|planned| understudy.known(planned), &mut ())
-    } else {
-        Ok(located.without_lookups())
+    let mut sources = understudy.answers();
+    let mut consultation =
+        Consultation { sources: &mut sources, policies: understudy, witness: &mut () };
+    let asked = match consultation.begin(Located::new(view, None)) {
+        Ok(Consulted::Asked(asked)) => asked,
+        Ok(Consulted::LookUp(_)) => return understudy.cannot_compare(),
+        // The understudy noted that it failed.
+        Err(_) => return,
     };
-    let Ok(mut informed) = informed else { return };
-    if informed.may_plan_further(understudy) {
-        let Ok(planned) = informed.plan_further(understudy, &mut ()) else { return };
-        match planned.answer_known(|planned| understudy.known(planned), &mut ()) {
-            Ok(further) => informed = further,
-            Err(_) => return,
-        }
-    }
-    let asked = informed.ask(understudy, &mut ());
-    if let Some(reply) = sample.reply.as_ref().filter(|_| !understudy.is_over()) {
-        let decided = asked.with_reply(reply.unedited.clone(), &mut ());
+    let is_over = consultation.policies.is_over();
+    if let Some(reply) = sample.reply.as_ref().filter(|_| !is_over) {
         // The understudy notes the edits, and whether it failed.
-        let _ = decided.edit(understudy, &mut ());
+        let _ = consultation.edit(asked, reply.unedited.clone());
+    }
+}
+
+impl Sources for SampledAnswers<'_> {
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
+        Self::known(self, planned)
     }
 }
 
@@ -69,6 +76,6 @@ impl Policies for Understudy<'_> {
     }
 
     fn edit_reply(&mut self, view: &View, reply: &mut Reply) -> EditOutcome {
-        Self::edit_reply(self, view, reply, lessor_wire::encode_value)
+        Self::edit_reply(self, view, reply)
     }
 }

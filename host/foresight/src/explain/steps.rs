@@ -11,7 +11,7 @@ use lessor_generation::Refusal;
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 use lessor_serving::{Reach as _, clock};
 use lessor_stages::{
-    Ended, Environment, Life, Moment, Next, Question, Reached, Retired, Ruling, Witness,
+    Ended, Environment, Life, Moment, Next, Question, Reached, Retired, Ruling, Sources, Witness,
 };
 
 use super::{Basis, Explanation, Subject, telling::Telling};
@@ -63,6 +63,21 @@ struct Previewing<'p> {
     failure: Option<anyhow::Error>,
 }
 
+impl Sources for Previewing<'_> {
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
+        let answers = self.place.generation.lookups.look_up(planned);
+        let answers = answers.unwrap_or_else(|error| {
+            self.failure = Some(error);
+            Vec::new()
+        });
+        (answers, Vec::new())
+    }
+
+    fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String> {
+        self.place.generation.lookups.missing(lookups)
+    }
+}
+
 impl Environment for Previewing<'_> {
     type Wait = Infallible;
 
@@ -84,19 +99,6 @@ impl Environment for Previewing<'_> {
 
     fn renew(&mut self) {
         self.failure = Some(anyhow!("a reload is in progress; try again"));
-    }
-
-    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
-        let answers = self.place.generation.lookups.look_up(planned);
-        let answers = answers.unwrap_or_else(|error| {
-            self.failure = Some(error);
-            Vec::new()
-        });
-        (answers, Vec::new())
-    }
-
-    fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String> {
-        self.place.generation.lookups.missing(lookups)
     }
 
     fn decide(

@@ -6,7 +6,7 @@ use lessor_core::{BootFileName, OptionValue, Reply as CoreReply, ReplyValue, Ser
 use wasmtime::component::Resource;
 
 use super::{
-    Encode, Guest,
+    Guest,
     draft::OptionBudget,
     optional_address,
     types::{HostReply, Ipv4Address, OptionError, Reply, ReplyKind},
@@ -23,11 +23,10 @@ pub(crate) struct ReplyDraft {
     options: Vec<(u8, ReplyValue)>,
     changes: Vec<Setting>,
     budget: OptionBudget,
-    encode: Encode,
 }
 
 impl ReplyDraft {
-    pub(super) fn new(reply: &CoreReply, encode: Encode) -> Self {
+    pub(super) fn new(reply: &CoreReply) -> Self {
         Self {
             kind: reply.kind.into(),
             your_address: optional_address(reply.your_address),
@@ -37,7 +36,6 @@ impl ReplyDraft {
             options: reply.options.clone(),
             changes: Vec::new(),
             budget: OptionBudget::default(),
-            encode,
         }
     }
 
@@ -75,7 +73,7 @@ impl HostReply for Guest {
         let option = reply.options.iter().find(|(found, _)| *found == code);
         Ok(option.map(|(_, value)| {
             let mut octets = Vec::new();
-            (reply.encode)(value, &mut octets);
+            lessor_wire::encode_value(value, &mut octets);
             octets
         }))
     }

@@ -13,7 +13,7 @@ use super::{
     results::{Finding, Shadow},
 };
 use crate::{
-    AnsweredLookup, Chain, EditOutcome, Encode, FaultKind, LookupSources, Plan, PlannedLookup,
+    AnsweredLookup, Chain, EditOutcome, FaultKind, LookupSources, Plan, PlannedLookup,
     PolicyOutcome, TraceEntry, View, hook::Hook, limits::DIFFERENCE_CHARS_MAX, plugin::Plugin,
     seat::Seat,
 };
@@ -35,6 +35,19 @@ pub struct Understudy<'u> {
     is_over: bool,
     /// Whether the shadow made the terms final.
     is_final: bool,
+}
+
+/// The answers that were found for the live plugins or are in memory.
+pub struct SampledAnswers<'u> {
+    chain: &'u Chain,
+    sample: &'u ShadowSample,
+}
+
+impl SampledAnswers<'_> {
+    /// Returns the answers, and the lookups that have none.
+    pub fn known(&self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
+        known_to(self.chain.lookup_sources(), &self.sample.view.lookups, planned)
+    }
 }
 
 impl<'u> Understudy<'u> {
@@ -96,18 +109,14 @@ impl<'u> Understudy<'u> {
         }
     }
 
-    /// Returns the answers that were found for the live plugins or are in memory, and the lookups
-    /// that have none. If there are such, the exchange cannot be compared.
-    pub fn known(
-        &mut self,
-        planned: Vec<PlannedLookup>,
-    ) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
-        let sources = self.chain.lookup_sources();
-        let (known, unknown) = known_to(sources, &self.sample.view.lookups, planned);
-        if !unknown.is_empty() {
-            self.finding = Finding::NotComparable;
-        }
-        (known, unknown)
+    /// The answers to lookups of the shadow.
+    pub const fn answers(&self) -> SampledAnswers<'u> {
+        SampledAnswers { chain: self.chain, sample: self.sample }
+    }
+
+    /// Notes that the exchange cannot be compared, because a lookup of the shadow has no answer.
+    pub fn cannot_compare(&mut self) {
+        self.finding = Finding::NotComparable;
     }
 
     /// Returns the terms that the chain would have set.
@@ -151,9 +160,8 @@ impl<'u> Understudy<'u> {
     }
 
     /// Edits the reply of the engine as the chain would have. If the shadow made the terms final,
-    /// the plugins behind it would not have edited the reply. `encode` is as in
-    /// [`crate::Runner::edit_reply`].
-    pub fn edit_reply(&mut self, view: &View, reply: &mut Reply, encode: Encode) -> EditOutcome {
+    /// the plugins behind it would not have edited the reply.
+    pub fn edit_reply(&mut self, view: &View, reply: &mut Reply) -> EditOutcome {
         let is_shown = self.place.seat.plugin.hooks.contains(Hook::ReplyOptions);
         let edits = self.sample.reply.as_ref().map(|reply| reply.edits.as_slice());
         let edits = edits.unwrap_or_default();
@@ -169,8 +177,7 @@ impl<'u> Understudy<'u> {
         before.iter().for_each(|entry| compare::edit(reply, entry));
         if is_shown {
             let seat = &mut self.place.seat;
-            let draft =
-                seat.call(&mut Instant::now(), view, |instance| instance.edit(view, reply, encode));
+            let draft = seat.call(&mut Instant::now(), view, |instance| instance.edit(view, reply));
             match draft {
                 Ok(draft) => drop(draft.apply(reply)),
                 Err(kind) => {
@@ -180,7 +187,7 @@ impl<'u> Understudy<'u> {
             }
         }
         after.iter().for_each(|entry| compare::edit(reply, entry));
-        self.note(compare::replies(&live, reply, encode));
+        self.note(compare::replies(&live, reply));
         EditOutcome::default()
     }
 

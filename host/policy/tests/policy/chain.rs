@@ -277,22 +277,10 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
     }
 }
 
-/// The part of the wire format that these tests need.
-pub(crate) fn encode(value: &OptionValue, octets: &mut Vec<u8>) {
-    match value {
-        OptionValue::Address(address) => octets.extend(address.octets()),
-        OptionValue::Addresses(found) => {
-            octets.extend(found.iter().flat_map(|address| address.octets()));
-        }
-        OptionValue::Octets(found) => octets.extend(found),
-        other => panic!("{other:?}"),
-    }
-}
-
 fn edited(sources: Vec<PluginSource>, kind: ReplyKind) -> (Reply, Vec<serde_json::Value>) {
     let (_chain, mut runner): (_, Runner) = start(&runtime(), sources);
     let mut reply = reply(kind);
-    let outcome = runner.edit_reply(&discover(), &mut reply, encode);
+    let outcome = runner.edit_reply(&discover(), &mut reply);
     assert_eq!(outcome.dropped, None);
     (reply, outcome.trace.iter().map(written).collect())
 }

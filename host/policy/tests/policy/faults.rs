@@ -159,7 +159,7 @@ fn options_have_limits_that_plugins_are_told_about() {
     assert_eq!(chain.status()[0].last_fault, None);
     assert_eq!(outcome.terms.options.len(), 64);
     let mut reply = reply();
-    let edited = runner.edit_reply(&discover(), &mut reply, encode);
+    let edited = runner.edit_reply(&discover(), &mut reply);
     assert_eq!(chain.status()[0].last_fault, None);
     assert_eq!(edited.trace[0].set.len(), 64);
     assert_eq!(reply.options.len(), 1);
@@ -363,12 +363,6 @@ fn reply() -> Reply {
     }
 }
 
-fn encode(value: &OptionValue, octets: &mut Vec<u8>) {
-    if let OptionValue::Octets(found) = value {
-        octets.extend(found);
-    }
-}
-
 #[test]
 fn a_fault_leaves_the_reply_as_it_was() {
     let settings = json!({ "behaviour": "set-then-trap", "domain-name": "new.example" });
@@ -379,7 +373,7 @@ fn a_fault_leaves_the_reply_as_it_was() {
         source.on_failure = policy;
         let (_chain, mut runner) = start(&runtime(), vec![source.clone()]);
         let mut found = reply();
-        let outcome = runner.edit_reply(&discover(), &mut found, encode);
+        let outcome = runner.edit_reply(&discover(), &mut found);
         assert_eq!(found, reply());
         assert_eq!(outcome.dropped.as_deref(), dropped);
         assert_eq!(outcome.trace[0].fault, Some(FaultKind::Trap));

@@ -8,7 +8,7 @@ use lessor_vocabulary::Catalogue;
 use serde_json::json;
 
 use crate::{
-    chain::{encode, reply},
+    chain::reply,
     common::{discover, guest, misbehaving, plugin, request, runtime, start, view_of},
     shadows::{look, ready, shadow, written},
 };
@@ -54,7 +54,7 @@ fn nor_are_they_shown_the_reply() {
     let view = discover();
     let view = View { final_by: runner.terms(&view).final_by, ..view };
     let mut reply = reply(ReplyKind::Offer);
-    let outcome = runner.edit_reply(&view, &mut reply, encode);
+    let outcome = runner.edit_reply(&view, &mut reply);
     let shown: Vec<_> = outcome.trace.iter().map(|entry| &*entry.plugin).collect();
     assert_eq!(shown, ["10-homes", "20-garden"]);
     let name = reply.options.iter().find(|(code, _)| *code == 15).unwrap();
@@ -134,7 +134,7 @@ fn final_terms_keep_no_shadow_out_and_those_of_a_shadow_keep_plugins_out() {
         let outcome = runner.terms(&view);
         let view = View { final_by: outcome.final_by.clone(), ..view };
         let mut edited = reply(ReplyKind::Offer);
-        let edits = runner.edit_reply(&view, &mut edited, encode).trace;
+        let edits = runner.edit_reply(&view, &mut edited).trace;
         let sampled = SampledReply { unedited: reply(ReplyKind::Offer), edits };
         let found = look(&chain, &mut shadows, &view, outcome, Some(sampled));
         let requests = chain.shadows().unwrap().status().shadows[0].requests;

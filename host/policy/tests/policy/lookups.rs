@@ -158,7 +158,7 @@ fn a_plugin_whose_plan_fails_is_absent_for_the_request() {
         let outcome = ask(&mut runner, &view);
         assert_eq!(outcome.trace.iter().map(|entry| &*entry.plugin).collect::<Vec<_>>(), ["20-b"]);
         let mut reply = crate::chain::reply(lessor_core::ReplyKind::Offer);
-        assert_eq!(runner.edit_reply(&view, &mut reply, |_, _| ()).trace.len(), 1);
+        assert_eq!(runner.edit_reply(&view, &mut reply).trace.len(), 1);
         assert_eq!(chain.status()[0].calls, 1);
         // The plugin is called again for the next request.
         assert_eq!(ask(&mut runner, &discover()).trace.len(), 2);

@@ -4,8 +4,8 @@
 use std::{fs, path::PathBuf, sync::Arc};
 
 use lessor_core::{
-    LeaseEventKind, LookupAnswer, OptionValue, PoolUsage, RelayInformation, Reply, ReplyKind,
-    RequestKind, SourceRow,
+    LeaseEventKind, LookupAnswer, PoolUsage, RelayInformation, Reply, ReplyKind, RequestKind,
+    SourceRow,
 };
 use lessor_policy_host::{Chain, LeaseEventRunner, LookupSources, PlannedLookup, Runner, View};
 use lessor_settings::Grants;
@@ -159,12 +159,6 @@ fn scripts() -> Vec<Script> {
     scripts
 }
 
-fn encode(value: &OptionValue, octets: &mut Vec<u8>) {
-    if let OptionValue::Octets(found) = value {
-        octets.extend(found);
-    }
-}
-
 #[test]
 fn scripts_of_the_guide_survive_what_clients_and_relays_may_send() {
     let settings = json!({
@@ -227,7 +221,7 @@ fn survives(
             runner.terms(&view);
             is_well("deciding");
             let mut reply = reply();
-            runner.edit_reply(&view, &mut reply, encode);
+            runner.edit_reply(&view, &mut reply);
             is_well("editing a reply");
             if planned.is_empty() {
                 break;

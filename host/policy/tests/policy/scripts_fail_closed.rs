@@ -78,7 +78,7 @@ fn replies_and_events_fail_closed_as_well() {
         let (chain, mut runner) = language.start(text, json!({}));
         let view = view_of(request(RequestKind::Discover));
         let mut reply = crate::chain::reply(ReplyKind::Offer);
-        runner.edit_reply(&view, &mut reply, |_, _| ());
+        runner.edit_reply(&view, &mut reply);
         let message = chain.status()[0].last_fault.clone().unwrap().message;
         assert!(
             message.contains("line 2, column") && message.contains("did you mean your"),

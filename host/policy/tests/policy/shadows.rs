@@ -12,7 +12,7 @@ use lessor_settings::{FailurePolicy, PluginMode};
 use serde_json::json;
 
 use crate::{
-    chain::{encode, reply},
+    chain::reply,
     common::{
         ask, discover, guest, lease, lease_event, misbehaving, plugin, request, runtime, start,
         view_of, wait_for,
@@ -166,7 +166,7 @@ fn replies_are_compared_as_they_would_have_left() {
         let outcome = runner.terms(&view);
         let unedited: Reply = reply(ReplyKind::Ack);
         let mut edited = unedited.clone();
-        let edits = runner.edit_reply(&view, &mut edited, encode).trace;
+        let edits = runner.edit_reply(&view, &mut edited).trace;
         let reply = Some(SampledReply { unedited, edits });
         look(&chain, &mut shadows, &view, outcome, reply)
     };

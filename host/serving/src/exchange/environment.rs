@@ -8,7 +8,7 @@ use lessor_core::{
 };
 use lessor_generation::GenerationSources;
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
-use lessor_stages::{Environment, Question, Retired, Ruling, Witness};
+use lessor_stages::{Environment, Question, Retired, Ruling, Sources, Witness};
 
 use super::Pipeline;
 use crate::{
@@ -27,6 +27,16 @@ pub(super) struct Surroundings<'e, 's> {
     pub(super) pipeline: &'e Pipeline<'s>,
     pub(super) engines: &'e mut Engines,
     pub(super) lookups: &'e GenerationSources,
+}
+
+impl Sources for Surroundings<'_, '_> {
+    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
+        self.lookups.known(planned)
+    }
+
+    fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String> {
+        self.lookups.missing(lookups)
+    }
 }
 
 impl Environment for Surroundings<'_, '_> {
@@ -62,14 +72,6 @@ impl Environment for Surroundings<'_, '_> {
 
     fn renew(&mut self) {
         self.engines.renew();
-    }
-
-    fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
-        self.lookups.known(planned)
-    }
-
-    fn missing(&self, lookups: &[AnsweredLookup]) -> Option<String> {
-        self.lookups.missing(lookups)
     }
 
     fn decide(
