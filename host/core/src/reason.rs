@@ -238,8 +238,10 @@ reasons! {
         "the message has no option 53, so it is from a BOOTP client, and `bootp` of its subnet \
          does not serve such clients",
     BootpNotReserved "bootp-not-reserved" Silence
-        "no address is reserved for the BOOTP client, or it is not available for now, and `bootp` \
-         of the subnet serves no others",
+        "no address is reserved for the BOOTP client, and `bootp` of the subnet serves no others",
+    BootpAddressUnavailable "bootp-address-unavailable" Silence
+        "the address that is reserved for the BOOTP client, or that a policy named, is not \
+         available for now, and `bootp` of the subnet gives no others",
     NotRelayed "not-relayed" Silence
         "a broadcast of a client on the link arrived on a socket for relayed messages",
     TooShort "too-short" Malformed

@@ -8,7 +8,7 @@ use std::{fmt::Write, net::Ipv4Addr};
 
 use lessor_core::{
     ClientKeyKind, Engine, Holding, Line, LocatedBy, Reason, RelayInformation, Request,
-    RequestKind, SeenElsewhere, Topology, VpnSelectedBy, VpnSelector, readable,
+    RequestKind, SeenElsewhere, Topology, UnknownClients, VpnSelectedBy, VpnSelector, readable,
 };
 use lessor_policy_host::View;
 
@@ -87,17 +87,30 @@ pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Req
     let address = request.named_address().unwrap_or(request.client_address);
     let network = engine.network();
     let here = &network.name;
-    let fact = match engine.holding(address) {
-        Some(Holding::Free) => {
+    let subnet = network.subnet_of(address).and_then(|subnet| network.subnets.get(subnet));
+    let adopts = subnet.is_some_and(|subnet| subnet.unknown_clients == UnknownClients::Adopt);
+    let holding = engine.holding(address);
+    let fact = match &holding {
+        Some(Holding::Free) if !adopts => {
             return format!(
                 "{address} is free in {here}; unknown-clients = \"adopt\" would let a client that \
                  may have it keep it, \"refuse\" would answer with a NAK"
             );
         }
+        Some(Holding::Free) => {
+            format!("{address} is free, but in no pool from which the client may have addresses")
+        }
+        Some(Holding::Drained) => {
+            format!("{address} is free, but its pool is drained, so new clients get none of it")
+        }
         Some(Holding::Leased(client)) => format!("{address} is leased to {client}"),
         Some(Holding::Offered(client)) => format!("{address} is offered to {client}"),
         Some(Holding::Quarantined) => format!("{address} is quarantined"),
+        Some(Holding::ServersOwn) => format!("{address} is one of the server's own addresses"),
         Some(Holding::Reserved) => format!("{address} is reserved for another client"),
+        Some(Holding::Skipped(why)) => {
+            format!("no client of {here} gets {address}, because it {}", why.meaning())
+        }
         Some(Holding::OutsidePools) => format!("{address} is in no pool of {here}"),
         None => match topology
             .locate_address(network.vpn_name(), address)
@@ -109,11 +122,11 @@ pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Req
             None => format!("no subnet spans {address}, and the client asks in {here}"),
         },
     };
-    // An address in no pool may belong to another server: authority does not cover it.
-    let is_in_no_pool = engine.holding(address) == Some(Holding::OutsidePools);
-    match network.authoritative || is_in_no_pool {
-        false => format!("{fact}; authoritative = true would answer with a NAK"),
-        true => format!("{fact}; unknown-clients = \"refuse\" would answer with a NAK"),
+    // An address in no pool, for example, may belong to another server: authority does not cover it.
+    let is_certain = holding.is_none_or(|holding| holding.is_refused_with_authority());
+    match is_certain && !network.authoritative {
+        true => format!("{fact}; authoritative = true would answer with a NAK"),
+        false => format!("{fact}; unknown-clients = \"refuse\" would answer with a NAK"),
     }
 }
 

@@ -53,6 +53,7 @@ pub mod kind {
     pub const DISCOVER: u8 = 1;
     pub const OFFER: u8 = 2;
     pub const REQUEST: u8 = 3;
+    pub const DECLINE: u8 = 4;
     pub const ACK: u8 = 5;
     pub const NAK: u8 = 6;
     pub const INFORM: u8 = 8;

@@ -5,6 +5,7 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddrV4},
     process::Stdio,
+    time::Duration,
 };
 
 use lessor_e2e::{
@@ -84,6 +85,51 @@ fn only_clients_with_a_reservation_are_served_where_that_is_wanted() {
     relay.is_ignored(&server, bootp(1));
     server.journal_has("bootp-not-reserved");
     assert_eq!(server.leases().len(), 1);
+}
+
+/// Gets a lease by DHCP and declines its address.
+fn declines(server: &Server, relay: &ShortExchange, client: u32) -> Ipv4Addr {
+    let offer = relay.ask(server, PlainMessage::new(kind::DISCOVER, client));
+    let naming = |kind| {
+        let message = PlainMessage::new(kind, client).with(50, &offer.your_address.octets());
+        message.with(54, &offer.server_identifier.unwrap().octets())
+    };
+    assert_eq!(relay.ask(server, naming(kind::REQUEST)).kind, kind::ACK);
+    relay.is_ignored(server, naming(kind::DECLINE));
+    server.journal_says("the DECLINE", |line| {
+        line.reason == "quarantined-declined" && line.address == Some(offer.your_address)
+    });
+    offer.your_address
+}
+
+#[test]
+fn when_no_address_is_free_a_client_gets_the_one_that_was_quarantined_first() {
+    let pair = subnets("bootp = \"dynamic\"").replace("100.64.1.255", "100.64.1.1");
+    let server = Setup::on_loopback(&pair).start();
+    let relay = ShortExchange::new(LINK);
+    let quarantined = [1, 2].map(|client| declines(&server, &relay, client));
+    assert_eq!(server.status().pool("residential").quarantined, 2);
+    for (client, address) in (3..).zip(quarantined) {
+        let reply = relay.ask(&server, bootp(client));
+        assert_eq!((reply.kind, reply.your_address), (kind::BOOTP, address));
+    }
+    relay.is_ignored(&server, bootp(5));
+    server.journal_has("no-free-address");
+    assert_eq!(server.status().pool("residential").quarantined, 0);
+}
+
+#[test]
+fn a_client_whose_reserved_address_is_quarantined_gets_it_when_that_ends() {
+    let server = serving("bootp = \"reserved\"\nquarantine = \"6s\"");
+    let relay = ShortExchange::new(LINK);
+    assert_eq!(declines(&server, &relay, 9), RESERVED);
+    relay.is_ignored(&server, bootp(9));
+    server.journal_has("bootp-address-unavailable");
+    assert_eq!(server.status().count("bootp-not-reserved"), 0);
+    wait::within(Duration::from_secs(30), "the end of the quarantine", || {
+        server.leases().iter().all(|lease| lease.address != RESERVED).then_some(())
+    });
+    assert_eq!(relay.ask(&server, bootp(9)).your_address, RESERVED);
 }
 
 #[test]

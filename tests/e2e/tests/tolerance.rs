@@ -122,6 +122,17 @@ fn the_mask_is_sent_to_clients_that_do_not_ask_for_it() {
 }
 
 #[test]
+fn no_configuration_takes_the_mask_away() {
+    for name in ["\"subnet-mask\"", "1"] {
+        let never = format!("options = {{ routers = [\"100.64.0.1\"] }}\nnever-send = [{name}]");
+        let subnets = SUBNETS.replace("options = { routers = [\"100.64.0.1\"] }", &never);
+        assert_ne!(subnets, SUBNETS);
+        let said = Setup::on_loopback(&subnets).refused();
+        assert!(said.contains("`never-send` contains option 1 (subnet-mask)"), "{said}");
+    }
+}
+
+#[test]
 fn octets_in_the_configuration_arrive_as_octets() {
     let (_server, mut relay) = started();
     let discover = message(&relay, ClientMessage::DISCOVER, 1).option(55, &[66, 67, 119]);

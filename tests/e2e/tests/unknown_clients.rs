@@ -83,6 +83,39 @@ fn an_authoritative_server_tells_an_unknown_client_that_its_address_is_somebody_
     }
 }
 
+/// `unknown-clients` and `authoritative` change the answer for some addresses only.
+#[test]
+fn the_journal_names_the_setting_that_would_change_the_answer() {
+    const OWN: &str = "server-identifier = \"100.64.0.12\"";
+    let settings = |more: &str| format!("{OWN}\n{more}");
+    let says = |server: &Server, relay: &mut Relay, last: u8, said: &str| {
+        let answer = relay.init_reboot(&subscriber(9), address(last), SILENCE).unwrap();
+        assert_eq!(answer, Answer::Silence, "{said}");
+        server.journal_says(said, |line| {
+            line.reason == "unknown-client"
+                && line.detail.as_ref().is_some_and(|detail| detail.contains(said))
+        });
+    };
+    let (server, mut relay) = start(&settings("unknown-clients = \"adopt\""));
+    let said = "100.64.0.12 is one of the server's own addresses; authoritative = true would";
+    says(&server, &mut relay, 12, said);
+    let drained = server.ask(&["pool", "drain", "all"]);
+    assert!(drained.status.success(), "{drained:?}");
+    let said = "100.64.0.11 is free, but its pool is drained, so new clients get none of it; \
+                unknown-clients = \"refuse\" would";
+    says(&server, &mut relay, 11, said);
+    drop(server);
+
+    // The settings do what the journal says.
+    let (_server, mut relay) = start(&settings("authoritative = true"));
+    let answer = relay.init_reboot(&subscriber(9), address(12), PATIENCE).unwrap();
+    assert!(matches!(answer, Answer::Nak { .. }), "{answer:?}");
+    let (server, mut relay) = start(&settings("unknown-clients = \"refuse\""));
+    assert!(server.ask(&["pool", "drain", "all"]).status.success());
+    let answer = relay.init_reboot(&subscriber(9), address(11), PATIENCE).unwrap();
+    assert!(matches!(answer, Answer::Nak { .. }), "{answer:?}");
+}
+
 #[test]
 fn after_a_start_without_records_nobody_gets_an_address_that_an_unknown_client_may_hold() {
     let settings = |after| {

@@ -34,6 +34,13 @@ pub(super) fn read(table: &Table, options: &Options) -> Sending {
         }
     }
     for placed in &never {
+        if placed.value == code::SUBNET_MASK {
+            let draft = Draft::found("`never-send` contains option 1 (subnet-mask)")
+                .wanted("remove this")
+                .help("without a mask a client falls back to the class of its address");
+            table.collector().report(&placed.span, draft);
+            continue;
+        }
         let other = always.iter().find(|other| other.value == placed.value);
         let value = options.get(placed.value);
         let draft = match (other, value) {

@@ -2,7 +2,7 @@
 //!
 //! Such a client neither accepts an offer nor extends a lease, so its address is granted at once,
 //! for as long as `bootp-lease-time` says. Invariant: the client gets only an address that costs no
-//! other client a lease, an offer or a quarantine.
+//! other client a lease or an offer.
 
 use crate::{BootpClients, Reason, Subnet};
 
@@ -51,10 +51,7 @@ impl Decider<'_, '_> {
     /// Returns whether `address`, chosen for `reason`, can be granted without an offer before it:
     /// no other client gives it up, and the subscriber of the client may have it.
     pub(super) fn is_at_no_cost(&self, address: u32, reason: Reason) -> bool {
-        let is_taken = matches!(
-            reason,
-            Reason::OfferedOldest | Reason::OfferedQuarantined | Reason::OfferedContested
-        );
+        let is_taken = matches!(reason, Reason::OfferedOldest | Reason::OfferedContested);
         !is_taken && self.make_room(address).is_some()
     }
 
@@ -63,7 +60,10 @@ impl Decider<'_, '_> {
         match self.entitlement(witness)? {
             Entitlement::Policy(address) => Ok((address, Reason::OfferedByPolicy)),
             Entitlement::Reservation(address) => Ok((address, Reason::OfferedReserved)),
-            Entitlement::OpenPools | Entitlement::NamedPools(_) => Err(Reason::BootpNotReserved),
+            Entitlement::OpenPools | Entitlement::NamedPools(_) => {
+                let meant = self.terms.address.or(self.reserved_address());
+                Err(meant.map_or(Reason::BootpNotReserved, |_| Reason::BootpAddressUnavailable))
+            }
         }
     }
 

@@ -60,7 +60,7 @@ impl Decider<'_, '_> {
             (Some(lease), _) => lease.subscriber.clone(),
             (None, offer) => offer.and_then(|offer| offer.subscriber.clone()),
         };
-        // A message without option 82 does not remove the line from the record.
+        // A message without option 82 removes nothing from the record.
         let relay_information = self.relay_information.as_deref();
         let relay_information =
             relay_information.or_else(|| lease.and_then(|lease| lease.relay_information.as_ref()));
@@ -141,8 +141,8 @@ impl Decider<'_, '_> {
     }
 
     /// Returns whether the datagram was sent from the address that it releases or, if it was
-    /// forwarded and the lease came over no line, from the relay. Any host can write another address
-    /// into ciaddr or giaddr.
+    /// forwarded and the lease came over no line, from the relay. Any host can write another
+    /// address into ciaddr or giaddr.
     fn is_from_client_of(&self, known: Option<&Line>) -> bool {
         let request = self.request;
         let is_from = |address| *request.arrival.source.ip() == address;

@@ -4,9 +4,9 @@
 
 use std::{borrow::Cow, net::Ipv4Addr};
 
-use crate::{Binding, ClientKey, RelayInformation, Request, ledger::Standing};
+use crate::{Binding, ClientKey, Reason, RelayInformation, Request, WhySkipped, ledger::Standing};
 
-use super::{Engine, family::View, identity};
+use super::{Engine, family::View, identity, obstacle::Obstacle};
 
 /// Which client holds an address, or why no client can get it on request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +17,34 @@ pub enum Holding {
     Offered(ClientKey),
     /// A client declined the address.
     Quarantined,
+    /// It is one of the server's own addresses.
+    ServersOwn,
     /// The address is reserved.
     Reserved,
-    /// No pool gives the address to clients.
+    /// It is in a pool that skips it.
+    Skipped(WhySkipped),
+    /// No pool contains the address.
     OutsidePools,
+    /// The address is free, but its pool is drained.
+    Drained,
     /// The address is free.
     Free,
+}
+
+impl Holding {
+    /// Returns whether an authoritative server refuses a client of which it has no record and that
+    /// wants to keep the address: it is certainly that of another client, or of none.
+    pub fn is_refused_with_authority(&self) -> bool {
+        match self {
+            Self::Leased(_)
+            | Self::Offered(_)
+            | Self::Quarantined
+            | Self::ServersOwn
+            | Self::Reserved => true,
+            Self::Skipped(why) => Obstacle::of_skipped(*why).objection() == Reason::NakAddressTaken,
+            Self::OutsidePools | Self::Drained | Self::Free => false,
+        }
+    }
 }
 
 impl Engine {
@@ -56,13 +78,19 @@ impl Engine {
         self.plan.subnet_of(address)?;
         let view = self.bindings.slot(address);
         let leased = view.filter(|view| view.active().is_some()).and_then(View::binding);
+        let pool = self.plan.giving_pool_of(address);
         Some(match (leased, view.and_then(View::claimant)) {
+            _ if self.bindings.is_withheld(address) => Holding::ServersOwn,
             (Some(lease), _) => Holding::Leased(lease.client),
             (None, Some(client)) => Holding::Offered(client.clone()),
             _ if self.bindings.standing(address) == Standing::Quarantined => Holding::Quarantined,
             _ if self.plan.is_reserved(address) => Holding::Reserved,
-            _ if self.plan.giving_pool_of(address).is_none() => Holding::OutsidePools,
-            _ => Holding::Free,
+            _ => match (pool, self.plan.why_skipped(address)) {
+                (Some(pool), _) if self.drained.has(pool) => Holding::Drained,
+                (Some(_), _) => Holding::Free,
+                (None, Some(why)) => Holding::Skipped(why),
+                (None, None) => Holding::OutsidePools,
+            },
         })
     }
 

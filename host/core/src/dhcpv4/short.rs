@@ -20,6 +20,7 @@ impl Decider<'_, '_> {
     ) -> Option<Decision> {
         let is_allowed = self.request.wants_rapid_commit()
             && self.parameters(address).allows_rapid_commit()
+            && reason != Reason::OfferedQuarantined
             && self.is_at_no_cost(address, reason);
         is_allowed.then(|| self.acknowledge(address, Reason::AckRapidCommit, witness))
     }

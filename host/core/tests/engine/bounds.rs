@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    BeyondLimit, BindingState, Bounds, Engine, Network, Obstacle, OffersMax, QuarantineMax, Reason,
-    Request, Rule, Terms,
+    BeyondLimit, BindingState, BootpClients, Bounds, Engine, Network, Obstacle, OffersMax,
+    QuarantineMax, Reason, Request, Rule, Terms,
 };
 
 use crate::support::*;
@@ -68,6 +68,31 @@ fn one_client_sets_no_more_addresses_aside_than_its_bound() {
     server.pass_secs(600);
     let decline = get_and_decline(&mut server, 1, &Terms::default(), |request| request);
     assert_eq!(decline, Reason::QuarantinedDeclined);
+}
+
+#[test]
+fn a_bootp_client_gets_the_address_that_was_quarantined_first_when_none_is_free() {
+    let mut network = pool_to(12);
+    network.subnets[0].settings =
+        settings(|fields| fields.messages.bootp = Some(BootpClients::Dynamic));
+    let mut server = Server::new(network);
+    for client in [1, 2] {
+        get_and_decline(&mut server, client, &Terms::default(), |request| request);
+        server.pass_secs(1);
+    }
+    let offered = offered(&server.ask(&discover(3)));
+    assert_eq!((quarantined(&server), offered), (2, ip(12)));
+    for (client, address) in [(4, ip(10)), (5, ip(11))] {
+        let request = bootp(client);
+        let preview = server.engine.preview(server.now, 0, &request, &Terms::default());
+        let decision = server.ask(&request);
+        assert_eq!(offer(&decision), (address, Reason::AckBootp));
+        assert_eq!(preview.decision, decision);
+    }
+    assert_eq!((quarantined(&server), server.engine.usage()[0].leased), (0, 2));
+    // An open offer does not give way.
+    assert_eq!(server.reason(&bootp(6)), Reason::NoFreeAddress);
+    assert_eq!(server.reason(&selecting(3, offered)), Reason::AckSelecting);
 }
 
 #[test]

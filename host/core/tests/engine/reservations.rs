@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{Network, Reason, ReservationOwner};
+use lessor_core::{BootpClients, Network, Reason, ReservationOwner};
 
 use crate::support::*;
 
@@ -124,6 +124,26 @@ fn what_is_reserved_for_a_client_is_known_of_it() {
     assert_eq!(server.reason(&init_reboot(2, ip(201))), Reason::AckInitReboot);
     let mut server = Server::new(with_reservations());
     assert_eq!(server.reason(&init_reboot(2, ip(12))), Reason::NakOtherAddress);
+}
+
+#[test]
+fn a_bootp_client_whose_reserved_address_is_quarantined_is_served_as_configured() {
+    for (clients, expected) in [
+        (BootpClients::Reserved, Reason::BootpAddressUnavailable),
+        (BootpClients::Dynamic, Reason::AckInsteadOfReserved),
+    ] {
+        let mut network = network();
+        let subnet = &mut network.subnets[0];
+        subnet.settings = settings(|fields| fields.messages.bootp = Some(clients));
+        let owner = ReservationOwner::HardwareAddress(hardware(9));
+        subnet.reservations.push(reservation(owner, ip(99)));
+        let mut server = Server::new(network);
+        assert_eq!(server.lease(9), ip(99));
+        assert_eq!(server.reason(&decline(9, ip(99))), Reason::QuarantinedDeclined);
+        assert_eq!(server.reason(&bootp(9)), expected);
+        server.pass_secs(600);
+        assert_eq!(offer(&server.ask(&bootp(9))), (ip(99), Reason::AckBootp));
+    }
 }
 
 #[test]

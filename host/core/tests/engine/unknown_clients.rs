@@ -1,7 +1,10 @@
 //! Clients without a record that want to keep an address: how `unknown-clients` treats them, and
 //! how `after-data-loss` holds their addresses back from new clients.
 
-use lessor_core::{AfterDataLoss, Network, Reason, Terms, UnknownClients};
+use lessor_core::{
+    AfterDataLoss, Holding, Network, OwnAddresses, Reason, Skipped, SkippedRange, Terms,
+    UnknownClients, WhySkipped,
+};
 
 use crate::support::*;
 
@@ -50,6 +53,45 @@ fn an_unknown_client_is_not_given_what_it_may_not_have() {
                 "{address}"
             );
         }
+    }
+}
+
+/// What the journal says of an address decides nothing, but has to agree with the decision.
+#[test]
+fn what_holds_an_address_says_whether_authority_or_adoption_changes_the_answer() {
+    let excluded = SkippedRange { first: ip(12), last: ip(12), why: WhySkipped::Excluded };
+    let skipping = |unknown_clients, authoritative| {
+        let mut network = network_with(unknown_clients, authoritative);
+        let pools = &mut network.subnets[0].pools;
+        pools[0].rules.skipped = Skipped::new(vec![excluded], false);
+        pools.push(pool("drained", 20, 21));
+        network
+    };
+    let own = OwnAddresses::from(vec![ip(11)]);
+    let expected = [
+        (ip(11), Holding::ServersOwn),
+        (ip(12), Holding::Skipped(WhySkipped::Excluded)),
+        (ip(13), Holding::Reserved),
+        (ip(20), Holding::Drained),
+        (ip(200), Holding::OutsidePools),
+        (ip(10), Holding::Free),
+    ];
+    for (address, holding) in expected {
+        let answer = |unknown_clients, authoritative| {
+            let mut server = Server::new(skipping(unknown_clients, authoritative));
+            server.engine.set_drained(["drained".into()]);
+            let ask = with(init_reboot(9, address), |r| r.arrival.own_addresses = own.clone());
+            let reason = server.reason(&ask);
+            // A client that keeps an address has it.
+            let found = server.engine.holding(address);
+            assert!(found == Some(holding.clone()) || reason == Reason::AckAdopted, "{found:?}");
+            reason
+        };
+        let is_adopted = answer(UnknownClients::Adopt, false) == Reason::AckAdopted;
+        assert_eq!(is_adopted, holding == Holding::Free, "{address}");
+        let is_refused = answer(UnknownClients::Ignore, true) == Reason::NakAddressTaken;
+        assert_eq!(is_refused, holding.is_refused_with_authority(), "{address}");
+        assert_eq!(answer(UnknownClients::Ignore, false), Reason::UnknownClient, "{address}");
     }
 }
 

@@ -199,6 +199,10 @@ impl Client {
                 request.arrival.source.set_ip(ip(250));
                 request
             }
+            // Any host can send this; a client broadcasts its DECLINE.
+            4 if request.kind == RequestKind::Decline => {
+                Request { relay_address: Ipv4Addr::UNSPECIFIED, ..directly(request) }
+            }
             _ => request,
         }
     }
