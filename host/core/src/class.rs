@@ -1,7 +1,7 @@
 //! Classes: what clients with some property have in common, wherever they are.
 //!
 //! A message may belong to several classes; they keep the order of the configuration, in which an
-//! earlier one takes precedence. They are part of the request, also if a reload replaces them
+//! earlier one takes precedence. A request keeps its classes even if a reload replaces them
 //! meanwhile. Does not know which messages belong to a class; [`crate::Classes`] does. Invariant:
 //! nothing is allocated for a message unless more than four classes match.
 

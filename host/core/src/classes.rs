@@ -1,8 +1,8 @@
 //! The classes of a configuration, and the messages that belong to them.
 //!
 //! A class has a condition, which a message meets or does not, and settings for the clients that
-//! send such messages. Classes are found once, when the place of a message is. Reads no files.
-//! Invariant: without classes a message costs nothing.
+//! send such messages. The classes of a message are found once, when its subnet is found. Reads no
+//! files. Invariant: a configuration without classes costs a message nothing.
 
 mod condition;
 mod octet_set;

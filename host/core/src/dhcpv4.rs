@@ -4,9 +4,8 @@
 //! are arguments; replies, changes and reasons are results. The same arguments in the same order
 //! give the same results.
 //!
-//! Its bindings are those that storage is known to hold. A decision that changes a record
-//! leaves it as it is until storage has answered, and a decision that depends on such a record
-//! waits.
+//! Its bindings are those that storage is known to hold. A decision that changes a record leaves it
+//! as it is until storage has answered, and a decision that depends on such a record waits.
 //!
 //! Invariants: an address is held for at most one client at any time, whether by lease, offer or
 //! reservation; a subscriber never has more acknowledged leases than the limit under which the last
@@ -20,10 +19,10 @@
 //! - `identity`: the client that a request comes from; `quarantine`: the accounts that a declined
 //!   address counts against.
 //! - `decision`: what is decided about a request. `decider`: one request with its terms;
-//!   `entitlement`: the addresses that its client may have.
-//!   `discover` and `short`, `request`, `farewell` (DECLINE, RELEASE), `inform` and `bootp` decide
-//!   it; `limit` applies the limit of its subscriber; `grant`, `reply`, `destination`,
-//!   `parameters`, `naming` and `options` build the reply.
+//!   `entitlement`: the addresses that its client may have. `discover` and `short`, `request`,
+//!   `farewell` (DECLINE, RELEASE), `inform` and `bootp` decide it; `limit` applies the limit of
+//!   its subscriber; `grant`, `reply`, `destination`, `parameters`, `naming` and `options` build
+//!   the reply.
 //! - `lease_time`: how long a lease lasts. `by_hand`: changes that an operator makes; `drained`:
 //!   pools that give no address to new clients.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be

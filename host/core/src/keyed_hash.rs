@@ -3,9 +3,9 @@
 //!
 //! A sender that knew which keys have the same hash could fill one place of a table with them, and
 //! every message would be compared with all of them. So all that the function mixes with a key
-//! comes from a secret seed. (A hasher with published constants beside its seed does not do:
-//! whatever its seed, keys that equal a constant multiply the rest by zero.) Invariant: the same
-//! seed gives the same hashes within one process.
+//! comes from a secret seed. (A hasher that also mixes in published constants is not enough:
+//! whatever its seed, a key that equals a constant multiplies the rest by zero.) Invariant: the
+//! same seed gives the same hashes within one process.
 
 use std::{
     hash::{BuildHasher, DefaultHasher, Hasher as _},

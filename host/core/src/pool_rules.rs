@@ -2,7 +2,8 @@
 //! pools, and for how long when few are left.
 //!
 //! Does not allocate; the engine does. Invariants: the ranges of [`Skipped`] are disjoint and in
-//! order; the steps of a [`Shortening`] grow fuller and shorter.
+//! order; each step of a [`Shortening`] is for a fuller pool than the one before it, and has a
+//! shorter time.
 
 use std::{net::Ipv4Addr, num::NonZeroU8, sync::Arc};
 

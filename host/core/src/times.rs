@@ -1,7 +1,7 @@
 //! Lease times and the times at which clients extend a lease (T1 and T2).
 //!
-//! Does not know scopes; see `scope`. Invariant: a [`Fraction`] is more than nothing and less than
-//! the whole.
+//! Does not know scopes; see `scope`. Invariant: a [`Fraction`] is greater than zero and less than
+//! one.
 
 use std::fmt;
 

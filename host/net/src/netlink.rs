@@ -2,7 +2,7 @@
 //! of changes (rtnetlink).
 //!
 //! Does not interpret the answers; see [`super::links`], [`super::neighbours`] and
-//! [`super::routes`]. Invariant: no query waits for ever, and a message that cannot be read is
+//! [`super::routes`]. Invariant: no query waits forever, and a message that cannot be read is
 //! skipped.
 
 use std::{

@@ -1,8 +1,8 @@
 //! The cache: compiled components in a folder, and what was found when files were examined, so that
 //! a plugin is examined and compiled once and not at every start. A file that cannot be used counts
-//! as missing; the cache never keeps a plugin from loading. Beside the folder that code is stored
-//! in there are further ones, which are only read: the copy that is kept with the last accepted
-//! generation, and what a package has installed.
+//! as missing; the cache never keeps a plugin from loading. Besides the folder that it
+//! stores code in, it reads others: the copy that is kept with the last accepted generation, and
+//! what a package has installed.
 //!
 //! Invariant: a [`Sealed`] comes from the compiler, or is the unmodified content of a file that
 //! only the server's user or root can have written.

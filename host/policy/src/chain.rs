@@ -22,20 +22,26 @@ use crate::{
 pub struct Chain {
     /// All of them, in order.
     plugins: Vec<Arc<Plugin>>,
-    /// The hooks of the plugins that decide.
-    hooks: HookSet,
-    /// The hooks that lookups are planned for.
-    planned: HookSet,
-    /// The hooks that a second round of lookups is planned for.
-    planned_further: HookSet,
-    /// The hooks of plugins, shadows included, that read how full pools are.
-    counting: HookSet,
+    hooks: ChainHooks,
     /// The sources that plugins can look up in.
     lookup_sources: Arc<dyn LookupSources>,
     /// The plugins that do not decide; `None` if all do.
     shadows: Option<Arc<Shadows>>,
     /// The runtime that the instances run in.
     _runtime: Arc<Runtime>,
+}
+
+/// The hooks of a chain.
+#[derive(Clone, Copy)]
+struct ChainHooks {
+    /// Those of the plugins that decide.
+    live: HookSet,
+    /// Those that lookups are planned for.
+    planned: HookSet,
+    /// Those that a second round of lookups is planned for.
+    planned_further: HookSet,
+    /// Those of plugins, shadows included, that read how full pools are.
+    counting: HookSet,
 }
 
 /// Why a chain cannot be made of compiled code.
@@ -117,6 +123,21 @@ impl Runtime {
     }
 }
 
+impl ChainHooks {
+    fn of(plugins: &[Arc<Plugin>]) -> Self {
+        let all =
+            |sets: &mut dyn Iterator<Item = HookSet>| sets.fold(HookSet::default(), HookSet::union);
+        let live = || plugins.iter().filter(|plugin| plugin.mode == PluginMode::Live);
+        let counting = plugins.iter().filter(|plugin| plugin.counts_pools);
+        Self {
+            live: all(&mut live().map(|plugin| plugin.hooks)),
+            planned: all(&mut live().map(|plugin| plugin.hooks.planned())),
+            planned_further: all(&mut live().map(|plugin| plugin.hooks.planned_further())),
+            counting: all(&mut counting.map(|plugin| plugin.hooks)),
+        }
+    }
+}
+
 impl Chain {
     fn new(
         runtime: &Arc<Runtime>,
@@ -157,29 +178,12 @@ impl Chain {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let is_live = |plugin: &&Arc<Plugin>| plugin.mode == PluginMode::Live;
-        let of_live = |hooks_of: fn(HookSet) -> HookSet| {
-            let live = plugins.iter().filter(is_live);
-            let sets = live.map(|plugin| hooks_of(plugin.hooks));
-            sets.fold(HookSet::default(), HookSet::union)
-        };
-        let (hooks, planned) = (of_live(|hooks| hooks), of_live(HookSet::planned));
-        let planned_further = of_live(HookSet::planned_further);
-        let counting = plugins.iter().filter(|plugin| plugin.counts_pools);
-        let counting = counting.fold(HookSet::default(), |set, plugin| set.union(plugin.hooks));
-        let shadows = Shadows::of(plugins.iter().filter(|plugin| !is_live(plugin)));
+        let hooks = ChainHooks::of(&plugins);
+        let shadows = plugins.iter().filter(|plugin| plugin.mode != PluginMode::Live);
+        let shadows = Shadows::of(shadows);
         let lookup_sources = Arc::clone(lookup_sources);
         let _runtime = Arc::clone(runtime);
-        Ok(Arc::new(Self {
-            plugins,
-            hooks,
-            planned,
-            planned_further,
-            counting,
-            lookup_sources,
-            shadows,
-            _runtime,
-        }))
+        Ok(Arc::new(Self { plugins, hooks, lookup_sources, shadows, _runtime }))
     }
 
     /// Whether the chain has no plugins.
@@ -189,34 +193,34 @@ impl Chain {
 
     /// Whether any live plugin has a hook for messages of this kind.
     pub fn has_hook_for(&self, kind: RequestKind) -> bool {
-        self.hooks.contains(Hook::for_request(kind))
+        self.hooks.live.contains(Hook::for_request(kind))
     }
 
     /// Whether any live plugin needs lookups before its hook for messages of this kind is called.
     pub fn has_lookups_for(&self, kind: RequestKind) -> bool {
-        self.planned.contains(Hook::for_request(kind))
+        self.hooks.planned.contains(Hook::for_request(kind))
     }
 
     /// Whether any live plugin may look up more that depends on those lookups.
     pub fn has_further_lookups_for(&self, kind: RequestKind) -> bool {
-        self.planned_further.contains(Hook::for_request(kind))
+        self.hooks.planned_further.contains(Hook::for_request(kind))
     }
 
     /// Whether any plugin, live or a shadow, may read how full pools are for a message of this
     /// kind.
     pub fn wants_pools_of(&self, kind: RequestKind) -> bool {
-        let is_asked = |hook| self.counting.contains(hook);
+        let is_asked = |hook| self.hooks.counting.contains(hook);
         is_asked(Hook::for_request(kind)) || is_asked(Hook::ReplyOptions)
     }
 
     /// Whether any live plugin edits the options of replies.
     pub fn wants_options(&self) -> bool {
-        self.hooks.contains(Hook::ReplyOptions)
+        self.hooks.live.contains(Hook::ReplyOptions)
     }
 
     /// Whether any plugin receives lease events, live or as a shadow.
     pub fn wants_lease_events(&self) -> bool {
-        self.hooks.contains(Hook::OnLease)
+        self.hooks.live.contains(Hook::OnLease)
             || self.shadows.as_ref().is_some_and(|shadows| shadows.want_lease_events())
     }
 
@@ -277,20 +281,10 @@ impl Chain {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let (hooks, planned) = (self.hooks, self.planned);
-        let (planned_further, counting) = (self.planned_further, self.counting);
+        let hooks = self.hooks;
         let lookup_sources = Arc::clone(&self.lookup_sources);
         let _runtime = Arc::clone(&self._runtime);
-        Ok(Arc::new(Self {
-            plugins,
-            hooks,
-            planned,
-            planned_further,
-            counting,
-            lookup_sources,
-            shadows: None,
-            _runtime,
-        }))
+        Ok(Arc::new(Self { plugins, hooks, lookup_sources, shadows: None, _runtime }))
     }
 
     /// The number of plugins that share their instances with `before`.

@@ -1,4 +1,5 @@
-//! Health: how all instances of a plugin behave, who is shut out from it, and when it is suspended.
+//! Health: how all instances of a plugin behave, which clients, lines and links it is not called
+//! for, and when it is suspended.
 //!
 //! Both depend on the processor time that faults cost, not on their number: a fault that costs
 //! little affects its packet only. Each fault is charged to its client, its line and its link. A

@@ -102,21 +102,9 @@ impl Plugin {
         let is_same = *self.identity == *identity
             && self.mode == PluginMode::Live
             && !(reads_tables && lookup_sources.versions() != self.lookup_sources.versions());
-        is_same.then(|| Self {
-            name: Arc::clone(&self.name),
-            mode: self.mode,
-            hooks: self.hooks,
-            counts_pools: self.counts_pools,
-            on_failure: self.on_failure,
-            report: self.report.clone(),
-            keeper: Arc::clone(&self.keeper),
-            health: Arc::new(Health::new(Instant::now())),
-            lease_health: Arc::new(Health::new(Instant::now())),
-            lookup_sources: Arc::clone(lookup_sources),
-            identity: Arc::clone(&self.identity),
-            recipe: Arc::clone(&self.recipe),
-            first: Arc::clone(&self.first),
-            calls: Calls::default(),
+        is_same.then(|| {
+            let healths = [(); 2].map(|()| Health::new(Instant::now()));
+            Self { lookup_sources: Arc::clone(lookup_sources), ..self.with_healths(healths) }
         })
     }
 
@@ -143,26 +131,36 @@ impl Plugin {
         recipe.belongings = Arc::new(recipe.belongings.rehearsed());
         recipe.lookup_sources = Arc::new(CurrentSources::new(&self.lookup_sources));
         let recipe = Arc::new(recipe);
-        let health = Arc::new(self.health.rehearsed());
         let keeper = Keeper::new(&self.name, &recipe)
             .map_err(|error| self.error(PluginProblem::NoThread(error)))?;
         let first = Instance::new(&recipe).map_err(|problem| self.error(problem))?;
         Ok(Self {
+            keeper: Arc::new(keeper),
+            recipe,
+            first: Arc::new(Mutex::new(Some(first))),
+            ..self.with_healths([self.health.rehearsed(), self.lease_health.rehearsed()])
+        })
+    }
+
+    /// Creates the same plugin with the same instances, and with this health on packets and on
+    /// lease events.
+    fn with_healths(&self, [health, lease_health]: [Health; 2]) -> Self {
+        Self {
             name: Arc::clone(&self.name),
             mode: self.mode,
             hooks: self.hooks,
             counts_pools: self.counts_pools,
             on_failure: self.on_failure,
             report: self.report.clone(),
-            keeper: Arc::new(keeper),
-            health,
-            lease_health: Arc::new(self.lease_health.rehearsed()),
+            keeper: Arc::clone(&self.keeper),
+            health: Arc::new(health),
+            lease_health: Arc::new(lease_health),
             lookup_sources: Arc::clone(&self.lookup_sources),
             identity: Arc::clone(&self.identity),
-            recipe,
-            first: Arc::new(Mutex::new(Some(first))),
+            recipe: Arc::clone(&self.recipe),
+            first: Arc::clone(&self.first),
             calls: Calls::default(),
-        })
+        }
     }
 
     /// Returns an instance: the prepared one if it is still there, or a new one.

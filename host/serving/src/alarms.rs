@@ -1,8 +1,8 @@
 //! Alarms: what an operator should know about pools before clients notice: addresses that clients
 //! decline, and pools that fill up.
 //!
-//! Does not act on it; the engine has decided already. Invariant: the log gets at most one line a
-//! second of each kind, however many packets there are.
+//! Only warns: the engine has already decided. Invariant: the log gets at most one line a second of
+//! each kind, however many packets there are.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! Events: what became of inputs, for the journal, the log and the policies that watch leases.
+//! Events: how inputs ended, for the journal, the log and the policies that watch leases.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},

@@ -1,7 +1,7 @@
 //! Addresses that answered a probe: the quarantine of each, and what is reported of it.
 //!
 //! Does not send probes; [`crate::prober`] does. Invariant: each is reported once, in the order of
-//! the decisions about its address, with the reason in which it ended.
+//! the decisions about its address, with the reason that its probe ended with.
 
 use std::{
     net::{Ipv4Addr, SocketAddrV4},

@@ -2,7 +2,7 @@
 //!
 //! Does not hold the exchanges: they stay with their worker, which is notified when to continue. An
 //! exchange that waits for a change of an address is noted under the lock of its engine, where the
-//! change was found and where it is settled, so none is forgotten. Invariant: each message that is
+//! change was found and where it is settled, so none is forgotten. Invariant: each exchange that is
 //! noted is woken once.
 
 use std::{collections::HashMap, net::Ipv4Addr};

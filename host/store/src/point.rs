@@ -1,8 +1,8 @@
 //! The records of a store at one moment, also while a server uses it.
 //!
 //! Reads the files only, so that the server does not notice it. Invariant: **these are the records
-//! that a start would find** at one moment after [`Point::of`] was called: they have every change
-//! that was acknowledged before, and the changes of a decision together.
+//! that a start would find** at one moment after [`Point::of`] was called: they include every
+//! change that was acknowledged before, and all changes of a decision or none.
 
 use std::path::Path;
 

@@ -159,28 +159,32 @@ pub(crate) fn lay_out(
         std::fs::write(plugins.join("10-subscriber-table.toml"), settings)?;
     }
     let config = folder.join("lessor.toml");
-    std::fs::write(
-        &config,
+    let plugins = "[plugins]\ndirectory = \"plugins\"\n";
+    std::fs::write(&config, configuration("", plugins))?;
+    Ok(config)
+}
+
+/// Returns a configuration with one subnet, a pool of two million addresses, these additional keys
+/// of `[server]` and these additional tables.
+pub(crate) fn configuration(server: &str, tables: &str) -> String {
+    format!(
         r#"[server]
 listen = ["127.0.0.1:67"]
-
+{server}
 [store]
 path = "store"
 
-[plugins]
-directory = "plugins"
-
+{tables}
 [[subnet]]
 prefix = "10.64.0.0/10"
 lease-time = "2h"
-options = { routers = ["10.64.0.1"], domain-name-servers = ["192.0.2.53"] }
+options = {{ routers = ["10.64.0.1"], domain-name-servers = ["192.0.2.53"] }}
 
 [[subnet.pool]]
 name = "residential"
 range = "10.64.1.0-10.95.255.255"
-"#,
-    )?;
-    Ok(config)
+"#
+    )
 }
 
 /// A running Kea with the same subnet and one thread for each core.

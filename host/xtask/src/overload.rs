@@ -27,6 +27,7 @@ use nix::{
 use crate::{
     artifacts::{self, Profile},
     command::run as run_command,
+    load,
     server::Server,
 };
 
@@ -355,24 +356,6 @@ fn lay_out(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let folder = folder.join(name);
     std::fs::create_dir_all(&folder)?;
     let config = folder.join("lessor.toml");
-    std::fs::write(
-        &config,
-        r#"[server]
-listen = ["127.0.0.1:67"]
-workers = 1
-
-[store]
-path = "store"
-
-[[subnet]]
-prefix = "10.64.0.0/10"
-lease-time = "2h"
-options = { routers = ["10.64.0.1"], domain-name-servers = ["192.0.2.53"] }
-
-[[subnet.pool]]
-name = "residential"
-range = "10.64.1.0-10.95.255.255"
-"#,
-    )?;
+    std::fs::write(&config, load::configuration("workers = 1\n", ""))?;
     Ok(config)
 }

@@ -1,7 +1,7 @@
 //! Boot files by the kind of client that boots.
 //!
 //! A client is of several kinds: iPXE, of the architectures that it names, and any other. The first
-//! kind that has a file decides, and for each kind the file of the most specific scope. A scope
+//! kind that has a file decides; for each kind, the file of the most specific scope counts. A scope
 //! with a file for any other client hides what the scopes around it say about all kinds.
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The limit of a class: how many leases its clients may have, counted by what they share.
 //!
 //! Does not count; the engine does, under the name of an account as it does for policies.
-//! Invariant: two accounts have different names, within a class and of two classes.
+//! Invariant: no two accounts have the same name, whether they are of one class or of two.
 
 use std::{num::NonZeroU32, sync::Arc};
 

@@ -1,6 +1,6 @@
 //! A set of octet strings that takes little more memory than the octets.
 //!
-//! Strings of one length are packed behind each other in order, so that a string is found by a
+//! Strings of one length are packed one after another in order, so that a string is found by a
 //! binary search and a million hardware addresses take seven million octets. Invariant: the groups
 //! are in order of length, the strings of a group are in order, and none occurs twice.
 

@@ -1,8 +1,7 @@
 //! What decides one request: the request, its client and terms, and the state of the network.
 //!
 //! The decisions on each kind of message are in `discover`, `request`, `farewell`, `inform` and
-//! `bootp`.
-//! Invariant: a request that depends on a change in flight is not decided.
+//! `bootp`. Invariant: a request that depends on a change in flight is not decided.
 
 use std::{borrow::Cow, net::Ipv4Addr};
 

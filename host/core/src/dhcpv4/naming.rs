@@ -2,7 +2,8 @@
 //!
 //! Does not check names; [`HostName`] does. In descending precedence: what a policy or a scope sets
 //! as option 12, what the client states in option 81 or 12, the name on record with its address, a
-//! name made from the address. Invariant: a refused name takes nothing else from its client.
+//! name made from the address. Invariant: a client whose name is refused gets everything else that
+//! it would get with the name.
 
 use smallvec::SmallVec;
 

@@ -2,7 +2,8 @@
 //!
 //! Invariant: what the client of the request has or is offered counts as free. So a policy sees the
 //! same numbers when the client asks for an offer, takes it and extends its lease, and does not
-//! take back by its own count what it has given. A drained pool has no other free address.
+//! count an address that it gave to this client against this client. A drained pool has no other
+//! free address.
 
 use std::sync::Arc;
 

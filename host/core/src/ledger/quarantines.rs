@@ -72,29 +72,32 @@ impl<F: Family> Quarantines<F> {
 
     /// Counts a quarantine that begins.
     pub(super) fn begin(&mut self, record: &F::Binding) {
-        let entry = (record.tenure().expires_at, record.resource());
-        for account in F::accounts(record) {
-            self.accounts.change(
-                &account,
-                || SetAside::nothing(account.clone()),
-                |found| {
-                    found.ends.insert(entry);
-                    Left::Something
-                },
-            );
-        }
+        self.recount(record, |ends, entry| {
+            ends.insert(entry);
+        });
     }
 
     /// Stops counting a quarantine that ended.
     pub(super) fn end(&mut self, record: &F::Binding) {
+        // The copy that a preview decides on does not contain other accounts.
+        self.recount(record, |ends, entry| {
+            ends.remove(entry);
+        });
+    }
+
+    /// Changes what each account of a record counts. An account that counts nothing is removed.
+    fn recount(
+        &mut self,
+        record: &F::Binding,
+        change: impl Fn(&mut Ordered<F::Resource>, (Timestamp, F::Resource)),
+    ) {
         let entry = (record.tenure().expires_at, record.resource());
         for account in F::accounts(record) {
-            // The copy that a preview decides on does not contain other accounts.
             self.accounts.change(
                 &account,
                 || SetAside::nothing(account.clone()),
                 |found| {
-                    found.ends.remove(entry);
+                    change(&mut found.ends, entry);
                     if found.ends.len() == 0 { Left::Nothing } else { Left::Something }
                 },
             );

@@ -1,10 +1,10 @@
 //! Reservations by the identifiers of their owners.
 //!
-//! An index knows positions and not reservations: whatever has the reservations passes a function
-//! that returns the one at a position. Only the configuration adds to an index, and senders of
-//! messages only ask it. So its hash function needs no secret: whatever a message names, it meets
-//! no more entries than the configuration has put together. Invariant: the index has an entry for
-//! each identifier of each reservation that it was made of, up to its maximum.
+//! An index knows positions and not reservations: the caller, which has the reservations, passes a
+//! function that returns the one at a position. Only the configuration adds to an index, and
+//! senders of messages only ask it. So its hash function needs no secret: whatever a message names,
+//! it meets no more entries than the configuration has put together. Invariant: the index has an
+//! entry for each identifier of each reservation that it was made of, up to its maximum.
 
 use std::hash::BuildHasher;
 

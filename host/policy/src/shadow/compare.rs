@@ -1,6 +1,6 @@
 //! Compares decisions. Pure: no plugin is called here.
 //!
-//! A live plugin behind the shadow is not called again: the comparison assumes that it would have
+//! A live plugin after the shadow is not called again: the comparison assumes that it would have
 //! done the same with the shadow in the chain. That is true unless it reads what earlier plugins
 //! have set.
 

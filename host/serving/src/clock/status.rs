@@ -1,6 +1,6 @@
 //! What `lessor status` shows about the clock.
 //!
-//! Makes no decision by the clock.
+//! Decides nothing.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! The contents of the hosts file.
 //!
-//! Opens no file. Invariant: a name stands in the file once, with the address of the client that
-//! has had it longest; addresses are in ascending order, so the same leases make the same file.
+//! Opens no file. Invariant: a name is in the file once, with the address of the client that has
+//! had it longest; addresses are in ascending order, so the same leases make the same file.
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,7 +1,7 @@
 //! Lines with checksums.
 //!
-//! Does not know what is in them. Invariant: a line that is read is one that was written, behind
-//! the same lines.
+//! Does not know what is in them. Invariant: a line that is read is one that was written, after the
+//! same lines.
 
 use std::io::{self, BufRead, Read, Write};
 

@@ -1,6 +1,6 @@
 //! Reads a backup, and makes a store of it.
 //!
-//! Does not set the time at which the store goes on; the caller does. Invariant: **a backup is
+//! Does not set the time at which server time continues; the caller does. Invariant: **a backup is
 //! restored completely, or nothing is changed.** It is read to its end before the first record is
 //! written, and the existing log is moved aside only once the new one is complete.
 

@@ -1,4 +1,4 @@
-//! Backups of stores in use, their way back, and files that are not what was written.
+//! Tests backups of stores in use, restores of them, and files that differ from what was written.
 
 use std::{
     collections::BTreeMap,

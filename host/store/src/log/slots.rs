@@ -1,8 +1,8 @@
 //! The slots of the keys of a table, in memory: where the value of each key is on the log.
 //!
-//! Addresses are kept in pages, because bindings are neighbors: a
-//! page of 32 addresses takes little more than their slots, and no insertion moves more than a
-//! page. Other keys are kept in a hash table. Invariant: a key has at most one slot.
+//! Addresses are kept in pages, because bindings are neighbours: a page of 32 addresses takes
+//! little more than their slots, and no insertion moves more than a page. Other keys are kept in a
+//! hash table. Invariant: a key has at most one slot.
 
 use std::net::Ipv4Addr;
 
