@@ -11,7 +11,7 @@ use lessor_config::{CaseLease, CaseRequest};
 use lessor_core::{
     AfterDataLoss, Arrival, Binding, BindingState, Class, ClientKey, ClientKeyKind, Destination,
     LeaseEventKind, LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind,
-    ReplyValue, Request, RequestKind, ScopeSettings, Subnet, Terms, Timestamp, UnknownClients,
+    ReplyValue, Request, RequestKind, ScopeSettings, Subnet, Terms, Timestamp, UnknownClients, Vpn,
 };
 use lessor_policy_host::{LeaseEvent, View};
 use lessor_wire::ClientMessage;
@@ -43,7 +43,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
     let name = described.network.clone().unwrap_or_else(|| described.subnet.to_string().into());
     let network = Network {
         name,
-        vpn: None,
+        vpn: described.vpn.clone().map(|name| Arc::new(Vpn { name, id: None })),
         subnets: vec![subnet],
         authoritative: true,
         offer_hold_secs: 60,
@@ -57,7 +57,7 @@ pub(crate) fn view(described: &CaseRequest) -> anyhow::Result<View> {
     let client = client_key.key_of(&request, request.relay_information.as_ref()).context(
         "the request does not identify a client; add a hardware-address or a client-identifier",
     )?;
-    let record = |lease| record(lease, described.time, &request, &client);
+    let record = |lease| record(lease, described, &request, &client);
     let binding = described.lease.as_ref().map(|lease| Arc::new(record(lease)));
     Ok(View {
         client,
@@ -144,7 +144,7 @@ fn event_lease(described: &CaseRequest, view: &View) -> Arc<Binding> {
         let relay_sub_options = described.relay_sub_options.clone();
         let ends_in_secs = LEASE_TIME.default_secs;
         let lease = CaseLease { address, ends_in_secs, pool: None, relay_sub_options };
-        Arc::new(record(&lease, described.time, &view.request, &view.client))
+        Arc::new(record(&lease, described, &view.request, &view.client))
     })
 }
 
@@ -192,11 +192,17 @@ fn relay_information(sub_options: &[(u8, Box<[u8]>)]) -> Option<RelayInformation
     Some(RelayInformation::from_sub_options(sub_options)).filter(|found| !found.octets().is_empty())
 }
 
-fn record(lease: &CaseLease, now: Timestamp, request: &Request, client: &ClientKey) -> Binding {
+fn record(
+    lease: &CaseLease,
+    described: &CaseRequest,
+    request: &Request,
+    client: &ClientKey,
+) -> Binding {
+    let now = described.time;
     let began_at = Timestamp::from_unix_ms(now.unix_ms().saturating_sub(LEASE_AGE_SECS * 1_000));
     Binding {
         address: lease.address,
-        vpn: None,
+        vpn: described.vpn.clone(),
         client: client.clone(),
         hardware_address: request.hardware_address,
         state: BindingState::Leased,
@@ -249,6 +255,14 @@ mod tests {
         assert_eq!(found.options.get(60), Some(&b"stb"[..]));
         assert_eq!(found.options.get(224), Some(&[0][..]));
         assert!(found.is_relayed());
+    }
+
+    #[test]
+    fn a_client_can_be_in_a_vpn() {
+        let described = request("vpn = \"green\"\n[lease]\naddress = \"100.64.1.7\"\n");
+        let view = view(&described).unwrap();
+        assert_eq!(view.network.vpn_name().unwrap().as_str(), "green");
+        assert_eq!(view.binding.unwrap().vpn, described.vpn);
     }
 
     #[test]

@@ -88,7 +88,8 @@ impl Vpns {
     }
 }
 
-fn vpn_name(value: &Value) -> Option<VpnName> {
+/// Reads the name of a VPN, whether it is configured or not.
+pub(crate) fn vpn_name(value: &Value) -> Option<VpnName> {
     let name = VpnName::new(value.text(NAME)?);
     if name.is_none() {
         value.refuse(NAME);

@@ -261,3 +261,14 @@ fn pools_are_read_with_their_mistakes() {
         assert!(found.iter().any(|found| found.starts_with(wanted)), "{wanted}: {found:#?}");
     }
 }
+
+#[test]
+fn a_client_may_be_in_a_vpn() {
+    let vpn = parse("[request]\nvpn = \"green\"").unwrap().request.vpn;
+    assert_eq!(vpn.unwrap().as_str(), "green");
+    assert_eq!(parse("[request]").unwrap().request.vpn, None);
+    let [mistake] = &mistakes("[request]\nvpn = 7")[..] else { panic!("one mistake") };
+    assert!(mistake.contains("wanted the name of a VPN"), "{mistake}");
+    let [mistake] = &mistakes("[request]\nvrf = \"green\"")[..] else { panic!("one mistake") };
+    assert!(mistake.contains("did you mean `vpn`?"), "{mistake}");
+}

@@ -5,7 +5,9 @@
 //! Invariant: an exchange that was sent away comes back exactly once, with an answer for everything
 //! that it waited for, whatever happens to the task that queries.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+mod parked;
+
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use lessor_core::{LookupAnswer, Reason};
 use lessor_generation::Generation;
@@ -17,6 +19,8 @@ use crate::{
     ticket::Ticket,
 };
 
+use self::parked::Parked;
+
 /// The number of exchanges of one worker that may wait at a time for lookups, and of those for
 /// storage.
 pub(crate) const AWAY_MAX: usize = 4096;
@@ -24,18 +28,11 @@ pub(crate) const AWAY_MAX: usize = 4096;
 /// The exchanges of a worker that wait.
 #[derive(Debug)]
 pub(crate) struct Parking {
-    /// What each waits for: `None` for lookups, or its number if it waits for storage.
-    away: HashMap<Ticket, Option<u64>>,
+    /// The messages that wait for lookups.
+    looking_up: HashSet<Ticket>,
     away_max: usize,
-    /// The exchanges that wait for storage.
-    parked: HashMap<u64, Parked>,
-}
-
-/// An exchange that waits for storage.
-#[derive(Debug)]
-struct Parked {
-    ticket: Ticket,
-    exchange: Exchange<Asked>,
+    /// The exchanges that wait for storage or for a probe.
+    parked: Parked<Ticket, Exchange<Asked>>,
 }
 
 /// An exchange that was away, with the answers to its lookups.
@@ -63,7 +60,7 @@ pub(crate) struct Away {
 
 impl Parking {
     pub(crate) fn new(away_max: usize) -> Self {
-        Self { away: HashMap::new(), away_max, parked: HashMap::new() }
+        Self { looking_up: HashSet::new(), away_max, parked: Parked::new() }
     }
 
     /// Allows one more exchange to go away for lookups.
@@ -71,62 +68,54 @@ impl Parking {
     /// # Errors
     /// If the client only repeated it, or too many are away.
     pub(crate) fn leave(&mut self, ticket: &Ticket) -> Result<(), Reason> {
-        if self.away.contains_key(ticket) {
+        if self.looking_up.contains(ticket) || self.parked.of(ticket).is_some() {
             return Err(Reason::LookupPending);
         }
-        if self.away.len() - self.parked.len() >= self.away_max {
+        if self.looking_up.len() >= self.away_max {
             return Err(Reason::LookupQueueFull);
         }
-        self.away.insert(ticket.clone(), None);
+        self.looking_up.insert(ticket.clone());
         Ok(())
     }
 
     /// Notes that an exchange came back.
     pub(crate) fn is_back(&mut self, ticket: &Ticket) {
-        self.away.remove(ticket);
+        self.looking_up.remove(ticket);
     }
 
-    /// Keeps an exchange until storage has answered, under a number that is not in use.
+    /// Keeps an exchange until storage has answered, under a number that is not in use. Returns an
+    /// earlier one of the same message, which waits no longer: see `parked`.
     ///
     /// # Errors
-    /// With the exchange and the reason, if the client only repeated it, or too many wait.
+    /// With the exchange and the reason, if too many wait.
     pub(crate) fn park(
         &mut self,
         number: u64,
         exchange: Exchange<Asked>,
-    ) -> Result<(), (Box<Exchange<Asked>>, Reason)> {
+    ) -> Result<Option<Exchange<Asked>>, (Box<Exchange<Asked>>, Reason)> {
         let ticket = Ticket::of(exchange.request());
-        if self.away.contains_key(&ticket) {
-            self.was_sent_again(&ticket, exchange.notes.since);
-            return Err((Box::new(exchange), Reason::ChangePending));
-        }
-        if self.parked.len() >= self.away_max {
+        if self.parked.len() >= self.away_max && self.parked.of(&ticket).is_none() {
             return Err((Box::new(exchange), Reason::ChangeQueueFull));
         }
-        self.away.insert(ticket.clone(), Some(number));
-        self.parked.insert(number, Parked { ticket, exchange });
-        Ok(())
+        Ok(self.parked.put(number, ticket, exchange))
     }
 
     /// Notes that the client repeated a message that waits, and waits for the answer from then on.
     pub(crate) fn was_sent_again(&mut self, ticket: &Ticket, at: Instant) {
-        let number = self.away.get(ticket).copied().flatten();
-        if let Some(parked) = number.and_then(|number| self.parked.get_mut(&number)) {
-            let since = &mut parked.exchange.notes.since;
+        if let Some(exchange) = self.parked.of(ticket) {
+            let since = &mut exchange.notes.since;
             *since = (*since).max(at);
         }
     }
 
     /// Removes and returns the exchange that was parked under a number, if any.
     pub(crate) fn unpark(&mut self, number: u64) -> Option<Exchange<Asked>> {
-        let Parked { ticket, exchange } = self.parked.remove(&number)?;
-        self.away.remove(&ticket);
-        Some(exchange)
+        self.parked.take(number)
     }
 
     /// Returns whether no exchange waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.away.is_empty()
+        self.looking_up.is_empty() && self.parked.len() == 0
     }
 }
 

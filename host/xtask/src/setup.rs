@@ -11,10 +11,11 @@ use lessor_guests::{add_wasm_targets, is_installed, target_folder};
 use crate::command;
 
 /// The programs that tests start, with their packages.
-const TOOLS: [(&str, &str); 20] = [
+const TOOLS: [(&str, &str); 21] = [
     ("dhclient", "isc-dhcp-client"),
     ("dhcpcd", "dhcpcd-base"),
     ("udhcpc", "udhcpc"),
+    ("bootpc", "bootpc"),
     ("dhcrelay", "isc-dhcp-relay"),
     ("dnsmasq", "dnsmasq-base"),
     ("kea-dhcp4", "kea-dhcp4-server"),

@@ -118,6 +118,7 @@ fn is_in_path(program: &str) -> bool {
 
 fn package_of(program: &str) -> Option<&'static str> {
     Some(match program {
+        "bootpc" => "bootpc",
         "clang" => "clang",
         "dhclient" => "isc-dhcp-client",
         "dhcp_helper" => "dhcp-helper",

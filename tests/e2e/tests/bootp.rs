@@ -228,6 +228,46 @@ fn a_client_on_the_link_is_answered_there() {
     assert_eq!(server.leases().len(), 1);
 }
 
+/// bootpc prints what it read as the assignments of a shell.
+#[test]
+fn a_real_client_reads_its_address_and_boot_file() {
+    require!(root, ip, bootpc);
+    let link = Link::new();
+    let server_host = link.host("server");
+    server_host.add_address("eth0", "192.0.2.1/24");
+    let subnets = r#"
+        [[subnet]]
+        prefix = "192.0.2.0/24"
+        bootp = "dynamic"
+        boot-file = "rom.img"
+        next-server = "192.0.2.10"
+        options = { routers = ["192.0.2.1"], domain-name-servers = ["192.0.2.53"] }
+        [[subnet.pool]]
+        range = "192.0.2.100-192.0.2.199"
+    "#;
+    let server = Setup::on_link("eth0", subnets).start_on(&server_host);
+    let client_host = link.host("client");
+    // The client broadcasts from a socket, so it needs a route.
+    client_host.ip(&["route", "add", "default", "dev", "eth0"]);
+    let mut command = client_host.command("bootpc");
+    command.args(["--dev", "eth0", "--serverbcast", "--returniffail", "--timeoutwait", "10"]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    for line in [
+        "IPADDR='192.0.2.100'",
+        "SERVER='192.0.2.10'",
+        "BOOTFILE='rom.img'",
+        "NETMASK='255.255.255.0'",
+        "GATEWAYS='192.0.2.1'",
+        "DNSSRVS='192.0.2.53'",
+    ] {
+        assert!(said.lines().any(|found| found == line), "{line} is not in\n{said}");
+    }
+    assert_eq!(server.journal_has("ack-bootp").address, Some(Ipv4Addr::new(192, 0, 2, 100)));
+    assert_eq!(server.leases().len(), 1);
+}
+
 /// Truncated, oversized and arbitrary vendor areas.
 #[test]
 fn no_vendor_area_does_harm() {

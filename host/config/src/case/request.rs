@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 use ipnet::Ipv4Net;
 use lessor_core::{
     BootFileName, Classes, HardwareAddress, LeaseEventKind, LookupAnswer, OptionValue, PoolUsage,
-    ReplyKind, RequestKind, ServerName, SourceRow, Terms, Timestamp, option::code,
+    ReplyKind, RequestKind, ServerName, SourceRow, Terms, Timestamp, VpnName, option::code,
 };
 use lessor_vocabulary::Catalogue;
 use toml::de::DeValue;
@@ -18,6 +18,7 @@ use crate::{
     reader::{Table, Value},
     scope::header_text,
     shapes::{CASE_EARLIER, CASE_LEASE, CASE_POOL, CASE_REPLY},
+    vpns::vpn_name,
 };
 
 /// The maximum number of answers of sources, and of rows of tables, in a request.
@@ -56,6 +57,8 @@ pub struct CaseRequest {
     pub time: Timestamp,
     /// The name of the client's network; the default is that of the subnet.
     pub network: Option<Arc<str>>,
+    /// The VPN whose addresses the network has; none by default.
+    pub vpn: Option<VpnName>,
     /// How full the pools of the network are.
     pub pools: Vec<PoolUsage>,
     /// The subnet that the client is in; the default is 100.64.0.0/16.
@@ -140,6 +143,7 @@ pub(super) fn read(table: &Table) -> CaseRequest {
         interface: name("interface"),
         time: table.get("time").and_then(|value| time(&value)).unwrap_or(A_DAY),
         network: name("network"),
+        vpn: table.get("vpn").and_then(|value| vpn_name(&value)),
         pools: pools(table),
         subnet: table
             .get("subnet")

@@ -32,6 +32,7 @@ pub(crate) static CASE_REQUEST: Shape = Shape {
         "interface",
         "classes",
         "network",
+        "vpn",
         "pools",
         "subnet",
         "time",
@@ -57,6 +58,8 @@ pub(crate) static CASE_REQUEST: Shape = Shape {
         ("xid", "transaction-id"),
         ("secs", "elapsed-secs"),
         ("now", "time"),
+        ("vrf", "vpn"),
+        ("vpn-name", "vpn"),
     ],
 };
 

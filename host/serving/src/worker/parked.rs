@@ -51,8 +51,10 @@ impl Worker {
 
     /// Keeps an exchange until storage has answered the changes that it depends on.
     pub(super) fn park(&mut self, number: u64, exchange: Exchange<Asked>) {
-        if let Err((exchange, reason)) = self.parking.park(number, exchange) {
-            self.finish(exchange.end_undecided(reason));
+        match self.parking.park(number, exchange) {
+            Ok(None) => {}
+            Ok(Some(earlier)) => self.finish(earlier.end_undecided(Reason::ChangePending)),
+            Err((exchange, reason)) => self.finish(exchange.end_undecided(reason)),
         }
     }
 
