@@ -1,7 +1,7 @@
 //! The ends of leases, quarantines and offers.
 //!
-//! An end is noticed when a decision looks at the resource, or when the caller asks for what is due.
-//! Invariant: no end is noticed while a change of the resource is in flight.
+//! An end is noticed when a decision looks at the resource, or when the caller asks for what is
+//! due. Invariant: no end is noticed while a change of the resource is in flight.
 
 use smallvec::SmallVec;
 
