@@ -6,4 +6,5 @@
 pub mod circles;
 pub mod modules;
 pub mod sources;
+mod tokens;
 pub mod words;

@@ -128,3 +128,32 @@ fn a_circle_through_a_re_export_is_found_and_a_module_with_its_parts_is_none() {
     let modules = Modules::read(&folder.path().join("lib.rs")).unwrap();
     assert!(lessor_house::circles::circles(&modules.edges()).is_empty());
 }
+
+#[test]
+fn a_circle_through_a_function_a_macro_or_an_attribute_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| fs::write(folder.path().join(path), text).unwrap();
+    write("lib.rs", "mod a; mod b;");
+    write("a.rs", "pub struct A; pub fn f() -> crate::b::B { loop {} }");
+    for uses_a in [
+        "fn g() { use crate::a::f; f(); }",
+        "fn g() { if true { use super::a::*; f(); } }",
+        "fn g() { println!(\"{:?}\", [crate::a::f()]); }",
+        "macro_rules! g { () => { $crate::a::f() } }",
+        "#[derive(Debug)] struct G(#[with(crate::a::f)] u8);",
+    ] {
+        write("b.rs", &format!("pub struct B; {uses_a}"));
+        let modules = Modules::read(&folder.path().join("lib.rs")).unwrap();
+        assert_eq!(circles(&modules.edges()).len(), 1, "{uses_a}");
+    }
+    write("b.rs", "pub struct B; fn g() { use std::fmt::*; println!(\"crate::a::f\"); }");
+    let modules = Modules::read(&folder.path().join("lib.rs")).unwrap();
+    assert!(circles(&modules.edges()).is_empty());
+}
+
+#[test]
+fn programs_beside_the_main_one_are_roots_of_crates() {
+    let roots = sources::crate_roots().unwrap();
+    let child = Path::new("policy/src/bin/lessor-compile-child.rs");
+    assert!(roots.iter().any(|root| root.ends_with(child)), "{roots:?}");
+}
