@@ -161,7 +161,7 @@ fn table_3_a_nak_is_never_overloaded() {
 
 /// RFC 2131 section 3.
 #[test]
-fn unknown_options_are_kept_and_bootp_is_told_apart() {
+fn unknown_options_are_kept_and_bootp_is_recognised() {
     let request = Packet::discover().option(254, &[1]).option(83, &[]).parse();
     assert_eq!(request.options.get(254), Some(&[1][..]));
     assert_eq!(request.options.get(83), Some(&[][..]));
@@ -217,7 +217,7 @@ fn option_82_is_never_overloaded_and_others_make_room_for_it() {
 
 /// RFC 3046 section 2.2.
 #[test]
-fn option_82_that_does_not_fit_is_left_out_and_told() {
+fn option_82_that_does_not_fit_is_left_out_and_reported() {
     let identifier = octets(200);
     for length in [95usize, 96] {
         let request = Packet::discover().option(82, &vec![9; length]).parse();
@@ -550,7 +550,7 @@ fn a_subnet_selection_is_read_and_its_echo_never_left_out() {
 
 /// RFC 2131.
 #[test]
-fn what_would_damage_a_reply_is_passed_over() {
+fn values_that_would_damage_a_reply_are_skipped() {
     let options = vec![
         (0, octets(1)),
         (52, octets(1)),

@@ -1,5 +1,5 @@
-//! Checks of the sources themselves, without compiling them: which modules need each other, and how
-//! comments are worded.
+//! Checks of the sources themselves, without compiling them: which modules need each other, and
+//! how comments, messages and documents are worded.
 //!
 //! `cargo xtask lint` runs them. Not here: what clippy and rustfmt check.
 
