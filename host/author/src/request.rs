@@ -167,7 +167,7 @@ fn read(described: &CaseRequest) -> anyhow::Result<Request> {
     let packet = message(described).to_octets();
     let mut request = lessor_wire::parse(&packet, arrival)
         .context("the request does not make a readable message")?;
-    let found = described.classes.of(&request, request.relay_information.as_ref());
+    let found = described.classes.of(&request, request.relay_information.as_ref(), None);
     let named = described.class_names.iter().map(|name| Class::named(Arc::clone(name)));
     request.classes = found.iter().cloned().chain(named).collect();
     Ok(request)

@@ -82,7 +82,7 @@ fn read(collector: &Collector, text: &str) -> Option<Case> {
     let class = root.get("class");
     let base = Path::new(collector.source().name()).parent().unwrap_or(Path::new(""));
     let around = Surroundings { base, addresses_of: &|_| Vec::new(), stand_in: &Path::to_owned };
-    let classes = classes::read(class.as_ref(), &around, None).unchecked();
+    let classes = classes::read(class.as_ref(), &around, None).of_case(collector);
     let request = match root.get("request") {
         Some(value) => value.table(&shapes::CASE_REQUEST).map(|table| request::read(&table)),
         None => {

@@ -1,7 +1,8 @@
 //! Reads `[[class]]`: conditions on messages, and what clients that send such messages get.
 //!
 //! Does not read values of a level; `scope` does. Invariant: every class has a condition that some
-//! message may meet, and every pool that it names exists, unless a mistake was reported.
+//! message may meet, or may be named by a reservation, and every pool that it names exists, unless a
+//! mistake was reported.
 
 mod condition;
 mod contradiction;
@@ -22,8 +23,10 @@ use lessor_core::{BeyondLimit, Class, ClassLimit, Classes, Condition, LimitBy, P
 
 use crate::{
     Surroundings,
+    collector::Collector,
     mistake::Draft,
     reader::{Placed, Table, Value},
+    roster::Roster,
     scope::Level,
     settings::ClassFile,
     shapes::{CLASS, CLASS_LIMIT, CLASS_MATCH},
@@ -42,6 +45,8 @@ pub(crate) struct ReadClasses {
     classes: Vec<(Condition, Class)>,
     /// The places of what must exist elsewhere.
     mentions: Mentions,
+    /// Those that reservations may name.
+    pub(crate) roster: Roster,
     /// The files that hold values.
     pub(crate) files: Vec<ClassFile>,
 }
@@ -81,8 +86,16 @@ pub(crate) fn read(
                 .help("the journal and policies refer to classes by name: give each its own");
             value.report(draft);
         }
-        let condition = condition(table, surroundings, interfaces, &mut read);
+        let condition = match table.get("match") {
+            None => (!table.misspells_any(&["match"])).then(Condition::never),
+            Some(wanted) => condition(&wanted, surroundings, interfaces, &mut read),
+        };
         let class = class(table, name.unwrap_or_default(), &mut read.mentions);
+        if let (Some(_), Some(value)) = (name, &name_value) {
+            let is_without = table.get("match").is_none() && condition.is_some();
+            let place = is_without.then(|| value.place(Arc::clone(&class.name)));
+            read.roster.add(&class.name, place);
+        }
         if let (Some(condition), Some(_)) = (condition, name) {
             read.classes.push((condition, class));
         }
@@ -91,8 +104,10 @@ pub(crate) fn read(
 }
 
 impl ReadClasses {
-    /// Returns the classes, without knowing which pools and relays there are.
-    pub(crate) fn unchecked(self) -> Classes {
+    /// Returns the classes of a case, without knowing which pools, relays and reservations there
+    /// are.
+    pub(crate) fn of_case(self, collector: &Collector) -> Classes {
+        self.roster.report_unused(collector, false);
         Classes::new(self.classes)
     }
 
@@ -163,17 +178,16 @@ fn overlap(one: &Ipv4Net, other: &Ipv4Net) -> bool {
 }
 
 fn condition(
-    table: &Table,
+    wanted: &Value,
     surroundings: &Surroundings,
     interfaces: Option<&[String]>,
     read: &mut ReadClasses,
 ) -> Option<Condition> {
-    let wanted = table.require("match", "{ vendor-class = { starts-with = \"Polycom\" } }")?;
     let matching = wanted.table(&CLASS_MATCH)?;
     let relays = &mut read.mentions.relays;
     let mut reader = Reader { surroundings, interfaces, relays, files: &mut read.files, depth: 0 };
-    let condition = reader.condition(&matching, &wanted)?;
-    contradiction::report(&condition, &wanted);
+    let condition = reader.condition(&matching, wanted)?;
+    contradiction::report(&condition, wanted);
     Some(condition)
 }
 

@@ -1,6 +1,6 @@
 //! Reads the configuration file as a whole.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use lessor_core::SharedReservations;
 use toml::{Spanned, de::DeTable};
@@ -16,7 +16,7 @@ use crate::{
     own_addresses::OwnAddresses,
     parts::Parts,
     reader::Table,
-    reservation::{self, Home},
+    reservation::{self, Given, Home},
     reservation_files,
     reserved::Reserved,
     scope::Level,
@@ -98,7 +98,7 @@ fn read_root(
     let server = sections::server(server_table.as_ref(), is_named, identifier, collector);
     let class = root.get("class");
     let interfaces = server.as_ref().map(|server| server.interfaces.as_slice());
-    let classes = classes::read(class.as_ref(), surroundings, interfaces);
+    let mut classes = classes::read(class.as_ref(), surroundings, interfaces);
     let vpn = root.get("vpn");
     let vpns = vpn.as_ref().map(Vpns::read).unwrap_or_default();
     let network = root.get("network");
@@ -110,6 +110,7 @@ fn read_root(
         unknown_clients: unknown_clients.unwrap_or_default(),
         relays: relays.map(|value| value.prefixes().into()),
         own: server.as_ref().map(|server| own_addresses(server, surroundings)).unwrap_or_default(),
+        classes: mem::take(&mut classes.roster),
     };
     let mut subnets = subnets(&root, &around)?;
     if let Some(value) = &network {
@@ -122,18 +123,19 @@ fn read_root(
     }
     let class_files = classes.files.clone();
     let classes = classes.checked(class.as_ref(), &subnets);
+    let given = Given { own: &around.own.in_file, classes: &around.classes };
     let mut reserved = Reserved::of_document(&mut subnets, collector);
     if let Some(value) = root.get("reservation") {
         let subnet_of = |address| reserved.subnet_of(address).map(|(_, prefix)| prefix);
-        let (shape, own) = (&shapes::SHARED_RESERVATION, &around.own.in_file);
-        let read = reservation::read_tables(&value, shape, Home::Any(&subnet_of), own);
+        let shape = &shapes::SHARED_RESERVATION;
+        let read = reservation::read_tables(&value, shape, Home::Any(&subnet_of), given);
         read.into_iter().for_each(|placed| reserved.add_in_document(placed, collector));
     }
     let reservations = root.get("reservations");
-    let reservation_files = reservations.map_or_else(Vec::new, |value| {
-        let own = &around.own.in_file;
-        reservation_files::read(&value, &lookups, surroundings, own, &mut reserved)
+    let reservation_files = reservations.as_ref().map_or_else(Vec::new, |value| {
+        reservation_files::read(value, &lookups, surroundings, given, &mut reserved)
     });
+    around.classes.report_unused(collector, reservations.is_some());
     let shared = subnet::fitted(reserved.into_shared(), |placed| placed.reservation);
     let levels = &around.networks;
     let topology = networks::build(subnets, &defaults, levels, &classes, interfaces, collector);

@@ -33,6 +33,7 @@ mod reader;
 mod reservation;
 mod reservation_files;
 mod reserved;
+mod roster;
 mod scope;
 mod secrets;
 mod sections;

@@ -3,13 +3,14 @@
 use std::{net::Ipv4Addr, ops::Range};
 
 use ipnet::Ipv4Net;
-use lessor_core::{Reservation, ScopeFields, ScopeSettings};
+use lessor_core::{ClassNames, Reservation, ScopeFields, ScopeSettings};
 
 use crate::{
     file_position::FilePosition,
     identifiers::{self, Identifiers},
     mistake::Draft,
     reader::{Placed, Table, Value},
+    roster::Roster,
     scope::Level,
     shapes::{RESERVATION, Shape},
 };
@@ -32,13 +33,21 @@ pub(crate) enum Home<'h> {
     Any(&'h dyn Fn(Ipv4Addr) -> Option<Ipv4Net>),
 }
 
+/// What reservations must agree with, wherever they are.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'g> {
+    /// The server's own addresses.
+    pub(crate) own: &'g [Ipv4Addr],
+    pub(crate) classes: &'g Roster,
+}
+
 /// Reads the reservations of a subnet. Those with mistakes are left out.
 pub(crate) fn read_all(
     value: &Value,
     prefix: Option<&Placed<Ipv4Net>>,
-    own: &[Ipv4Addr],
+    given: Given,
 ) -> Vec<PlacedReservation> {
-    read_tables(value, &RESERVATION, Home::Subnet(prefix), own)
+    read_tables(value, &RESERVATION, Home::Subnet(prefix), given)
 }
 
 /// Reads a list of reservations, leaving out those with mistakes.
@@ -46,11 +55,11 @@ pub(crate) fn read_tables(
     value: &Value,
     shape: &'static Shape,
     home: Home,
-    own: &[Ipv4Addr],
+    given: Given,
 ) -> Vec<PlacedReservation> {
     let tables = value.tables(shape);
     let read = |table| {
-        let Read { reservation, owners, place } = read(table, home, own)?;
+        let Read { reservation, owners, place } = read(table, home, given)?;
         let owner = FilePosition::in_document(owners.first()?);
         Some(PlacedReservation { reservation, owner, place: FilePosition::in_document(&place) })
     };
@@ -67,16 +76,17 @@ pub(crate) struct Read {
 }
 
 /// Reads one reservation. Returns `None` if it has mistakes, which are reported.
-pub(crate) fn read(table: &Table, home: Home, own: &[Ipv4Addr]) -> Option<Read> {
+pub(crate) fn read(table: &Table, home: Home, given: Given) -> Option<Read> {
     let identifiers = identifiers::read(table);
     let address = table.get("address").map(|value| {
-        let address = address(&value, home, own);
+        let address = address(&value, home, given.own);
         address.map(|address| value.place(address))
     });
     let pool = table.get("pool").map(|value| {
         let name = value.name();
         name.map(|name| value.place(name.to_owned()))
     });
+    let classes = table.get("classes").and_then(|value| given.classes.read(&value));
     let level = Level::of(table);
     if let (Some(address), Some(pool)) = (table.get("address"), table.get("pool")) {
         let draft = Draft::found("the reservation has both `address` and `pool`")
@@ -85,7 +95,7 @@ pub(crate) fn read(table: &Table, home: Home, own: &[Ipv4Addr]) -> Option<Read> 
             .help("a reserved address may be in a pool or not, so it needs no `pool`");
         pool.report(draft);
     }
-    let settings = with_pool(&level.settings(), pool.as_ref());
+    let settings = with_own(&level.settings(), pool.as_ref(), classes);
     let options = level.options.into_set();
     let sets_nothing = !table.has_other_keys_than(identifiers::keys());
     if sets_nothing {
@@ -102,16 +112,23 @@ pub(crate) fn read(table: &Table, home: Home, own: &[Ipv4Addr]) -> Option<Read> 
     (!sets_nothing).then_some(Read { reservation, owners: places, place })
 }
 
-/// Adds the pool to what else a reservation sets.
-fn with_pool(settings: &ScopeSettings, pool: Option<&Option<Placed<String>>>) -> ScopeSettings {
-    let Some(Some(pool)) = pool else { return settings.clone() };
+/// Adds what only reservations have to what else a reservation sets.
+fn with_own(
+    settings: &ScopeSettings,
+    pool: Option<&Option<Placed<String>>>,
+    classes: Option<ClassNames>,
+) -> ScopeSettings {
+    let pool = pool.and_then(Option::as_ref).map(|pool| pool.value.as_str().into());
+    if pool.is_none() && classes.is_none() {
+        return settings.clone();
+    }
     let fields: ScopeFields = settings.clone().into();
-    ScopeFields { pool: Some(pool.value.as_str().into()), ..fields }.into()
+    ScopeFields { pool, classes, ..fields }.into()
 }
 
 fn report_nothing(table: &Table) {
     let draft = Draft::found("the reservation reserves nothing")
-        .wanted("wanted an address, a pool, options or other settings")
+        .wanted("wanted an address, a pool, classes, options or other settings")
         .help("for example, write address = \"100.64.201.17\", or boot-file = \"modem.cfg\"");
     table.collector().report_missing(table.span(), draft);
 }

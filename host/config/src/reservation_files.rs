@@ -16,7 +16,6 @@ mod rows;
 use std::{
     fs::File,
     io,
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -27,8 +26,8 @@ use lessor_settings::SourceSettings;
 use toml::de::DeValue;
 
 use crate::{
-    Surroundings, collector::Collector, mistake::Draft, reader::Value, reserved::Reserved,
-    settings::ReservationFile, source::Source,
+    Surroundings, collector::Collector, mistake::Draft, reader::Value, reservation::Given,
+    reserved::Reserved, settings::ReservationFile, source::Source,
 };
 
 pub(crate) use self::lines::{Line, Lines};
@@ -62,7 +61,7 @@ pub(crate) fn read(
     value: &Value,
     lookups: &[SourceSettings],
     surroundings: &Surroundings,
-    own: &[Ipv4Addr],
+    given: Given,
     reserved: &mut Reserved,
 ) -> Vec<ReservationFile> {
     let wanted = wanted(value, lookups, surroundings);
@@ -86,7 +85,7 @@ pub(crate) fn read(
             names: &names,
             document,
             reserved,
-            own,
+            given,
             collector,
             count: 0,
             last_options: OptionSet::default(),

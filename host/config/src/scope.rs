@@ -52,6 +52,7 @@ impl Level {
             times: times::read(table),
             sending: sending::read(table, &options),
             pool: None,
+            classes: None,
             server_identifier: server_identifier(table),
             messages: messages::read(table),
             names: names::read(table),

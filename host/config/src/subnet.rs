@@ -14,7 +14,8 @@ use crate::{
     own_addresses::OwnAddresses,
     pool::{self, PlacedPool},
     reader::{Placed, Table, Value},
-    reservation::{self, PlacedReservation},
+    reservation::{self, Given, PlacedReservation},
+    roster::Roster,
     scope::{Level, OfSubnet},
     selection::PlacedSelection,
     shapes,
@@ -56,6 +57,8 @@ pub(crate) struct Around {
     /// The relays that are served if a subnet names none: `relays` of `[server]`.
     pub(crate) relays: Option<Arc<[Ipv4Net]>>,
     pub(crate) own: OwnAddresses,
+    /// The classes that reservations may name.
+    pub(crate) classes: Roster,
 }
 
 /// Settings of a whole network that one subnet specifies, or defaults for all networks that
@@ -90,7 +93,8 @@ impl PlacedSubnet {
             pool::read_all(&value, &outer)
         });
         let reservations = table.get("reservation").map_or_else(Vec::new, |value| {
-            reservation::read_all(&value, prefix.as_ref(), &own.in_file)
+            let given = Given { own: &own.in_file, classes: &around.classes };
+            reservation::read_all(&value, prefix.as_ref(), given)
         });
         let own_relays = table.get("relays").map(|value| value.prefixes().into());
         let prefix = prefix?;

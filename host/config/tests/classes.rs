@@ -70,7 +70,7 @@ fn discover(options: &[(u8, &[u8])]) -> Request {
 #[track_caller]
 fn classes_of(configuration: &Configuration, request: &Request) -> Vec<String> {
     let classes = configuration.topology.classes();
-    let found = classes.of(request, request.relay_information.as_ref());
+    let found = classes.of(request, request.relay_information.as_ref(), None);
     found.names().map(|name| name.to_string()).collect()
 }
 
@@ -194,6 +194,9 @@ fn a_client_that_renews_directly_is_still_behind_its_relay() {
     let mut request = discover(&[]);
     request.relay_address = Ipv4Addr::UNSPECIFIED;
     request.client_address = Ipv4Addr::new(100, 64, 1, 7);
+    // A client that asks for an address uses none, whatever it says.
+    assert!(!meets("relay = '100.64.0.1'", &request));
+    request.kind = RequestKind::Request;
     assert!(meets("relay = '100.64.0.1'", &request));
     request.client_address = Ipv4Addr::new(100, 65, 1, 7);
     assert!(!meets("relay = '100.64.0.1'", &request));
@@ -327,7 +330,7 @@ fn decided(hotel: &Configuration, case: &Case) -> (Request, Option<Arc<str>>, Re
         request.arrival.unicast = false;
     }
     let topology = &hotel.topology;
-    request.classes = topology.classes().of(&request, request.relay_information.as_ref());
+    request.classes = topology.classes().of(&request, request.relay_information.as_ref(), None);
     let location = topology.locate(&request).unwrap();
     let network = Arc::clone(topology.network(location).unwrap());
     let mut engine = Engine::new(Arc::clone(&network), 7);

@@ -4,6 +4,7 @@ use std::{
     io::{self, BufRead, BufReader, ErrorKind, Write},
     os::unix::net::UnixStream,
     path::Path,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -21,7 +22,13 @@ pub fn open<Q: Serialize>(
     question: &Q,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<String>> + use<Q>> {
     let connected = UnixStream::connect(socket);
-    let mut stream = connected.map_err(|error| no_answer(socket, error))?;
+    lines_of(connected.map_err(|error| no_answer(socket, error))?, question)
+}
+
+fn lines_of<Q: Serialize>(
+    mut stream: UnixStream,
+    question: &Q,
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<String>> + use<Q>> {
     stream.write_all(&json_line(question))?;
     let mut lines = BufReader::new(stream).lines();
     let mut is_over = false;
@@ -35,6 +42,9 @@ pub fn open<Q: Serialize>(
                 None => return Some(Ok(line)),
                 Some(why) => Some(Err(anyhow::anyhow!("the server could not answer: {why}"))),
             },
+            Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => {
+                Some(Err(error).context("the server did not answer in time"))
+            }
             Some(Err(error)) => Some(Err(error).context("the server ended its answer early")),
             None => {
                 Some(Err(anyhow::anyhow!("the server ended its answer early; its log may say why")))
@@ -55,13 +65,31 @@ pub fn ask<T: DeserializeOwned>(
     mut each: impl FnMut(T),
 ) -> anyhow::Result<()> {
     for line in open(socket, question)? {
-        each(
-            serde_json::from_str(&line?).context(
-                "the server has another version; use the lessor command of that version",
-            )?,
-        );
+        each(parsed(&line?)?);
     }
     Ok(())
+}
+
+/// As [`ask`], for an answer of one line, for which it waits until `deadline`.
+///
+/// # Errors
+/// As [`ask`], or if there is no line in time.
+pub fn ask_until<T: DeserializeOwned>(
+    socket: &Path,
+    question: &impl Serialize,
+    deadline: Instant,
+) -> anyhow::Result<T> {
+    let stream = UnixStream::connect(socket).map_err(|error| no_answer(socket, error))?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    // No time at all would mean for ever.
+    stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+    let line = lines_of(stream, question)?.next();
+    parsed(&line.context("the server gave no answer; its log may say why")??)
+}
+
+fn parsed<T: DeserializeOwned>(line: &str) -> anyhow::Result<T> {
+    serde_json::from_str(line)
+        .context("the server has another version; use the lessor command of that version")
 }
 
 /// Explains why no server answers, and what to do.
@@ -85,6 +113,19 @@ pub fn is_forbidden(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_never_answers_is_given_up_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("control.sock");
+        let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let began = Instant::now();
+        let deadline = began + Duration::from_millis(50);
+        let answer = ask_until::<u64>(&socket, &"how are you?", deadline);
+        let error = format!("{:#}", answer.unwrap_err());
+        assert!(error.contains("did not answer in time"), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    }
 
     #[test]
     fn who_may_not_ask_is_told_so() {

@@ -36,7 +36,7 @@ use tokio::{
 use self::protocol::END;
 
 pub use callers::{Caller, Callers};
-pub use client::{ask, is_forbidden, open};
+pub use client::{ask, ask_until, is_forbidden, open};
 pub use protocol::{failure_line, json_line};
 
 /// The longest question, in octets.

@@ -6,6 +6,7 @@
 //! nothing is allocated for a message unless more than four classes match.
 
 mod limit;
+mod names;
 
 use std::sync::Arc;
 
@@ -17,7 +18,10 @@ use crate::{
     SubscriberLimit,
 };
 
-pub use self::limit::{ClassLimit, LimitBy};
+pub use self::{
+    limit::{ClassLimit, LimitBy},
+    names::ClassNames,
+};
 
 /// The settings for the clients of one class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ mod octet_set;
 
 use std::sync::Arc;
 
-use crate::{Class, Membership, RelayInformation, Request};
+use crate::{Class, ClassNames, Membership, RelayInformation, Request};
 
 pub use self::{
     condition::{Condition, Fact, FactPart, Fitting, Reading, Relays, Test},
@@ -48,15 +48,20 @@ impl Classes {
         self.entries.iter().map(|(condition, class)| (condition, &**class))
     }
 
-    /// The classes that a message belongs to. `relay_information` is its own option 82 or, if it
-    /// has none, the remembered one.
+    /// The classes that a message belongs to: those whose conditions it meets, and those that the
+    /// reservation of its client names. `relay_information` is its own option 82 or, if it has
+    /// none, the remembered one.
     pub fn of(
         &self,
         request: &Request,
         relay_information: Option<&RelayInformation>,
+        reserved: Option<&ClassNames>,
     ) -> Membership {
-        let matching = self.entries.iter();
-        let matching = matching.filter(|(found, _)| found.is_met(request, relay_information));
+        let belongs = |(condition, class): &&(Condition, Arc<Class>)| {
+            reserved.is_some_and(|names| names.contains(&class.name))
+                || condition.is_met(request, relay_information)
+        };
+        let matching = self.entries.iter().filter(belongs);
         matching.map(|(_, class)| Arc::clone(class)).collect()
     }
 

@@ -15,7 +15,8 @@
 //!
 //! - `family`: IPv4 addresses as resources of [`crate::ledger`], which knows who holds which
 //!   address.
-//! - `plan`: the configuration of addresses, prepared for lookup; `owners`: its reservations.
+//! - `plan`: the configuration of addresses, prepared for lookup; `owners`: its reservations;
+//!   `reserved_classes`: the classes that these name.
 //! - `identity`: the client that a request comes from; `quarantine`: the accounts that a declined
 //!   address counts against.
 //! - `decision`: what is decided about a request. `decider`: one request with its terms;
@@ -65,6 +66,7 @@ mod quarantine;
 mod reconfigure;
 mod reply;
 mod request;
+mod reserved_classes;
 mod short;
 mod usage;
 mod witness;

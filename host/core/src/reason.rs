@@ -156,12 +156,16 @@ reasons! {
     NotOwnerRelease "not-owner-release" Silence
         "the client released an address that does not belong to it",
     OtherLineDecline "other-line-decline" Silence
-        "the DECLINE came over another line than the one on record for the lease, so it is ignored",
+        "the DECLINE names another line than the one on record for the lease or offer, or none, so \
+         it is ignored",
+    DeclineFromElsewhere "decline-from-elsewhere" Silence
+        "the DECLINE was sent to the server's address without a relay, where clients send none, so \
+         it is ignored",
     OtherLineRelease "other-line-release" Silence
         "the RELEASE came over another line than the one on record for the lease, so it is ignored",
     ReleaseFromElsewhere "release-from-elsewhere" Silence
-        "the RELEASE has no option 82 and does not come from the address that it releases, so it \
-         is ignored",
+        "the RELEASE has no option 82 and comes neither from the address that it releases nor from \
+         a relay that never adds it, so it is ignored",
     OtherServerSelected "other-server-selected" Silence
         "the client accepted the offer of another server; the offer of this server is withdrawn",
     OtherServerAddressed "other-server-addressed" Silence

@@ -92,13 +92,6 @@ impl RelayInformation {
         rest.is_empty() && !octets.is_empty()
     }
 
-    /// Returns whether the client sent its message by unicast according to the relay (RFC 5010
-    /// section 4); `None` if the relay does not report it.
-    pub fn client_sent_unicast(&self) -> Option<bool> {
-        const UNICAST: u8 = 0x80;
-        self.sub_option(RELAY_FLAGS)?.first().map(|flags| flags & UNICAST != 0)
-    }
-
     /// Sub-option 1, the circuit id.
     pub fn circuit_id(&self) -> Option<&[u8]> {
         self.sub_option(CIRCUIT_ID)
@@ -108,6 +101,13 @@ impl RelayInformation {
     pub fn remote_id(&self) -> Option<&[u8]> {
         self.sub_option(REMOTE_ID)
     }
+}
+
+/// Returns whether the client sent its message by unicast according to the octets of sub-option 10
+/// (RFC 5010 section 4); `None` if they do not say so.
+pub(crate) fn is_unicast(octets: &[u8]) -> Option<bool> {
+    const UNICAST: u8 = 0x80;
+    octets.first().map(|flags| flags & UNICAST != 0)
 }
 
 /// The value of the first sub-option `code` in `octets`.
@@ -140,11 +140,9 @@ mod tests {
 
     #[test]
     fn the_relay_may_say_how_the_client_sent_its_message() {
-        let flagged = |octets: &[u8]| RelayInformation::from_octets(octets).client_sent_unicast();
-        assert_eq!(flagged(b"\x0a\x01\x80"), Some(true));
-        assert_eq!(flagged(b"\x0a\x01\x00"), Some(false));
-        assert_eq!(flagged(b"\x0a\x00"), None);
-        assert_eq!(flagged(b""), None);
+        assert_eq!(is_unicast(&[0x80]), Some(true));
+        assert_eq!(is_unicast(&[0]), Some(false));
+        assert_eq!(is_unicast(&[]), None);
     }
 
     #[test]

@@ -134,10 +134,8 @@ impl Request {
     /// datagram if the relay asks for that with an empty sub-option (RFC 8357). `None` if the
     /// message was not relayed.
     pub fn relay_socket(&self) -> Option<SocketAddrV4> {
-        let information = self.relay_information.as_ref();
-        let asks_for_source_port = information
-            .and_then(|information| information.sub_option(relay::SOURCE_PORT))
-            .is_some_and(<[u8]>::is_empty);
+        let asks_for_source_port =
+            self.said_by_relay(relay::SOURCE_PORT).is_some_and(<[u8]>::is_empty);
         let port = if asks_for_source_port { self.arrival.source.port() } else { SERVER_PORT };
         self.is_relayed().then(|| SocketAddrV4::new(self.relay_address, port))
     }
@@ -149,8 +147,25 @@ impl Request {
         has_address.then(|| SocketAddrV4::new(self.client_address, CLIENT_PORT))
     }
 
-    /// Returns whether the client of a REQUEST uses the address in ciaddr. In every other message
-    /// ciaddr is zero (RFC 2131 table 5), and any other value has no meaning.
+    /// The address in ciaddr, if it has a meaning: the client extends its lease, releases it, asks
+    /// only for parameters, or sent the message from that address. In every other message ciaddr is
+    /// zero (RFC 2131 table 5), and any other value may be an address that the client had before.
+    pub fn address_in_use(&self) -> Option<Ipv4Addr> {
+        let has_meaning = match self.kind {
+            RequestKind::Request => self.uses_client_address(),
+            RequestKind::Inform | RequestKind::Release | RequestKind::Bootp => true,
+            RequestKind::Discover | RequestKind::Decline => false,
+        };
+        let counts = has_meaning || *self.arrival.source.ip() == self.client_address;
+        Some(self.client_address).filter(|address| counts && !address.is_unspecified())
+    }
+
+    /// The address that the client uses, otherwise the one in option 50.
+    pub fn named_address(&self) -> Option<Ipv4Addr> {
+        self.address_in_use().or(self.requested_address)
+    }
+
+    /// Returns whether the client of a REQUEST extends its lease of the address in ciaddr.
     pub fn uses_client_address(&self) -> bool {
         let state = self.client_state();
         self.kind == RequestKind::Request
@@ -186,21 +201,35 @@ impl Request {
         if !self.is_relayed() {
             return self.arrival.unicast;
         }
-        let said = self.relay_information.as_ref().and_then(RelayInformation::client_sent_unicast);
+        let said = self.said_by_relay(relay::RELAY_FLAGS).and_then(relay::is_unicast);
         said.unwrap_or(false)
+    }
+
+    /// The sub-option `code` of option 82 that directs the server, such as where to look for a
+    /// subnet. Only a relay can direct it, so there is none in a message without giaddr: a switch
+    /// may add a line to such a message, but so may the client.
+    pub(crate) fn said_by_relay(&self, code: u8) -> Option<&[u8]> {
+        let information = self.relay_information.as_ref().filter(|_| self.is_relayed())?;
+        information.sub_option(code)
     }
 
     /// The server identifier with which the relay overrides every other one (RFC 5107).
     pub fn overriding_server_identifier(&self) -> Option<Ipv4Addr> {
-        let information = self.relay_information.as_ref()?;
-        let octets = information.sub_option(relay::SERVER_IDENTIFIER_OVERRIDE)?;
-        specified_address(octets)
+        self.said_by_relay(relay::SERVER_IDENTIFIER_OVERRIDE).and_then(specified_address)
     }
 
     /// The client's link according to the relay (RFC 3527).
     pub fn link_selection(&self) -> Option<Ipv4Addr> {
-        let information = self.relay_information.as_ref()?;
-        information.sub_option(relay::LINK_SELECTION).and_then(specified_address)
+        self.said_by_relay(relay::LINK_SELECTION).and_then(specified_address)
+    }
+
+    /// The subnet that the client selects with option 118 (RFC 3011). 0.0.0.0 selects none, the
+    /// relay's selection takes precedence (RFC 3527 section 3), and no client of a link whose
+    /// interface has no address can say where that link is.
+    pub fn selected_subnet(&self) -> Option<Ipv4Addr> {
+        let is_on_unknown_link = !self.is_relayed() && self.is_from_unaddressed_link();
+        let counts = !is_on_unknown_link && self.link_selection().is_none();
+        self.subnet_selection.filter(|address| counts && !address.is_unspecified())
     }
 
     /// Returns whether `named` is one of this server's addresses (RFC 2131 section 4.1: any of

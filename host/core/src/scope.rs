@@ -8,7 +8,7 @@ use std::{net::Ipv4Addr, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Boot, HostNameSettings, LeaseTimes, Messages, Probing, Sending};
+use crate::{Boot, ClassNames, HostNameSettings, LeaseTimes, Messages, Probing, Sending};
 
 /// What one scope sets, besides options. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ pub struct ScopeFields {
     /// reservations set it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<Arc<str>>,
+    /// The classes that the owner belongs to besides those whose conditions its message meets. Only
+    /// reservations set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassNames>,
     /// The address by which clients know the server (option 54), unless a relay overrides it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_identifier: Option<Ipv4Addr>,
@@ -49,6 +53,7 @@ impl ScopeFields {
         times: LeaseTimes::NOTHING,
         sending: Sending::NOTHING,
         pool: None,
+        classes: None,
         server_identifier: None,
         messages: Messages::NOTHING,
         names: HostNameSettings::NOTHING,
@@ -64,6 +69,7 @@ impl ScopeFields {
             times: self.times.or(&outer.times),
             sending: self.sending.or(&outer.sending),
             pool: self.pool.or_else(|| outer.pool.clone()),
+            classes: self.classes.or_else(|| outer.classes.clone()),
             server_identifier: self.server_identifier.or(outer.server_identifier),
             messages: self.messages.or(&outer.messages),
             names: self.names.or(&outer.names),

@@ -125,7 +125,7 @@ impl LeaseTimes {
 impl LeasePart {
     /// The time in a lease of `lease_time_secs`, rounded down to a second. A part of an infinite
     /// lease is infinite.
-    fn of_secs(self, lease_time_secs: u32) -> u32 {
+    pub fn of_secs(self, lease_time_secs: u32) -> u32 {
         match self {
             Self::Secs(secs) => secs,
             Self::Fraction(_) if lease_time_secs == INFINITE_SECS => INFINITE_SECS,

@@ -43,7 +43,7 @@ pub enum LocatedBy {
     SubnetSelection,
     /// The relay's address.
     RelayAddress,
-    /// The client's own address, in a message sent directly to the server.
+    /// The address that the client uses, in a message sent directly to the server.
     ClientAddress,
     /// The interface on which the message arrived, because a subnet names it.
     Interface,
@@ -84,6 +84,8 @@ pub struct Topology {
     classes: Classes,
     /// The reservations that belong to no subnet.
     shared_reservations: Arc<SharedReservations>,
+    /// Whether any reservation names a class.
+    reservations_name_classes: bool,
 }
 
 /// The error for networks that do not fit together.
@@ -118,12 +120,16 @@ impl Topology {
         let server_identifiers = joined(&[], identifiers);
         let mut subnets = networks.iter().flat_map(|network| &network.subnets);
         let serves_bootp = subnets.any(|subnet| subnet.bootp_clients().serves());
+        let subnets = networks.iter().flat_map(|network| &network.subnets);
+        let mut reservations = subnets.flat_map(|subnet| &subnet.reservations);
+        let reservations_name_classes = reservations.any(|of| of.settings.classes.is_some());
         Ok(Self {
             networks: networks.into(),
             spaces: Arc::new(spaces),
             interfaces: Arc::new(interfaces),
             server_identifiers,
             serves_bootp,
+            reservations_name_classes,
             ..Self::default()
         })
     }
@@ -146,7 +152,18 @@ impl Topology {
         let reservations = shared_reservations.list().iter();
         let identifiers = reservations.filter_map(|found| found.settings.server_identifier);
         let server_identifiers = joined(&self.server_identifiers, identifiers);
-        Self { server_identifiers, shared_reservations, ..self }
+        let name_classes = self.reservations_name_classes || shared_reservations.name_classes();
+        Self {
+            server_identifiers,
+            shared_reservations,
+            reservations_name_classes: name_classes,
+            ..self
+        }
+    }
+
+    /// Returns whether any reservation names a class.
+    pub const fn reservations_name_classes(&self) -> bool {
+        self.reservations_name_classes
     }
 
     /// The reservations that belong to no subnet.
@@ -226,8 +243,9 @@ impl Topology {
     /// The subnet that a request concerns: that of the relay's link selection (RFC 3527), otherwise
     /// of the client's subnet selection (RFC 3011), otherwise of the relay address, otherwise (for
     /// a renewal sent directly to the server) of the client's own address, otherwise of the
-    /// interface if a subnet names it, otherwise of the client's link. 0.0.0.0 selects nothing. All
-    /// of them are addresses of the VPN that the request selects (RFC 6607).
+    /// interface if a subnet names it, otherwise of the client's link. All of them are addresses of
+    /// the VPN that the request selects (RFC 6607). [`Request`] says when a message has each of
+    /// them.
     pub fn locate(&self, request: &Request) -> Option<Location> {
         self.find(request).map(|found| found.location)
     }
@@ -319,8 +337,8 @@ impl Topology {
     /// What the message itself says. If the location of the client is given, it is not guessed.
     fn named(&self, request: &Request) -> impl Iterator<Item = (LocatedBy, Ipv4Addr)> {
         let told = told(request);
-        let is_direct = request.is_direct() && !request.client_address.is_unspecified();
-        let client = (told.is_none() && is_direct).then_some(request.client_address);
+        let is_direct = told.is_none() && request.is_direct();
+        let client = request.address_in_use().filter(|_| is_direct);
         told.into_iter().chain(client.map(|address| (LocatedBy::ClientAddress, address)))
     }
 
@@ -358,7 +376,7 @@ impl Topology {
         let spanning = |address: Ipv4Addr| {
             naming().find(|(_, subnet)| subnet.prefix.contains(&address)).map(|(at, _)| at)
         };
-        let by_client = address_of_client(request).and_then(spanning);
+        let by_client = request.named_address().and_then(spanning);
         let by_link = || links.iter().find_map(|link| spanning(*link));
         let first = || naming().next().map(|(at, _)| at);
         let at = by_client.or_else(by_link).or_else(first)?;
@@ -377,17 +395,11 @@ impl Topology {
 fn told(request: &Request) -> Option<(LocatedBy, Ipv4Addr)> {
     let link_selection = request.link_selection();
     let link_selection = link_selection.map(|address| (LocatedBy::LinkSelection, address));
-    let subnet_selection = request.subnet_selection.filter(|address| !address.is_unspecified());
+    let subnet_selection = request.selected_subnet();
     let subnet_selection = subnet_selection.map(|address| (LocatedBy::SubnetSelection, address));
     let relay = request.is_relayed().then_some(request.relay_address);
     let relay = relay.map(|address| (LocatedBy::RelayAddress, address));
     link_selection.or(subnet_selection).or(relay)
-}
-
-/// The address that the client has, otherwise the one that it requests.
-fn address_of_client(request: &Request) -> Option<Ipv4Addr> {
-    let has_address = !request.client_address.is_unspecified();
-    has_address.then_some(request.client_address).or(request.requested_address)
 }
 
 /// These addresses and more, in order, each once.

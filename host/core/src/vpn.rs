@@ -129,8 +129,7 @@ impl Request {
 
     /// What the relay selects.
     pub fn relay_vpn_selection(&self) -> Option<VpnSelector<'_>> {
-        let information = self.relay_information.as_ref()?;
-        information.sub_option(relay::VPN_SELECTION).map(VpnSelector::of)
+        self.said_by_relay(relay::VPN_SELECTION).map(VpnSelector::of)
     }
 
     /// What the client selects.
@@ -141,11 +140,7 @@ impl Request {
     /// Returns whether the reply omits the relay's sub-option 152: `vpn` is the one that the relay
     /// selected, and the relay wants to know whether the server used it (RFC 6607 section 7.2).
     pub fn confirms_vpn_to_relay(&self, vpn: Option<&Vpn>) -> bool {
-        let wants_to_know = self
-            .relay_information
-            .as_ref()
-            .and_then(|information| information.sub_option(relay::VPN_SELECTION_CONTROL))
-            .is_some();
+        let wants_to_know = self.said_by_relay(relay::VPN_SELECTION_CONTROL).is_some();
         wants_to_know && self.relay_vpn_selection().is_some_and(|selector| selector.selects(vpn))
     }
 }

@@ -17,9 +17,9 @@ use std::{net::Ipv4Addr, path::Path, sync::Arc};
 use anyhow::Context;
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings};
-use lessor_core::{NameFault, Outcome, OwnAddresses, PoolUsage, Reason, Timestamp, Verdict};
+use lessor_core::{NameFault, Outcome, PoolUsage, Reason, Timestamp, Verdict};
 use lessor_generation::{Generation, Parts};
-use lessor_net::{Host, OwnSockets};
+use lessor_net::{Host, Links, OwnSockets};
 use lessor_policy_host::Runtime;
 use lessor_serving::{Heard, Reloader, Shards, clock, leases, stored};
 use serde::{Deserialize, Serialize};
@@ -276,8 +276,8 @@ struct Basis<'p> {
     generation: &'p Generation,
     engines: &'p Shards,
     server: &'p ServerSettings,
-    /// The addresses of the server's host, if they are known.
-    own_addresses: OwnAddresses,
+    /// The interfaces of the server's host.
+    links: Arc<Links>,
     own_sockets: &'p OwnSockets,
     /// Where lines and clients were last heard, if a server runs.
     heard: Option<&'p Heard>,
@@ -297,7 +297,7 @@ pub fn answer(reloader: &Reloader, subject: &Subject) -> Answer {
             generation,
             engines,
             server: reloader.settings(),
-            own_addresses: reloader.own_addresses(),
+            links: reloader.links(),
             own_sockets: reloader.own_sockets(),
             heard: Some(reloader.heard()),
             now: clock::now(),
@@ -345,14 +345,13 @@ pub fn offline(
     };
     let by = format!("no server runs; the configuration and {from}");
     let host = Host::read(0).context("cannot list the addresses of this host")?;
-    let own_addresses = host.links().own_addresses().clone();
     let server = &configuration.server;
     let own_sockets = &OwnSockets::new(&server.listen, &server.interfaces, &host);
     let place = Basis {
         generation: &generation,
         engines: &engines,
         server,
-        own_addresses,
+        links: host.links(),
         own_sockets,
         heard: None,
         now,

@@ -135,12 +135,35 @@ impl Data {
             // Shorter than the beginning: the whole part is meant.
             Self::Beginning(part, length) if value.len() < length => part.is(value),
             Self::Beginning(_, length) if value.len() > length => Err(NEVER.to_owned()),
-            Self::Beginning(part, _) => match part.is(value)? {
-                Condition::Test(fact, Comparison::Equals(value)) => {
-                    test(fact, Comparison::StartsWith(value))
-                }
-                _ => Err(OTHERS.to_owned()),
-            },
+            Self::Beginning(part, _) => part.starts_with(value),
+        }
+    }
+
+    /// That this value begins with these octets.
+    ///
+    /// # Errors
+    /// Returns why it is not carried.
+    pub(crate) fn starts_with(self, value: Vec<u8>) -> Result<Condition, String> {
+        let test = |fact, value| Ok(Condition::Test(fact, Comparison::StartsWith(value)));
+        match self {
+            Self::Constant(_) => Err(OTHERS.to_owned()),
+            Self::Fact(fact) => test(fact, value),
+            Self::Address => {
+                let value = [&[HardwareAddress::ETHERNET], value.as_slice()].concat();
+                test(Fact::HardwareAddress, value)
+            }
+            Self::Beginning(_, length) if value.len() > length => Err(NEVER.to_owned()),
+            Self::Beginning(part, _) => part.starts_with(value),
+            Self::Numbers(part, separator) => {
+                let text = String::from_utf8(value).map_err(|_| NEVER)?;
+                let whole = text.strip_suffix(separator.as_str());
+                let last = text.rsplit(separator.as_str()).next();
+                // A number of one digit could be the beginning of one of two.
+                let whole = whole.or_else(|| (last?.len() == 2).then_some(text.as_str()));
+                let numbers = whole.ok_or("the text ends within a number")?.split(&*separator);
+                let octets = numbers.map(|number| u8::from_str_radix(number, 16).ok());
+                part.starts_with(octets.collect::<Option<Vec<u8>>>().ok_or(NEVER)?)
+            }
         }
     }
 
@@ -192,6 +215,20 @@ mod tests {
         let maker = Data::Numbers(Box::new(maker), ":".to_owned());
         let wanted = Comparison::StartsWith(vec![1, 0, 4, 0xf2]);
         assert_eq!(of(maker, b"0:4:f2"), test(Fact::HardwareAddress, wanted));
+    }
+
+    #[test]
+    fn the_beginning_of_numbers_is_that_of_their_octets() {
+        let numbers = || Data::Numbers(Box::new(Data::Address), ":".to_owned());
+        let maker = Comparison::StartsWith(vec![1, 0, 4, 0xf2]);
+        for text in ["0:4:f2:", "0:4:f2"] {
+            let read = numbers().starts_with(text.as_bytes().to_vec());
+            assert_eq!(read, Ok(Condition::Test(Fact::HardwareAddress, maker.clone())), "{text}");
+        }
+        for (text, why) in [("0:4:f", "within a number"), ("0:zz:", NEVER), (":", NEVER)] {
+            let error = numbers().starts_with(text.as_bytes().to_vec()).unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod leases;
 mod model;
 mod option_names;
 mod option_value;
+mod pattern;
 mod place;
 pub mod portable;
 mod report;

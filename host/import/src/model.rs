@@ -9,7 +9,7 @@ use std::{
 };
 
 use ipnet::Ipv4Net;
-use lessor_core::{AllocationOrder, ClientKeyKind, Fraction, LimitBy, ReservationOwner};
+use lessor_core::{AllocationOrder, ClientKeyKind, Fraction, LeasePart, LimitBy, ReservationOwner};
 use lessor_vocabulary::Catalogue;
 
 use crate::{condition::Condition, place::Place, report::EntryId};
@@ -83,8 +83,10 @@ pub(crate) struct Scope {
     pub(crate) max_lease_time: Option<u32>,
     pub(crate) next_server: Option<Ipv4Addr>,
     pub(crate) boot: Boot,
-    pub(crate) renewal_time: Option<u32>,
-    pub(crate) rebinding_time: Option<u32>,
+    pub(crate) renewal_time: Option<LeasePart>,
+    pub(crate) rebinding_time: Option<LeasePart>,
+    /// What stands for timers that no scope sets.
+    pub(crate) parts: TimerParts,
     pub(crate) authoritative: Option<bool>,
     pub(crate) unknown_clients: Option<Unknown>,
     pub(crate) client_key: Option<ClientKeyKind>,
@@ -105,6 +107,14 @@ pub(crate) struct Scope {
     pub(crate) options: Options,
 }
 
+/// Timers as parts of the lease time, which apply where they are calculated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TimerParts {
+    pub(crate) are_calculated: Option<bool>,
+    pub(crate) renewal: Option<Fraction>,
+    pub(crate) rebinding: Option<Fraction>,
+}
+
 /// What clients boot, besides the server that has it: fields of the header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Boot {
@@ -119,7 +129,8 @@ pub(crate) struct Class {
     /// The entries of the report that it came from.
     pub(crate) entries: Vec<EntryId>,
     pub(crate) name: String,
-    pub(crate) condition: Condition,
+    /// `None` if only reservations name the class.
+    pub(crate) condition: Option<Condition>,
     pub(crate) scope: Scope,
     /// How many leases its clients may have.
     pub(crate) limit: Option<Limit>,
@@ -187,6 +198,8 @@ pub(crate) struct Reservation {
     /// Its identifiers, at least one.
     pub(crate) owners: Vec<ReservationOwner>,
     pub(crate) address: Option<Ipv4Addr>,
+    /// The names of the classes that its client belongs to.
+    pub(crate) classes: Vec<String>,
     pub(crate) lease_time: Option<u32>,
     pub(crate) next_server: Option<Ipv4Addr>,
     pub(crate) boot: Boot,
@@ -207,12 +220,19 @@ impl Site {
         let of_subnets = self.subnets.iter().flat_map(|subnet| &subnet.reservations);
         of_subnets.chain(&self.reservations)
     }
+
+    /// Like [`Site::all_reservations`], to change them.
+    pub(crate) fn all_reservations_mut(&mut self) -> impl Iterator<Item = &mut Reservation> {
+        let of_subnets = self.subnets.iter_mut().flat_map(|subnet| &mut subnet.reservations);
+        of_subnets.chain(&mut self.reservations)
+    }
 }
 
 impl Reservation {
     /// Whether it gives its client nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.address.is_none()
+            && self.classes.is_empty()
             && self.lease_time.is_none()
             && self.next_server.is_none()
             && self.boot == Boot::default()
@@ -230,6 +250,7 @@ impl Scope {
         self.boot.inherit(&outer.boot);
         self.renewal_time = self.renewal_time.or(outer.renewal_time);
         self.rebinding_time = self.rebinding_time.or(outer.rebinding_time);
+        self.parts = self.parts.within(outer.parts);
         self.authoritative = self.authoritative.or(outer.authoritative);
         self.unknown_clients = self.unknown_clients.or(outer.unknown_clients);
         self.client_key = self.client_key.or(outer.client_key);
@@ -244,6 +265,25 @@ impl Scope {
         self.shortens_above = self.shortens_above.or(outer.shortens_above);
         inherit(&mut self.options, &outer.options);
         self
+    }
+}
+
+impl TimerParts {
+    /// These parts, and those of `outer` that are not among them.
+    pub(crate) fn within(self, outer: Self) -> Self {
+        Self {
+            are_calculated: self.are_calculated.or(outer.are_calculated),
+            renewal: self.renewal.or(outer.renewal),
+            rebinding: self.rebinding.or(outer.rebinding),
+        }
+    }
+
+    /// The parts for T1 and T2 that are in use.
+    pub(crate) fn in_use(self) -> (Option<Fraction>, Option<Fraction>) {
+        match self.are_calculated {
+            Some(true) => (self.renewal, self.rebinding),
+            Some(false) | None => (None, None),
+        }
     }
 }
 

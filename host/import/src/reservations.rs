@@ -29,12 +29,14 @@ pub(crate) fn csv(site: &Site) -> String {
         all.iter().flat_map(|reservation| reservation.options.keys().copied()).collect();
     let has = |is_set: fn(&Reservation) -> bool| all.iter().any(|found| is_set(found));
     let with_time = has(|found| found.lease_time.is_some());
+    let with_classes = has(|found| !found.classes.is_empty());
     let with_server = has(|found| found.next_server.is_some());
     let mut rows = Rows::new();
     let names = codes
         .iter()
         .map(|code| format!("options.{}", expressing::option_name(&site.catalogue, *code)));
-    let settings = [(with_server, "next-server"), (with_time, "lease-time")];
+    let settings =
+        [(with_classes, "classes"), (with_server, "next-server"), (with_time, "lease-time")];
     let settings = settings.into_iter().filter(|(is_there, _)| *is_there);
     let settings = settings.map(|(_, name)| name.to_owned());
     let header = kinds.iter().map(IdentifierKind::to_string).chain(["address".to_owned()]);
@@ -45,6 +47,7 @@ pub(crate) fn csv(site: &Site) -> String {
             owners.map(toml::identifier).collect::<Vec<String>>().join(" ")
         });
         let address = shown(reservation.address.as_ref());
+        let classes = with_classes.then(|| reservation.classes.join(" "));
         let next_server = with_server.then(|| shown(reservation.next_server.as_ref()));
         let lease_time =
             with_time.then(|| reservation.lease_time.map(toml::duration).unwrap_or_default());
@@ -52,7 +55,8 @@ pub(crate) fn csv(site: &Site) -> String {
             let value = reservation.options.get(code);
             value.map(|value| cell(&site.catalogue, *code, value)).unwrap_or_default()
         });
-        rows.push(owned.chain([address]).chain(next_server).chain(lease_time).chain(options));
+        let settings = [classes, next_server, lease_time].into_iter().flatten();
+        rows.push(owned.chain([address]).chain(settings).chain(options));
     }
     rows.finish()
 }

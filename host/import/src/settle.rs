@@ -10,6 +10,7 @@ mod reservations;
 mod sub_options;
 
 use lessor_config::PREFIX_LENGTH_MIN;
+use lessor_core::LeasePart;
 
 use crate::{
     model::Site,
@@ -35,8 +36,10 @@ pub(crate) fn settle(site: &mut Site, report: &mut Report) {
     });
     networks::agree(site, report);
     pools::cut(site, report);
-    classes::assign_pools(site, report);
+    classes::drop_unknown(site, report);
     reservations::assign(site, report);
+    classes::drop_empty(site, report);
+    classes::assign_pools(site, report);
     sub_options::complete(site, report);
     order_timers(&mut site.everywhere);
     site.classes.iter_mut().for_each(|class| order_timers(&mut class.scope));
@@ -48,9 +51,10 @@ pub(crate) fn settle(site: &mut Site, report: &mut Report) {
 /// Removes timers that would not come in order, as the other servers do not send them.
 fn order_timers(scope: &mut crate::model::Scope) {
     let lease_time = scope.lease_time.unwrap_or(u32::MAX);
-    scope.rebinding_time = scope.rebinding_time.filter(|secs| *secs < lease_time);
-    let before = scope.rebinding_time.unwrap_or(lease_time);
-    scope.renewal_time = scope.renewal_time.filter(|secs| *secs < before);
+    let is_before = |timer: &LeasePart, end: u32| timer.of_secs(lease_time) < end;
+    scope.rebinding_time = scope.rebinding_time.filter(|timer| is_before(timer, lease_time));
+    let end = scope.rebinding_time.map_or(lease_time, |timer| timer.of_secs(lease_time));
+    scope.renewal_time = scope.renewal_time.filter(|timer| is_before(timer, end));
 }
 
 /// Limits the lease time by the minimum and maximum, as all servers do.

@@ -9,7 +9,7 @@ mod matching;
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
-use lessor_core::{AllocationOrder, ClientKeyKind, INFINITE_SECS, ReservationOwner};
+use lessor_core::{AllocationOrder, ClientKeyKind, INFINITE_SECS, LeasePart, ReservationOwner};
 use lessor_vocabulary::{Catalogue, Written, hexadecimal};
 use toml_edit::{Array, InlineTable, Key, Value};
 
@@ -129,8 +129,12 @@ fn of_level(out: &mut Text, scope: &Scope, catalogue: &Catalogue) {
     }
     boot(out, &scope.boot);
     let times = [("renewal-time", scope.renewal_time), ("rebinding-time", scope.rebinding_time)];
-    for (key, secs) in times {
-        secs.into_iter().for_each(|secs| out.key(key, duration(secs)));
+    for (key, timer) in times {
+        match timer {
+            Some(LeasePart::Secs(secs)) => out.key(key, duration(secs)),
+            Some(LeasePart::Fraction(part)) => out.key(key, part.number()),
+            None => {}
+        }
     }
     if let Some(threshold) = scope.cache_threshold {
         out.key("cache-threshold", threshold.number());
@@ -232,6 +236,9 @@ fn write_reservation(
     write_owners(out, &reservation.owners);
     if let Some(address) = reservation.address {
         out.key("address", address.to_string());
+    }
+    if !reservation.classes.is_empty() {
+        out.key("classes", reservation.classes.iter().map(String::as_str).collect::<Array>());
     }
     if let Some(next) = reservation.next_server {
         out.key("next-server", next.to_string());

@@ -367,7 +367,7 @@ impl Attachment {
             mtu_octets: None,
         };
         let link = links.get(origin.interface_index);
-        arrival.mtu_octets = link.map(|link| u16::try_from(link.mtu).unwrap_or(u16::MAX));
+        arrival.mtu_octets = link.map(|link| link.mtu_octets());
         match self {
             Self::Relayed { .. } => {
                 arrival.interface = link.map(|link| Arc::clone(&link.name));

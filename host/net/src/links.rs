@@ -134,6 +134,11 @@ impl Links {
 }
 
 impl Link {
+    /// Returns the largest IP datagram that a reply may be, in octets.
+    pub fn mtu_octets(&self) -> u16 {
+        u16::try_from(self.mtu).unwrap_or(u16::MAX)
+    }
+
     fn new(message: &LinkMessage, addresses: Vec<Ipv4Addr>, names: &HashMap<u32, String>) -> Self {
         let flags = message.header.flags;
         let is_loopback = message.header.link_layer_type == LinkLayerType::Loopback;

@@ -8,7 +8,7 @@ use std::{net::SocketAddrV4, sync::Arc};
 
 use arc_swap::ArcSwap;
 
-use super::{Host, Links};
+use super::{Host, Links, sockets::is_sending_address};
 
 /// The port of the sockets on interfaces.
 const SERVER_PORT: u16 = 67;
@@ -56,7 +56,15 @@ impl OwnSockets {
         let is_of =
             |name: &String| links.named(name).is_some_and(|link| link.addresses.contains(&address));
         let is_on_link = to.port() == SERVER_PORT && self.interfaces.iter().any(is_of);
-        (is_listened || is_on_link).then_some(Refused::OwnSocket)
+        let is_own = is_listened || is_on_link || self.sends_from(to);
+        is_own.then_some(Refused::OwnSocket)
+    }
+
+    /// Returns whether a socket that only sends may have this address and port.
+    fn sends_from(&self, to: SocketAddrV4) -> bool {
+        let on_interfaces = self.interfaces.first().map(|_| SERVER_PORT);
+        let mut ports = self.listen.iter().map(SocketAddrV4::port).chain(on_interfaces);
+        is_sending_address(*to.ip()) && ports.any(|port| port == to.port())
     }
 }
 
@@ -101,6 +109,20 @@ mod tests {
         ] {
             let found = sockets(listen, interfaces).refuses(at(to));
             assert_eq!(found, expected, "{to} for {listen:?} {interfaces:?}");
+        }
+    }
+
+    #[test]
+    fn the_sockets_that_only_send_are_its_own_too() {
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let at = |port| SocketAddrV4::new([127, 67, high, low].into(), port);
+        for (listen, interfaces) in [(&["192.0.2.1:67"][..], &[][..]), (&[], &["eth0"])] {
+            let sockets = sockets(listen, interfaces);
+            assert_eq!(sockets.refuses(at(67)), Some(Refused::OwnSocket));
+            assert_eq!(sockets.refuses(at(1067)), None);
+            // Other loopback addresses belong to relays on this host.
+            let other = SocketAddrV4::new([127, 67, high, !low].into(), 67);
+            assert_eq!(sockets.refuses(other), None);
         }
     }
 

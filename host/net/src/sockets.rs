@@ -66,18 +66,17 @@ pub(super) fn udp_socket(send_buffer_octets: usize) -> Result<Socket, NetError> 
 }
 
 /// Opens a UDP socket that sends from `port`, from the address that each datagram names. It
-/// receives nothing, because it is bound to a loopback address that nobody sends to. `prepare` is
-/// called before it is bound.
+/// receives nothing, because it is bound to a loopback address that nobody sends to; this server
+/// refuses to ([`is_sending_address`]). `prepare` is called before it is bound.
 pub(super) fn sending_socket(
     port: u16,
     send_buffer_octets: usize,
     prepare: impl Fn(&Socket) -> Result<(), NetError>,
 ) -> Result<Socket, NetError> {
     let kind = Type::DGRAM.nonblocking().cloexec();
-    let [.., high, low] = std::process::id().to_be_bytes();
     let mut refused = None;
     // Servers of other users on this host may use the first addresses.
-    for attempt in 0..SENDING_ADDRESSES {
+    for address in sending_addresses() {
         let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))
             .map_err(|error| NetError::system("open a UDP socket", error))?;
         socket
@@ -86,7 +85,6 @@ pub(super) fn sending_socket(
             .map_err(|error| NetError::system("set the options of a UDP socket", error))?;
         ask_for_send_buffer(&socket, send_buffer_octets);
         prepare(&socket)?;
-        let address = Ipv4Addr::new(127, 67 + attempt, high, low);
         match bind_udp(&socket, SocketAddrV4::new(address, port)) {
             Ok(()) => return Ok(socket),
             Err(error) => refused = Some(error),
@@ -94,6 +92,17 @@ pub(super) fn sending_socket(
     }
     let failed = || NetError::system("bind a socket for replies", Errno::EADDRINUSE);
     Err(refused.unwrap_or_else(failed))
+}
+
+/// Returns whether a socket of this server that only sends may have this address.
+pub(super) fn is_sending_address(address: Ipv4Addr) -> bool {
+    // Most addresses are spared the system call.
+    address.is_loopback() && sending_addresses().any(|sending| sending == address)
+}
+
+fn sending_addresses() -> impl Iterator<Item = Ipv4Addr> {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    (0..SENDING_ADDRESSES).map(move |attempt| Ipv4Addr::new(127, 67 + attempt, high, low))
 }
 
 fn ask_for_send_buffer(socket: &impl AsFd, octets: usize) {

@@ -10,7 +10,10 @@ use std::{borrow::Cow, fmt, io::Read, path::Path};
 use sha2::{Digest, Sha256};
 use wasmparser::Parser;
 
-use crate::{error::PluginProblem, limits};
+use crate::{
+    error::{CompileProblem, PluginProblem},
+    limits,
+};
 
 /// A plugin file.
 pub(crate) struct Artifact {
@@ -41,7 +44,7 @@ impl Artifact {
 pub(crate) fn component(file: &[u8]) -> Result<Cow<'_, [u8]>, PluginProblem> {
     // The code that handles the component later assumes that all parts of the file parse.
     for part in Parser::new(0).parse_all(file) {
-        part.map_err(|error| PluginProblem::Damaged(error.to_string()))?;
+        part.map_err(|error| CompileProblem::Damaged(error.to_string()))?;
     }
     if file.get(4..8) == Some(&CORE_MODULE) {
         return Ok(Cow::Owned(componentize(file)?));

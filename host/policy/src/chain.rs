@@ -9,7 +9,7 @@ use lessor_settings::{PluginMode, StateRules};
 use crate::{
     LookupSources, NoLookupSources, PluginError, PluginReport, PluginSource, PluginStatus, Shadows,
     background,
-    error::PluginProblem,
+    error::{CompileProblem, PluginProblem},
     hook::{Hook, HookSet},
     plugin::Plugin,
     prepare::{Surroundings, prepare},
@@ -149,7 +149,7 @@ impl Chain {
                     errors.extend(found);
                     continue;
                 }
-                Ok(None) => PluginProblem::Compile("its preparation panicked".to_owned()),
+                Ok(None) => CompileProblem::Refused("its preparation panicked".to_owned()).into(),
                 Err(error) => PluginProblem::NoThread(error),
             };
             errors.push(PluginError { name, path, problem: Box::new(problem) });

@@ -35,7 +35,7 @@ use crate::{
     Allocation,
     artifact::Artifact,
     contract::Examined,
-    error::{CompileLimit, PluginProblem},
+    error::{CompileLimit, CompileProblem, PluginProblem},
     limits,
     target::Target,
 };
@@ -120,11 +120,11 @@ impl Compiler {
         if let Some(examination) = self.known(file) {
             return Ok(examination);
         }
-        let answered = self.ask(Task::Examine, file).map_err(|problem| vec![problem])?;
+        let answered = self.ask(Task::Examine, file).map_err(|problem| vec![problem.into()])?;
         let examination = match answered {
             (Answer::Examined(examination), _) => Arc::new(*examination),
             (Answer::Refused(problems), _) => return Err(problems),
-            (Answer::Compiled { .. }, _) => return Err(vec![other_answer()]),
+            (Answer::Compiled { .. }, _) => return Err(vec![other_answer().into()]),
         };
         self.remember(file, &examination);
         Ok(examination)
@@ -145,9 +145,9 @@ impl Compiler {
                 Ok(Compiled(code))
             }
             (Answer::Refused(problems), _) => {
-                Err(problems.into_iter().next().unwrap_or_else(other_answer))
+                Err(problems.into_iter().next().unwrap_or_else(|| other_answer().into()))
             }
-            _ => Err(other_answer()),
+            _ => Err(other_answer().into()),
         }
     }
 
@@ -162,7 +162,7 @@ impl Compiler {
     }
 
     /// Runs a task in a child. The octets after the answer are compiled code.
-    fn ask(&self, task: Task, file: &Artifact) -> Result<(Answer, Vec<u8>), PluginProblem> {
+    fn ask(&self, task: Task, file: &Artifact) -> Result<(Answer, Vec<u8>), CompileProblem> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let limits = self.settings.limits;
         let job = Job::new(task, (self.allocation, self.target), limits, &file.octets);
@@ -170,7 +170,7 @@ impl Compiler {
         let arguments = [OsString::from(COMPILE_COMMAND)];
         let child = Child::start(&self.slot, &self.settings.program, &arguments);
         let child = child.map_err(|error| unavailable(&self.settings, error))?;
-        let Some(child) = child else { return Err(PluginProblem::ServerStops) };
+        let Some(child) = child else { return Err(CompileProblem::ServerStops) };
         let ending = child.converse([&header, &file.octets], limits.wall());
         if let Some(answered) = job::parse_answer(ending.said) {
             return Ok(answered);
@@ -187,25 +187,25 @@ impl Compiled {
 }
 
 /// Explains why there is no answer.
-fn explain(end: End, complaint: &str, limits: CompileLimits) -> PluginProblem {
+fn explain(end: End, complaint: &str, limits: CompileLimits) -> CompileProblem {
     let limit = match end {
-        End::Stopped => return PluginProblem::ServerStops,
+        End::Stopped => return CompileProblem::ServerStops,
         End::Overdue => CompileLimit::WallSecs(limits.wall_secs),
         End::TooMuch => CompileLimit::CodeMib(limits::COMPILED_OCTETS_MAX >> 20),
         End::Processor => CompileLimit::ProcessorSecs(limits.processor_secs),
         End::Memory => CompileLimit::MemoryMib(limits.memory_octets >> 20),
-        End::Other(how) if complaint.is_empty() => return PluginProblem::CompilerEnded(how),
-        End::Other(how) => return PluginProblem::CompilerEnded(format!("{how}: {complaint}")),
+        End::Other(how) if complaint.is_empty() => return CompileProblem::CompilerEnded(how),
+        End::Other(how) => return CompileProblem::CompilerEnded(format!("{how}: {complaint}")),
     };
-    PluginProblem::CompileLimit(limit)
+    CompileProblem::Limit(limit)
 }
 
-fn unavailable(settings: &CompilerSettings, error: std::io::Error) -> PluginProblem {
-    PluginProblem::NoCompiler { program: settings.program.clone(), error }
+fn unavailable(settings: &CompilerSettings, error: std::io::Error) -> CompileProblem {
+    CompileProblem::NoCompiler { program: settings.program.clone(), error }
 }
 
-fn other_answer() -> PluginProblem {
-    PluginProblem::CompilerEnded("with an unexpected answer".to_owned())
+fn other_answer() -> CompileProblem {
+    CompileProblem::CompilerEnded("with an unexpected answer".to_owned())
 }
 
 /// Uses the running program, even if its file was replaced or removed meanwhile.

@@ -1,13 +1,21 @@
 //! Problems of a plugin or of the runtime. Every message says what was found, what was expected and
 //! what to do.
 
-use std::{borrow::Cow, fmt, io, path::PathBuf};
+mod compile;
+mod script;
+
+use std::{borrow::Cow, io, path::PathBuf};
 
 use lessor_settings::{Grants, PluginLimits};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{FaultKind, hook::Hook, limits};
+
+pub use self::{
+    compile::{CompileLimit, CompileProblem},
+    script::ScriptProblem,
+};
 
 /// Why a plugin cannot be used.
 #[derive(Debug, Error)]
@@ -231,104 +239,6 @@ pub enum PluginProblem {
         /// Its position in the chain, from 1.
         position: usize,
     },
-    /// The compiler refused the plugin.
-    #[error("cannot be compiled: {0}. Rebuild it with current tools")]
-    Compile(String),
-    /// The folder of compiled code has none for the plugin, and this program cannot compile.
-    #[serde(skip)]
-    #[error(
-        "is not compiled for this server, which was built without the feature `compile`: found \
-         {found} in {}. On such a processor, run `lessor plugin compile --cache {} FILE` of the \
-         same version, built with that feature",
-        folder.display(),
-        folder.display()
-    )]
-    NotPrecompiled {
-        /// What the folder has instead.
-        found: String,
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// The plugin is to be compiled, and this program cannot compile.
-    #[serde(skip)]
-    #[error(
-        "cannot be compiled, because this program was built without the feature `compile`. Use a \
-         lessor that has it (`lessor --version` lists features)"
-    )]
-    NoCompilerBuiltIn,
-    /// The plugin is not compiled yet, and was to be used only if it is.
-    #[serde(skip)]
-    #[error("is not compiled yet: found {found}")]
-    NotCompiled {
-        /// What there is instead.
-        found: String,
-    },
-    /// The plugin is to be compiled for an architecture that this program has no compiler for.
-    #[error(
-        "cannot be compiled for {architecture}, because this program has a compiler for its own \
-         architecture only ({error}). Use a lessor that was built with the feature `cross`, or \
-         one of that architecture"
-    )]
-    OtherArchitecture {
-        /// The architecture.
-        architecture: String,
-        /// The compiler's error.
-        error: String,
-    },
-    /// The compiled code could not be stored.
-    #[serde(skip)]
-    #[error("was compiled, but cannot be stored in {}: {error}", folder.display())]
-    NotStored {
-        /// The folder.
-        folder: PathBuf,
-        /// The problem.
-        error: String,
-    },
-    /// There is no folder of compiled code, and this program cannot compile.
-    #[serde(skip)]
-    #[error(
-        "is not compiled for this server, which was built without the feature `compile` and has no \
-         folder of compiled plugins. Set `cache` below [plugins], and fill that folder with \
-         `lessor plugin compile` of the same version, built with that feature"
-    )]
-    NoPrecompiled,
-    /// The file is truncated, or is not WebAssembly after its first octets.
-    #[error(
-        "is damaged or incomplete: {0}. Copy the file again under another name and rename it, or \
-         rebuild it"
-    )]
-    Damaged(String),
-    /// Examining or compiling the plugin reached a limit.
-    #[error("cannot be compiled: {0}")]
-    CompileLimit(CompileLimit),
-    /// The code that examines and compiles the plugin panicked.
-    #[error(
-        "cannot be compiled: the compiler failed with the message {0:?}. The file may be damaged: \
-         rebuild it with current tools"
-    )]
-    CompilerGaveUp(String),
-    /// The child that examines or compiles the plugin ended without an answer.
-    #[error(
-        "cannot be compiled: the process that compiles it {0}. Try again; if this happens each \
-         time, the file is damaged or malicious: rebuild it with current tools, or remove it"
-    )]
-    CompilerEnded(String),
-    /// The child that examines or compiles the plugin cannot be started.
-    #[serde(skip)]
-    #[error(
-        "cannot be compiled: the process that compiles it, {}, cannot be started: {error}. The \
-         server starts its own program for this, which needs /proc and one more process",
-        program.display()
-    )]
-    NoCompiler {
-        /// The program.
-        program: PathBuf,
-        /// Why it cannot be started.
-        error: io::Error,
-    },
-    /// The server is stopping.
-    #[error("was not compiled, because the server is stopping")]
-    ServerStops,
     /// The system has no thread for the plugin.
     #[serde(skip)]
     #[error("needs a thread, which could not be started: {0}. Raise the server's limit of tasks")]
@@ -354,6 +264,12 @@ pub enum PluginProblem {
         /// What happened.
         message: String,
     },
+    /// The plugin is not compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileProblem),
+    /// The plugin is a script with a problem.
+    #[error(transparent)]
+    Script(#[from] ScriptProblem),
     /// The plugin is an interpreter, which cannot run without a script.
     #[error(
         "is an interpreter, not a policy: it runs scripts. Move it to the folder that \
@@ -375,59 +291,6 @@ pub enum PluginProblem {
         /// The problem.
         problem: Box<PluginProblem>,
     },
-    /// The file is a script, and this program cannot run any.
-    #[error(
-        "is a script, and this program was built without the feature `scripts`. Use a lessor that \
-         has it (`lessor --version` lists features), or remove the file"
-    )]
-    NoScripts,
-    /// The script is not valid UTF-8.
-    #[error("is not text: line {line} has an octet that is not UTF-8. Save the script as UTF-8")]
-    NotText {
-        /// The line, from 1.
-        line: usize,
-    },
-    /// The script is in an encoding that is not supported.
-    #[error("is text in UTF-16, which editors also call Unicode; save the script as UTF-8")]
-    Utf16,
-    /// The script is too large.
-    #[error(
-        "the script has {octets} octets; at most {} are read. Move tables to [settings] in its \
-         sidecar file, or to a source for lookups",
-        limits::SCRIPT_OCTETS_MAX
-    )]
-    ScriptTooLarge {
-        /// The size of the script, in octets.
-        octets: u64,
-    },
-    /// The interpreter refuses the script.
-    #[error("{message}")]
-    ScriptRefused {
-        /// The interpreter's message, with the position in the script.
-        message: String,
-    },
-    /// The script is nested too deeply for the stack of the interpreter.
-    #[error(
-        "is nested too deeply for its interpreter: line {line} has {depth} levels of blocks, \
-         conditions and parentheses, where each `else if` counts as a level. Look up values in \
-         an object, or in [settings], instead of comparing with one after another"
-    )]
-    NestedTooDeep {
-        /// The nesting depth.
-        depth: usize,
-        /// The line, from 1.
-        line: usize,
-    },
-    /// The interpreter reports a hook for the script that does not exist.
-    #[error(
-        "has, according to its interpreter, the hook {found}, which this server does not know; it \
-         has the hooks {}. Use the interpreter that came with this server",
-        Hook::names()
-    )]
-    UnknownScriptHook {
-        /// The hook.
-        found: String,
-    },
     /// The plugin refuses its settings.
     #[error("refuses its settings: {message}. Correct [settings] in its sidecar file")]
     SettingsRefused {
@@ -445,11 +308,30 @@ pub enum PluginProblem {
     },
 }
 
+/// Why the runtime could not be created.
+#[derive(Debug, Error)]
+pub enum RuntimeError {
+    /// The WebAssembly engine does not run on this system.
+    #[error("the WebAssembly engine cannot be started: {0}")]
+    Engine(String),
+    /// The cache cannot be used.
+    #[error("the folder for compiled plugins, {}, {problem}", path.display())]
+    Cache {
+        /// The folder.
+        path: PathBuf,
+        /// The problem, and what to do.
+        problem: String,
+    },
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[source] io::Error),
+}
+
 impl PluginProblem {
     /// Whether nothing is wrong with the plugin, but it is not compiled.
     pub(crate) fn is_not_compiled(&self) -> bool {
         match self {
-            Self::NotCompiled { .. } => true,
+            Self::Compile(CompileProblem::NotCompiled { .. }) => true,
             Self::Interpreter { problem, .. } => problem.is_not_compiled(),
             _ => false,
         }
@@ -476,60 +358,4 @@ const fn advice(kind: FaultKind) -> &'static str {
         FaultKind::BadAnswer => ". Rebuild it with the SDK that came with this server",
         FaultKind::Failed | FaultKind::NotReady | FaultKind::Suspended | FaultKind::ShutOut => "",
     }
-}
-
-/// A limit that examining or compiling one file reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CompileLimit {
-    /// Memory, in MiB.
-    MemoryMib(u64),
-    /// Processor time, in seconds.
-    ProcessorSecs(u64),
-    /// Wall-clock time, in seconds.
-    WallSecs(u64),
-    /// The size of the generated code, in MiB.
-    CodeMib(u64),
-}
-
-impl fmt::Display for CompileLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let advice = "Build it in release mode and with smaller functions: the largest one, with \
-                      its locals and nested blocks, matters most";
-        match self {
-            Self::MemoryMib(mib) => {
-                write!(f, "it needs more memory than the limit, {mib} MiB. {advice}")
-            }
-            Self::ProcessorSecs(secs) => {
-                write!(f, "it needs more processor time than the limit, {secs} s. {advice}")
-            }
-            Self::WallSecs(secs) => write!(
-                f,
-                "it takes longer than the limit, {secs} s of wall-clock time. The machine may be \
-                 too busy, because compiling has a low priority; otherwise make the plugin \
-                 smaller"
-            ),
-            Self::CodeMib(mib) => {
-                write!(f, "it produces more code than the limit, {mib} MiB. {advice}")
-            }
-        }
-    }
-}
-
-/// Why the runtime could not be created.
-#[derive(Debug, Error)]
-pub enum RuntimeError {
-    /// The WebAssembly engine does not run on this system.
-    #[error("the WebAssembly engine cannot be started: {0}")]
-    Engine(String),
-    /// The cache cannot be used.
-    #[error("the folder for compiled plugins, {}, {problem}", path.display())]
-    Cache {
-        /// The folder.
-        path: PathBuf,
-        /// The problem, and what to do.
-        problem: String,
-    },
-    /// A thread could not be started.
-    #[error("a thread could not be started: {0}")]
-    Thread(#[source] io::Error),
 }

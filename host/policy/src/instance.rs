@@ -18,7 +18,7 @@ use crate::{
     FaultKind, LeaseEvent, LookupSources, PlannedLookup, View,
     belongings::Belongings,
     contract::Examined,
-    error::PluginProblem,
+    error::{PluginProblem, ScriptProblem},
     fault::Fault,
     fault_advice::advised,
     hook::{Hook, HookSet},
@@ -317,13 +317,13 @@ impl Cell {
             .map_err(|fault| not_loaded(script, fault))?;
         let names = loaded.map_err(|message| {
             let message = first_octets(&message, FAILURE_OCTETS_MAX);
-            PluginProblem::ScriptRefused { message }
+            ScriptProblem::Refused { message }
         })?;
         let mut hooks = HookSet::default();
         for name in names {
             match Hook::by_name(&name) {
                 Some(hook) => hooks.insert(hook),
-                None => return Err(PluginProblem::UnknownScriptHook { found: shortened(name) }),
+                None => return Err(ScriptProblem::UnknownHook { found: shortened(name) }.into()),
             }
         }
         match hooks {
@@ -393,7 +393,7 @@ fn not_loaded(script: &Script, fault: Fault) -> PluginProblem {
         fault.kind == FaultKind::Trap && fault.message.contains("out of bounds memory access");
     if fault.kind == FaultKind::StackExhausted || is_at_the_end_of_memory {
         let (depth, line) = script.deepest();
-        return PluginProblem::NestedTooDeep { depth, line };
+        return ScriptProblem::NestedTooDeep { depth, line }.into();
     }
     failed("loaded", fault)
 }

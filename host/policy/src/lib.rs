@@ -85,7 +85,9 @@ pub use belongings::{
 pub use cache::user_cache;
 pub use chain::{Chain, Unready};
 pub use compiler::{COMPILE_COMMAND, CompileLimits, CompilerSettings, compile_child};
-pub use error::{CompileLimit, PluginError, PluginProblem, RuntimeError};
+pub use error::{
+    CompileLimit, CompileProblem, PluginError, PluginProblem, RuntimeError, ScriptProblem,
+};
 pub use fault::FaultKind;
 pub use health::{LastFault, Offender, OffenderStatus, Suspension};
 pub use hook::Hook;

@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
-use crate::{PluginError, Target, error::PluginProblem};
+use crate::{
+    PluginError, Target,
+    error::{CompileProblem, PluginProblem},
+};
 
 /// Compiles a plugin or an interpreter and stores the code in a folder, for every way in which a
 /// server on such a processor can allocate memory.
@@ -33,7 +36,7 @@ fn compile_into(folder: &Path, file: &Path, target: Target) -> Result<(), Vec<Pl
     };
     let one = |problem: PluginProblem| vec![problem];
     let unwritable =
-        |error: String| vec![PluginProblem::NotStored { folder: folder.to_owned(), error }];
+        |error: String| vec![CompileProblem::NotStored { folder: folder.to_owned(), error }.into()];
     let cache =
         Cache::open(Some(folder), Vec::new()).map_err(|error| unwritable(error.to_string()))?;
     let artifact = Artifact::read(file).map_err(one)?;
@@ -56,5 +59,5 @@ fn compile_into(folder: &Path, file: &Path, target: Target) -> Result<(), Vec<Pl
 
 #[cfg(not(feature = "compile"))]
 fn compile_into(_: &Path, _: &Path, _: Target) -> Result<(), Vec<PluginProblem>> {
-    Err(vec![PluginProblem::NoCompilerBuiltIn])
+    Err(vec![CompileProblem::NoCompilerBuiltIn.into()])
 }

@@ -16,7 +16,7 @@ use crate::{
     cache::{Found, Key, Sealed},
     compiler::Examination,
     contract::Examined,
-    error::PluginProblem,
+    error::{CompileProblem, PluginProblem},
     runtime::Runtime,
     target::Target,
     trusted,
@@ -140,11 +140,11 @@ impl Program {
         let key = key(Target::Here);
         let instead = || instead_of(runtime, &key, refused.as_ref());
         if cfg!(feature = "compile") && uncompiled == Uncompiled::Refuse {
-            return Err(PluginProblem::NotCompiled { found: instead() });
+            return Err(CompileProblem::NotCompiled { found: instead() }.into());
         }
         let (sealed, file) = self.compile_now(runtime, &key, instead)?;
         let component = trusted::load(runtime.engine(), &sealed)
-            .map_err(|error| PluginProblem::Compile(format!("{error:#}")))?;
+            .map_err(|error| CompileProblem::Refused(format!("{error:#}")))?;
         Ok(Code { component, from_cache: false, file })
     }
 
@@ -170,8 +170,8 @@ impl Program {
         _: &Key,
         instead: impl FnOnce() -> String,
     ) -> Result<(Sealed, Option<PathBuf>), PluginProblem> {
-        let folder = runtime.cache().folder().ok_or(PluginProblem::NoPrecompiled)?.to_owned();
-        Err(PluginProblem::NotPrecompiled { found: instead(), folder })
+        let folder = runtime.cache().folder().ok_or(CompileProblem::NoPrecompiled)?.to_owned();
+        Err(CompileProblem::NotPrecompiled { found: instead(), folder }.into())
     }
 }
 

@@ -103,10 +103,10 @@ impl View {
     pub(crate) fn remembered_relay_information(&self) -> Option<&RelayInformation> {
         let request = &self.request;
         let binding = self.binding.as_ref()?;
-        let is_direct = request.arrival.unicast && !request.is_relayed();
-        let is_from_leased = binding.address == request.client_address;
+        let is_from_leased = request.address_in_use() == Some(binding.address);
         let is_silent = request.relay_information.is_none();
-        binding.relay_information.as_ref().filter(|_| is_silent && is_direct && is_from_leased)
+        let is_remembered = is_silent && request.is_direct() && is_from_leased;
+        binding.relay_information.as_ref().filter(|_| is_remembered)
     }
 
     /// The answer to the lookup that `plugin` planned under `name`.

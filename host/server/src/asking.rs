@@ -47,7 +47,11 @@ pub(crate) fn ask_one<T: DeserializeOwned>(config: &Path, question: Question) ->
     answer.context("the server gave no answer; its log may say why")
 }
 
-fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
+/// Returns the control socket of the server that runs with the configuration at `config`.
+///
+/// # Errors
+/// If the configuration has none, or cannot be read.
+pub(crate) fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
     match lessor_generation::load_configuration(config, crate::colour_on_stderr()) {
         Ok(configuration) => configuration
             .control

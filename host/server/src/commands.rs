@@ -2,6 +2,7 @@
 //! prints.
 
 pub(crate) mod check;
+pub(crate) mod client;
 pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod leases;
@@ -9,6 +10,7 @@ pub(crate) mod manual;
 #[cfg(feature = "author")]
 pub(crate) mod plugin;
 pub(crate) mod pool;
+pub(crate) mod read_file;
 pub(crate) mod record;
 pub(crate) mod reload;
 pub(crate) mod replay;

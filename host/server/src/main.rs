@@ -47,7 +47,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve DHCP until SIGTERM or Ctrl-C; SIGHUP reloads configuration and plugins.
+    /// Serve DHCP until SIGTERM or Ctrl-C; SIGHUP reloads configuration and plugins, SIGUSR1
+    /// reopens the journal.
     Serve(serve::ServeArguments),
     /// Check a configuration and its plugins without serving, and report all mistakes at once.
     ///

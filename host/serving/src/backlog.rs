@@ -155,11 +155,23 @@ impl<T> Backlog<T> {
         self.take(ticket, now)
     }
 
-    /// Takes the next message of one kind, or returns `None` if there is none. Messages of another
-    /// kind that its client sent earlier keep their places.
+    /// Takes the next message of one kind, or returns `None` if there is none. A message whose
+    /// client sent one of another kind earlier waits with that one from now on: it changes to the
+    /// lane of that kind, so each message is looked at here only once.
     pub(crate) fn next_of(&mut self, urgency: Urgency, now: Instant) -> Option<Taken<T>> {
-        let ticket = self.lanes.get_mut(urgency.lane())?.pop()?;
-        self.take(ticket, now)
+        loop {
+            let ticket = self.lanes.get_mut(urgency.lane())?.pop()?;
+            let earliest = self.earliest_of_client(ticket);
+            if earliest == ticket {
+                return self.take(ticket, now);
+            }
+            let kind = self.messages.get(earliest).map_or(urgency, |found| found.label.urgency);
+            self.put(ticket, kind);
+            if kind == urgency {
+                self.pull_out(earliest);
+                return self.take(earliest, now);
+            }
+        }
     }
 
     /// Returns whether a message of a kind waits in its lane.
@@ -262,14 +274,36 @@ impl<T> Backlog<T> {
         let earlier = of_client.iter().copied().take_while(|other| *other != ticket);
         let earlier: SmallVec<[Ticket; 2]> = earlier.collect();
         for ticket in earlier {
-            let Some(waiting) = self.messages.get(ticket) else { continue };
-            if let Some(lane) = self.lanes.get_mut(waiting.label.urgency.lane()) {
-                lane.remove(&waiting.label.path(), ticket);
-            }
+            self.pull_out(ticket);
             self.first.push_back(ticket);
         }
         if !self.first.is_empty() {
             self.first.push_back(ticket);
+        }
+    }
+
+    /// Returns the message that the client of `ticket` sent first of those that wait.
+    fn earliest_of_client(&self, ticket: Ticket) -> Ticket {
+        let waiting = self.messages.get(ticket);
+        let of_client = waiting.and_then(|waiting| self.by_client.get(&waiting.label.client));
+        of_client.and_then(|of_client| of_client.first().copied()).unwrap_or(ticket)
+    }
+
+    /// Puts a message, which is in no lane, into the lane of a kind.
+    fn put(&mut self, ticket: Ticket, urgency: Urgency) {
+        let Some(waiting) = self.messages.get_mut(ticket) else { return };
+        waiting.label.urgency = urgency;
+        if let Some(lane) = self.lanes.get_mut(urgency.lane()) {
+            lane.push(&waiting.label.path(), ticket);
+        }
+    }
+
+    /// Takes a message out of the order in which it waits, but keeps it.
+    fn pull_out(&mut self, ticket: Ticket) {
+        let Some(waiting) = self.messages.get(ticket) else { return };
+        let lane = self.lanes.get_mut(waiting.label.urgency.lane());
+        if !lane.is_some_and(|lane| lane.remove(&waiting.label.path(), ticket)) {
+            self.first.retain(|other| *other != ticket);
         }
     }
 

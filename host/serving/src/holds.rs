@@ -2,8 +2,8 @@
 //! installation, a cutover from another server, or a lost store, and since when. The file is beside
 //! the leases, so that a restart does not forget it.
 //!
-//! Does not hold addresses; the engine decides that ([`lessor_core::AfterDataLoss`]). Invariant:
-//! only networks that are configured to hold are noted.
+//! Does not hold or probe addresses; the engine decides that ([`lessor_core::AfterDataLoss`]).
+//! Invariant: only networks that are configured to hold or to probe are noted.
 
 use std::{
     collections::BTreeMap,
@@ -40,18 +40,21 @@ impl Holds {
         Self { path: folder.map(|folder| folder.join(FILE)) }
     }
 
-    /// Informs each engine that may hold since when it has records, and remembers it. Must be
+    /// Informs each engine that holds or probes since when it has records, and remembers it. Must be
     /// called before the engine decides anything: at a start, once the leases are restored, and
     /// when a reload adds networks.
     pub(crate) fn mark(&self, now: Timestamp, shards: &Shards) {
         let remembered = self.read();
         let marks = tell(&remembered, now, shards, |network, since, until| {
+            let served = match network.after_data_loss {
+                AfterDataLoss::Probe => "are probed before new clients get them",
+                AfterDataLoss::Hold | AfterDataLoss::Serve => "are not given to new clients",
+            };
             tracing::warn!(
-                network,
+                network = &*network.name,
                 no_records_since = written(since),
                 until = written(until),
-                "there are no records of leases: new clients get no address that an unknown client \
-                 may hold"
+                "there are no records of leases: addresses that an unknown client may hold {served}"
             );
         });
         if marks != remembered {
@@ -65,15 +68,15 @@ impl Holds {
         tell(&self.read(), now, shards, |_, _, _| ());
     }
 
-    /// Remembers that the leases of all networks that may hold are incomplete from `now` on, for
-    /// the next start.
+    /// Remembers that the leases of all networks that hold or probe are incomplete from `now` on,
+    /// for the next start.
     ///
     /// # Errors
     /// If that cannot be written.
     pub(crate) fn begin(&self, now: Timestamp, configuration: &Configuration) -> io::Result<()> {
         let networks = configuration.topology.networks().iter();
-        let may_hold = networks.filter(|network| network.after_data_loss == AfterDataLoss::Hold);
-        let marks: Marks = may_hold.map(|network| (network.name.to_string(), now)).collect();
+        let concerned = networks.filter(|network| network.after_data_loss != AfterDataLoss::Serve);
+        let marks: Marks = concerned.map(|network| (network.name.to_string(), now)).collect();
         match &self.path {
             Some(path) if !marks.is_empty() => write(path, &marks),
             _ => Ok(()),
@@ -111,18 +114,18 @@ impl Holds {
     }
 }
 
-/// Informs the engines since when they have no records, if they have to hold because of that. Calls
-/// `began` for each engine that did not know it yet, with the network, the beginning and the end of
-/// the hold.
+/// Informs the engines since when they have no records, if they have to hold or to probe because of
+/// that. Calls `began` for each engine that did not know it yet, with the network, the beginning and
+/// the end of that time.
 fn tell(
     remembered: &Marks,
     now: Timestamp,
     shards: &Shards,
-    began: impl Fn(&str, Timestamp, Timestamp),
+    began: impl Fn(&Network, Timestamp, Timestamp),
 ) -> Marks {
     let mut marks = Marks::new();
-    let may_hold = |network: &Network| network.after_data_loss == AfterDataLoss::Hold;
-    shards.for_wanted(may_hold, |engine| {
+    let is_concerned = |network: &Network| network.after_data_loss != AfterDataLoss::Serve;
+    shards.for_wanted(is_concerned, |engine| {
         let network = Arc::clone(engine.network());
         let has_records = engine.bindings().next().is_some();
         let known = engine.no_records_since();
@@ -131,10 +134,10 @@ fn tell(
         let fresh = (!has_records).then_some(now);
         let Some(since) = known.or(remembered).or(fresh) else { return };
         engine.set_no_records_since(since);
-        let Some(until) = engine.held_until(now) else { return };
+        let Some(until) = engine.records_missing_until(now) else { return };
         marks.insert(network.name.to_string(), since);
         if known.is_none() {
-            began(&network.name, since, until);
+            began(&network, since, until);
         }
     });
     marks

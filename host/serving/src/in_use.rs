@@ -8,9 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{
-    Answer, Change, Changes, Decision, Engine, Network, Probe, ProbeMessage, Reason,
-};
+use lessor_core::{Answer, Change, Changes, Engine, Network, Probe, ProbeMessage, Reason};
 use smallvec::SmallVec;
 
 use crate::{
@@ -38,17 +36,9 @@ impl InUse {
         probe: &Probe,
         change: Change,
     ) -> Self {
-        let decision = Decision {
-            reason: Reason::QuarantinedInUse,
-            reply: None,
-            changes: SmallVec::from_iter([change]),
-            seen_elsewhere: None,
-            reserved_by: None,
-            lease_time_rule: None,
-        };
-        let place = observer.decided(engine, &decision);
+        let place = observer.place_of(engine, [change.binding.address]);
         let network = Arc::clone(engine.network());
-        Self { changes: decision.changes, network, by: probe.by.clone(), place }
+        Self { changes: SmallVec::from_iter([change]), network, by: probe.by.clone(), place }
     }
 
     /// The address.

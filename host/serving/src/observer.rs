@@ -23,8 +23,9 @@ use std::{
 
 use anyhow::Context;
 use crossbeam_channel::{RecvTimeoutError, Sender};
-use lessor_core::{Binding, Changes, Decision, Engine, HostName, Network, Reason};
+use lessor_core::{Binding, Changes, Decision, Engine, HostName, Network, Reason, Request};
 use lessor_policy_host::ShadowDifference;
+use lessor_stages::About;
 
 use crate::{
     counters::{Counters, increment},
@@ -134,16 +135,17 @@ impl Observer {
     }
 
     /// Reserves a place for a decision in the order of events, after the leases whose end it
-    /// noticed. Must be called under the lock of the engine. Returns `None` if nothing uses events,
-    /// or if the decision is about no address.
+    /// noticed: that of the addresses that it changes, and of the one that its event names, also if
+    /// the client does not get it. Must be called under the lock of the engine. Returns `None` if
+    /// nothing uses events, or if the decision is about no address.
     pub(crate) fn decided(
         &self,
         engine: &mut Engine,
+        request: &Request,
         decision: &Decision,
     ) -> Option<Turn<Message>> {
         let changed = decision.changes.iter().map(|change| change.binding.address);
-        let granted = decision.reply.iter().map(|reply| reply.your_address);
-        self.place_of(engine, changed.chain(granted.filter(|address| !address.is_unspecified())))
+        self.place_of(engine, changed.chain(About::of(request, decision).address))
     }
 
     /// Does the same for a decision about these addresses.
@@ -263,16 +265,67 @@ fn tell(queue: &Sender<Message>, counters: &Counters, message: Message) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use lessor_core::Answer;
+    use lessor_load::dhcproto::v4::{DhcpOption, MessageType};
+    use lessor_store::CommitterLimits;
 
-    #[test]
-    fn events_that_find_no_room_are_counted_and_nobody_waits() {
+    use super::*;
+    use crate::{
+        exchange::{Finished, Next},
+        testing::{NOW, Parts, SERVER, packet, parts, received},
+    };
+
+    const RELAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 200);
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+    /// An observer that tells a queue of `room` events.
+    fn observer(room: usize) -> (Observer, Arc<Counters>, crossbeam_channel::Receiver<Message>) {
         let counters = Arc::new(Counters::new());
-        let (queue, _nobody_reads) = crossbeam_channel::bounded(2);
+        let (queue, told) = crossbeam_channel::bounded(room);
         let wanted = Arc::new(AtomicBool::new(true));
         let sampling = Arc::new(Sampling::new(Instant::now()));
         let counted = Arc::clone(&counters);
-        let observer = Observer::of(queue, sampling, counted, wanted, true, Arc::default());
+        (Observer::of(queue, sampling, counted, wanted, true, Arc::default()), counters, told)
+    }
+
+    /// Decides the REQUEST of a client for [`ADDRESS`]; storage makes its change.
+    fn requested(parts: &mut Parts, client: u8) -> Finished {
+        let options =
+            vec![DhcpOption::RequestedIpAddress(ADDRESS), DhcpOption::ServerIdentifier(SERVER)];
+        let payload = packet(MessageType::Request, client, RELAY, options);
+        let (pipeline, held) = (parts.shared.pipeline(), &mut parts.held);
+        let mut next = pipeline.decide(held, NOW, 0, Instant::now(), received(&payload, RELAY));
+        if let Next::Commit(exchange) = next {
+            next = pipeline.committed(held, NOW, exchange, &Answer::Made);
+        }
+        let Next::End(finished) = next else { panic!("it goes on: {next:?}") };
+        finished
+    }
+
+    #[test]
+    fn the_nak_for_an_address_is_reported_after_what_was_decided_about_it_before() {
+        let limits = CommitterLimits { waiting_changes: 100, batch_changes: 100 };
+        let mut parts = parts(&["10.0.0.0/24"], limits);
+        let (observer, _, told) = observer(10);
+        Arc::get_mut(&mut parts.shared).unwrap().observer = observer.clone();
+        let [granted, refused] = [1, 2].map(|client| requested(&mut parts, client));
+        for finished in [refused, granted] {
+            let (event, place) = finished.into_event();
+            observer.input(event, place);
+        }
+        let reasons: Vec<Reason> = told
+            .try_iter()
+            .filter_map(|message| match message {
+                Message::Input(event) => Some(event.reason),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(reasons, [Reason::AckSelecting, Reason::NakOfferExpired]);
+    }
+
+    #[test]
+    fn events_that_find_no_room_are_counted_and_nobody_waits() {
+        let (observer, counters, _nobody_reads) = observer(2);
         for _ in 0..5 {
             observer.tell(Message::ReopenJournal);
         }

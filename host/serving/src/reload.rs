@@ -7,7 +7,6 @@ use std::{
 };
 
 use lessor_config::{Configuration, ServerSettings};
-use lessor_core::OwnAddresses;
 use lessor_generation::{
     Generation, GenerationSources, Parts, Refusal, StandIn,
     last_accepted::{self, Fallback, Inputs},
@@ -16,7 +15,7 @@ use lessor_generation::{
 use lessor_policy_host::{Chain, LeaseEventRunner, Runner, Runtime, ShadowThread};
 use serde::{Deserialize, Serialize};
 
-use lessor_net::{Host, OwnSockets};
+use lessor_net::{Host, Links, OwnSockets};
 
 use crate::{
     awaited::Awaited,
@@ -103,11 +102,17 @@ impl Reloader {
             }
         }
         memory::give_back();
-        self.shared.observer.reopen_journal();
+        self.reopen_journal();
         report.generation = self.shared.generation.load().number;
         report.took_ms = started.elapsed().as_millis() as u64;
         log(&report);
         report
+    }
+
+    /// Reopens the journal file, which another program may have rotated. May wait for the journal,
+    /// so it must not run on the packet path.
+    pub(crate) fn reopen_journal(&self) {
+        self.shared.observer.reopen_journal();
     }
 
     /// Calls `work` with the serving generation and its engines, between two reloads: one would
@@ -122,9 +127,9 @@ impl Reloader {
         &self.started_with.server
     }
 
-    /// Returns the addresses that the host has now.
-    pub fn own_addresses(&self) -> OwnAddresses {
-        self.host.links().own_addresses().clone()
+    /// Returns the interfaces that the host has now.
+    pub fn links(&self) -> Arc<Links> {
+        self.host.links()
     }
 
     /// Returns the sockets of the server.

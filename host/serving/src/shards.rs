@@ -12,6 +12,7 @@
 mod list;
 mod reconfigure;
 mod shard;
+mod strays;
 
 use std::{
     net::Ipv4Addr,
@@ -21,12 +22,17 @@ use std::{
     },
 };
 
-use lessor_core::{Binding, Engine, Network, NetworkId, Timestamp, Topology, VpnName};
+use lessor_core::{
+    Answer, Binding, Changes, Engine, Network, NetworkId, Timestamp, Topology, VpnName,
+};
 use lessor_stages::Retired;
 
 use crate::waiting::Waiting;
 
-use self::shard::{Contents, Made, Shard};
+use self::{
+    shard::{Contents, Made, Shard},
+    strays::Strays,
+};
 
 pub(crate) use self::list::{TooManyReloads, each_binding_once};
 
@@ -38,9 +44,7 @@ pub struct Shards {
     shards: Vec<Arc<Shard>>,
     /// For each shard, whether its engine was made, so that the others need not be visited.
     is_made: Vec<AtomicBool>,
-    /// Bindings on storage that no configured network spans, kept for a later configuration that
-    /// does.
-    strays: Vec<Arc<Binding>>,
+    strays: Strays,
 }
 
 impl Shards {
@@ -55,24 +59,41 @@ impl Shards {
 
     fn of(topology: Topology, hash_seed: u64, shards: Vec<Arc<Shard>>) -> Self {
         let is_made = shards.iter().map(|shard| shard.is_made().into()).collect();
-        Self { topology, hash_seed, shards, is_made, strays: Vec::new() }
+        Self { topology, hash_seed, shards, is_made, strays: Strays::default() }
     }
 
     /// Restores a binding from storage, before any request is decided.
     pub(crate) fn restore(&mut self, now: Timestamp, binding: Arc<Binding>) {
         let location = self.topology.locate_address(binding.vpn.as_ref(), binding.address);
+        // No other thread has these shards yet, so nothing is retired.
         match location {
             Some(location) => {
-                // No other thread has these shards yet, so none is retired.
                 let _ = self.with_engine(location.network, |engine| engine.restore(now, binding));
             }
-            None => self.strays.push(binding),
+            None => {
+                let _ = self.strays.add(binding);
+            }
         }
     }
 
     /// Returns how many bindings on storage belong to no configured network.
     pub(crate) fn stray_leases(&self) -> usize {
         self.strays.len()
+    }
+
+    /// Remembers what storage answered to the changes of addresses that no network spans: after a
+    /// reload has removed a network, answers to its changes may still come.
+    ///
+    /// # Errors
+    /// If there is a newer set of shards, which must get the answer.
+    pub(crate) fn settle_strays(&self, changes: &Changes, answer: &Answer) -> Result<(), Retired> {
+        for (position, change) in changes.iter().enumerate() {
+            let (vpn, address) = (change.binding.vpn.as_ref(), change.binding.address);
+            if self.topology.locate_address(vpn, address).is_none() {
+                self.strays.settle(position, change, answer)?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the networks and how requests are located in them.
@@ -175,7 +196,7 @@ impl Shards {
 mod tests {
     use std::cell::OnceCell;
 
-    use lessor_core::{BindingState, ClientKey, HardwareAddress};
+    use lessor_core::{BindingState, Change, ClientKey, HardwareAddress};
 
     use super::{list::RELOADS_MAX, *};
     use crate::testing::{NOW, topology};
@@ -282,5 +303,40 @@ mod tests {
         let fourth = reconfigured(&third, &["10.0.0.0/24", "10.1.0.0/24"]);
         assert_eq!(fourth.stray_leases(), 0);
         assert!(knows(&fourth, [10, 1, 0, 5]));
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_its_network_is_gone_counts_when_the_network_is_back() {
+        let mut first = Shards::new(topology(&["10.0.0.0/24", "10.1.0.0/24"]), 7);
+        let before = Arc::new(binding([10, 1, 0, 5]));
+        first.restore(NOW, Arc::clone(&before));
+        let renewed =
+            Binding { expires_at: NOW.after_secs(7200), revision: 2, ..binding([10, 1, 0, 5]) };
+        let change = |renewed| -> Changes {
+            let renewed = Arc::new(renewed);
+            [Change { binding: renewed, previous: Some(Arc::clone(&before)) }].into_iter().collect()
+        };
+        let (made, lost) = (change(renewed.clone()), change(Binding { revision: 3, ..renewed }));
+        let second = reconfigured(&first, &["10.0.0.0/24"]);
+        second.settle_strays(&made, &Answer::Made).unwrap();
+        second.settle_strays(&lost, &Answer::NotMade).unwrap();
+        let newer = [Some(Arc::new(Binding { revision: 9, ..binding([10, 1, 0, 6]) }))];
+        let of_other = [Change { binding: binding([10, 1, 0, 6]).into(), previous: None }];
+        let conflict = Answer::Conflict(newer.into_iter().collect());
+        second.settle_strays(&of_other.into_iter().collect(), &conflict).unwrap();
+        assert_eq!(second.stray_leases(), 2);
+
+        let third = reconfigured(&second, &["10.0.0.0/24", "10.1.0.0/24"]);
+        let revision = |address: [u8; 4]| {
+            let found = third.with_owner_of(None, address.into(), |engine| {
+                engine.binding_at(address.into()).map(|binding| binding.revision)
+            });
+            found.unwrap().flatten()
+        };
+        assert_eq!((revision([10, 1, 0, 5]), revision([10, 1, 0, 6])), (Some(2), Some(9)));
+        // A set that was replaced sends the answer on to the newer one.
+        assert_eq!(second.settle_strays(&made, &Answer::Made), Err(Retired));
+        assert_eq!(third.settle_strays(&made, &Answer::Made), Ok(()));
+        assert_eq!(third.stray_leases(), 0);
     }
 }

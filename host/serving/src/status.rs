@@ -2,7 +2,7 @@
 
 use std::sync::{PoisonError, atomic::Ordering};
 
-use lessor_core::{PoolUsage, Reason};
+use lessor_core::{AfterDataLoss, PoolUsage, Reason};
 use lessor_generation::last_accepted::Fallback;
 use lessor_lookup::SourceStatus;
 use lessor_policy_host::{Chain, PluginStatus, ShadowsStatus};
@@ -56,7 +56,8 @@ pub struct Status {
     pub pools_nearly_full: u64,
     /// How often a pool became completely full.
     pub pools_full: u64,
-    /// Networks that keep addresses from new clients, because they were started without records.
+    /// Networks that keep addresses from new clients or probe them first, because they were started
+    /// without records.
     #[serde(default)]
     pub holds: Vec<HoldRow>,
     /// Pools that give no address to new clients, because an operator drained them.
@@ -115,12 +116,15 @@ pub struct PoolRow {
     pub usage: PoolUsage,
 }
 
-/// A network that keeps addresses from new clients.
+/// A network that keeps addresses from new clients or probes them first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct HoldRow {
     /// The name of the network.
     pub network: String,
+    /// Which of both it does.
+    #[serde(default)]
+    pub after_data_loss: AfterDataLoss,
     /// RFC 3339, UTC.
     pub until: String,
 }
@@ -154,9 +158,10 @@ impl Status {
         let engines = shared.engines.load_full();
         engines.look_at_each(|engine| {
             let network = engine.network().name.to_string();
-            holds.extend(engine.held_until(now).map(|until| {
+            let after_data_loss = engine.network().after_data_loss;
+            holds.extend(engine.records_missing_until(now).map(|until| {
                 let network = network.clone();
-                HoldRow { network, until: written(until) }
+                HoldRow { network, after_data_loss, until: written(until) }
             }));
             pools.extend(
                 engine.usage().into_iter().map(|usage| PoolRow { network: network.clone(), usage }),

@@ -22,6 +22,7 @@ const UNFINISHED_EXIT_CODE: i32 = 75;
 /// The signals that the server handles.
 pub(crate) struct Signals {
     hangup: Signal,
+    user1: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -34,6 +35,7 @@ impl Signals {
     pub(crate) fn catch() -> anyhow::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
@@ -44,9 +46,10 @@ impl Signals {
         stop(&mut self.terminate, &mut self.interrupt).await;
     }
 
-    /// Reloads on SIGHUP; returns on SIGTERM or SIGINT, also during a reload.
+    /// Reloads on SIGHUP and reopens the journal on SIGUSR1; returns on SIGTERM or SIGINT, also
+    /// during either.
     pub(crate) async fn obey(&mut self, reloader: &Arc<Reloader>) {
-        let mut reload = None;
+        let (mut reload, mut reopening) = (None, None);
         loop {
             tokio::select! {
                 () = stop(&mut self.terminate, &mut self.interrupt) => return,
@@ -59,6 +62,13 @@ impl Signals {
                         reloader.reload();
                     }));
                 }
+                // During a reload too: a compilation does not hold up the rotation.
+                _ = self.user1.recv(), if reopening.is_none() => {
+                    let reloader = Arc::clone(reloader);
+                    reopening =
+                        Some(tokio::task::spawn_blocking(move || reloader.reopen_journal()));
+                }
+                _ = end_of(&mut reopening) => reopening = None,
                 ended = end_of(&mut reload) => {
                     reload = None;
                     if ended.is_err() {

@@ -94,7 +94,8 @@ pub fn engines(configuration: &Configuration) -> Result<Option<Shards>, StoreErr
 
 /// Prepares the store in `folder` for its next start after a backup was restored. Server time goes
 /// on by the clock, which was `ahead_ms` milliseconds ahead of it, but not behind `newest_change`.
-/// If leases may be missing, networks with `after-data-loss = "hold"` hold addresses.
+/// If leases may be missing, networks with `after-data-loss = "hold"` or `"probe"` hold or probe
+/// addresses.
 ///
 /// # Errors
 /// If its files cannot be written.
@@ -113,6 +114,17 @@ pub fn restored(
         Holds::new(configuration).begin(now, configuration).with_context(cannot)?;
     }
     Ok(())
+}
+
+/// Prepares the store in `folder` for its next start after the leases that could be read were
+/// salvaged: networks with `after-data-loss = "hold"` or `"probe"` hold or probe addresses.
+///
+/// # Errors
+/// If the files beside the store cannot be read or written.
+pub fn salvaged(configuration: &Configuration, folder: &Path) -> anyhow::Result<()> {
+    let now = clock::behind_clock(clock::noted_ahead_ms(folder)?);
+    let written = Holds::new(configuration).begin(now, configuration);
+    written.with_context(|| format!("a file beside {} is not written", folder.display()))
 }
 
 /// Passes every record of a store.

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use lessor_core::{RelayInformation, Request};
+use lessor_core::{ClassNames, Location, RelayInformation, Request};
 
 use crate::environment::{self, Environment};
 
@@ -16,30 +16,45 @@ pub(crate) fn classify(request: &mut Arc<Request>, environment: &mut impl Enviro
     if is_without(environment.topology()) && request.classes.is_empty() {
         return;
     }
-    let remembered = remembered_relay_information(request, environment);
-    let information = request.relay_information.as_ref().or(remembered.as_ref());
-    let found = environment.topology().classes().of(request, information);
+    let recorded = recorded(request, environment);
+    let information = request.relay_information.as_ref().or(recorded.relay_information.as_ref());
+    let classes = environment.topology().classes();
+    let found = classes.of(request, information, recorded.reserved.as_ref());
     if found != request.classes {
         Arc::make_mut(request).classes = found;
     }
 }
 
-/// What the relay of a client said last, for a message that the client sent directly, if a class
-/// is about that.
-fn remembered_relay_information(
-    request: &Request,
-    environment: &mut impl Environment,
-) -> Option<RelayInformation> {
-    let is_needed = environment.topology().classes().reads_relay_information();
-    if !is_needed || request.relay_information.is_some() || !request.is_direct() {
-        return None;
+/// What the engine knows of a client that its classes depend on.
+#[derive(Default)]
+struct Recorded {
+    /// What the relay of the client said last.
+    relay_information: Option<RelayInformation>,
+    /// The classes that the reservation of the client names.
+    reserved: Option<ClassNames>,
+}
+
+/// What the engine knows of the client. It is asked for the relay information of a message that the
+/// client sent directly if a class is about that, and for classes if reservations name some.
+fn recorded(request: &Request, environment: &mut impl Environment) -> Recorded {
+    let topology = environment.topology();
+    let reads_relay = topology.classes().reads_relay_information();
+    let wants_relay = reads_relay && request.relay_information.is_none() && request.is_direct();
+    let wants_reserved = topology.reservations_name_classes();
+    if !wants_relay && !wants_reserved {
+        return Recorded::default();
     }
-    let remembered = environment::where_it_belongs(environment, request, |environment| {
-        let network = environment.topology().locate(request)?.network;
+    let recorded = environment::where_it_belongs(environment, request, |environment| {
+        let Location { network, subnet } = environment.topology().locate(request)?;
         Some(environment.with_engine(network, |engine| {
-            engine.relay_information_of(request).map(Cow::into_owned)
+            let information = || engine.relay_information_of(request).map(Cow::into_owned);
+            let reserved = || engine.reserved_classes(subnet, request);
+            Recorded {
+                relay_information: wants_relay.then(information).flatten(),
+                reserved: wants_reserved.then(reserved).flatten(),
+            }
         }))
     });
     // A request that belongs nowhere ends in the next step, which says why.
-    remembered.ok().flatten()
+    recorded.unwrap_or_default()
 }

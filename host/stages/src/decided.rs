@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Change, Changes, Decision, LeaseTimeRule, OptionValue, Reason, Reply, ReplyKind, Request,
-    RequestKind, ReservationOwner, Timestamp, option::code,
+    Changes, Decision, LeaseTimeRule, OptionValue, Reason, Reply, ReplyKind, Request, RequestKind,
+    ReservationOwner, Timestamp, option::code,
 };
 use lessor_policy_host::{TraceEntry, View};
 
@@ -106,10 +106,8 @@ impl Asked {
     ) -> Decided {
         let detail = decision.seen_elsewhere.as_deref().map(why::seen_elsewhere).or(detail);
         witness.decided(self.view(), &decision, detail.as_deref());
-        let Decision { reason, reply, changes, seen_elsewhere: _, reserved_by, lease_time_rule } =
-            decision;
-        let about = About::new(self.request(), changes.first(), reply.as_ref());
-        let about = About { lease_time_rule, ..about };
+        let about = About::of(self.request(), &decision);
+        let Decision { reason, reply, changes, reserved_by, .. } = decision;
         let edits = Vec::new();
         Decided { asked: self, reason, detail, changes, about, reserved_by, reply, edits }
     }
@@ -206,7 +204,9 @@ impl Decided {
 }
 
 impl About {
-    fn new(request: &Request, change: Option<&Change>, reply: Option<&Reply>) -> Self {
+    /// Returns what the decision about a request is about.
+    pub fn of(request: &Request, decision: &Decision) -> Self {
+        let (change, reply) = (decision.changes.first(), decision.reply.as_ref());
         let replied = reply.map(|reply| reply.your_address);
         let changed = change.map(|change| change.binding.address);
         let named = [replied, changed, request.requested_address, Some(request.client_address)];
@@ -226,6 +226,6 @@ impl About {
             binding.changed_at.secs_until(binding.expires_at)
         });
         let lease_time_secs = lease_time_secs.or(of_bootp);
-        Self { address, lease_time_secs, lease_time_rule: None }
+        Self { address, lease_time_secs, lease_time_rule: decision.lease_time_rule }
     }
 }

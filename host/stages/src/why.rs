@@ -84,7 +84,7 @@ fn of_vpn(request: &Request) -> String {
 /// Describes what is known of the address that a client without a record asks for, and which
 /// setting would make the server answer. `engine` owns the network that it asks in.
 pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Request) -> String {
-    let address = request.requested_address.unwrap_or(request.client_address);
+    let address = request.named_address().unwrap_or(request.client_address);
     let network = engine.network();
     let here = &network.name;
     let fact = match engine.holding(address) {
@@ -249,6 +249,7 @@ mod tests {
         let text = unknown_subnet(&topology, &on_link);
         assert!(text.contains("192.0.2.1, the server's address on interface eth7"), "{text}");
         on_link.client_address = Ipv4Addr::new(203, 0, 113, 9);
+        on_link.arrival.source = SocketAddrV4::new(on_link.client_address, 68);
         on_link.arrival.unicast = true;
         let text = unknown_subnet(&topology, &on_link);
         assert!(text.contains("203.0.113.9, the client's own address (ciaddr), nor 192"), "{text}");

@@ -64,9 +64,9 @@ pub trait Witness {
         let _ = (view, outcome);
     }
 
-    /// The engine decided. Called under its lock.
-    fn ruled(&mut self, engine: &mut Engine, decision: &Decision) {
-        let _ = (engine, decision);
+    /// The engine decided about a request. Called under its lock.
+    fn ruled(&mut self, engine: &mut Engine, request: &Request, decision: &Decision) {
+        let _ = (engine, request, decision);
     }
 
     /// The request is not decided now, and ends.

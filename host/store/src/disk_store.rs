@@ -379,4 +379,6 @@ pub(crate) fn damaged(path: &Path, surveyed: &Survey) -> StoreError {
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod flush_tests;
+#[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{COOKIE, HARDWARE, Packet, arrival, codes, octets, option_parts, reply};
-use lessor_core::{OptionValue, Reason, Reply, ReplyKind, Request, RequestKind};
+use common::{COOKIE, HARDWARE, Packet, arrival, codes, octets, option_parts, reply, written};
+use lessor_core::{OptionValue, Reason, ReplyKind, Request, RequestKind};
 use lessor_wire::{Written, parse, write};
 use proptest::{collection::vec, prelude::*};
 
@@ -20,12 +20,6 @@ fn message(options: &Packet, vendor_octets: usize) -> Vec<u8> {
 
 fn request(vendor_octets: usize) -> Request {
     parse(&message(&Packet::new(), vendor_octets), arrival()).unwrap()
-}
-
-fn written(request: &Request, reply: &Reply) -> (Vec<u8>, Written) {
-    let mut packet = Vec::new();
-    let written = write(request, reply, &mut packet).unwrap();
-    (packet, written)
 }
 
 /// RFC 1534 section 2.

@@ -35,6 +35,19 @@ pub(crate) fn lessor(profile: Profile) -> anyhow::Result<PathBuf> {
     }
 }
 
+/// The features that a released server has beside the default ones.
+pub(crate) const RELEASED_FEATURES: &str = "cross";
+
+/// Builds the server as it is released.
+///
+/// # Errors
+/// Returns an error if it does not build.
+pub(crate) fn released_lessor() -> anyhow::Result<PathBuf> {
+    let build = ["build", "--package", "lessor", "--release", "--locked"];
+    run(cargo().args(build).args(["--features", RELEASED_FEATURES]))?;
+    server_in("release")
+}
+
 /// Builds the server for tests, together with all tests.
 ///
 /// # Errors

@@ -286,6 +286,21 @@ fn power_cut(server: &Server, arguments: &OverloadArguments) -> anyhow::Result<b
         println!("the server logged: {line}");
     }
     let is_ok = report.ok() && report.acquired == u64::from(args.clients);
+    Finding {
+        attack: "overload".to_owned(),
+        subject: "all subscribers return at once after a power cut".to_owned(),
+        sent: args.clients.into(),
+        served: report.acquired,
+        refused: 0,
+        lost: u64::from(args.clients).saturating_sub(report.acquired),
+        wanted: "all are served".to_owned(),
+        note: format!(
+            "{:.2} s, {} messages sent again",
+            report.elapsed_secs, report.retransmissions
+        ),
+        held: is_ok,
+    }
+    .report();
     if !is_ok {
         println!("MISSED  all clients are served\n{report}");
     }

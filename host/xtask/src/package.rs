@@ -54,12 +54,11 @@ pub(crate) fn run_command(arguments: &PackageArguments) -> anyhow::Result<()> {
     let wants = |kind| arguments.kinds.is_empty() || arguments.kinds.contains(&kind);
     let own = Architecture::own()?;
     let architecture = arguments.architecture.unwrap_or(own);
-    let (profile, interpreters) = if arguments.debug {
-        (Profile::Dev, &[RHAI][..])
+    let (profile, lessor, interpreters) = if arguments.debug {
+        (Profile::Dev, artifacts::lessor(Profile::Dev)?, &[RHAI][..])
     } else {
-        (Profile::Release, &INTERPRETERS[..])
+        (Profile::Release, artifacts::released_lessor()?, &INTERPRETERS[..])
     };
-    let lessor = artifacts::lessor(profile)?;
     let stage = Stage::new(&stage_of(profile)?, &lessor, interpreters)?;
     let mut tested = Vec::new();
     if wants(Kind::Deb) {

@@ -16,6 +16,10 @@ impl ClientMessage {
     pub const DISCOVER: u8 = 1;
     /// DHCPREQUEST.
     pub const REQUEST: u8 = 3;
+    /// DHCPDECLINE.
+    pub const DECLINE: u8 = 4;
+    /// DHCPRELEASE.
+    pub const RELEASE: u8 = 7;
     /// DHCPINFORM.
     pub const INFORM: u8 = 8;
 

@@ -1,12 +1,15 @@
 //! The identity of clients: values that identify no client, the keys of clients, and the messages
 //! about a lease that are accepted.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    net::{Ipv4Addr, UdpSocket},
+    time::Duration,
+};
 
 use lessor_e2e::{
-    LeaseState, Link, Setup,
+    ClientMessage, LeaseState, Link, Setup,
     clients::{Client, Udhcpc},
-    relay, require, wait,
+    loopback_address, relay, require, wait,
 };
 use lessor_load::{Acquired, Answer, Relay, Subscriber};
 
@@ -184,6 +187,51 @@ fn a_release_or_decline_over_another_line_does_not_count() {
     assert_eq!(server.leases()[0].state, LeaseState::Leased);
     relay.release(&ada, address, identifier, Duration::ZERO).unwrap();
     server.journal_has("released-lease");
+}
+
+/// A datagram of any host, with what others can know of the client.
+#[test]
+fn a_release_or_decline_that_another_host_forges_without_a_line_does_not_count() {
+    for (setting, line) in [("", "line1"), ("", ""), ("client-key = \"line\"", "line1")] {
+        let server = Setup::on_loopback(&subnets(setting)).start();
+        let mut relay = relay(server.address(), LINK);
+        let ada = subscriber(1, line);
+        let lease = acquire(&mut relay, &ada);
+        let stranger = UdpSocket::bind((loopback_address(), 0)).unwrap();
+        let forged = |kind, relay_address| {
+            let message = ClientMessage::new(kind, [2, 0, 0, 0, 0, 1]);
+            message
+                .client_address(lease.address)
+                .relay_address(relay_address)
+                .option(50, &lease.address.octets())
+                .option(54, &lease.server_identifier.octets())
+        };
+        let none = Ipv4Addr::UNSPECIFIED;
+        let mut messages = vec![
+            forged(ClientMessage::DECLINE, none),
+            forged(ClientMessage::RELEASE, none),
+            forged(ClientMessage::RELEASE, LINK),
+        ];
+        // A relay that adds no option 82 forwards such a DECLINE.
+        messages.extend((!line.is_empty()).then(|| forged(ClientMessage::DECLINE, LINK)));
+        for message in &messages {
+            stranger.send_to(&message.octets(), server.address()).unwrap();
+        }
+        let kinds = [Some("DHCPDECLINE"), Some("DHCPRELEASE")];
+        let lines = wait::soon("a line for each message", || {
+            let mut lines = server.journal();
+            lines.retain(|line| kinds.contains(&line.message.as_deref()));
+            (lines.len() == messages.len()).then_some(lines)
+        });
+        let ended = ["released-lease", "quarantined-declined", "declined-beyond-limit"];
+        assert!(lines.iter().all(|line| !ended.contains(&line.reason.as_str())), "{lines:?}");
+        assert_eq!(server.leases()[0].state, LeaseState::Leased, "{setting} {line}");
+        // The client goes on with its lease, and can give it up.
+        assert_eq!(acquire(&mut relay, &ada).address, lease.address);
+        let (address, identifier) = (lease.address, lease.server_identifier);
+        relay.decline(&ada, address, identifier, Duration::ZERO).unwrap();
+        assert_eq!(server.journal_has("quarantined-declined").address, Some(address));
+    }
 }
 
 #[test]

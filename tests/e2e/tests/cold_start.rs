@@ -43,12 +43,7 @@ const COMPILES_WITHIN: Duration = Duration::from_secs(600);
 #[test]
 fn the_last_accepted_generation_serves_until_a_script_is_compiled() {
     let _alone = heavy();
-    let setup = Setup::on_loopback(SUBNETS).without_shared_code().with_policy(
-        "10-policy",
-        "misbehaving",
-        ACCEPTED,
-    );
-    let mut server = setup.start();
+    let mut server = with_accepted_policy();
     assert_eq!(acquire(&server, 1), ACCEPTED_SECS);
     assert!(server.stop().success());
     server.setup().remove_policy("10-policy");
@@ -152,6 +147,8 @@ fn the_sockets_stay_closed_and_everybody_is_told_why() {
         let status = lessor(&setup, &["status"]);
         let why = "it has compiled policies for ";
         assert!(status.contains(why) && status.contains("20-speed"), "{status}");
+        let waited = lessor(&setup, &["status", "--wait", "1s"]);
+        assert!(waited.contains("within 1 s") && waited.contains(why), "{waited}");
         let subscriber = Subscriber::new([2, 0, 0, 0, 0, 1], "line");
         let patience = Duration::from_millis(200);
         let answer = relay(setup.listens_at(), LINK).discover(&subscriber, patience);
@@ -160,7 +157,8 @@ fn the_sockets_stay_closed_and_everybody_is_told_why() {
         let ready = thread::scope(|scope| {
             // Whatever is sent has to be read.
             let told = scope.spawn(|| until_ready(&manager));
-            process.says("serving", COMPILES_WITHIN);
+            let waited = lessor(&setup, &["status", "--wait", "600s"]);
+            assert!(waited.contains("generation 1 "), "{waited}");
             told.join().unwrap()
         });
         assert_eq!(ready, ["READY=1"]);
@@ -184,12 +182,7 @@ fn a_server_without_policies_ends_if_they_turn_out_to_be_unusable() {
 #[test]
 fn the_last_accepted_generation_stays_if_the_policies_turn_out_to_be_unusable() {
     let _alone = heavy();
-    let setup = Setup::on_loopback(SUBNETS).without_shared_code().with_policy(
-        "10-policy",
-        "misbehaving",
-        ACCEPTED,
-    );
-    let mut server = setup.start();
+    let mut server = with_accepted_policy();
     assert!(server.stop().success());
     server.setup().put_policy("50-hostile", &hungry(), "");
     server.start_again();
@@ -249,6 +242,13 @@ fn code_for_the_whole_architecture_serves_and_code_for_another_does_not() {
     assert!(said.contains("feature `cross`"), "{said}");
     let said = String::from_utf8_lossy(&compile(&second, "z80").stderr).into_owned();
     assert!(said.contains("\"z80\"") && said.contains("x86_64-unknown-linux-gnu"), "{said}");
+}
+
+/// Starts a server whose policy sets [`ACCEPTED_SECS`].
+#[track_caller]
+fn with_accepted_policy() -> Server {
+    let setup = Setup::on_loopback(SUBNETS).without_shared_code();
+    setup.with_policy("10-policy", "misbehaving", ACCEPTED).start()
 }
 
 /// Reads notifications until the server is ready, and returns that one.

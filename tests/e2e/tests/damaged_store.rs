@@ -140,6 +140,22 @@ fn the_store_of_a_running_server_is_verified_and_what_is_salvaged_is_served() {
 }
 
 #[test]
+fn after_a_salvage_new_clients_get_no_address_whose_lease_may_be_lost() {
+    let mut server = Setup::on_loopback(SUBNETS).start();
+    acquire(&server, 0);
+    assert!(server.stop().success());
+    let segment = log_folder(&server).join("0000000001.log");
+    flip(&segment, fs::metadata(&segment).unwrap().len() as usize / 2);
+    let holds = SUBNETS.replacen("prefix", "after-data-loss = \"hold\"\n    prefix", 1);
+    server.setup().put_subnets(&holds);
+    let salvaged = server.ask(&["store", "salvage"]);
+    assert!(salvaged.status.success(), "{}", said(&salvaged));
+    server.start_again();
+    server.process().says("are not given to new clients", wait::SOON);
+    assert_eq!(server.status().holds.len(), 1);
+}
+
+#[test]
 fn others_cannot_read_the_store() {
     let (server, _) = killed_server();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o007;

@@ -7,7 +7,7 @@
 //! CAP_NET_ADMIN.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{Ipv4Addr, SocketAddrV4},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
@@ -56,6 +56,8 @@ struct Renewals {
     lost: u32,
     dead_sent: u64,
     unreachable: u64,
+    /// The kinds of messages whose reply was not sent, as in the journal.
+    unreachable_kinds: HashSet<String>,
     log: String,
 }
 
@@ -89,6 +91,8 @@ fn forged_client_addresses_do_not_cost_a_healthy_relay_its_acknowledgements() {
     });
     assert!(outcome.lost <= 2, "{outcome:?}");
     assert!(outcome.unreachable > 1_000, "{outcome:?}");
+    let kinds = ["DHCPINFORM", "DHCPREQUEST"].map(str::to_owned);
+    assert_eq!(outcome.unreachable_kinds, HashSet::from(kinds), "{outcome:?}");
 }
 
 #[test]
@@ -162,6 +166,8 @@ impl Lab {
         let setup = Setup::for_relays(*SERVER.ip(), SUBNETS);
         // The system doubles this to 212,992 octets, the default of `net.core.wmem_default`.
         let setup = setup.with_server_setting("send-buffer-kib = 104");
+        // A forged renewal is answered with a NAK.
+        let setup = setup.with_server_setting("unknown-clients = \"refuse\"");
         let setup = if is_admin { setup } else { setup.without_capability("net_admin") };
         let server = setup.start_on(&server_host);
         let (relay, forger) = (link.host("relay"), link.host("forger"));
@@ -201,11 +207,15 @@ fn run(load: Load) -> Renewals {
         outcome
     });
     let reasons: HashMap<String, u64> = lab.server.status().reasons.into_iter().collect();
+    let journal = lab.server.journal();
+    let unreachable = journal.into_iter().filter(|line| line.reason == "destination-unreachable");
+    let unreachable_kinds = unreachable.filter_map(|line| line.message);
     Renewals {
         renewed,
         lost,
         dead_sent: dead_sent.into_inner(),
         unreachable: reasons.get("destination-unreachable").copied().unwrap_or_default(),
+        unreachable_kinds: unreachable_kinds.collect(),
         log: lab.server.process().output(),
     }
 }
@@ -215,9 +225,10 @@ fn forged(load: Load, number: u32) -> PlainMessage {
     let address = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 9, 8, 0)) + dead);
     // Few clients for each relay, so that the pool is not exhausted.
     let client = 100_000 + dead * 4 + number / load.dead_relays % 4;
-    match load.by_client_address {
-        true => PlainMessage::new(kind::INFORM, client).from_address(address),
-        false => PlainMessage::new(kind::DISCOVER, client).relayed(address),
+    match (load.by_client_address, number % 3) {
+        (false, _) => PlainMessage::new(kind::DISCOVER, client).relayed(address),
+        (true, 0) => PlainMessage::new(kind::INFORM, client).from_address(address),
+        (true, _) => PlainMessage::new(kind::REQUEST, client).from_address(address),
     }
 }
 

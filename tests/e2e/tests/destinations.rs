@@ -297,6 +297,49 @@ fn nothing_is_sent_to_a_broadcast_address_nor_to_the_server_itself() {
 }
 
 #[test]
+fn a_reply_to_a_relay_is_no_longer_than_the_link_towards_it_carries() {
+    require!(root, ip, tcpdump);
+    let link = Link::new();
+    let host = link.host("server");
+    host.add_address("eth0", "10.77.0.1/24");
+    host.ip(&["link", "set", "dev", "eth0", "mtu", "576"]);
+    let long = "x".repeat(200);
+    let options = format!("options = {{ \"225\" = \"{long}\", \"226\" = \"{long}\" }}");
+    let server = Setup::for_relays(ON_LINK, &link_subnet(&options)).start_on(&host);
+    let capture = Capture::start(&host, "eth0");
+    let relay = link.host("relay");
+    let relay_address = Ipv4Addr::new(10, 77, 0, 9);
+    relay.add_address("eth0", &format!("{relay_address}/24"));
+    let information = [&[1, 20][..], &[b'c'; 20]].concat();
+    let discover = ClientMessage::new(ClientMessage::DISCOVER, ADA).relay_address(relay_address);
+    let discover = discover.option(57, &u16::MAX.to_be_bytes()).option(55, &[225, 226]);
+    let discover = discover.option(82, &information).octets();
+    relay.send(SocketAddrV4::new(relay_address, 67), SocketAddrV4::new(ON_LINK, 67), &discover);
+    let offer = capture.sees("the OFFER to the relay", |seen| seen.is(Datagram::OFFER));
+    assert_eq!(*offer.destination.ip(), relay_address);
+    assert!(28 + offer.message.len() <= 576, "{} octets", offer.message.len());
+    assert_eq!(offer.option(82), Some(&information[..]));
+    let line = server.journal_has("offered-from-pool");
+    assert_eq!(line.left_out, ["option-226"]);
+    let explained = server.ask(&[
+        "explain",
+        "--json",
+        "--hardware-address",
+        "02:00:5e:00:53:01",
+        "--relay-address",
+        "10.77.0.9",
+        "--circuit-id",
+        "cccccccccccccccccccc",
+        "--option",
+        "57=hex:ffff",
+        "--parameters",
+        "225,226",
+    ]);
+    let explained: serde_json::Value = serde_json::from_slice(&explained.stdout).unwrap();
+    assert_eq!(explained["reply"]["left-out"], serde_json::json!(["option-226"]), "{explained}");
+}
+
+#[test]
 fn a_reply_is_no_longer_than_the_link_carries_and_the_journal_says_what_had_no_room() {
     require!(root, ip, tcpdump);
     let long = "x".repeat(200);
@@ -336,6 +379,24 @@ fn a_reply_is_no_longer_than_the_link_carries_and_the_journal_says_what_had_no_r
     let address = line.address.unwrap();
     assert_eq!(line.destination, Some(Destination::Hardware { address, hardware_address }));
     assert_eq!(line.left_out, ["option-226"]);
+
+    // What is explained has no room for the same option.
+    let explained = server.ask(&[
+        "explain",
+        "--json",
+        "--hardware-address",
+        "02:00:5e:00:53:01",
+        "--link",
+        "10.77.0.1",
+        "--circuit-id",
+        "cccccccccccccccccccc",
+        "--option",
+        "57=hex:ffff",
+        "--parameters",
+        "225,226",
+    ]);
+    let explained: serde_json::Value = serde_json::from_slice(&explained.stdout).unwrap();
+    assert_eq!(explained["reply"]["left-out"], serde_json::json!(["option-226"]), "{explained}");
 
     // A long option 82 does not fit, either.
     host.ip(&["link", "set", "dev", "eth0", "mtu", "1500"]);

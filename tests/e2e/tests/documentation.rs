@@ -44,18 +44,20 @@ fn assert_accepted(folder: &Path, what: &str) {
     assert!(output.status.success(), "{what} is refused:\n{said}");
 }
 
-/// Builds the README's policy in a separate folder, with the versions that this checkout uses.
+/// Builds the README's policy in a project of its own, with the versions that this checkout uses.
 fn built_from_readme() -> PathBuf {
     let folder = built::checkout().join("target/documentation/night-shift");
-    fs::create_dir_all(folder.join("src")).unwrap();
-    let manifest = &blocks("README.md", "toml")[0];
-    let sdk = built::checkout().join("plugins/sdk/rust");
-    let manifest = manifest.replace("../lessor/plugins/sdk/rust", sdk.to_str().unwrap());
-    // Outside of this workspace, like the crate of a policy author.
-    fs::write(folder.join("Cargo.toml"), manifest + "\n[workspace]\n").unwrap();
+    let _ = fs::remove_dir_all(&folder);
+    let commands = blocks("README.md", "sh");
+    let create = commands.iter().find(|block| block.contains("plugin new")).unwrap();
+    let create = create.trim().strip_prefix("lessor ").unwrap().split(' ');
+    let parent = folder.parent().unwrap();
+    fs::create_dir_all(parent).unwrap();
+    let created = Command::new(built::lessor()).args(create).current_dir(parent).output().unwrap();
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
     fs::copy(built::checkout().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     fs::write(folder.join("src/lib.rs"), &blocks("README.md", "rust")[0]).unwrap();
-    let build = &blocks("README.md", "sh").into_iter().find(|b| b.contains("cargo build")).unwrap();
+    let build = commands.iter().find(|block| block.contains("cargo build")).unwrap();
     let target = lessor_guests::authors_target_folder().unwrap();
     let arguments = build.lines().next().unwrap().strip_prefix("cargo ").unwrap();
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
@@ -78,7 +80,7 @@ fn the_policy_of_the_readme_builds_and_is_accepted_with_its_settings() {
     assert!(!without_settings.status.success(), "its settings are missing");
     let said = String::from_utf8_lossy(&without_settings.stderr);
     assert!(said.contains("50-night-shift") && said.contains("prefix"), "{said}");
-    let sidecar = &blocks("README.md", "toml")[1];
+    let sidecar = &blocks("README.md", "toml")[0];
     fs::write(plugins.join("50-night-shift.toml"), sidecar).unwrap();
     assert_accepted(folder.path(), "the README's policy");
 }

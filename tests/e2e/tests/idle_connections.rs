@@ -14,7 +14,7 @@ use lessor_e2e::{Setup, loopback_address, wait};
 const SUBNETS: &str = "[[subnet]]\nprefix = \"100.64.0.0/16\"\n";
 /// The maximum time of an answer.
 const WITHIN: Duration = Duration::from_millis(200);
-/// The number of tries, of which the best counts, because the machine may be busy with other tests.
+/// The number of answers, each of which comes in time. This program runs alone.
 const TRIES: usize = 5;
 
 #[test]
@@ -46,9 +46,9 @@ fn answers_beside(idle: usize) {
     for stream in scraping.iter_mut().step_by(3) {
         let _ = stream.write_all(b"GET /met");
     }
-    let took = (0..TRIES).map(|_| ask(&socket)).min().unwrap();
+    let took = (0..TRIES).map(|_| ask(&socket)).max().unwrap();
     assert!(took < WITHIN, "the status came after {took:?}");
-    let took = (0..TRIES).map(|_| scrape(metrics)).min().unwrap();
+    let took = (0..TRIES).map(|_| scrape(metrics)).max().unwrap();
     assert!(took < WITHIN, "the metrics came after {took:?}");
 }
 

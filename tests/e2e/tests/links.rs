@@ -216,6 +216,14 @@ fn a_client_of_a_link_without_addresses_gets_silence_and_the_operator_a_reason()
     let line = lab.server.journal_has("link-without-address");
     assert!(line.detail.unwrap().contains("eth0 has no IPv4 address"));
     assert_eq!(line.interface.as_deref(), Some("eth0"));
+    // The client does not say where the link is, and neither does option 82 without a relay.
+    for (code, octets) in [(118, &[198, 51, 100, 0][..]), (82, &[5, 4, 198, 51, 100, 0])] {
+        let selecting = PlainMessage::new(kind::DISCOVER, 98).with(code, octets);
+        assert_eq!(lab.clients[0].ask(&selecting, EVERYBODY, SILENCE), None, "option {code}");
+    }
+    wait::soon("each message to end for that reason", || {
+        (lab.server.status().count("link-without-address") == 4).then_some(())
+    });
     assert_eq!(lab.serves(1).your_address.octets()[..3], [198, 51, 100]);
 
     // The address is now in another subnet.
@@ -254,12 +262,58 @@ fn each_of_several_addresses_of_a_link_can_select_the_subnet() {
     let request =
         PlainMessage::new(kind::REQUEST, 500).with(50, &wanted).with(54, &[198, 51, 100, 1]);
     assert_eq!(client.ask(&request, EVERYBODY, SILENCE * 10).unwrap().kind, kind::ACK);
+    // An address in ciaddr that the client had before, on another subnet of the link, changes
+    // nothing: neither where it is, nor who answers.
+    let mut number = 600;
+    let mut ask = |kind, options: &[(u8, [u8; 4])]| {
+        let named = options.iter().find(|(code, _)| *code == 50);
+        let mut message = PlainMessage::new(kind, named.map_or(700, |_| 600));
+        number += 1;
+        message.transaction_id = number;
+        message.client_address = Ipv4Addr::new(192, 0, 2, 177);
+        let message =
+            options.iter().fold(message, |message, (code, octets)| message.with(*code, octets));
+        client.ask(&message, EVERYBODY, wait::SOON).unwrap()
+    };
+    let other = [198, 51, 100, 160];
+    let own = Some(Ipv4Addr::new(198, 51, 100, 1));
+    let offer = ask(kind::DISCOVER, &[(50, other)]);
+    assert_eq!((offer.your_address, offer.server_identifier), (other.into(), own));
+    let ack = ask(kind::REQUEST, &[(50, other), (54, [198, 51, 100, 1])]);
+    assert_eq!((ack.kind, ack.your_address), (kind::ACK, other.into()));
+    assert_eq!(ask(kind::REQUEST, &[(50, other)]).kind, kind::ACK);
+    let offer = ask(kind::DISCOVER, &[]);
+    assert_eq!(offer.server_identifier, Some(Ipv4Addr::new(192, 0, 2, 1)));
     // The server still knows the client when it rebinds.
     let mut rebinding = PlainMessage::new(kind::REQUEST, 500).from_address(wanted.into());
     rebinding.transaction_id += 1;
     home.add_address("eth0", "198.51.100.150/24");
     assert_eq!(client.ask(&rebinding, EVERYBODY, SILENCE * 10).unwrap().kind, kind::ACK);
     assert_eq!(server.journal_has("ack-rebinding").address, Some(Ipv4Addr::from(wanted)));
+}
+
+/// A switch adds option 82 to the messages of clients on the link, or a client makes it up.
+#[test]
+fn option_82_without_a_relay_selects_neither_a_subnet_nor_a_server_identifier() {
+    require!(root, ip);
+    let lab = TwoLinks::new();
+    let information = b"\x01\x04line\x05\x04\xc6\x33\x64\x00\x0b\x04\xc6\x33\x64\x09";
+    let message = |kind| PlainMessage::new(kind, 1).with(82, information);
+    let offer = lab.clients[0].ask(&message(kind::DISCOVER), EVERYBODY, wait::SOON).unwrap();
+    assert_eq!(offer.your_address.octets()[..3], [192, 0, 2]);
+    assert_eq!(offer.server_identifier, Some(Ipv4Addr::new(192, 0, 2, 1)));
+    assert_eq!(offer.option(82).as_deref(), Some(&information[..]));
+    let line = lab.server.journal_has("offered-from-pool");
+    assert_eq!(line.located_by.as_deref(), Some("link"));
+    assert_eq!(line.circuit_id.as_deref(), Some("line"));
+    // The address in sub-option 11 is that of another server.
+    let request = |identifier: [u8; 4]| {
+        message(kind::REQUEST).with(50, &offer.your_address.octets()).with(54, &identifier)
+    };
+    assert_eq!(lab.clients[0].ask(&request([198, 51, 100, 9]), EVERYBODY, SILENCE), None);
+    lab.server.journal_has("other-server-selected");
+    let ack = lab.clients[0].ask(&request([192, 0, 2, 1]), EVERYBODY, wait::SOON).unwrap();
+    assert_eq!((ack.kind, ack.your_address), (kind::ACK, offer.your_address));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use lessor_e2e::{
     Host, Link, Machine, built,
     clients::{Client, Udhcpc},
     guide::Guide,
-    require,
+    require, wait,
 };
 
 const CONFIGURATION: &str = "/etc/lessor/lessor.toml";
@@ -102,6 +102,7 @@ fn the_tarball_is_installed_and_removed() {
     client.renews();
     assert_eq!(site.leases(), [address]);
 
+    site.compiles_for_both_architectures();
     let said = site.machine.succeeds("ldd /usr/local/bin/lessor 2>&1 || true");
     assert!(said.contains("statically linked") || said.contains("not a dynamic"), "{said}");
     site.follows("Removing the tarball's files");
@@ -180,6 +181,25 @@ impl Site {
         lines.lines().map(address).collect()
     }
 
+    /// A release has the feature `cross`; a debug build has not, and is not asked.
+    #[track_caller]
+    fn compiles_for_both_architectures(&self) {
+        let version = self.machine.succeeds("lessor --version");
+        let features = version.lines().find_map(|line| line.strip_prefix("features: ")).unwrap();
+        if !features.split(' ').any(|feature| feature == "cross") {
+            println!("the server has no feature `cross`, so it compiled for one architecture only");
+            return;
+        }
+        for architecture in ["x86_64", "aarch64"] {
+            let folder = format!("/root/{architecture}");
+            self.machine.succeeds(&format!(
+                "lessor plugin compile --target {architecture}-unknown-linux-musl \
+                 --cache {folder} /usr/local/lib/lessor/policies/*.wasm && ls {folder}/*"
+            ));
+        }
+        self.machine.succeeds("grep --quiet --recursive --text aarch64 /root/aarch64");
+    }
+
     #[track_caller]
     fn answers_nobody_before_it_is_configured(&self) {
         let state =
@@ -251,16 +271,26 @@ impl Site {
         assert_eq!(String::from_utf8_lossy(&said.stdout), "reload\n");
     }
 
-    /// The journal of the day before has a date in its name, and the server writes a new one.
+    /// The journal of the day before has a date in its name, and the server writes a new one. It
+    /// does not read the configuration, which somebody is editing.
     #[track_caller]
     fn logs_are_rotated(&self) {
         if !self.machine.sh("command -v logrotate").status.success() {
             println!("logrotate is not installed, so the rotation of the journal was not tried");
             return;
         }
+        let (before, text) = (self.process(), self.configuration());
+        self.machine.write(CONFIGURATION, "[server");
         self.machine.succeeds("logrotate --force /etc/logrotate.d/lessor");
+        self.machine.write(CONFIGURATION, &text);
         self.machine.succeeds("ls /var/log/lessor/journal.jsonl-*");
-        self.machine.succeeds("test -e /var/log/lessor/journal.jsonl");
+        wait::soon("the server to open a new journal", || {
+            let exists = self.machine.sh("test -e /var/log/lessor/journal.jsonl");
+            exists.status.success().then_some(())
+        });
+        let log = self.machine.succeeds("journalctl --unit lessor --no-pager");
+        assert!(!log.contains("reload refused"), "{log}");
+        assert_eq!(self.process(), before);
     }
 
     #[track_caller]

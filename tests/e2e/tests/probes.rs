@@ -181,6 +181,29 @@ fn the_answer_of_the_client_itself_does_not_count() {
 }
 
 #[test]
+fn after_a_start_without_records_addresses_are_probed_although_no_scope_says_so() {
+    require!(root, ip, tcpdump);
+    let mut lab = OnLink::new("after-data-loss = \"probe\"");
+    lab.server.process().says("are probed before new clients get them", wait::SOON);
+    assert_eq!(lab.ask(&PlainMessage::new(kind::DISCOVER, 1)).your_address, FREE);
+    assert_eq!(lab.server.journal_has("quarantined-in-use").address, Some(TAKEN));
+    let targets = || lab.probes().iter().map(|probe| probe.target).collect::<Vec<_>>();
+    wait::soon("the probes", || (targets() == [TAKEN, FREE, FREE]).then_some(()));
+    let status = lab.server.ask(&["status"]);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains("are probed before new clients get them"), "{status}");
+
+    // A restart does not end it: there is a record now, but not of all clients.
+    assert_eq!(lab.acquire(1), FREE);
+    assert!(lab.server.stop().success());
+    lab.server.start_again();
+    let third = Ipv4Addr::new(192, 0, 2, 102);
+    assert_eq!(lab.ask(&PlainMessage::new(kind::DISCOVER, 2)).your_address, third);
+    let probed = |address| lab.probes().iter().any(|probe| probe.target == address);
+    wait::soon("a probe of the third address", || probed(third).then_some(()));
+}
+
+#[test]
 fn nothing_is_probed_unless_a_scope_says_so() {
     require!(root, ip, tcpdump);
     let mut lab = OnLink::new("");

@@ -11,8 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_e2e::{Reload, Server, Setup, built, heavy, loopback_address, relay};
+use lessor_e2e::{Reload, Server, Setup, built, heavy, loopback_address, relay, wait};
 use lessor_load::{ExchangeEnd, LoadArgs, Relay, Report, Subscriber};
+use nix::sys::signal::Signal;
 
 const SUBNETS: &str = r#"
     [[subnet]]
@@ -168,20 +169,42 @@ fn what_only_a_restart_changes_is_told() {
 }
 
 #[test]
-fn a_journal_that_was_moved_away_is_begun_anew() {
+fn a_journal_that_was_moved_away_is_reopened_with_a_reload_or_without_one() {
     let mut server = Setup::on_loopback(SUBNETS).start();
-    let mut relay = relay(server.address(), LINK);
-    relay.acquire(&Subscriber::new([2, 0, 0, 0, 0, 1], "line1"), PATIENCE).unwrap();
-    server.journal_has("ack-selecting");
-    let journal = server.folder().join("journal.jsonl");
-    std::fs::rename(&journal, server.folder().join("journal.1")).unwrap();
-
+    acquire_journalled(&server, 1);
+    moves_the_journal_away(&server);
     assert!(server.hang_up().accepted);
-    relay.acquire(&Subscriber::new([2, 0, 0, 0, 0, 2], "line2"), PATIENCE).unwrap();
-    let line = server.journal_has("ack-selecting");
-    assert_eq!(line.circuit_id.as_deref(), Some("line2"));
+    acquire_journalled(&server, 2);
+
+    // A configuration that is half edited is not read.
+    server.setup().put_subnets("[[subnet");
+    let rotated = moves_the_journal_away(&server);
+    assert!(rotated.contains("line2") && !rotated.contains("line1"), "{rotated}");
+    server.process().signal(Signal::SIGUSR1);
+    let journal = server.folder().join("journal.jsonl");
+    wait::soon("the server to open a new journal", || journal.exists().then_some(()));
+    acquire_journalled(&server, 3);
     let rotated = std::fs::read_to_string(server.folder().join("journal.1")).unwrap();
-    assert!(rotated.contains("line1") && !rotated.contains("line2"), "{rotated}");
+    assert!(!rotated.contains("line3"), "{rotated}");
+    let status = server.status();
+    assert_eq!((status.reloads, status.reloads_refused), (1, 0));
+}
+
+/// Acquires a lease, which the first line about one in the journal is about.
+#[track_caller]
+fn acquire_journalled(server: &Server, number: u8) {
+    let line = format!("line{number}");
+    let subscriber = Subscriber::new([2, 0, 0, 0, 0, number], line.as_str());
+    relay(server.address(), LINK).acquire(&subscriber, PATIENCE).unwrap();
+    assert_eq!(server.journal_has("ack-selecting").circuit_id, Some(line));
+}
+
+/// Rotates the journal as another program does, and returns its lines.
+#[track_caller]
+fn moves_the_journal_away(server: &Server) -> String {
+    let rotated = server.folder().join("journal.1");
+    std::fs::rename(server.folder().join("journal.jsonl"), &rotated).unwrap();
+    std::fs::read_to_string(rotated).unwrap()
 }
 
 /// The times at which a new generation was requested and began to serve, and its lease time.

@@ -1,9 +1,15 @@
 //! What is reserved for a client or a line: by which identifiers, for which of several, with and
 //! without an address, and what the server says about it.
 
-use std::{collections::BTreeMap, fs, net::Ipv4Addr, process::Command, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{Ipv4Addr, SocketAddrV4, UdpSocket},
+    process::Command,
+    time::Duration,
+};
 
-use lessor_e2e::{Server, Setup, built, relay};
+use lessor_e2e::{ClientMessage, Server, Setup, built, loopback_address, relay};
 use lessor_load::{Acquired, Answer, Subscriber};
 
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
@@ -12,6 +18,21 @@ const SILENCE: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const SUBNETS: &str = r#"
+    [[class]]
+    name = "business"
+    pools = ["modems"]
+    options = { domain-name = "business.example" }
+    lease-time = "5m"
+
+    [[class]]
+    name = "acme"
+    match = { vendor-class = "ACME" }
+    options = { domain-name = "acme.example", host-name = "acme" }
+
+    [[reservation]]
+    circuit-id = "office"
+    classes = ["acme", "business"]
+
     [[subnet]]
     prefix = "100.64.0.0/16"
     lease-time = "10m"
@@ -149,7 +170,7 @@ fn check_and_explain_name_the_identifier() {
     let mut check = Command::new(built::lessor());
     let output = check.arg("check").arg("--config").arg(&config).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("6 reservations"), "{said}");
+    assert!(said.contains("7 reservations"), "{said}");
     let link = LINK.to_string();
     let device = ["--hardware-address", "02:00:00:00:00:04", "--relay-address", &link];
     let output = server.ask(&[&["explain"], &device[..]].concat());
@@ -157,4 +178,46 @@ fn check_and_explain_name_the_identifier() {
     let wanted =
         "100.64.201.3 for hardware-address 02:00:00:00:00:04, which has another identifier";
     assert!(said.contains(wanted), "{said}");
+}
+
+#[test]
+fn the_owner_of_a_reservation_belongs_to_the_classes_that_it_names() {
+    let setup = Setup::on_loopback(SUBNETS);
+    let script = "fn decide(request, terms) {
+        if \"business\" in request.classes { terms.renewal_time_secs = request.classes.len() * 10; }
+    }";
+    setup.put_script("20-classes.rhai", script, "");
+    let server = setup.start();
+    let office = Subscriber {
+        parameter_request_list: vec![1, 3, 12, 15, 58],
+        ..Subscriber::new([2, 0, 0, 0, 0, 30], "office")
+    };
+    let lease = acquire(&server, LINK, &office);
+    assert_eq!(lease.address.octets()[..3], [100, 64, 2]);
+    assert_eq!(lease.lease_time_secs, 300);
+    assert_eq!(lease.options.text(15).as_deref(), Some("business.example"));
+    assert_eq!(host_name(&lease).as_deref(), Some("acme"));
+    assert_eq!(lease.options.get(58), Some(&20_u32.to_be_bytes()[..]));
+
+    // A renewal without its relay; the reply goes to an address that is not on this machine.
+    let renewal = ClientMessage::new(3, office.hardware_address).client_address(lease.address);
+    let socket = UdpSocket::bind(SocketAddrV4::new(loopback_address(), 0)).unwrap();
+    socket.send_to(&renewal.octets(), server.address()).unwrap();
+    for is_relayed in [true, false] {
+        let line = server.journal_says("the office", |line| {
+            line.hardware_address.as_deref() == Some("02:00:00:00:00:1e")
+                && line.address == Some(lease.address)
+                && line.circuit_id.is_some() == is_relayed
+        });
+        assert_eq!(line.classes, ["business", "acme"], "{line:?}");
+    }
+    let line = acquire(&server, LINK, &device(31, "shop"));
+    assert_eq!(line.lease_time_secs, 600);
+
+    let output = server.ask(&["explain", "--json", "--circuit-id", "office"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["classes"], serde_json::json!(["business", "acme"]));
+    let options = found["reply"]["options"].as_array().unwrap();
+    let domain = options.iter().find(|option| option["name"] == "domain-name").unwrap();
+    assert_eq!(domain["set-by"], "class business");
 }

@@ -219,6 +219,56 @@ fn the_override_of_a_relay_takes_precedence_over_the_identifier_of_the_subnet() 
     assert_eq!(lab.ask(&request(&again, [10, 0, 0, 1])).unwrap().kind, kind::ACK);
 }
 
+#[test]
+fn a_link_selection_and_an_override_of_zeros_count_as_absent() {
+    require!(root, ip);
+    let lab = Lab::new();
+    let zeros = b"\x05\x04\0\0\0\0\x0b\x04\0\0\0\0";
+    let information = [GREEN, zeros].concat();
+    // The relay's own address selects, and the identifier is that of its subnet.
+    let ack = lab.acquire(1, RELAY, &information);
+    assert_eq!(ack.server_identifier, Some([10, 0, 0, 1].into()));
+    assert_eq!(ack.option(82), Some(information));
+    let line = lab.server.journal_has("ack-selecting");
+    assert_eq!(line.located_by.as_deref(), Some("relay-address"));
+    // Without a VPN, nothing replaces the address that the message was sent to.
+    let ack = lab.acquire(2, RELAY, zeros);
+    assert_eq!(ack.server_identifier, Some(SERVER));
+}
+
+/// 0.0.0.0 in sub-options 5 and 11 of option 82, and in option 118.
+#[test]
+fn a_selection_of_no_address_counts_as_absent() {
+    require!(root, ip);
+    let lab = Lab::with(
+        r#"
+        [[subnet]]
+        prefix = "10.0.0.0/24"
+        relay-addresses = ["192.0.2.7"]
+        [[subnet.pool]]
+        range = "10.0.0.100-10.0.0.199"
+
+        [[subnet]]
+        prefix = "10.0.1.0/24"
+        [[subnet.pool]]
+        range = "10.0.1.100-10.0.1.199"
+        "#,
+    );
+    let nothing = b"\x01\x04line\x05\x04\0\0\0\0\x0b\x04\0\0\0\0";
+    let discover =
+        |client| PlainMessage::new(kind::DISCOVER, client).relayed(RELAY).with(82, nothing);
+    let by_client = lab.ask(&discover(1).with(118, &[10, 0, 1, 0])).unwrap();
+    assert_eq!(by_client.your_address, Ipv4Addr::new(10, 0, 1, 100));
+    // The selection of the client was used, so it comes back.
+    assert_eq!(by_client.option(118), Some(vec![10, 0, 1, 0]));
+    assert_eq!(by_client.option(82), Some(nothing.to_vec()));
+    assert_eq!(by_client.server_identifier, Some(SERVER));
+    let by_relay = lab.ask(&discover(2).with(118, &[0; 4])).unwrap();
+    assert_eq!(by_relay.your_address, Ipv4Addr::new(10, 0, 0, 100));
+    assert_eq!(by_relay.option(118), None);
+    assert_eq!(by_relay.option(82), Some(nothing.to_vec()));
+}
+
 /// The example, as far as it is about networks.
 #[test]
 fn the_wholesale_example_serves_each_customer_from_its_own_addresses() {

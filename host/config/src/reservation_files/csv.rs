@@ -33,6 +33,9 @@ const TEXTS: [&str; 5] = ["address", "pool", "next-server", "server-name", "boot
 const TIMES: [&str; 5] =
     ["lease-time", "min-lease-time", "max-lease-time", "renewal-time", "rebinding-time"];
 
+/// The lists of names that a cell has room for, separated by spaces.
+const LISTS: [&str; 1] = ["classes"];
+
 /// The prefix of an option's name in the name of its column.
 const OPTION: &str = "options.";
 
@@ -44,6 +47,8 @@ enum Column {
     Text(&'static str),
     /// One of [`TIMES`].
     Time(&'static str),
+    /// One of [`LISTS`].
+    List(&'static str),
     /// A value of an option, under this name.
     Option(String, Form),
     /// A column of a table that is not asked for it.
@@ -204,10 +209,13 @@ impl Column {
         if let Some(time) = TIMES.into_iter().find(|time| *time == name) {
             return Some(Self::Time(time));
         }
+        if let Some(list) = LISTS.into_iter().find(|list| *list == name) {
+            return Some(Self::List(list));
+        }
         if let Some(option) = name.strip_prefix(OPTION) {
             return Self::of_option(collector, option, &(span.start + OPTION.len()..span.end));
         }
-        let names = PLAIN.into_iter().chain(TEXTS).chain(TIMES);
+        let names = PLAIN.into_iter().chain(TEXTS).chain(TIMES).chain(LISTS);
         let synonym = RESERVATION_ROW.synonyms.iter().find(|(synonym, _)| *synonym == name);
         let meant = synonym.map(|(_, meant)| *meant).or_else(|| closest(name, names.clone()));
         let help = format!(
@@ -307,6 +315,7 @@ fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'
             Column::Owner(kind, name) => (name.as_str(), identifier_cell(*kind, cell, &span)),
             Column::Text(name) => (*name, text()),
             Column::Time(name) => (*name, number(cell).unwrap_or_else(text)),
+            Column::List(name) => (*name, value(cell, Form::Texts, &span)),
             Column::Option(path, form) => (path.as_str(), value(cell, *form, &span)),
             Column::Ignored => continue,
         };

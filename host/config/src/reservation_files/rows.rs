@@ -11,7 +11,7 @@ use crate::{
     identifiers,
     mistake::Draft,
     reader::Table,
-    reservation::{self, Home, PlacedReservation, Read},
+    reservation::{self, Given, Home, PlacedReservation, Read},
     reserved::{Conflicts, Reserved, address_twice, one_kind_too_many, owner_twice},
     shapes,
     source::Source,
@@ -38,8 +38,7 @@ pub(super) struct Rows<'r, 's> {
     /// The configuration file.
     pub(super) document: &'r Source,
     pub(super) reserved: &'r mut Reserved<'s>,
-    /// The server's own addresses.
-    pub(super) own: &'r [Ipv4Addr],
+    pub(super) given: Given<'r>,
     /// Collects the mistakes of the file.
     pub(super) collector: Collector,
     /// The number of reservations.
@@ -77,7 +76,7 @@ impl Rows<'_, '_> {
     fn plain(&self, kind: IdentifierKind, owner: &str, address: &str) -> Option<Reservation> {
         let address: Ipv4Addr = address.parse().ok()?;
         let (_, prefix) = self.reserved.subnet_of(address)?;
-        if self.own.contains(&address) || reservation::role_of(address, prefix).is_some() {
+        if self.given.own.contains(&address) || reservation::role_of(address, prefix).is_some() {
             return None;
         }
         let owners = identifiers::plain_owner(kind, owner)?.into();
@@ -97,7 +96,7 @@ impl Rows<'_, '_> {
         let span = 0..collector.source().text().len();
         let table = Table::open(&collector, &shapes::RESERVATION_ROW, entries, span);
         let subnet_of = |address| self.reserved.subnet_of(address).map(|(_, prefix)| prefix);
-        let read = reservation::read(&table, Home::Any(&subnet_of), self.own);
+        let read = reservation::read(&table, Home::Any(&subnet_of), self.given);
         if let Some(Read { mut reservation, owners, place }) = read.filter(|_| collector.is_empty())
         {
             share(&mut reservation.options, &mut self.last_options);

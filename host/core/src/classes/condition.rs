@@ -92,6 +92,11 @@ impl Condition {
         Self(tests.into())
     }
 
+    /// The condition of a class to which only reservations send their owners: no message meets it.
+    pub fn never() -> Self {
+        Self([Test::Any(Box::default())].into())
+    }
+
     /// The tests.
     pub fn tests(&self) -> &[Test] {
         &self.0
@@ -171,7 +176,10 @@ impl Relays {
         };
         match request.is_relayed() {
             true => is_in(&self.addresses, request.relay_address),
-            false => request.is_direct() && is_in(&self.subnets, request.client_address),
+            false => {
+                let address = request.address_in_use().filter(|_| request.is_direct());
+                address.is_some_and(|address| is_in(&self.subnets, address))
+            }
         }
     }
 }

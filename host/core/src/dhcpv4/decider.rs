@@ -221,19 +221,18 @@ impl<'e, 'r> Decider<'e, 'r> {
     fn named(&self) -> impl Iterator<Item = u32> {
         let is_wish = matches!(self.request.kind, RequestKind::Discover | RequestKind::Bootp);
         let requested = self.request.requested_address.filter(|_| !is_wish);
-        let client_address = Some(self.request.client_address).filter(|_| !is_wish);
+        let in_use = self.request.address_in_use().filter(|_| !is_wish);
         let reserved = self.reserved_address();
-        let named = [requested, client_address, self.terms.address, reserved];
+        let named = [requested, in_use, self.terms.address, reserved];
         named.into_iter().flatten().map(u32::from)
     }
 
     /// Notices the end of whatever holds an address that the request concerns, so that the decision
     /// uses the current states of the addresses.
     pub(super) fn notice(&mut self) {
-        let client_address = Some(self.request.client_address);
-        let reserved = self.reserved_address();
-        let named = [self.request.requested_address, client_address, self.terms.address, reserved];
-        for address in named.into_iter().flatten().filter(|address| !address.is_unspecified()) {
+        let (requested, in_use) = (self.request.requested_address, self.request.address_in_use());
+        let named = [requested, in_use, self.terms.address, self.reserved_address()];
+        for address in named.into_iter().flatten() {
             self.bindings.notice(self.now, u32::from(address));
         }
         if let Some(offered) = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource)

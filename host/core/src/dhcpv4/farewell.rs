@@ -8,9 +8,11 @@
 //! ([`Decider::is_set_aside`]).
 //!
 //! Invariant: a message that names another line than the lease or offer came over changes nothing,
-//! and neither does one that names a line if that came over none. Any client can send another
-//! client's key, but not the line that a relay adds. A RELEASE, which the client sends past the
-//! relay, may name no line: then it must come from the address that it releases.
+//! and neither does one that names a line if that came over none. Any host can send another
+//! client's key, but not the line that a relay adds. So a DECLINE, which the client broadcasts and
+//! its relay forwards, must name the line, and without any line come over a link or a relay. A
+//! RELEASE, which the client sends past the relay, may name no line: then it must come from the
+//! address that it releases, or from the relay that it names.
 
 use crate::{Binding, BindingState, Line, Reason};
 
@@ -47,8 +49,11 @@ impl Decider<'_, '_> {
             (None, None) => None,
         };
         let named = self.own_line();
-        if named.is_some() && named != known {
+        if named != known {
             return self.silence(Reason::OtherLineDecline);
+        }
+        if named.is_none() && self.request.is_direct() {
+            return self.silence(Reason::DeclineFromElsewhere);
         }
         let began_at = lease.map_or(self.now, |lease| lease.began_at);
         let subscriber = match (lease, offer) {
@@ -119,9 +124,7 @@ impl Decider<'_, '_> {
             (known, named @ Some(_)) if known != named => {
                 return self.silence(Reason::OtherLineRelease);
             }
-            // A relay that adds no option 82 is the only evidence.
-            (None, None) if self.request.is_relayed() => {}
-            (_, None) if !self.comes_from_client_address() => {
+            (known, None) if !self.is_from_client_of(known.as_ref()) => {
                 return self.silence(Reason::ReleaseFromElsewhere);
             }
             _ => {}
@@ -137,10 +140,16 @@ impl Decider<'_, '_> {
         self.request.relay_information.as_ref().and_then(Line::of)
     }
 
-    /// Returns whether the datagram was sent from the address that the client claims to have.
-    fn comes_from_client_address(&self) -> bool {
-        !self.request.is_relayed()
-            && *self.request.arrival.source.ip() == self.request.client_address
+    /// Returns whether the datagram was sent from the address that it releases or, if it was
+    /// forwarded and the lease came over no line, from the relay. Any host can write another address
+    /// into ciaddr or giaddr.
+    fn is_from_client_of(&self, known: Option<&Line>) -> bool {
+        let request = self.request;
+        let is_from = |address| *request.arrival.source.ip() == address;
+        match request.is_relayed() {
+            false => is_from(request.client_address),
+            true => known.is_none() && is_from(request.relay_address),
+        }
     }
 
     /// The binding as it is after its release.

@@ -7,7 +7,8 @@
 //! leases are active, and a device may begin to send a client identifier. The record counts as that
 //! of a client with another key if all of this holds (`former_key`):
 //!
-//! - the message names the address of the record, in ciaddr or otherwise in option 50;
+//! - the message names the address of the record, in ciaddr if the client uses that, or otherwise in
+//!   option 50;
 //! - the lease is active, and the client has no active lease under its new key;
 //! - the message comes from the same hardware address, and not from another line;
 //! - the same message would have the key on record if it were derived as another kind.
@@ -94,10 +95,8 @@ pub(super) fn relay_information_of<'a>(
     if let Some(own) = &request.relay_information {
         return Some(Cow::Borrowed(own));
     }
-    if !request.arrival.unicast || request.is_relayed() {
-        return None;
-    }
-    let record = bindings.slot(u32::from(request.client_address))?.record()?;
+    let address = request.address_in_use().filter(|_| request.is_direct())?;
+    let record = bindings.slot(u32::from(address))?.record()?;
     let remembered = Facts::of(record).relay_information?;
     let is_own = is_of_sender(plan, record, request);
     is_own.then(|| Cow::Owned(RelayInformation::from_octets(remembered)))
@@ -135,7 +134,7 @@ pub(super) fn differing_lines(
     (known != seen).then_some((known, seen))
 }
 
-/// Returns whether the lease of ciaddr belongs to the sender of a message that names no line.
+/// Returns whether a lease belongs to the sender of a message that names no line.
 fn is_of_sender(plan: &Plan, record: &Record<Ipv4>, request: &Request) -> bool {
     let client = ClientKey::from_octets(record.holder());
     let is_key = |kind: ClientKeyKind| kind.key_of(request, None).as_ref() == Some(&client);
@@ -162,9 +161,7 @@ fn former_key(
     information: Option<&RelayInformation>,
     key: &KnownHolder<Ipv4>,
 ) -> Option<ClientKey> {
-    let client_address = Some(request.client_address).filter(|address| !address.is_unspecified());
-    let named = client_address.or(request.requested_address)?;
-    let record = bindings.slot(u32::from(named))?.active()?;
+    let record = bindings.slot(u32::from(request.named_address()?))?.active()?;
     if key.is_holder_of(record)
         || Facts::of(record).hardware_address != request.hardware_address
         || differing_lines(record, information).is_some()

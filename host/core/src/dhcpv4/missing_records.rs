@@ -18,15 +18,9 @@ impl Engine {
         self.no_records_since
     }
 
-    /// The time until which addresses that an unknown client may hold are held back from new
-    /// clients; the latest of all subnets. `None` if they are not held back, or no longer.
-    pub fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let is_held = self.plan.network().after_data_loss == AfterDataLoss::Hold;
-        self.records_missing_until(now).filter(|_| is_held)
-    }
-
-    /// The time until which clients may have leases of which the server has no record. `None` if
-    /// that does not matter to the network, or no longer.
+    /// The time until which clients may have leases of which the server has no record; the latest
+    /// of all subnets. Until then, their addresses are held back from new clients or probed. `None`
+    /// if the network does neither, or no longer.
     pub fn records_missing_until(&self, now: Timestamp) -> Option<Timestamp> {
         let network = self.plan.network();
         let matters = network.after_data_loss != AfterDataLoss::Serve;

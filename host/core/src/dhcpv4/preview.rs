@@ -202,8 +202,7 @@ impl Engine {
         let information = identity::relay_information_of(&self.plan, &self.bindings, request);
         let reservation = self.plan.reservation_for(subnet, request, information.as_deref());
         let reserved = reservation.and_then(|matched| matched.reservation.address);
-        let client_address = Some(request.client_address);
-        let named = [request.requested_address, client_address, terms.address, reserved];
+        let named = [request.requested_address, request.address_in_use(), terms.address, reserved];
         let accounts = self.accounts_of_decline(request, information.as_deref(), client.as_ref());
         let subscriber = subscriber_of(request, terms, information.as_deref());
         self.bindings.part(&Scope {

@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 
 use crate::{
     BootFileName, OptionValue, Reason, Reply, ReplyKind, ReplyValue, RequestKind, ServerName,
-    option::code, relay,
+    option::code,
 };
 
 use super::{
@@ -154,9 +154,9 @@ impl Decider<'_, '_> {
         if reply.kind == ReplyKind::Nak {
             return self.parameters_without_address();
         }
-        let is_granted = !reply.your_address.is_unspecified();
-        let address = if is_granted { reply.your_address } else { self.request.client_address };
-        self.parameters(u32::from(address))
+        let granted = Some(reply.your_address).filter(|address| !address.is_unspecified());
+        let address = granted.or(self.request.address_in_use()).map_or(0, u32::from);
+        self.parameters(address)
     }
 
     /// The options that come first. A BOOTP client knows none of those that only DHCP has.
@@ -175,12 +175,8 @@ impl Decider<'_, '_> {
     /// Adds the options of the request that a reply returns as they were received.
     fn echo(&self, options: &mut Options) {
         self.echo_client_identifier(options);
-        let is_link_selected = self.request.relay_information.as_ref().is_some_and(|information| {
-            information.sub_option(relay::LINK_SELECTION).is_some_and(|octets| octets.len() == 4)
-        });
-        // The relay's selection takes precedence over the client's (RFC 3527 section 3), which then
-        // is neither used nor returned (RFC 3011 section 2).
-        if let Some(selected) = self.request.subnet_selection.filter(|_| !is_link_selected) {
+        // A selection that was not used is not returned (RFC 3011 section 2).
+        if let Some(selected) = self.request.selected_subnet() {
             options.push((code::SUBNET_SELECTION, OptionValue::Address(selected).into()));
         }
         // Its selection in the reply tells a client that its VPN was used (RFC 6607 section 7.1).

@@ -36,6 +36,11 @@ impl SharedReservations {
         self.longest_lease_secs
     }
 
+    /// Returns whether any of them names a class.
+    pub fn name_classes(&self) -> bool {
+        self.list.iter().any(|of| of.settings.classes.is_some())
+    }
+
     /// The reservations, in order.
     pub fn list(&self) -> &[Reservation] {
         &self.list

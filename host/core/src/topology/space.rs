@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 
 use crate::{Network, Request, VpnId, VpnName, VpnSelector};
 
-use super::{Location, NetworkId, TopologyError, address_of_client};
+use super::{Location, NetworkId, TopologyError};
 
 /// The address spaces of a configuration.
 #[derive(Debug, Default)]
@@ -112,12 +112,12 @@ impl AddressSpace {
     }
 
     /// Of several addresses of one interface, the one in the subnet, otherwise in the network, of
-    /// the address that the client has or requests.
+    /// the address that the client uses or requests.
     pub(super) fn link_of_client(&self, request: &Request, links: &[Ipv4Addr]) -> Option<Ipv4Addr> {
         if links.len() < 2 {
             return None;
         }
-        let named = self.locate(address_of_client(request)?)?;
+        let named = self.locate(request.named_address()?)?;
         let is_in_subnet = |link: &&Ipv4Addr| self.locate(**link) == Some(named);
         let is_in_network =
             |link: &&Ipv4Addr| self.locate(**link).is_some_and(|own| own.network == named.network);

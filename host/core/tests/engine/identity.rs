@@ -200,6 +200,18 @@ fn a_lease_goes_on_when_the_kind_of_key_is_changed() {
 }
 
 #[test]
+fn a_device_that_begins_to_send_an_identifier_is_known_by_the_address_that_it_asks_for() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    // ciaddr has an address that the device had elsewhere.
+    let request = with(identified(b"x", discover(1)), |r| {
+        r.requested_address = Some(address);
+        r.client_address = Ipv4Addr::new(192, 0, 2, 77);
+    });
+    assert_eq!(offer(&server.ask(&request)), (address, Reason::OfferedCurrent));
+}
+
+#[test]
 fn a_lease_of_another_device_is_not_taken_over_when_the_kind_of_key_is_changed() {
     let mut server = Server::plain();
     let address = lease_on(&mut server, LINE, 1);
@@ -234,10 +246,18 @@ fn a_release_counts_only_if_it_comes_over_the_line_or_from_the_address() {
     let address = lease_on(&mut server, LINE, 1);
     let request = on_circuit(LINE, release(1, address));
     assert_eq!(server.reason(&request), Reason::ReleasedLease);
-    // If the client's relay never added option 82, the relay is the only evidence.
+    // If the client's relay never added option 82, the relay is the only evidence: the address that
+    // it sends from, because any host can name it.
     let address = offered(&server.ask(&relayed(discover(2))));
     server.ask(&relayed(selecting(2, address)));
-    assert_eq!(server.reason(&relayed(release(2, address))), Reason::ReleasedLease);
+    let from = |source| {
+        with(relayed(release(2, address)), |r| r.arrival.source = SocketAddrV4::new(source, 67))
+    };
+    for source in [ip(99), Ipv4Addr::new(192, 0, 2, 9), address] {
+        let decision = server.ask(&from(source));
+        assert_eq!((decision.reason, decision.changes.len()), (Reason::ReleaseFromElsewhere, 0));
+    }
+    assert_eq!(server.reason(&from(RELAY)), Reason::ReleasedLease);
 }
 
 #[test]
@@ -248,6 +268,56 @@ fn a_decline_counts_only_if_it_comes_over_the_line() {
     assert_eq!((decision.reason, decision.changes.len()), (Reason::OtherLineDecline, 0));
     let request = on_circuit(LINE, decline(1, address));
     assert_eq!(server.reason(&request), Reason::QuarantinedDeclined);
+}
+
+/// A client declines by broadcast, without using an address (RFC 2131 section 4.4.4), so that its
+/// relay adds the line.
+#[test]
+fn a_decline_without_a_line_ends_no_lease_and_no_offer_of_a_client_on_one() {
+    for kind in [ClientKeyKind::ClientIdentifier, ClientKeyKind::Line] {
+        let mut server = Server::new(keyed_by(kind));
+        let address = offered(&server.ask(&on_circuit(LINE, discover(1))));
+        let forged = |source| {
+            let decline = with(decline(1, address), |r| r.client_address = address);
+            with(directly(decline), |r| r.arrival.source = SocketAddrV4::new(source, 68))
+        };
+        let refused = [
+            forged(ip(99)),
+            forged(address),
+            on_link(decline(1, address)),
+            relayed(decline(1, address)),
+        ];
+        let ends_nothing = |server: &mut Server| {
+            for request in &refused {
+                let decision = server.ask(request);
+                assert_eq!(decision.changes.len(), 0, "{request:?}");
+                assert_eq!(decision.reason.outcome(), lessor_core::Outcome::Silence);
+            }
+        };
+        ends_nothing(&mut server);
+        let selecting = on_circuit(LINE, selecting(1, address));
+        assert_eq!(server.reason(&selecting), Reason::AckSelecting);
+        ends_nothing(&mut server);
+        if kind == ClientKeyKind::ClientIdentifier {
+            assert!(refused.iter().all(|it| server.reason(it) == Reason::OtherLineDecline));
+        }
+        let decision = server.ask(&on_circuit(LINE, decline(1, address)));
+        assert_eq!(decision.reason, Reason::QuarantinedDeclined);
+    }
+}
+
+#[test]
+fn a_decline_that_is_sent_to_the_server_counts_for_no_client_on_the_link() {
+    let mut server = Server::plain();
+    let address = server.lease(1);
+    let forged = directly(decline(1, address));
+    for source in [ip(99), address] {
+        let forged = with(forged.clone(), |r| r.arrival.source = SocketAddrV4::new(source, 68));
+        let decision = server.ask(&forged);
+        assert_eq!((decision.reason, decision.changes.len()), (Reason::DeclineFromElsewhere, 0));
+        assert!(server.record(1).is_active(server.now));
+    }
+    assert_eq!(server.reason(&on_link(decline(1, address))), Reason::QuarantinedDeclined);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The network and subnet of a request: relays, link selection, and the addresses of the interface
 //! on which it arrived.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    sync::Arc,
+};
 
-use lessor_core::{LocatedBy, Network, RelayInformation, Request, Topology};
+use lessor_core::{LocatedBy, Network, RelayInformation, Request, Topology, Vpn, VpnName};
 
 use crate::support::*;
 
@@ -63,6 +66,28 @@ fn of_several_addresses_the_one_in_the_clients_subnet_selects() {
 }
 
 #[test]
+fn an_address_that_the_client_does_not_use_selects_nothing() {
+    let links = [at(0, 1), at(1, 1)];
+    let had = |request| with(request, |r: &mut Request| r.client_address = at(0, 77));
+    let wanted = at(1, 50);
+    let wish = with(discover(1), |r| r.requested_address = Some(wanted));
+    for request in [wish, selecting(1, wanted), init_reboot(1, wanted), decline(1, wanted)] {
+        assert_eq!(network_of(&on_link(had(request.clone()), &links)), Some(1), "{request:?}");
+        // The same if it is sent to the server.
+        let direct = with(had(request), |r| r.arrival.unicast = true);
+        assert_eq!(network_of(&on_link(direct.clone(), &links)), Some(1), "{direct:?}");
+        assert_eq!(network_of(&on_link(direct, &links[1..])), Some(1));
+    }
+    assert_eq!(network_of(&on_link(had(discover(1)), &links[1..])), Some(1));
+    // The client uses the address that it sends from.
+    let direct = with(had(discover(1)), |r| {
+        r.arrival.unicast = true;
+        r.arrival.source = SocketAddrV4::new(at(0, 77), 68);
+    });
+    assert_eq!(network_of(&on_link(direct, &links[1..])), Some(0));
+}
+
+#[test]
 fn a_renewal_sent_to_the_server_is_judged_by_the_clients_own_address() {
     let renewal = |links: &[Ipv4Addr]| {
         let renewal = with(rebinding(1, at(2, 50)), |r| r.arrival.unicast = true);
@@ -70,6 +95,44 @@ fn a_renewal_sent_to_the_server_is_judged_by_the_clients_own_address() {
     };
     assert_eq!(renewal(&[at(0, 1)]), Some(2));
     assert_eq!(renewal(&[]), Some(2));
+}
+
+/// A switch adds a line to the messages of clients without a relay; it has no say in the rest, and
+/// neither has a client that sends option 82 itself.
+#[test]
+fn only_a_relay_selects_a_link_a_vpn_and_a_server_identifier() {
+    let octets = [&[5, 4, 10, 2, 0, 0, 11, 4][..], &OTHER_SERVER.octets(), b"\x97\x06\x00green"];
+    let information = RelayInformation::from_octets(octets.concat());
+    let saying = |request| with(request, |r| r.relay_information = Some(information.clone()));
+    let by_relay = saying(relayed(discover(1)));
+    assert_eq!(network_of(&by_relay), Some(2));
+    assert!(by_relay.is_own_address(OTHER_SERVER) && by_relay.vpn_selection().is_some());
+    for request in [discover(1), with(rebinding(1, at(1, 50)), |r| r.arrival.unicast = true)] {
+        let by_client = saying(request);
+        assert_eq!(network_of(&on_link(by_client.clone(), &[at(1, 1)])), Some(1));
+        assert!(!by_client.is_own_address(OTHER_SERVER) && by_client.vpn_selection().is_none());
+    }
+    let mut green = network();
+    let name = VpnName::new("green").unwrap();
+    green.vpn = Some(Arc::new(Vpn { name, id: None }));
+    let topology = Topology::new(vec![Arc::new(network()), Arc::new(green)]).unwrap();
+    let network_of = |request| topology.locate(&request).map(|found| found.network.0);
+    let in_vpn = RelayInformation::from_octets(*b"\x97\x06\x00green");
+    let saying = |request| with(request, |r| r.relay_information = Some(in_vpn.clone()));
+    assert_eq!(network_of(saying(relayed(discover(1)))), Some(1));
+    assert_eq!(network_of(on_link(saying(discover(1)), &[at(0, 1)])), Some(0));
+}
+
+#[test]
+fn no_client_says_where_a_link_without_an_address_is() {
+    let selecting = |request| with(request, |r: &mut Request| r.subnet_selection = Some(at(2, 0)));
+    assert_eq!(network_of(&on_link(selecting(discover(1)), &[])), None);
+    assert_eq!(network_of(&on_link(selecting(discover(1)), &[at(1, 1)])), Some(2));
+    // Behind a relay, the interface of the server does not matter.
+    let by_relay = with(selecting(relayed(discover(1))), |r| {
+        r.arrival.link_addresses = Some([].into());
+    });
+    assert_eq!(network_of(&by_relay), Some(2));
 }
 
 #[test]

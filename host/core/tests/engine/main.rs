@@ -18,6 +18,7 @@ mod preview;
 mod probes;
 mod reconfigure;
 mod reservations;
+mod reserved_classes;
 mod scopes;
 mod selecting;
 mod settle;

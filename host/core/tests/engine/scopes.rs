@@ -264,7 +264,7 @@ fn the_longest_lease_of_any_scope_is_waited_for_after_a_loss() {
     server.engine.set_no_records_since(server.now);
     server.pass_secs(86_401);
     assert_eq!(server.reason(&discover(1)), Reason::HeldAfterDataLoss);
-    assert!(server.engine.held_until(server.now).is_some());
+    assert!(server.engine.records_missing_until(server.now).is_some());
     server.pass_secs(86_401);
     assert_eq!(server.reason(&discover(1)), Reason::OfferedFromPool);
 }

@@ -85,14 +85,17 @@ fn new_clients_get_no_address_that_an_unknown_client_may_hold() {
     assert_eq!(offer(&server.ask(&discover(1))), (ip(12), Reason::OfferedFromPool));
     assert_eq!(server.reason(&selecting(1, ip(12))), Reason::AckSelecting);
     assert_eq!(server.reason(&discover(3)), Reason::HeldAfterDataLoss);
-    assert_eq!(server.engine.held_until(server.now), Some(server.now.after_secs(86_400)));
+    assert_eq!(
+        server.engine.records_missing_until(server.now),
+        Some(server.now.after_secs(86_400))
+    );
     server.pass_secs(86_399);
     // That lease has ended; leases of which this server does not know may still be active.
     assert_eq!(offer(&server.ask(&discover(3))), (ip(12), Reason::OfferedFromPool));
     assert_eq!(server.reason(&discover(4)), Reason::HeldAfterDataLoss);
     server.pass_secs(1);
     assert_eq!(offer(&server.ask(&discover(4))), (ip(10), Reason::OfferedFromPool));
-    assert_eq!(server.engine.held_until(server.now), None);
+    assert_eq!(server.engine.records_missing_until(server.now), None);
 }
 
 #[test]

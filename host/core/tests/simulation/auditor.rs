@@ -361,8 +361,9 @@ impl Auditor {
         assert_eq!(binding.subscriber.as_ref(), limit.map(|limit| &limit.name));
         let earlier = self.acknowledged.insert(pending.client, Arc::clone(binding));
         let Some(limit) = limit.filter(|_| is_alone) else { return };
-        // A server outside the simulation may have extended the lease since its last ACK.
-        let extended = decision.changes.first().and_then(|change| change.previous.clone());
+        // A server outside the simulation may have extended the lease since its last ACK, also one
+        // that ends now because an operator has moved the client to another address.
+        let extended = decision.changes.iter().filter_map(|change| change.previous.clone());
         let extended = extended.filter(|record| record.client == binding.client);
         let goes_on = earlier.into_iter().chain(extended).any(|earlier| {
             earlier.subscriber == binding.subscriber && earlier.is_active(binding.changed_at)

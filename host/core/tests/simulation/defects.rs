@@ -12,6 +12,9 @@ pub(super) enum Defect {
     AckBeforeFlush,
     /// The engine does not get the limit of a client's subscriber.
     LimitNotChecked,
+    /// The limit counts only leases that storage has confirmed: a grant that is in flight is checked
+    /// too late to stop the next one.
+    LimitCheckedTooLate,
     /// Quarantined addresses are forgotten at a restart.
     QuarantineForgotten,
     /// After a failed flush, the engine gets the result that the change was committed.
@@ -32,9 +35,10 @@ pub(super) enum Defect {
 
 impl Defect {
     /// Every defect.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::AckBeforeFlush,
         Self::LimitNotChecked,
+        Self::LimitCheckedTooLate,
         Self::QuarantineForgotten,
         Self::FailedChangeTakenForMade,
         Self::BlindWrites,

@@ -27,8 +27,8 @@ use super::{
 use crate::support::*;
 
 impl World {
-    pub(super) fn client_sends(&mut self) {
-        let number = self.random.below(u64::from(self.parameters.clients)) as u8;
+    /// A client sends a message. Returns whether it gives up a lease with it.
+    pub(super) fn client_sends(&mut self, number: u8) -> bool {
         let client = &mut self.clients[usize::from(number)];
         let request = match client.send_again().filter(|_| self.random.chance(30)) {
             Some(again) => {
@@ -71,6 +71,7 @@ impl World {
                 self.decide(s, pending);
             }
         }
+        matches!(request.kind, RequestKind::Decline | RequestKind::Release)
     }
 
     fn terms_for(&mut self, client: u8) -> Terms {
@@ -142,10 +143,14 @@ impl World {
 
     fn attempt(&mut self, s: usize, pending: &Pending) -> Option<Attempt> {
         let mut terms = pending.terms.clone();
-        if self.defect == Some(Defect::LimitNotChecked)
-            && let Some(SubscriberLimit { leases_max, .. }) = &mut terms.subscriber
-        {
-            *leases_max = NonZeroU32::MAX;
+        if let Some(SubscriberLimit { name, leases_max, .. }) = &mut terms.subscriber {
+            *leases_max = match self.defect {
+                Some(Defect::LimitNotChecked) => NonZeroU32::MAX,
+                Some(Defect::LimitCheckedTooLate) => {
+                    leases_max.saturating_add(self.servers[s].grants_in_flight(name))
+                }
+                _ => *leases_max,
+            };
         }
         let (now, subnet) = (self.server_now(s), pending.subnet);
         let request = Box::new(pending.request.clone());

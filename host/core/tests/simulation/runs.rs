@@ -96,7 +96,8 @@ pub(super) fn run(
             let story = world.journal[from..]
                 .iter()
                 .map(|(s, input, output)| format!("server {s}: {input:?}\n    => {output:?}"));
-            Err(Broken { seed, what: text_of(&*panic), story: story.collect() })
+            let (parameters, what) = (world.parameters(), text_of(&*panic));
+            Err(Broken { seed, parameters, what, story: story.collect() })
         }
     }
 }

@@ -11,7 +11,9 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Answer, Binding, Decision, Engine, Network, Request, Terms, Timestamp};
+use lessor_core::{
+    Answer, Binding, BindingState, Decision, Engine, Network, Request, Terms, Timestamp,
+};
 
 use super::{configurations::is_given, knowledge::Knowledge};
 
@@ -101,6 +103,21 @@ impl Server {
     /// The server's time.
     pub(super) const fn now(&self, true_now: Timestamp) -> Timestamp {
         true_now.moved_by_ms(-self.behind_ms)
+    }
+
+    /// The number of further leases that a subscriber gets if storage makes all changes in flight.
+    pub(super) fn grants_in_flight(&self, subscriber: &str) -> u32 {
+        let answered = self.answered.iter().map(|(pending, _)| pending);
+        let in_flight = self.queue.iter().chain(&self.doubtful).chain(&self.unanswered);
+        let changes = in_flight.chain(answered).flat_map(|pending| &pending.decision().changes);
+        let counts = |binding: &Binding| {
+            binding.state == BindingState::Leased
+                && binding.subscriber.as_deref() == Some(subscriber)
+        };
+        let grants = changes.filter(|change| {
+            counts(&change.binding) && !change.previous.as_deref().is_some_and(counts)
+        });
+        u32::try_from(grants.count()).unwrap_or(u32::MAX)
     }
 
     /// Returns whether a pool that is drained gives the address.

@@ -25,6 +25,7 @@ pub(super) struct Seen {
 /// A broken rule.
 pub(super) struct Broken {
     pub(super) seed: u64,
+    pub(super) parameters: String,
     pub(super) what: String,
     pub(super) story: Vec<String>,
 }
@@ -77,7 +78,8 @@ impl Tally {
             self.seeds
         );
         for broken in self.broken.iter().take(LISTED_MAX) {
-            println!("seed {}: {}", broken.seed, broken.summary());
+            println!("seed {}: {}", broken.seed, broken.parameters);
+            println!("    {}", broken.summary());
         }
         if let Some(Broken { seed, .. }) = self.first_broken() {
             println!("run `cargo xtask sim --seed {seed}` for the story of the first");

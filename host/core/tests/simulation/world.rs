@@ -87,7 +87,10 @@ impl World {
 
     pub(super) fn step(&mut self) {
         if self.random.chance(self.parameters.messages) {
-            self.client_sends();
+            let number = self.random.below(u64::from(self.parameters.clients)) as u8;
+            // A client that gives up its lease often asks for one again at once, like a device that
+            // is restarted.
+            while self.client_sends(number) && self.random.chance(40) {}
         } else {
             self.something_else_happens();
         }

@@ -1,23 +1,32 @@
-//! One small world: the possible events, and the rules.
+//! One small world: the possible events, and what they do.
+
+mod action;
+mod fingerprint;
+mod kind;
+mod rules;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt,
-    hash::{DefaultHasher, Hash, Hasher},
     net::Ipv4Addr,
     num::NonZeroU32,
     sync::Arc,
 };
 
-use clap::ValueEnum;
 use lessor_core::{
-    Answer, Attempt, BeyondLimit, Binding, BindingState, Decision, Engine, LeaseTime,
-    QuarantineMax, Reason, ReplyKind, Request, Terms, Timestamp,
+    Answer, Attempt, BindingState, Decision, Engine, LeaseTime, QuarantineMax, Reason, ReplyKind,
+    Request, Timestamp,
 };
 
 use crate::{
     storage::{self, Records},
     support::*,
+};
+
+use self::rules::told;
+
+pub(crate) use self::{
+    action::Action,
+    kind::{Kind, Mistake},
 };
 
 const CLIENTS: u8 = 2;
@@ -27,53 +36,6 @@ const STEP_SECS: u32 = 35;
 const STEPS_MAX: u32 = 4;
 /// The maximum number of decisions of one server in flight.
 const ON_THEIR_WAY_MAX: usize = 2;
-
-/// The kinds of worlds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
-    /// One server.
-    OneServer,
-    /// Two servers on one store.
-    TwoServers,
-    /// One server, and both clients belong to one subscriber, which may have one lease.
-    OneLeaseForBoth,
-    /// Like `OneLeaseForBoth`, but a new lease replaces the other.
-    TheNewerOfBoth,
-}
-
-/// A deliberate mistake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Mistake {
-    /// The reply is sent before storage has answered.
-    AckBeforeFlush,
-    /// The engine does not know the limit.
-    LimitNotChecked,
-    /// Quarantined addresses are forgotten at a restart.
-    QuarantineForgotten,
-    /// The engine treats a change that storage could not commit as committed.
-    FailedChangeTakenForMade,
-    /// Storage does not compare.
-    BlindWrites,
-}
-
-/// The possible events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    Discover(u8, usize),
-    Select(u8),
-    Renew(u8, usize),
-    Release(u8, usize),
-    Decline(u8, usize),
-    StorageMakes(usize),
-    StorageFails(usize),
-    StorageFailsButWrites(usize),
-    StorageIsReadAgain(usize),
-    StorageAnswers(usize),
-    StorageAnswersTwice(usize),
-    Learn(usize, Ipv4Addr),
-    Restart(usize),
-    TimePasses,
-}
 
 #[derive(Clone)]
 pub(crate) struct World {
@@ -116,33 +78,6 @@ struct Client {
     offered: Option<(usize, Ipv4Addr)>,
     uses: Option<(Ipv4Addr, Timestamp)>,
     transaction_id: u32,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::OneServer, Self::TwoServers, Self::OneLeaseForBoth, Self::TheNewerOfBoth];
-
-    const fn servers(self) -> usize {
-        if matches!(self, Self::TwoServers) { 2 } else { 1 }
-    }
-
-    fn terms(self) -> Terms {
-        match self {
-            Self::OneServer | Self::TwoServers => Terms::default(),
-            Self::OneLeaseForBoth => limited("s", 1, BeyondLimit::Refuse),
-            Self::TheNewerOfBoth => limited("s", 1, BeyondLimit::ReplaceOldest),
-        }
-    }
-}
-
-impl Mistake {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::AckBeforeFlush,
-        Self::LimitNotChecked,
-        Self::QuarantineForgotten,
-        Self::FailedChangeTakenForMade,
-        Self::BlindWrites,
-    ];
 }
 
 impl World {
@@ -300,102 +235,6 @@ impl World {
                 Ok(())
             }
         }
-    }
-
-    /// Checks the rules that hold in every state.
-    ///
-    /// # Errors
-    /// Returns the rule that does not hold.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        let used = |client: u8| self.clients[usize::from(client)].uses;
-        if let (Some((one, _)), Some((other, _))) = (used(0), used(1))
-            && one == other
-        {
-            return Err(format!("both clients use {one}"));
-        }
-        for client in 0..CLIENTS {
-            let Some((address, until)) = used(client) else { continue };
-            let record = self.store.get(&address).ok_or_else(|| {
-                format!("client {client} was promised {address}, and it is not on record")
-            })?;
-            let is_kept = record.client == key(client)
-                && record.state == BindingState::Leased
-                && record.expires_at >= until;
-            if !is_kept {
-                return Err(format!(
-                    "client {client} was promised {address} until {until:?}, and on record is {}",
-                    told(record)
-                ));
-            }
-        }
-        if matches!(self.kind, Kind::OneLeaseForBoth | Kind::TheNewerOfBoth) {
-            let active = self.store.values().filter(|lease| lease.is_active(self.now));
-            if active.filter(|lease| lease.subscriber.is_some()).count() > 1 {
-                return Err("the subscriber has two leases and may have one".to_owned());
-            }
-        }
-        for server in &self.servers {
-            for known in server.engine.bindings() {
-                let held = self.store.get(&known.address);
-                let is_stored =
-                    held.is_some_and(|held| held.revision > known.revision || **held == known);
-                if !is_stored {
-                    return Err(format!(
-                        "a server knows {}, which storage never held",
-                        told(&known)
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A number that is equal for worlds with the same possible futures.
-    pub(crate) fn fingerprint(&self) -> u128 {
-        let half = |salt: u64| {
-            let mut hasher = DefaultHasher::new();
-            salt.hash(&mut hasher);
-            self.now.hash(&mut hasher);
-            let clients = self.clients.iter();
-            clients.map(|client| (client.offered, client.uses)).for_each(|c| c.hash(&mut hasher));
-            let text = |hasher: &mut DefaultHasher, what: &dyn fmt::Debug| {
-                format!("{what:?}").hash(hasher);
-            };
-            for binding in self.store.values() {
-                text(&mut hasher, &binding);
-            }
-            for server in &self.servers {
-                server.engine.bindings().for_each(|binding| text(&mut hasher, &binding));
-                server.engine.offers().for_each(|offer| text(&mut hasher, &offer));
-                for usage in server.engine.usage() {
-                    text(&mut hasher, &usage);
-                }
-                let pending = |hasher: &mut DefaultHasher, pending: &Pending| {
-                    let is_awaited = self.awaits(pending.client, &pending.request);
-                    let Decision { reason, changes, .. } = &pending.decision;
-                    text(hasher, &(pending.client, is_awaited, reason, changes));
-                };
-                for found in &server.queue {
-                    pending(&mut hasher, found);
-                }
-                "doubtful".hash(&mut hasher);
-                server.doubtful.iter().for_each(|found| pending(&mut hasher, found));
-                for (found, answer) in &server.answered {
-                    pending(&mut hasher, found);
-                    text(&mut hasher, answer);
-                }
-                "last".hash(&mut hasher);
-                server.last_answer.iter().for_each(|(found, _)| pending(&mut hasher, found));
-                for (address, client, request) in &server.waiting {
-                    let is_awaited = self.awaits(*client, request);
-                    text(&mut hasher, &(address, client, request.kind, is_awaited));
-                }
-                text(&mut hasher, &server.learnt);
-                server.restarts.hash(&mut hasher);
-            }
-            u128::from(hasher.finish())
-        };
-        (half(1) << 64) | half(2)
     }
 
     fn send(&mut self, client: u8, server: usize, request: Request) -> Result<(), String> {
@@ -557,43 +396,4 @@ impl Server {
             restarts: 0,
         }
     }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Discover(client, server) => {
-                write!(f, "client {client} asks server {server} for an address")
-            }
-            Self::Select(client) => write!(f, "client {client} takes its offer"),
-            Self::Renew(client, server) => write!(f, "client {client} renews with server {server}"),
-            Self::Release(client, server) => {
-                write!(f, "client {client} releases, to server {server}")
-            }
-            Self::Decline(client, server) => {
-                write!(f, "client {client} declines, to server {server}")
-            }
-            Self::StorageMakes(server) => write!(f, "storage writes for server {server}"),
-            Self::StorageFails(server) => write!(f, "storage fails for server {server}"),
-            Self::StorageFailsButWrites(server) => {
-                write!(f, "storage fails for server {server}, but has written")
-            }
-            Self::StorageIsReadAgain(server) => {
-                write!(f, "storage is read again for server {server}")
-            }
-            Self::StorageAnswers(server) => write!(f, "server {server} hears from storage"),
-            Self::StorageAnswersTwice(server) => {
-                write!(f, "server {server} hears the same from storage again")
-            }
-            Self::Learn(server, address) => write!(f, "server {server} learns of {address}"),
-            Self::Restart(server) => write!(f, "server {server} starts again"),
-            Self::TimePasses => write!(f, "{STEP_SECS} s pass"),
-        }
-    }
-}
-
-/// A short description of a record.
-fn told(record: &Binding) -> String {
-    let Binding { address, client, state, revision, .. } = record;
-    format!("{address}, {state:?}, of {client}, revision {revision}")
 }

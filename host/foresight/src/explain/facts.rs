@@ -1,8 +1,6 @@
 //! Lists the fields of a message as they were understood, for people.
 
-use std::net::Ipv4Addr;
-
-use lessor_core::{OptionValue, Request, RequestKind, option::code, readable, relay};
+use lessor_core::{OptionValue, Request, RequestKind, option::code, readable};
 use lessor_vocabulary::Catalogue;
 
 /// Returns each field with its value.
@@ -34,9 +32,8 @@ pub(super) fn of(request: &Request, catalogue: &Catalogue) -> Vec<(String, Strin
         if let Some(remote_id) = information.remote_id() {
             add("remote id", readable(remote_id));
         }
-        let selection = information.sub_option(relay::LINK_SELECTION);
-        if let Some(octets) = selection.and_then(|octets| <[u8; 4]>::try_from(octets).ok()) {
-            add("link selection", Ipv4Addr::from(octets).to_string());
+        if let Some(selected) = request.link_selection() {
+            add("link selection", selected.to_string());
         }
     }
     let vendor_class = request.options.get(code::VENDOR_CLASS);

@@ -141,6 +141,7 @@ impl Subject {
             (None, _) => None,
         };
         let mut arrival = where_from.arrival;
+        arrival.mtu_octets = place.mtu_octets(&arrival);
         let client_address = address.filter(|_| has_address).unwrap_or(Ipv4Addr::UNSPECIFIED);
         if is_renewal {
             // The message is sent to the server directly (RFC 2131 sections 4.3.2 and 4.4.6).

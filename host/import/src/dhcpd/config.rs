@@ -412,6 +412,7 @@ impl Reading {
                 name: format!("host {name}"),
                 owners: owners.to_vec(),
                 address,
+                classes: Vec::new(),
                 lease_time: scope.lease_time,
                 next_server: scope.next_server,
                 boot: scope.boot.clone(),

@@ -10,6 +10,7 @@ use crate::{
     condition::{Condition, Data, Fact},
     expression::{Cursor, Expression, ExpressionToken},
     option_value,
+    pattern::{self, Extent},
 };
 
 use super::{
@@ -55,6 +56,17 @@ impl<'e> Expression<'e> for Parser<'e> {
             return self.option(&name)?.exists();
         }
         let data = self.data()?;
+        // `~=` and `~~` are words of their own to the grammar.
+        let ignores_case = self.cursor.takes_word("~~");
+        if ignores_case || self.cursor.takes_word("~") {
+            if !ignores_case {
+                self.expect('=')?;
+            }
+            let Token::Quoted(pattern) = self.cursor.next()? else {
+                return Err("the regular expression is not a text".to_owned());
+            };
+            return pattern::read(&data, &pattern, Extent::Part, ignores_case);
+        }
         let is_unequal = self.cursor.takes_word("!");
         self.expect('=')?;
         let equals = data.equals(self.data()?)?;
@@ -194,6 +206,14 @@ mod tests {
             ),
             ("option vendor-class-identifier = \"x\"", test(60, equals("x"))),
             ("option vendor-class-identifier != \"x\"", test(60, equals("x")).not()),
+            ("option vendor-class-identifier ~= \"^stb\"", test(60, starts(b"stb"))),
+            (
+                "option host-name ~~ \"^tv$\"",
+                Condition::Any(
+                    ["TV", "Tv", "tV", "tv"].map(|name| test(12, equals(name))).to_vec(),
+                ),
+            ),
+            ("binary-to-ascii(16, 8, \":\", hardware) ~= \"^1:0:4:f2:\"", maker.clone()),
             ("exists user-class", test(77, Comparison::Present)),
             ("not exists agent.circuit-id", circuit(Comparison::Present).not()),
             (
@@ -224,7 +244,10 @@ mod tests {
         for text in [
             "known",
             "static",
-            "option host-name ~= \"^x\"",
+            "option host-name ~= \"x\"",
+            "option host-name ~= ^x",
+            "option host-name ~= \"^(x\"",
+            "option host-name ~ \"^x\"",
             "suffix(option host-name, 3) = \"lan\"",
             "lcase(option host-name) = \"x\"",
             "option user-class = option host-name",

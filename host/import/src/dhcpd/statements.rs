@@ -3,7 +3,7 @@
 //!
 //! Statements with a block, options and ranges are read by [`super::config`].
 
-use lessor_core::{ClientKeyKind, Fraction, INFINITE_SECS};
+use lessor_core::{ClientKeyKind, Fraction, INFINITE_SECS, LeasePart};
 
 use crate::{
     boot,
@@ -237,8 +237,8 @@ pub(super) fn timer(scope: &mut Scope, said: &Statement) -> Done {
     let secs = said.word(2).and_then(|text| text.parse().ok());
     let secs = secs.filter(|_| said.tokens.len() == 3).ok_or("it is not a number of seconds")?;
     match said.word(1) {
-        Some("dhcp-renewal-time") => scope.renewal_time = Some(secs),
-        _ => scope.rebinding_time = Some(secs),
+        Some("dhcp-renewal-time") => scope.renewal_time = Some(LeasePart::Secs(secs)),
+        _ => scope.rebinding_time = Some(LeasePart::Secs(secs)),
     }
     Ok(None)
 }

@@ -232,6 +232,7 @@ impl Reading {
             name: host.name.unwrap_or_default(),
             owners,
             address: host.address,
+            classes: Vec::new(),
             lease_time: host.lease_time,
             next_server: None,
             boot: Boot::default(),
@@ -298,7 +299,10 @@ impl Reading {
     /// Assigns options to the subnets, pools and reservations whose tags they are for, and to
     /// classes.
     fn place_options(&mut self) {
-        for (tagged, entry) in std::mem::take(&mut self.options) {
+        for (mut tagged, entry) in std::mem::take(&mut self.options) {
+            if let Some(vendor) = &tagged.vendor {
+                tagged.tags.push(self.tags.of_vendor(vendor, entry));
+            }
             let placed = match tagged.tags.as_slice() {
                 [] => tagged.set_in(&mut self.site.everywhere),
                 tags => match self.class_of(tags).map(|class| tagged.set_in(&mut class.scope)) {

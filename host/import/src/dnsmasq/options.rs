@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_core::{OptionKind, option::code};
+use lessor_core::{LeasePart, OptionKind, option::code};
 
 use crate::{
     model::{Options, Scope},
@@ -15,13 +15,16 @@ use super::lines::Line;
 pub(super) const ASKED_FOR: &str = "sent to clients that ask for it";
 const WITHOUT_END: &str = "without the octet 255 that dnsmasq adds at the end";
 const OF_VENDOR: &str = "clients that name another vendor do not get it";
-const BY_PART: &str = "dnsmasq finds the text anywhere in a vendor class, Lessor at its beginning: write a [[vendor]]";
+const BY_BEGINNING: &str =
+    "dnsmasq finds the text anywhere in the vendor class, Lessor at its beginning";
 
 /// An option that is sent to some clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tagged {
     /// Tags that a client needs; none for all clients.
     pub(super) tags: Vec<String>,
+    /// What the vendor class of its clients begins with; none for clients of every vendor.
+    pub(super) vendor: Option<String>,
     pub(super) within: Option<Within>,
     pub(super) code: u8,
     pub(super) octets: Vec<u8>,
@@ -73,9 +76,10 @@ impl Tagged {
     /// Returns why it is not carried.
     pub(super) fn set_in(&self, scope: &mut Scope) -> Result<(), String> {
         let secs = <[u8; 4]>::try_from(self.octets.as_slice()).ok().map(u32::from_be_bytes);
+        let timer = secs.map(LeasePart::Secs);
         match (self.within, self.code) {
-            (None, code::RENEWAL_TIME) if secs.is_some() => scope.renewal_time = secs,
-            (None, code::REBINDING_TIME) if secs.is_some() => scope.rebinding_time = secs,
+            (None, code::RENEWAL_TIME) if timer.is_some() => scope.renewal_time = timer,
+            (None, code::REBINDING_TIME) if timer.is_some() => scope.rebinding_time = timer,
             _ => self.set(&mut scope.options)?,
         }
         if self.is_forced && self.within.is_none() && self.code != code::IPV6_ONLY_PREFERRED {
@@ -90,7 +94,7 @@ impl Tagged {
             Within::Option(_) => WITHOUT_END,
             Within::Vendor(_) => OF_VENDOR,
         });
-        within.into_iter().collect()
+        within.into_iter().chain(self.vendor.as_ref().map(|_| BY_BEGINNING)).collect()
     }
 }
 
@@ -100,7 +104,7 @@ impl Tagged {
 /// Returns why it is not carried.
 pub(super) fn read(line: &Line) -> Result<Tagged, String> {
     let mut tags = Vec::new();
-    let mut within = None;
+    let (mut within, mut vendor) = (None, None);
     let parts = line.parts();
     let mut rest = parts.iter();
     let name = loop {
@@ -115,7 +119,11 @@ pub(super) fn read(line: &Line) -> Result<Tagged, String> {
                 let number = number.parse().map_err(|_| format!("{number:?} is no enterprise"))?;
                 within = Some(Within::Vendor(number));
             }
-            Some(("vendor" | "pxe", _)) => return Err(BY_PART.to_owned()),
+            Some(("vendor", class)) => {
+                within = Some(Within::Option(code::VENDOR_SPECIFIC_INFORMATION));
+                vendor = Some(class.to_owned()).filter(|class| !class.is_empty());
+            }
+            Some(("pxe", _)) => return Err("a menu of PXE has no counterpart".to_owned()),
             Some(("option", name)) => break name,
             Some(("option6", _)) => return Err("the server speaks DHCPv4 only".to_owned()),
             _ => break part.as_str(),
@@ -140,7 +148,7 @@ pub(super) fn read(line: &Line) -> Result<Tagged, String> {
         Some(OptionKind::Octets) | None => guessed(&items)?,
         Some(kind) => option_value::encode(&kind, &items)?,
     };
-    Ok(Tagged { tags, within, code, octets, is_forced: line.key == "dhcp-option-force" })
+    Ok(Tagged { tags, vendor, within, code, octets, is_forced: line.key == "dhcp-option-force" })
 }
 
 /// Reads `dhcp-boot`.
@@ -168,6 +176,7 @@ pub(super) fn read_boot(line: &Line) -> Result<Boot, String> {
 pub(super) fn of_boot(boot: &Boot) -> Vec<Tagged> {
     let option = |code, text: &str| Tagged {
         tags: boot.tags.clone(),
+        vendor: None,
         within: None,
         code,
         octets: text.as_bytes().to_vec(),
@@ -250,6 +259,11 @@ mod tests {
                 (Some(within), code, octets)
             );
         }
+        let of_vendor = read_value("vendor:MSFT,2,1i").unwrap();
+        assert_eq!(of_vendor.within, Some(Within::Option(43)));
+        assert_eq!((of_vendor.code, of_vendor.octets.as_slice()), (2, &[0, 0, 0, 1][..]));
+        assert_eq!(of_vendor.vendor.as_deref(), Some("MSFT"));
+        assert_eq!(read_value("vendor:,2,1i").unwrap().vendor, None);
         for value in ["", "option:zebra,1", "vendor:PXE,1,0.0.0.0", "option6:dns-server,[::]"] {
             assert!(read_value(value).is_err(), "{value}");
         }

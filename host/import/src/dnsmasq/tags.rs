@@ -99,6 +99,17 @@ impl Tags {
         Some((Condition::all(conditions), entries))
     }
 
+    /// Adds a tag for clients whose vendor class begins with this text, and returns its name, which
+    /// no tag of a file has.
+    pub(super) fn of_vendor(&mut self, vendor: &str, entry: EntryId) -> String {
+        let name = format!("vendor {vendor}");
+        let tag = self.0.entry(name.clone()).or_default();
+        let starts = Comparison::StartsWith(vendor.as_bytes().to_vec());
+        tag.conditions = vec![Condition::Test(Fact::Option(code::VENDOR_CLASS), starts)];
+        tag.entries.push(entry);
+        name
+    }
+
     /// Reports the tags that nothing uses.
     pub(super) fn report_unused(&self, report: &mut Report) {
         for tag in self.0.values().filter(|tag| !tag.is_used) {

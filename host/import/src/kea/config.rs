@@ -4,6 +4,7 @@
 //! pools, whose items have one each.
 
 mod classes;
+mod timers;
 
 use std::{collections::HashMap, net::Ipv4Addr};
 
@@ -52,7 +53,9 @@ pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
     }
     reading.flex_id = dhcp.get("hooks-libraries").and_then(flex_id);
     let mut everywhere = Scope::default();
+    reading.are_timers_calculated = timers::are_calculated(dhcp);
     reading.scope(dhcp, &mut everywhere)?;
+    timers::set(&mut everywhere, &Scope::default());
     everywhere.quarantine = everywhere.quarantine.or(Some(QUARANTINE_SECS));
     for member in members(dhcp)? {
         match member.key.as_str() {
@@ -98,6 +101,8 @@ struct Reading {
     interfaces_of_subnets: Vec<String>,
     /// What the flex-id of a reservation is, if it is one sub-option.
     flex_id: Option<IdentifierKind>,
+    /// Whether T1 and T2 are parts of the lease time anywhere.
+    are_timers_calculated: bool,
     /// The shared network that each relay outside of all subnets selects.
     relays: HashMap<Ipv4Addr, Option<String>>,
 }
@@ -125,6 +130,10 @@ impl Reading {
                         always,
                         &mut self.report,
                     )?;
+                }
+                "t1-percent" | "t2-percent" if !self.are_timers_calculated => {
+                    let why = "calculate-tee-times is off, so it has no effect";
+                    self.report.not_needed(&member.place, &statement(member), why);
                 }
                 key => self.key(key, member, scope),
             }
@@ -315,10 +324,7 @@ impl Reading {
             let statement = item.shown();
             match self.reservation(item)? {
                 Ok(mut reservation) => {
-                    reservation.entry = match reservation_change(item) {
-                        Some(how) => self.report.changed(&item.place, &statement, how),
-                        None => self.report.carried(&item.place, &statement),
-                    };
+                    reservation.entry = self.report.carried(&item.place, &statement);
                     reservations.push(reservation);
                 }
                 Err(why) => self.report.not_carried(&item.place, &statement, why),
@@ -365,24 +371,21 @@ impl Reading {
         let name = hostname.to_owned();
         let place = node.place.clone();
         let (owners, lease_time) = (vec![owner], None);
+        let classes = node.get("client-classes").and_then(Node::list).unwrap_or_default();
+        let classes = classes.iter().filter_map(Node::text).map(str::to_owned).collect();
         Ok(Ok(Reservation {
             place,
             entry,
             name,
             owners,
             address,
+            classes,
             lease_time,
             next_server,
             boot,
             options,
         }))
     }
-}
-
-/// How a reservation is changed.
-fn reservation_change(node: &Node) -> Option<&'static str> {
-    let has_classes = node.get("client-classes").is_some();
-    has_classes.then_some("its classes are left out: a [[class]] tests messages only")
 }
 
 /// The settings of a subnet, with Kea's defaults. A client of Kea has no say in its lease time
@@ -393,6 +396,8 @@ fn effective(scope: Scope, everywhere: &Scope) -> Scope {
     let max = scope.max_lease_time.or(everywhere.max_lease_time).unwrap_or(time);
     let quarantine = scope.quarantine.or(everywhere.quarantine);
     let quarantine = quarantine.filter(|secs| *secs != INFINITE_SECS);
+    let mut scope = scope;
+    timers::set(&mut scope, everywhere);
     Scope {
         lease_time: Some(time),
         min_lease_time: Some(min),

@@ -10,6 +10,7 @@ use crate::{
     condition::{self, Condition, Data, Fact},
     expression::{Cursor, Expression, ExpressionToken},
     option_value,
+    pattern::{self, Extent},
 };
 
 /// What an expression can refer to.
@@ -89,6 +90,9 @@ impl<'e> Expression<'e> for Parser<'e> {
         if self.cursor.takes_word("member") {
             return self.member();
         }
+        if self.cursor.takes_word("match") {
+            return self.matching();
+        }
         let data = self.data()?;
         if self.cursor.takes(&Token::Mark('.')) {
             self.cursor.expect(&Token::Word("exists".to_owned()))?;
@@ -126,6 +130,16 @@ impl Parser<'_> {
         }
         let class = self.names.class(&name);
         class.ok_or_else(|| format!("the class {name:?} is not one that is carried before"))
+    }
+
+    /// `match('EXPRESSION', VALUE)`.
+    fn matching(&mut self) -> Result<Condition, String> {
+        self.cursor.expect(&Token::Mark('('))?;
+        let pattern = self.text()?;
+        self.cursor.expect(&Token::Mark(','))?;
+        let data = self.data()?;
+        self.cursor.expect(&Token::Mark(')'))?;
+        pattern::read(&data, pattern.as_bytes(), Extent::Whole, false)
     }
 
     fn data(&mut self) -> Result<Data, String> {
@@ -300,6 +314,8 @@ mod tests {
                 Condition::Test(Fact::Relay, Comparison::Equals(vec![10, 64, 0, 1])),
             ),
             ("pkt.iface == 'eth1'", Condition::Test(Fact::Interface, equals("eth1"))),
+            ("match('Aastra.*', option[60].text)", test(60, starts(b"Aastra"))),
+            ("match('x', option[60].text)", test(60, equals("x"))),
             ("not member('phones')", test(60, Comparison::Present).not()),
             ("member('VENDOR_CLASS_docsis3.0')", test(60, equals("docsis3.0"))),
             (
@@ -324,6 +340,9 @@ mod tests {
         for text in [
             "",
             "member('KNOWN')",
+            "match('.*Aastra', option[60].text)",
+            "match(option[60].text, 'x')",
+            "match('x', option[60].text",
             "member('UNKNOWN')",
             "substring(option[60].hex,3,6) == 'Aastra'",
             "substring(option[60].hex,0,3) == 'Aastra'",

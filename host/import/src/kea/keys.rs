@@ -3,7 +3,7 @@
 //!
 //! Keys with parts of their own, such as `subnet4`, are read by [`super::config`].
 
-use lessor_core::{AllocationOrder, ClientKeyKind, Fraction};
+use lessor_core::{AllocationOrder, ClientKeyKind, Fraction, LeasePart};
 
 use crate::{
     boot,
@@ -32,7 +32,6 @@ use Fate::{NotCarried, NotNeeded, Set};
 const OWN_STORE: &str = "leases are imported with --leases, and the server has its own store";
 const OPERATING: &str = "it is about running Kea; docs/operators.md says how this server is run";
 const DNS: &str = "the server does not update DNS";
-const TIMERS: &str = "T1 and T2 are 1/2 and 7/8 of the lease time unless they are set";
 const CONDITION: &str = "conditions are for policies: see docs/policies.md";
 const V6: &str = "the server speaks DHCPv4 only";
 
@@ -47,11 +46,11 @@ static KEYS: &[(&str, Fate)] = &[
     ("next-server", Set(next_server)),
     ("boot-file-name", Set(boot_file)),
     ("server-hostname", Set(server_name)),
-    ("renew-timer", Set(|scope, node| secs(node, &mut scope.renewal_time))),
-    ("rebind-timer", Set(|scope, node| secs(node, &mut scope.rebinding_time))),
-    ("calculate-tee-times", NotNeeded(TIMERS)),
-    ("t1-percent", NotCarried("write renewal-time as a part of the lease time, such as 0.5")),
-    ("t2-percent", NotCarried("write rebinding-time as a part of the lease time, such as 0.875")),
+    ("renew-timer", Set(|scope, node| timer(node, &mut scope.renewal_time))),
+    ("rebind-timer", Set(|scope, node| timer(node, &mut scope.rebinding_time))),
+    ("calculate-tee-times", Set(calculate_tee_times)),
+    ("t1-percent", Set(|scope, node| part(node, &mut scope.parts.renewal))),
+    ("t2-percent", Set(|scope, node| part(node, &mut scope.parts.rebinding))),
     ("id", NotNeeded("a subnet is known by its prefix")),
     ("echo-client-id", Set(echo_client_id)),
     ("host-reservation-identifiers", NotNeeded("each reservation names its own identifier")),
@@ -60,7 +59,10 @@ static KEYS: &[(&str, Fate)] = &[
     ("reservations-out-of-pool", NotNeeded("a reserved address may be in a pool or not")),
     ("reservation-mode", NotNeeded("a reservation belongs to the subnet of its address")),
     ("reservations-lookup-first", NotNeeded("reservations are looked up first")),
-    ("early-global-reservations-lookup", NotNeeded("reservations have no classes")),
+    (
+        "early-global-reservations-lookup",
+        NotNeeded("reservations are found before pools are chosen"),
+    ),
     ("ip-reservations-unique", NotNeeded("an address has one owner")),
     ("store-extended-info", NotNeeded("the line of a lease is always stored")),
     ("stash-agent-options", NotNeeded("a policy sees the stored line at a renewal")),
@@ -123,6 +125,25 @@ fn secs(node: &Node, into: &mut Option<u32>) -> Done {
     Ok(None)
 }
 
+fn timer(node: &Node, into: &mut Option<LeasePart>) -> Done {
+    let mut found = None;
+    secs(node, &mut found)?;
+    *into = found.map(LeasePart::Secs);
+    Ok(None)
+}
+
+fn calculate_tee_times(scope: &mut Scope, node: &Node) -> Done {
+    let are_calculated = node.flag().ok_or("it is neither true nor false")?;
+    scope.parts.are_calculated = Some(are_calculated);
+    Ok(None)
+}
+
+fn part(node: &Node, into: &mut Option<Fraction>) -> Done {
+    let number = node.number::<f64>().ok_or("it is not a number")?;
+    *into = Some(Fraction::from_number(number).ok_or("it is not between 0 and 1")?);
+    Ok(None)
+}
+
 fn authoritative(scope: &mut Scope, node: &Node) -> Done {
     let authoritative = node.flag().ok_or("it is neither true nor false")?;
     scope.authoritative = Some(authoritative);
@@ -145,13 +166,10 @@ fn allocator(scope: &mut Scope, node: &Node) -> Done {
 const QUEUE: &str = "addresses that were never used come first, then those that are free longest";
 
 fn cache_threshold(scope: &mut Scope, node: &Node) -> Done {
-    let number = node.number::<f64>().ok_or("it is not a number")?;
-    if number == 0.0 {
-        return Ok(None);
+    match node.number::<f64>() {
+        Some(0.0) => Ok(None),
+        _ => part(node, &mut scope.cache_threshold),
     }
-    let part = Fraction::from_number(number).ok_or("it is not between 0 and 1")?;
-    scope.cache_threshold = Some(part);
-    Ok(None)
 }
 
 fn compatibility(scope: &mut Scope, node: &Node) -> Done {

@@ -1,4 +1,4 @@
-//! Pools for clients of some classes: names for them, and the pools that each class may use.
+//! The classes of reservations, and pools for clients of some classes: names for them, and the pools that each class may use.
 //!
 //! The other servers say of each pool which clients may have it; here a class names its pools. So
 //! in each network with such a pool, a class names those that are for it, and then those that are
@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lessor_core::PoolChoice;
+use lessor_core::{ClassNames, PoolChoice};
 
 use crate::{
     model::{Pool, Site},
@@ -16,10 +16,13 @@ use crate::{
 
 const FOR_POLICIES: &str =
     "only a policy may assign clients to it now, because it was for some clients only";
+const EMPTY: &str = "it has no test and no reservation names it, so only hooks put clients into it";
 /// The name of pools that are for all clients.
 const OPEN: &str = "others";
 /// The number of characters of a name that are kept.
 const NAME_LETTERS_MAX: usize = 60;
+
+const CLASSES_MAX: usize = ClassNames::MAX;
 
 /// Gives each class a name of the letters that names have here.
 pub(super) fn rename(site: &mut Site) {
@@ -34,17 +37,59 @@ pub(super) fn rename(site: &mut Site) {
         taken.insert(name.clone());
         names.insert(std::mem::replace(&mut class.name, name.clone()), name);
     }
-    let pools = site.subnets.iter_mut().flat_map(|subnet| &mut subnet.pools);
-    for pool in pools {
-        let mentioned = pool.access.allowed.iter_mut().chain(&mut pool.access.denied);
-        for class in mentioned {
-            match names.get(class) {
-                Some(name) => class.clone_from(name),
-                // No name of a class.
-                None => class.insert(0, ' '),
+    let rename = |class: &mut String| match names.get(class) {
+        Some(name) => class.clone_from(name),
+        // No name of a class.
+        None => class.insert(0, ' '),
+    };
+    let of_pools = site.subnets.iter_mut().flat_map(|subnet| &mut subnet.pools);
+    let of_pools =
+        of_pools.flat_map(|pool| pool.access.allowed.iter_mut().chain(&mut pool.access.denied));
+    of_pools.for_each(rename);
+    site.all_reservations_mut().flat_map(|reservation| &mut reservation.classes).for_each(rename);
+}
+
+/// Removes the classes of reservations that are not carried, or too many.
+pub(super) fn drop_unknown(site: &mut Site, report: &mut Report) {
+    let known: BTreeSet<String> = site.classes.iter().map(|class| class.name.clone()).collect();
+    for reservation in site.all_reservations_mut() {
+        let mut kept: Vec<String> = Vec::new();
+        for class in std::mem::take(&mut reservation.classes) {
+            if !known.contains(&class) {
+                let note = format!("its class {:?} is not carried", class.trim_start());
+                report.correct(reservation.entry, Outcome::Changed, note);
+            } else if !kept.contains(&class) {
+                kept.push(class);
             }
         }
+        if kept.len() > CLASSES_MAX {
+            let note = format!("it names only {CLASSES_MAX} classes");
+            report.correct(reservation.entry, Outcome::Changed, note);
+            kept.truncate(CLASSES_MAX);
+        }
+        reservation.classes = kept;
     }
+}
+
+/// Removes the classes that no client can belong to: without a condition, and in no reservation.
+pub(super) fn drop_empty(site: &mut Site, report: &mut Report) {
+    let reservations = site.all_reservations();
+    let named: BTreeSet<&String> = reservations.flat_map(|found| &found.classes).collect();
+    let mut empty: BTreeSet<String> = site
+        .classes
+        .iter()
+        .filter(|class| class.condition.is_none() && !named.contains(&class.name))
+        .map(|class| class.name.clone())
+        .collect();
+    site.classes.retain(|class| {
+        let is_empty = empty.remove(&class.name);
+        if is_empty {
+            for entry in &class.entries {
+                report.correct(*entry, Outcome::NotCarried, EMPTY);
+            }
+        }
+        !is_empty
+    });
 }
 
 /// A name of letters, digits, `-`, `_` and `.`, of which no two follow each other for others.

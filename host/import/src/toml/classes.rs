@@ -14,7 +14,9 @@ pub(super) fn write(out: &mut Text, class: &Class, catalogue: &Catalogue) {
     out.comment(&class.place.short());
     out.line("[[class]]");
     out.key("name", class.name.as_str());
-    out.key("match", matching::table(&class.condition, catalogue));
+    if let Some(condition) = &class.condition {
+        out.key("match", matching::table(condition, catalogue));
+    }
     if !class.pools.is_empty() {
         out.key("pools", class.pools.iter().map(String::as_str).collect::<Array>());
     }
@@ -40,7 +42,7 @@ pub(super) fn write(out: &mut Text, class: &Class, catalogue: &Catalogue) {
     }
 }
 
-/// A configuration that has this class only, without its pools.
+/// A configuration that has this class only, without its pools, and a reservation that names it.
 pub(crate) fn alone(class: &Class, site: &Site) -> String {
     let of_class = Site {
         catalogue: site.catalogue.clone(),
@@ -50,5 +52,6 @@ pub(crate) fn alone(class: &Class, site: &Site) -> String {
         ..Site::default()
     };
     let frame = super::Frame { heading: String::new(), reservations: None, store: None };
-    super::text(&of_class, &frame) + "[[subnet]]\nprefix = \"192.0.2.0/24\"\n"
+    let named = format!("[[reservation]]\ncircuit-id = \"x\"\nclasses = [{:?}]\n", class.name);
+    super::text(&of_class, &frame) + &named + "[[subnet]]\nprefix = \"192.0.2.0/24\"\n"
 }

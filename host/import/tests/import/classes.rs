@@ -72,7 +72,7 @@ fn pools_name_their_classes_and_those_of_no_class_are_for_policies() {
     let found = imported(
         Origin::Dhcpd,
         "class \"phones\" { match if option vendor-class-identifier = \"phone\"; }
-         class \"odd\" { match if option host-name ~= \"^x\"; }
+         class \"odd\" { match if option host-name ~= \"x$\"; }
          subnet 10.0.0.0 netmask 255.255.0.0 {
              pool { allow members of \"phones\"; range 10.0.1.0 10.0.1.255; }
              pool { deny members of \"phones\"; range 10.0.2.0 10.0.2.255; }
@@ -119,7 +119,7 @@ fn branches_are_classes_until_one_is_not_carried() {
         Origin::Dhcpd,
         &format!(
             "if option user-class = \"iPXE\" {{ filename \"menu\"; }}
-             elsif option host-name ~= \"^x\" {{ filename \"x\"; }}
+             elsif option host-name ~= \"x$\" {{ filename \"x\"; }}
              else {{ filename \"y\"; }}
              if exists user-class and option user-class = \"z\" {{ next-server 192.0.2.1; }}
              {SUBNET}"
@@ -254,4 +254,109 @@ fn tags_of_dnsmasq_are_classes_of_what_is_for_them() {
     assert_eq!(outcome(&found, "dhcp-vendorclass").0, Outcome::Changed);
     assert_eq!(outcome(&found, "dhcp-range=tag:phones").0, Outcome::Carried);
     assert_eq!(found.report.totals().not_carried, 0, "{}", found.report);
+}
+
+#[test]
+fn regular_expressions_are_classes_if_they_list_beginnings() {
+    let found = imported(
+        Origin::Dhcpd,
+        &format!(
+            "class \"boxes\" {{
+                 match if option vendor-class-identifier ~= \"^(stb|iptv)-\";
+                 option host-name \"box\";
+             }}
+             class \"anywhere\" {{
+                 match if option vendor-class-identifier ~= \"stb\";
+                 option host-name \"box\";
+             }}
+             {SUBNET}"
+        ),
+    );
+    says(&found, &["name = \"boxes\"", "starts-with = \"stb-\"", "starts-with = \"iptv-\""]);
+    let (outcome_of, why) = outcome(&found, "class \"anywhere\"");
+    assert_eq!(outcome_of, Outcome::NotCarried);
+    assert!(why.contains("anywhere in the value") && why.contains("docs/policies.md"), "{why}");
+
+    let kea = r#"{ "Dhcp4": {
+        "client-classes": [
+            { "name": "boxes", "test": "match('stb-[12].*', option[60].text)", "next-server": "192.0.2.9" },
+            { "name": "other", "test": "match('.*stb', option[60].text)" }
+        ],
+        "subnet4": [ { "id": 1, "subnet": "10.0.0.0/24", "pools": [ { "pool": "10.0.0.10-10.0.0.99" } ] } ]
+    } }"#;
+    let found = imported(Origin::Kea, kea);
+    says(&found, &["name = \"boxes\"", "starts-with = \"stb-1\"", "starts-with = \"stb-2\""]);
+    assert!(!found.configuration.contains("other"), "{}", found.configuration);
+}
+
+#[test]
+fn options_of_a_vendor_are_those_of_a_class_in_dnsmasq() {
+    let found = imported(
+        Origin::Dnsmasq,
+        "interface=eth1\n\
+         dhcp-range=set:lan,10.0.0.10,10.0.0.99,255.255.255.0,1h\n\
+         dhcp-option=vendor:MSFT,2,1i\n\
+         dhcp-option=vendor:MSFT,1,2i\n\
+         dhcp-vendorclass=set:phone,Aastra\n\
+         dhcp-option=tag:phone,vendor:Aastra-9,3,\"x\"\n\
+         dhcp-option=tag:lan,vendor:MSFT,3,1i\n\
+         dhcp-option=vendor:PXEClient,1,0.0.0.0\n",
+    );
+    let classes = [
+        "name = \"phone-and-vendor-Aastra-9\"",
+        "name = \"vendor-MSFT\"",
+        "match = { vendor-class = { starts-with = \"MSFT\" } }",
+        "vendor-specific-information = \"hex:010400000002020400000001\"",
+    ];
+    says(&found, &classes);
+    let (outcome_of, note) = outcome(&found, "dhcp-option=vendor:MSFT,2");
+    assert_eq!(outcome_of, Outcome::Changed);
+    assert!(note.contains("at its beginning"), "{note}");
+    for (statement, words) in [
+        ("dhcp-option=tag:lan,vendor", "several tags"),
+        ("dhcp-option=vendor:PXEClient", "own address"),
+    ] {
+        let (outcome_of, why) = outcome(&found, statement);
+        assert_eq!(outcome_of, Outcome::NotCarried, "{statement}");
+        assert!(why.contains(words), "{why}");
+    }
+}
+
+#[test]
+fn reservations_of_kea_name_their_classes() {
+    let found = imported(
+        Origin::Kea,
+        "{ \"Dhcp4\": {
+            \"client-classes\": [
+                { \"name\": \"phones\", \"test\": \"option[60].hex == 'phone'\" },
+                { \"name\": \"gold service\", \"valid-lifetime\": 600 },
+                { \"name\": \"of hooks\", \"valid-lifetime\": 700 },
+                { \"name\": \"lost\", \"test\": \"member('KNOWN')\" } ],
+            \"reservations\": [ { \"hw-address\": \"02:00:5e:00:53:02\",
+                \"client-classes\": [\"phones\"] } ],
+            \"subnet4\": [ { \"id\": 1, \"subnet\": \"10.0.0.0/24\",
+                \"pools\": [ { \"pool\": \"10.0.0.10 - 10.0.0.20\",
+                    \"client-class\": \"gold service\" } ],
+                \"reservations\": [ { \"hw-address\": \"02:00:5e:00:53:01\",
+                    \"client-classes\": [\"phones\", \"gold service\", \"lost\", \"phones\"] },
+                  { \"hw-address\": \"02:00:5e:00:53:03\", \"client-classes\": [\"lost\"] } ] } ] } }",
+    );
+    says(
+        &found,
+        &[
+            "name = \"gold-service\"\npools = [\"gold-service\"]\nlease-time = \"10m\"",
+            "[[reservation]]\nhardware-address = \"02:00:5e:00:53:02\"\nclasses = [\"phones\"]",
+            "hardware-address = \"02:00:5e:00:53:01\"\nclasses = [\"phones\", \"gold-service\"]",
+        ],
+    );
+    assert!(found.topology.reservations_name_classes());
+    let (not_carried, note) = outcome(&found, "{ \"name\": \"of hooks\"");
+    assert_eq!(not_carried, Outcome::NotCarried);
+    assert!(note.contains("no reservation names it"), "{note}");
+    let (changed, note) = outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:01\"");
+    assert_eq!((changed, note.as_str()), (Outcome::Changed, "its class \"lost\" is not carried"));
+    assert_eq!(outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:02\"").0, Outcome::Carried);
+    let (not_carried, note) = outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:03\"");
+    assert_eq!(not_carried, Outcome::NotCarried);
+    assert!(note.contains("gives its client nothing"), "{note}");
 }

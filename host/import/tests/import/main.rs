@@ -8,3 +8,4 @@ mod leases;
 mod options;
 mod relays;
 mod reservations;
+mod timers;

@@ -4,7 +4,7 @@ use wasmtime::Engine;
 
 use crate::{
     Allocation,
-    error::{CompileLimit, PluginProblem},
+    error::{CompileLimit, CompileProblem},
     limits::COMPILED_OCTETS_MAX,
     target::Target,
 };
@@ -17,22 +17,22 @@ pub(super) fn compile(
     component: &[u8],
     allocation: Allocation,
     target: Target,
-) -> Result<Vec<u8>, PluginProblem> {
-    let refused = |error: wasmtime::Error| PluginProblem::Compile(format!("{error:#}"));
+) -> Result<Vec<u8>, CompileProblem> {
+    let refused = |error: wasmtime::Error| CompileProblem::Refused(format!("{error:#}"));
     let mut settings = allocation.code_settings();
     if let Some(triple) = target.triple() {
         settings.target(triple).map_err(refused)?;
     }
     let engine = Engine::new(&settings).map_err(|error| match target {
         Target::Here => refused(error),
-        Target::Baseline(_) => PluginProblem::OtherArchitecture {
+        Target::Baseline(_) => CompileProblem::OtherArchitecture {
             architecture: target.architecture().to_owned(),
             error: format!("{error:#}"),
         },
     })?;
     let code = engine.precompile_component(component).map_err(refused)?;
     if code.len() as u64 > COMPILED_OCTETS_MAX {
-        return Err(PluginProblem::CompileLimit(CompileLimit::CodeMib(COMPILED_OCTETS_MAX >> 20)));
+        return Err(CompileProblem::Limit(CompileLimit::CodeMib(COMPILED_OCTETS_MAX >> 20)));
     }
     Ok(code)
 }

@@ -16,7 +16,10 @@ use super::{
     Examination, confinement,
     job::{Answer, Job, Task},
 };
-use crate::{artifact, contract, error::PluginProblem};
+use crate::{
+    artifact, contract,
+    error::{CompileProblem, PluginProblem},
+};
 
 /// The main function of a program that was started as a compiler's child. Call this first in
 /// `main`, before a second thread is started.
@@ -42,7 +45,7 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
         Ok(Ok(answered)) => answered,
         Ok(Err(problems)) => (Answer::Refused(problems), Vec::new()),
         Err(panic) => {
-            let problem = PluginProblem::CompilerGaveUp(message_of(&*panic));
+            let problem = CompileProblem::CompilerGaveUp(message_of(&*panic)).into();
             (Answer::Refused(vec![problem]), Vec::new())
         }
     };
@@ -60,11 +63,11 @@ impl Job {
                 Ok((Answer::Examined(Box::new(examination)), Vec::new()))
             }
             #[cfg(not(feature = "compile"))]
-            Task::Compile => Err(vec![PluginProblem::NoCompilerBuiltIn]),
+            Task::Compile => Err(vec![CompileProblem::NoCompilerBuiltIn.into()]),
             #[cfg(feature = "compile")]
             Task::Compile => {
                 let code = super::translate::compile(&component, self.allocation, self.target)
-                    .map_err(|problem| vec![problem])?;
+                    .map_err(|problem| vec![problem.into()])?;
                 Ok((Answer::Compiled { octets: code.len() as u64 }, code))
             }
         }

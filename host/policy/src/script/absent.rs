@@ -3,7 +3,7 @@
 use std::{convert::Infallible, path::Path};
 
 use super::Named;
-use crate::error::PluginProblem;
+use crate::error::{PluginProblem, ScriptProblem};
 
 /// A script, of which there is none.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Script {
 impl Script {
     /// Refuses every script.
     pub(crate) fn read(_: &Path) -> Result<Self, PluginProblem> {
-        Err(PluginProblem::NoScripts)
+        Err(ScriptProblem::NoScripts.into())
     }
 
     pub(crate) fn named(&self) -> Vec<Named> {

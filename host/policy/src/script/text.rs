@@ -5,7 +5,10 @@ use std::{io::Read, path::Path};
 use sha2::{Digest, Sha256};
 
 use super::{Named, depth, loops, named};
-use crate::{error::PluginProblem, limits::SCRIPT_OCTETS_MAX};
+use crate::{
+    error::{PluginProblem, ScriptProblem},
+    limits::SCRIPT_OCTETS_MAX,
+};
 
 /// The byte order marks of UTF-16.
 const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
@@ -32,17 +35,17 @@ impl Script {
             .read_to_end(&mut octets)
             .map_err(PluginProblem::Unreadable)?;
         if octets.len() as u64 > SCRIPT_OCTETS_MAX {
-            return Err(PluginProblem::ScriptTooLarge { octets: found.max(octets.len() as u64) });
+            return Err(ScriptProblem::TooLarge { octets: found.max(octets.len() as u64) }.into());
         }
         let digest = Sha256::digest(&octets).into();
         if UTF_16_MARKS.iter().any(|mark| octets.starts_with(mark)) {
-            return Err(PluginProblem::Utf16);
+            return Err(ScriptProblem::Utf16.into());
         }
         let text = String::from_utf8(octets).map_err(|error| {
             let valid =
                 error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
             let line = 1 + valid.iter().filter(|octet| **octet == b'\n').count();
-            PluginProblem::NotText { line }
+            ScriptProblem::NotText { line }
         })?;
         // Some editors write a byte order mark before UTF-8 too. It is not part of the script.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
@@ -89,13 +92,21 @@ mod tests {
     #[test]
     fn scripts_are_text_of_a_limited_size() {
         assert_eq!(read("fn ä() {}".as_bytes()).unwrap().file_name, "20-garden.rhai");
-        assert!(matches!(read(b"one\ntwo\n\xff"), Err(PluginProblem::NotText { line: 3 })));
+        assert!(matches!(
+            read(b"one\ntwo\n\xff"),
+            Err(PluginProblem::Script(ScriptProblem::NotText { line: 3 }))
+        ));
         assert_eq!(read("\u{feff}fn a() {}".as_bytes()).unwrap().text, "fn a() {}");
-        assert!(matches!(read(b"\xff\xfef\0n\0"), Err(PluginProblem::Utf16)));
+        assert!(matches!(
+            read(b"\xff\xfef\0n\0"),
+            Err(PluginProblem::Script(ScriptProblem::Utf16))
+        ));
         let longest = SCRIPT_OCTETS_MAX as usize;
         assert_eq!(read(&vec![b' '; longest]).unwrap().text.len(), longest);
         let refused = read(&vec![b' '; longest + 1]);
-        let Err(PluginProblem::ScriptTooLarge { octets }) = refused else { panic!("{refused:?}") };
+        let Err(PluginProblem::Script(ScriptProblem::TooLarge { octets })) = refused else {
+            panic!("{refused:?}")
+        };
         assert_eq!(octets as usize, longest + 1);
     }
 }

@@ -4,7 +4,8 @@ use std::{fs, path::PathBuf, thread, time::Duration};
 
 use lessor_guests::hostile::{hungry_to_compile, slow_to_compile};
 use lessor_policy_host::{
-    CompileLimit, CompileLimits, CompilerSettings, PluginProblem, Runtime, RuntimeSettings,
+    CompileLimit, CompileLimits, CompileProblem, CompilerSettings, PluginProblem, Runtime,
+    RuntimeSettings,
 };
 use tempfile::TempDir;
 
@@ -51,7 +52,10 @@ fn refused(octets: &[u8], limits: CompileLimits) -> (PluginProblem, String) {
 fn a_function_that_takes_gigabytes_meets_the_limit_of_memory() {
     let (problem, text) = refused(&hungry_to_compile(&minimal()), LIMITS);
     let limit = CompileLimit::MemoryMib(512);
-    assert!(matches!(problem, PluginProblem::CompileLimit(found) if found == limit), "{text}");
+    assert!(
+        matches!(problem, PluginProblem::Compile(CompileProblem::Limit(found)) if found == limit),
+        "{text}"
+    );
     assert!(text.contains("more memory than the limit, 512 MiB"), "{text}");
 }
 
@@ -60,7 +64,10 @@ fn a_file_that_takes_minutes_meets_the_limit_of_processor_time() {
     let octets = slow_to_compile(&minimal());
     let (problem, text) = refused(&octets, CompileLimits { processor_secs: 1, ..LIMITS });
     let limit = CompileLimit::ProcessorSecs(1);
-    assert!(matches!(problem, PluginProblem::CompileLimit(found) if found == limit), "{text}");
+    assert!(
+        matches!(problem, PluginProblem::Compile(CompileProblem::Limit(found)) if found == limit),
+        "{text}"
+    );
 }
 
 #[test]
@@ -68,7 +75,10 @@ fn a_file_that_takes_minutes_meets_the_limit_of_the_clock() {
     let octets = slow_to_compile(&minimal());
     let (problem, text) = refused(&octets, CompileLimits { wall_secs: 1, ..LIMITS });
     let limit = CompileLimit::WallSecs(1);
-    assert!(matches!(problem, PluginProblem::CompileLimit(found) if found == limit), "{text}");
+    assert!(
+        matches!(problem, PluginProblem::Compile(CompileProblem::Limit(found)) if found == limit),
+        "{text}"
+    );
 }
 
 #[test]
@@ -81,9 +91,17 @@ fn what_is_compiled_ends_when_it_is_told_to() {
         runtime.stop_compiling();
         compiling.join().unwrap()
     });
-    assert!(matches!(*errors[0].problem, PluginProblem::ServerStops), "{}", errors[0]);
+    assert!(
+        matches!(*errors[0].problem, PluginProblem::Compile(CompileProblem::ServerStops)),
+        "{}",
+        errors[0]
+    );
     let errors = runtime.inspect(&file.path).unwrap_err();
-    assert!(matches!(*errors[0].problem, PluginProblem::ServerStops), "{}", errors[0]);
+    assert!(
+        matches!(*errors[0].problem, PluginProblem::Compile(CompileProblem::ServerStops)),
+        "{}",
+        errors[0]
+    );
 }
 
 #[test]

@@ -13,10 +13,13 @@ use std::{
 };
 
 use anyhow::bail;
-use lessor_core::{HardwareAddress, VpnName, option::code};
+use lessor_core::{VpnName, option::code};
 use lessor_foresight::explain::{Answer, Kind, Octets, Subject, offline};
 
-use super::check;
+use super::{
+    check,
+    client::{ClientArguments, octets},
+};
 use crate::{asking, colour_on_stderr, questions::Question};
 
 #[derive(Debug, clap::Args)]
@@ -26,18 +29,8 @@ pub(crate) struct ExplainArguments {
     /// The message that the client sends.
     #[arg(long, value_enum, default_value_t = Kind::Discover)]
     kind: Kind,
-    /// The client's hardware address.
-    #[arg(long, value_name = "ADDRESS")]
-    hardware_address: Option<HardwareAddress>,
-    /// The client identifier (option 61), as text or as hex: followed by octets.
-    #[arg(long, value_name = "OCTETS", value_parser = octets)]
-    client_id: Option<Octets>,
-    /// The circuit id of the client's line.
-    #[arg(long, value_name = "OCTETS", value_parser = octets)]
-    circuit_id: Option<Octets>,
-    /// The remote id of the client's line.
-    #[arg(long, value_name = "OCTETS", value_parser = octets)]
-    remote_id: Option<Octets>,
+    #[command(flatten)]
+    client: ClientArguments,
     /// The relay that forwards the message.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "link")]
     relay_address: Option<Ipv4Addr>,
@@ -115,10 +108,10 @@ impl ExplainArguments {
         }
         Subject {
             kind: self.kind,
-            hardware_address: self.hardware_address,
-            client_identifier: self.client_id.clone(),
-            circuit_id: self.circuit_id.clone(),
-            remote_id: self.remote_id.clone(),
+            hardware_address: self.client.hardware_address,
+            client_identifier: self.client.client_id.clone(),
+            circuit_id: self.client.circuit_id.clone(),
+            remote_id: self.client.remote_id.clone(),
             relay_address: self.relay_address,
             link: self.link,
             link_selection: self.link_selection,
@@ -137,17 +130,6 @@ impl ExplainArguments {
 /// Parses the name of a VPN.
 pub(super) fn vpn(text: &str) -> Result<VpnName, String> {
     VpnName::try_from(text.to_owned()).map_err(str::to_owned)
-}
-
-/// Parses text, or `hex:` and octets, as in the configuration.
-pub(super) fn octets(text: &str) -> Result<Octets, String> {
-    let octets = match text.strip_prefix("hex:") {
-        None => text.as_bytes().to_vec(),
-        Some(digits) => hex::decode(digits).map_err(|error| {
-            format!("{error}; wanted text, or hex: and pairs of hexadecimal digits")
-        })?,
-    };
-    Ok(Octets(octets))
 }
 
 /// Parses the name and the value of an option. The server knows which names there are.

@@ -1,5 +1,6 @@
 //! `lessor status`: prints the state of the running server.
 
+mod awaiting;
 mod clock;
 mod meanwhile;
 mod plugins;
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{PoolUsage, Reason};
+use lessor_core::{AfterDataLoss, PoolUsage, Reason};
 use lessor_generation::last_accepted::Fallback;
 use lessor_policy_host::PluginStatus;
 use lessor_serving::{ClassRow, DrainRow, EndpointStatus, HoldRow, LeftOut, Status, metrics};
@@ -28,11 +29,18 @@ pub(crate) struct StatusArguments {
     /// Print the text format of Prometheus, for the textfile collector of its node exporter.
     #[arg(long, conflicts_with = "json")]
     prometheus: bool,
+    /// Wait until the server answers, at most this long: 10s, 5m. Exits with 1 if it does not.
+    #[arg(long, value_name = "DURATION", value_parser = awaiting::duration)]
+    wait: Option<Duration>,
 }
 
 /// Prints the status of the running server.
 pub(crate) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
-    let status: Status = asking::ask_one(&arguments.file.config, Question::Status)?;
+    let config = &arguments.file.config;
+    let status: Status = match arguments.wait {
+        Some(within) => awaiting::ask(config, within)?,
+        None => asking::ask_one(config, Question::Status)?,
+    };
     if arguments.prometheus {
         write!(io::stdout(), "{}", metrics::page(&status))?;
     } else if arguments.json {
@@ -114,11 +122,15 @@ fn print(status: &Status) -> io::Result<()> {
     }
     right_align(&mut pools, 2..7);
     writeln!(out, "{pools}")?;
-    for HoldRow { network, until } in &status.holds {
+    for HoldRow { network, after_data_loss, until } in &status.holds {
+        let served = match after_data_loss {
+            AfterDataLoss::Probe => "probed before new clients get them",
+            AfterDataLoss::Hold | AfterDataLoss::Serve => "not given to new clients",
+        };
         writeln!(
             out,
-            "network {network}: started without records; until {until} new clients get no address \
-             that an unknown client may hold (after-data-loss)"
+            "network {network}: started without records; until {until} addresses that an unknown \
+             client may hold are {served} (after-data-loss)"
         )?;
     }
     for DrainRow { network, pool, since, by } in &status.drained {

@@ -16,6 +16,7 @@ use std::{
 use anyhow::Context;
 use clap::Subcommand;
 use lessor_config::Configuration;
+use lessor_serving::stored;
 use lessor_store::{DiskStore, Salvage, StoreSurvey};
 use lessor_terminal::{right_align, table};
 use serde::Serialize;
@@ -86,8 +87,11 @@ fn verify(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
 }
 
 fn salvage(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
-    let path = path_of_store(&arguments.file.config)?;
-    let Salvage { survey, bindings, unreadable, put_aside, .. } = DiskStore::salvage(&path)?;
+    let configuration =
+        lessor_generation::load_configuration(&arguments.file.config, crate::colour_on_stderr())?;
+    let path = folder_of(&configuration)?;
+    let Salvage { survey, bindings, unreadable, put_aside, .. } = DiskStore::salvage(path)?;
+    stored::salvaged(&configuration, path).context("the leases are salvaged")?;
     if arguments.json {
         let report = serde_json::json!({
             "store": path, "leases": bindings, "unreadable": unreadable,

@@ -89,6 +89,59 @@ fn the_order_of_one_clients_messages_stays() {
     assert_eq!(of_client, sent);
 }
 
+/// What the backlog gives of one kind.
+fn drained_of(backlog: &mut Backlog<u64>, urgency: Urgency, now: Instant) -> Vec<u64> {
+    let due = std::iter::from_fn(|| match backlog.next_of(urgency, now)? {
+        Taken::Due(message) | Taken::TooOld(message, _) => Some(message),
+    });
+    due.collect()
+}
+
+#[test]
+fn the_order_of_one_clients_messages_stays_while_only_one_kind_is_decided() {
+    let now = Instant::now();
+    let mut backlog = Backlog::new(100);
+    let (client, other) = (7, 8);
+    // The client starts over after its RELEASE, over two lines, and repeats itself there.
+    for (number, urgency, line, client) in [
+        (1, Urgency::Least, 2, client),
+        (2, Urgency::Least, 1, client),
+        (3, Urgency::Other, 1, client),
+        (4, Urgency::Least, 1, client),
+        (5, Urgency::Least, 2, client),
+        (6, Urgency::Least, 1, other),
+        (7, Urgency::Renewal, 1, other),
+    ] {
+        let label = Label { message: number, ..label(urgency, 1, line, client) };
+        assert!(push(&mut backlog, now, label, number).is_empty());
+    }
+    let decided = drained_of(&mut backlog, Urgency::Least, now);
+    assert_eq!(decided.iter().copied().filter(|message| *message < 6).collect::<Vec<_>>(), [1, 2]);
+    assert!(decided.contains(&6) && decided.len() == 3);
+    assert!(!backlog.holds(Urgency::Least), "what waits for a RELEASE waits beside it");
+    assert_eq!(backlog.len(), 4);
+    assert_eq!(drained(&mut backlog, now), [7, 3, 4, 5]);
+}
+
+#[test]
+fn what_was_next_already_does_not_lose_its_order_when_only_one_kind_is_decided() {
+    let now = Instant::now();
+    let mut backlog = Backlog::new(100);
+    for (number, urgency) in
+        [(1, Urgency::Other), (2, Urgency::Least), (3, Urgency::Least), (4, Urgency::Renewal)]
+    {
+        let label = Label { message: number, ..label(urgency, 1, number, 7) };
+        assert!(push(&mut backlog, now, label, number).is_empty());
+    }
+    // The renewal brings forward what its client sent before it.
+    assert_eq!(backlog.next(now), Some(Taken::Due(1)));
+    let later = Label { message: 5, ..label(Urgency::Least, 1, 5, 7) };
+    assert!(push(&mut backlog, now, later, 5).is_empty());
+    let mut decided = drained_of(&mut backlog, Urgency::Least, now);
+    decided.extend(drained(&mut backlog, now));
+    assert_eq!(decided, [2, 3, 4, 5]);
+}
+
 #[test]
 fn a_message_that_is_repeated_takes_one_place_and_waits_on() {
     let now = Instant::now();

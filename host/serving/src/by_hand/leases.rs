@@ -209,9 +209,9 @@ fn ask(
 ) -> Result<Option<Said>, Refusal> {
     let shared = &reloader.shared;
     let (location, _) = owner_of(reloader, vpn, change.address())?;
-    let own = reloader.own_addresses();
+    let links = reloader.links();
     let said = shared.engines.load_full().with_waiting(location.network, |engine, waiting| {
-        engine.set_own_addresses(&own);
+        engine.set_own_addresses(links.own_addresses());
         let at = clock::now();
         match engine.change_by_hand(at, change) {
             AttemptByHand::Already => Said::Already,

@@ -101,7 +101,7 @@ impl Environment for Surroundings<'_, '_> {
             }
             match attempt {
                 Attempt::Decided(decision) => {
-                    witness.ruled(engine, &decision);
+                    witness.ruled(engine, request, &decision);
                     Ruling::of(decision, engine, shards.topology(), request)
                 }
                 Attempt::Waits(wait) => self.pipeline.wait(request, wait, waiting),

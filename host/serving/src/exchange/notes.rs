@@ -15,7 +15,11 @@ use lessor_policy_host::{EditOutcome, PolicyOutcome, Shadows, View};
 use lessor_stages::Witness;
 
 use super::Pipeline;
-use crate::{counters::increment, observer::Message, order::Turn};
+use crate::{
+    counters::increment,
+    observer::{Message, Observer},
+    order::Turn,
+};
 
 /// What the server notes about an exchange.
 #[derive(Debug)]
@@ -150,10 +154,11 @@ impl Witness for Watching<'_, '_> {
         self.notes.shadows = self.generation.chain.shadows_of(view.request.kind).cloned();
     }
 
-    fn ruled(&mut self, engine: &mut Engine, decision: &Decision) {
+    fn ruled(&mut self, engine: &mut Engine, request: &Request, decision: &Decision) {
         self.notes.record(self.pipeline, self.now, self.generation.number, &[], false);
         let observer = self.pipeline.observer;
-        self.notes.place = observer.and_then(|observer| observer.decided(engine, decision));
+        let place = |observer: &Observer| observer.decided(engine, request, decision);
+        self.notes.place = observer.and_then(place);
     }
 
     fn undecided(&mut self) {

@@ -130,10 +130,12 @@ fn settle_in(
 ) -> Result<(), Retired> {
     let addresses = || changes.iter().map(|change| change.binding.address);
     let topology = shards.topology();
-    let located = changes.iter().filter_map(|Change { binding, .. }| {
+    let located = changes.iter().map(|Change { binding, .. }| {
         topology.locate_address(binding.vpn.as_ref(), binding.address)
     });
-    let mut networks: SmallVec<[NetworkId; 1]> = located.map(|found| found.network).collect();
+    let located: SmallVec<[Option<NetworkId>; 1]> =
+        located.map(|found| found.map(|found| found.network)).collect();
+    let mut networks: SmallVec<[NetworkId; 1]> = located.iter().copied().flatten().collect();
     networks.sort_unstable();
     networks.dedup();
     for network in networks {
@@ -142,6 +144,9 @@ fn settle_in(
             waiting.take(addresses())
         })?;
         woken.into_iter().for_each(|wake| wake());
+    }
+    if located.contains(&None) {
+        shards.settle_strays(changes, answer)?;
     }
     Ok(())
 }

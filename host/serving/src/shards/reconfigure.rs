@@ -82,14 +82,15 @@ impl Shards {
         });
         let shards = shards.collect();
         let mut next = Self::of(topology, hash_seed, shards);
-        // The results of in-flight changes will not reach these engines, so storage decides what
-        // they hold.
+        // No engine waits for the changes of these addresses that are in flight. Their records stay
+        // as they are until storage has answered (`settle_strays`).
         let outside = outside.iter().filter_map(Remembered::binding).map(Arc::new);
-        for binding in outside.chain(self.strays.iter().cloned()) {
+        let (guard, strays) = self.strays.leave();
+        for binding in outside.chain(strays) {
             next.restore(now, binding);
         }
         publish(Arc::new(next));
-        drop(retiring);
+        drop((retiring, guard));
         if !Arc::ptr_eq(&shared, self.topology.shared_reservations()) {
             let goes_on = |shard: &Arc<Shard>| shard.set_shared_reservations(&shared);
             kept.iter().flatten().for_each(goes_on);

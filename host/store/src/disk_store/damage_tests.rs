@@ -16,10 +16,10 @@ const TRIALS: usize = 300;
 const TRIALS_PER_STORE: usize = 15;
 
 /// Numbers that look random (splitmix64).
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn announced() -> Self {
+    pub(super) fn announced() -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
         let seed =
             env::var("LESSOR_SEED").map_or(now.as_nanos() as u64, |seed| seed.parse().unwrap());
@@ -27,7 +27,7 @@ impl Random {
         Self(seed)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

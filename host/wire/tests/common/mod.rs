@@ -7,6 +7,7 @@
 use std::net::Ipv4Addr;
 
 use lessor_core::{Arrival, Destination, OptionValue, Reply, ReplyKind, Request};
+use lessor_wire::{Written, write};
 
 pub const COOKIE: [u8; 4] = [99, 130, 83, 99];
 pub const HARDWARE: [u8; 6] = [0x02, 0x00, 0x5e, 0x00, 0x53, 0x01];
@@ -133,4 +134,28 @@ pub fn option_parts(packet: &[u8]) -> Vec<(u8, Vec<u8>)> {
 /// The codes of the parts of the options field of a reply.
 pub fn codes(packet: &[u8]) -> Vec<u8> {
     option_parts(packet).into_iter().map(|(code, _)| code).collect()
+}
+
+/// The octets before the options of a reply: header, cookie and option 53.
+pub const BEFORE_OPTIONS: usize = 243;
+
+/// A reply as it is written, and what was left out of it.
+pub fn written(request: &Request, reply: &Reply) -> (Vec<u8>, Written) {
+    let mut packet = Vec::new();
+    let written = write(request, reply, &mut packet).unwrap();
+    (packet, written)
+}
+
+/// A reply as it is written, with everything in it.
+pub fn encode(request: &Request, reply: &Reply) -> Vec<u8> {
+    let (packet, written) = written(request, reply);
+    assert_eq!(written, Written::default());
+    packet
+}
+
+/// A text with zeros behind it.
+pub fn padded<const N: usize>(text: &[u8]) -> Box<[u8; N]> {
+    let mut field = Box::new([0; N]);
+    field[..text.len()].copy_from_slice(text);
+    field
 }

@@ -16,7 +16,11 @@ use super::{
     architecture::Architecture,
     staging::{Stage, copy},
 };
-use crate::{artifacts::Profile, command::run, setup};
+use crate::{
+    artifacts::{Profile, RELEASED_FEATURES},
+    command::run,
+    setup,
+};
 
 /// Files of the checkout, and what they are in the tarball.
 const FILES: [(&str, &str); 6] = [
@@ -75,7 +79,7 @@ fn static_lessor(architecture: Architecture, profile: Profile) -> anyhow::Result
     let folder = match profile {
         Profile::Dev => "debug",
         Profile::Release => {
-            command.arg("--release");
+            command.args(["--release", "--features", RELEASED_FEATURES]);
             "release"
         }
     };

@@ -23,8 +23,15 @@ use serde::Deserialize;
 const PROGRAM_SECS_MAX: u64 = 20 * 60;
 
 /// Programs that measure what a server on an idle machine does. They run alone, after all others.
-const ALONE: [&str; 5] =
-    ["e2e::compiling", "e2e::dead_relays", "e2e::floods", "e2e::overload", "e2e::perfdhcp"];
+const ALONE: [&str; 7] = [
+    "e2e::broken_disk",
+    "e2e::compiling",
+    "e2e::dead_relays",
+    "e2e::floods",
+    "e2e::idle_connections",
+    "e2e::overload",
+    "e2e::perfdhcp",
+];
 
 /// How often a lane looks whether its program has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

@@ -17,6 +17,7 @@ use nix::{
     },
 };
 
+use etherparse::{NetSlice, SlicedPacket};
 use lessor_load::Reply as Message;
 
 use super::packet::{Packet, frame};
@@ -55,7 +56,7 @@ pub struct Site {
     // Dropped last, because the interfaces belong to them.
     client_host: Host,
     relay_host: Host,
-    _links: [Link; 2],
+    links: [Link; 2],
 }
 
 /// An interface, with everything that arrives on it.
@@ -72,6 +73,8 @@ pub enum Answer {
     Nothing,
     /// The server asks by ARP for ciaddr, which no host has, and nothing arrives.
     AsksForClientAddress,
+    /// A reply arrived in fragments, because it is longer than the MTU of the link.
+    InFragments,
     /// A reply arrived.
     Reply(Reply),
 }
@@ -125,7 +128,7 @@ impl Site {
             patience: PATIENCE,
             client_host,
             relay_host,
-            _links: [clients, uplink],
+            links: [clients, uplink],
         }
     }
 
@@ -155,6 +158,19 @@ impl Site {
     /// Gives a further address to the relay, on the link of its clients.
     pub fn relay_has(&self, address: Ipv4Addr) {
         self.relay_host.add_address("lo", &format!("{address}/32"));
+    }
+
+    /// Deletes the server's interface on the link of the clients, and makes it again.
+    pub fn server_gets_its_interface_again(&self, address: &str) {
+        let [clients, _] = &self.links;
+        self.server.ip(&["link", "delete", "dev", "eth0"]);
+        clients.attach(&self.server, "eth0");
+        self.server.add_address("eth0", address);
+    }
+
+    /// Sets the MTU of the server's interface on the link to the relay.
+    pub fn link_to_relay_carries(&self, octets: u16) {
+        self.server.ip(&["link", "set", "dev", "eth1", "mtu", &octets.to_string()]);
     }
 
     /// Sets how long to wait for an answer.
@@ -213,6 +229,9 @@ impl Site {
             };
             if let Some(reply) = Reply::to(asked, &found) {
                 return Answer::Reply(reply);
+            }
+            if is_first_fragment(&found) {
+                answer = Answer::InFragments;
             }
             let is_known = !asked.client_address.is_unspecified();
             if is_known && asked_by_arp(&found) == Some(asked.client_address) {
@@ -312,7 +331,7 @@ impl Answer {
     pub const fn reply(&self) -> Option<&Reply> {
         match self {
             Self::Reply(reply) => Some(reply),
-            Self::Nothing | Self::AsksForClientAddress => None,
+            Self::Nothing | Self::AsksForClientAddress | Self::InFragments => None,
         }
     }
 
@@ -336,6 +355,7 @@ impl fmt::Display for Answer {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => out.write_str("nothing"),
+            Self::InFragments => out.write_str("a reply in fragments"),
             Self::AsksForClientAddress => out.write_str("nothing arrives (sent to ciaddr)"),
             Self::Reply(reply) => {
                 let kind = reply.kind();
@@ -349,6 +369,15 @@ impl fmt::Display for Answer {
             }
         }
     }
+}
+
+/// Returns whether a frame is the first fragment of a datagram from the port of servers.
+fn is_first_fragment(frame: &[u8]) -> bool {
+    let packet = SlicedPacket::from_ethernet(frame).ok();
+    let Some(NetSlice::Ipv4(packet)) = packet.and_then(|packet| packet.net) else { return false };
+    let header = packet.header();
+    let is_first = header.more_fragments() && header.fragments_offset().value() == 0;
+    is_first && packet.payload().payload.starts_with(&67_u16.to_be_bytes())
 }
 
 fn broadcast(packet: &Packet) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use std::{env, fs, path::Path};
 
 /// The files of the tests, in the order of the list.
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     ("rfc2131_3", include_str!("rfc2131_3.rs")),
     ("rfc2131_4_1", include_str!("rfc2131_4_1.rs")),
     ("rfc2131_4_2", include_str!("rfc2131_4_2.rs")),
@@ -15,14 +15,15 @@ const FILES: [(&str, &str); 12] = [
     ("options", include_str!("options.rs")),
     ("messages", include_str!("messages.rs")),
     ("wire", include_str!("../../../../wire/tests/conformance.rs")),
+    ("room", include_str!("../../../../wire/tests/room.rs")),
     ("bootp", include_str!("../../../../wire/tests/bootp.rs")),
 ];
 const HEAD: &str = "# Conformance
 
 What RFC 2131 and its companions ask of a DHCPv4 server, and the tests that show it. This list is made from the tests in
-`host/core/tests/engine/conformance` and in `conformance.rs` and `bootp.rs` of `host/wire/tests`; a test compares it. What
-operators can choose is described in `docs/operators.md`. The tests in `tests/conformance` send messages over UDP; their
-results, with this server and with others, are [below](#results-over-udp).
+`host/core/tests/engine/conformance` and in `conformance.rs`, `room.rs` and `bootp.rs` of `host/wire/tests`; a test compares
+it. What operators can choose is described in `docs/operators.md`. The tests in `tests/conformance` send messages over
+UDP; their results, with this server and with others, are [below](#results-over-udp).
 ";
 /// Where the part begins that `cargo xtask conformance` writes.
 const RESULTS: &str = "\n## Results over UDP\n";

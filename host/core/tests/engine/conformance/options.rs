@@ -82,10 +82,22 @@ fn option_118_is_returned_if_it_was_used() {
     let mut server = Server::plain();
     let decision = server.ask(&selected(relayed(discover(1))));
     assert_eq!(option(reply(&decision), 118), Some(&OptionValue::Address(ip(0))));
-    let overruled = with(selected(relayed(discover(2))), |r| {
-        r.relay_information = Some(RelayInformation::from_octets(*b"\x05\x04\x0a\x00\x00\x00"));
-    });
+    let beside = |link: &[u8; 6], request| {
+        let link = Some(RelayInformation::from_octets(*link));
+        with(selected(request), |r| r.relay_information = link)
+    };
+    let overruled = beside(b"\x05\x04\x0a\x00\x00\x00", relayed(discover(2)));
     assert_eq!(option(reply(&server.ask(&overruled)), 118), None);
+    // Neither a selection of 0.0.0.0 nor one without a relay overrules it.
+    for used in [
+        beside(b"\x05\x04\x00\x00\x00\x00", relayed(discover(2))),
+        beside(b"\x05\x04\x0a\x00\x00\x00", discover(2)),
+    ] {
+        let decision = server.ask(&used);
+        assert_eq!(option(reply(&decision), 118), Some(&OptionValue::Address(ip(0))));
+    }
+    let nothing = with(discover(2), |r| r.subnet_selection = Some(Ipv4Addr::UNSPECIFIED));
+    assert_eq!(option(reply(&server.ask(&nothing)), 118), None);
 }
 
 /// RFC 8925 section 3.3.

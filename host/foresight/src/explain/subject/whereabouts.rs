@@ -49,12 +49,12 @@ impl Subject {
             if self.link.is_none() {
                 assumed.push(format!("the server is {own} on {interface}"));
             }
-            let mut from = WhereFrom::link(own, place.own_addresses.clone());
+            let mut from = WhereFrom::link(own, place.own_addresses());
             from.arrival.interface = Some(Arc::clone(interface));
             return Ok(from);
         }
         if let Some(link) = self.link {
-            return Ok(WhereFrom::link(link, place.own_addresses.clone()));
+            return Ok(WhereFrom::link(link, place.own_addresses()));
         }
         let heard = match (self.relay_address, place.heard) {
             (None, Some(heard)) => heard_as.find(heard),
@@ -66,7 +66,7 @@ impl Subject {
                 assumed.push(format!(
                     "on the link, where the server is {address}; {by} was heard there"
                 ));
-                return Ok(WhereFrom::link(address, place.own_addresses.clone()));
+                return Ok(WhereFrom::link(address, place.own_addresses()));
             }
             (None, Some((HeardAt::Relay { relay_address, link_selection }, by))) => {
                 assumed.push(format!(
@@ -94,7 +94,7 @@ impl Subject {
                     || place.server.listen.len() > 1;
                 if !is_relayed {
                     assumed.push(format!("on the link, where the server is {address}"));
-                    return Ok(WhereFrom::link(address, place.own_addresses.clone()));
+                    return Ok(WhereFrom::link(address, place.own_addresses()));
                 }
                 assumed.push(format!("relay address {address}, of subnet {prefix}"));
                 (address, None)
@@ -113,7 +113,7 @@ impl Subject {
                 source: SocketAddrV4::new(relay_address, SERVER_PORT),
                 server_address,
                 link_addresses: None,
-                own_addresses: place.own_addresses.clone(),
+                own_addresses: place.own_addresses(),
                 unicast: true,
                 interface: None,
                 mtu_octets: None,
@@ -125,6 +125,22 @@ impl Subject {
     fn selected_prefix(&self, topology: &Topology) -> Option<Ipv4Net> {
         let selected = self.link_selection.or(self.subnet_selection)?;
         prefix_of(topology, self.vpn.as_ref(), selected)
+    }
+}
+
+impl Basis<'_> {
+    fn own_addresses(&self) -> OwnAddresses {
+        self.links.own_addresses().clone()
+    }
+
+    /// Returns the largest datagram that the interface carries on which a message arrives, as far
+    /// as it is known: that of a relayed message is the one that has the server's address.
+    pub(super) fn mtu_octets(&self, arrival: &Arrival) -> Option<u16> {
+        let link = match &arrival.interface {
+            Some(name) => self.links.named(name),
+            None => self.links.with_address(arrival.server_address),
+        };
+        link.map(|link| link.mtu_octets())
     }
 }
 

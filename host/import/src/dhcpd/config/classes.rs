@@ -195,6 +195,7 @@ impl Reading {
     ) {
         let (place, entries) = (statement.place.clone(), self.report.since(mark));
         let pools = Vec::new();
+        let condition = Some(condition);
         let class = Class { place, entries, name, condition, scope, limit, pools };
         self.site.classes.push(class);
     }

@@ -58,6 +58,7 @@ impl Reading {
             let place = self.report.place(*entries.first()?)?;
             let (scope, limit, pools) = (Scope::default(), None, Vec::new());
             let name = name.clone();
+            let condition = Some(condition);
             classes.push(Class { place, entries, name, condition, scope, limit, pools });
         }
         classes.iter_mut().find(|class| class.name == name)

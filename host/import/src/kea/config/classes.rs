@@ -53,7 +53,7 @@ impl Names for Reading {
 
     fn class(&self, name: &str) -> Option<Condition> {
         let class = self.site.classes.iter().find(|class| class.name == name);
-        class.map(|class| class.condition.clone())
+        class?.condition.clone()
     }
 }
 
@@ -73,11 +73,11 @@ impl Reading {
         Ok(())
     }
 
-    /// The name and the condition of a class.
-    fn condition(&self, class: &Node) -> Result<(String, Condition), String> {
+    /// The name and the condition of a class; without a test, only reservations name it.
+    fn condition(&self, class: &Node) -> Result<(String, Option<Condition>), String> {
         let text = |key| class.get(key).and_then(Node::text).filter(|text| !text.is_empty());
         let name = text("name").ok_or("it has no name")?;
-        if Names::class(self, name).is_some() {
+        if self.site.classes.iter().any(|class| class.name == name) {
             return Err("another class has its name".to_owned());
         }
         for key in ["only-if-required", "only-in-additional-list", "template-test"] {
@@ -87,14 +87,18 @@ impl Reading {
             }
         }
         let condition = match text("test") {
-            Some(test) => expression::read(test, self)?,
-            None => expression::of_vendor(name)
-                .ok_or("it has no test, so only reservations and hooks put clients into it")?,
+            Some(test) => Some(expression::read(test, self)?),
+            None => expression::of_vendor(name),
         };
         Ok((name.to_owned(), condition))
     }
 
-    fn class(&mut self, node: &Node, name: String, condition: Condition) -> Result<(), Refusal> {
+    fn class(
+        &mut self,
+        node: &Node,
+        name: String,
+        condition: Option<Condition>,
+    ) -> Result<(), Refusal> {
         let mark = self.report.mark();
         self.report.carried(&node.place, &node.shown());
         let mut scope = Scope::default();
@@ -131,7 +135,7 @@ impl Reading {
         place: Place,
         entries: Vec<EntryId>,
         name: String,
-        condition: Condition,
+        condition: Option<Condition>,
         scope: Scope,
     ) {
         let (limit, pools) = (None, Vec::new());
@@ -153,9 +157,10 @@ impl Reading {
             permits.access.entries.push(entry);
             for name in names {
                 let of_vendor = expression::of_vendor(name);
-                if let Some(condition) = of_vendor.filter(|_| Names::class(self, name).is_none()) {
+                if of_vendor.is_some() && !self.site.classes.iter().any(|class| class.name == name)
+                {
                     let (place, scope) = (found.place.clone(), Scope::default());
-                    self.add(place, vec![entry], name.to_owned(), condition, scope);
+                    self.add(place, vec![entry], name.to_owned(), of_vendor, scope);
                 }
                 permits.access.allowed.push(name.to_owned());
             }

@@ -1,6 +1,9 @@
 use super::*;
-use crate::belongings::{Registry, StateStore, StateStoreError};
-use lessor_settings::{Capability, Grants, STATE_KEYS_MAX, STATE_LINE_KEYS_MAX};
+use crate::{
+    belongings::{Registry, StateStore, StateStoreError, writer::StateChange},
+    limits::STATE_VALUE_OCTETS_MAX,
+};
+use lessor_settings::{Capability, Grants, STATE_KEYS_MAX, STATE_LINE_KEYS_MAX, WhenFull};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::bail;
-use lessor_core::{HardwareAddress, VpnName};
+use lessor_core::VpnName;
 use lessor_foresight::explain::Octets;
 use lessor_serving::{
     by_hand::{Answer, ClientFacts, Order, Target, What},
@@ -19,7 +19,7 @@ use lessor_serving::{
 
 use crate::{
     ConfigurationFile, asking,
-    commands::explain::{octets, vpn},
+    commands::{client::ClientArguments, explain::vpn},
     questions::Question,
 };
 
@@ -87,24 +87,6 @@ struct LeaseArguments {
     client: ClientArguments,
 }
 
-/// Who a client is. What is needed depends on the `client-key` of its network.
-#[derive(Debug, clap::Args)]
-#[group(id = "client", multiple = true)]
-struct ClientArguments {
-    /// The hardware address of the client.
-    #[arg(long, value_name = "ADDRESS")]
-    hardware_address: Option<HardwareAddress>,
-    /// The client identifier (option 61), as text or as hex: followed by octets.
-    #[arg(long, value_name = "OCTETS", value_parser = octets)]
-    client_id: Option<Octets>,
-    /// The circuit id of the line of the client, as text or as hex: followed by octets.
-    #[arg(long, value_name = "OCTETS", value_parser = octets)]
-    circuit_id: Option<Octets>,
-    /// The remote id of the line of the client, as text or as hex: followed by octets.
-    #[arg(long, value_name = "OCTETS", value_parser = octets)]
-    remote_id: Option<Octets>,
-}
-
 #[derive(Debug, clap::Args)]
 struct SharedArguments {
     /// The VPN that the address or the client is in.
@@ -131,7 +113,7 @@ pub(crate) struct SaidArguments {
 pub(crate) fn run(change: &LeaseChange) -> anyhow::Result<ExitCode> {
     let (what, said) = match change {
         LeaseChange::Add(AddArguments { address, client, secs, shared }) => {
-            let (address, vpn, client) = (*address, shared.vpn.clone(), client.facts());
+            let (address, vpn, client) = (*address, shared.vpn.clone(), facts(client));
             (What::Add { address, vpn, client, secs: *secs }, &shared.said)
         }
         LeaseChange::End(EndArguments { lease, shared }) => {
@@ -173,19 +155,17 @@ pub(crate) fn order(what: What, said: &SaidArguments) -> anyhow::Result<ExitCode
 
 impl LeaseArguments {
     fn target(&self, shared: &SharedArguments) -> Target {
-        Target { address: self.address, vpn: shared.vpn.clone(), client: self.client.facts() }
+        Target { address: self.address, vpn: shared.vpn.clone(), client: facts(&self.client) }
     }
 }
 
-impl ClientArguments {
-    fn facts(&self) -> ClientFacts {
-        let octets = |octets: &Option<Octets>| octets.as_ref().map(|Octets(octets)| octets.clone());
-        ClientFacts {
-            hardware_address: self.hardware_address,
-            client_identifier: octets(&self.client_id),
-            circuit_id: octets(&self.circuit_id),
-            remote_id: octets(&self.remote_id),
-        }
+fn facts(client: &ClientArguments) -> ClientFacts {
+    let octets = |octets: &Option<Octets>| octets.as_ref().map(|Octets(octets)| octets.clone());
+    ClientFacts {
+        hardware_address: client.hardware_address,
+        client_identifier: octets(&client.client_id),
+        circuit_id: octets(&client.circuit_id),
+        remote_id: octets(&client.remote_id),
     }
 }
 

@@ -2,42 +2,33 @@
 
 use std::{
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
 use anyhow::{Context, anyhow};
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use lessor_serving::stored;
 use lessor_store::backup::{Backup, Existing, Heading, RestoreError};
 
+use crate::commands::read_file::ReadFileArguments;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImportArguments {
-    /// The backup, which `lessor store export` wrote.
-    #[arg(value_name = "FILE")]
-    #[arg(value_parser = OsStringValueParser::new().try_map(crate::shown_path))]
-    from: PathBuf,
     #[command(flatten)]
-    file: crate::ConfigurationFile,
+    read: ReadFileArguments,
     /// Move a store that has leases, or is damaged, aside, and put the backup in its place.
     #[arg(long)]
     replace: bool,
-    /// Read the backup to its end, say what is in it, and change nothing.
-    #[arg(long)]
-    dry_run: bool,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Restores a backup.
 pub(super) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
-    let ImportArguments { from, dry_run, .. } = arguments;
+    let ReadFileArguments { from, file, dry_run, json } = &arguments.read;
     let configuration =
-        lessor_generation::load_configuration(&arguments.file.config, crate::colour_on_stderr())?;
+        lessor_generation::load_configuration(&file.config, crate::colour_on_stderr())?;
     let path = super::folder_of(&configuration)?;
-    let file = lessor_files::open(from).with_context(|| from.display().to_string())?;
-    let backup = Backup::read(file).map_err(|error| at(from, error))?;
+    let backup_file = lessor_files::open(from).with_context(|| from.display().to_string())?;
+    let backup = Backup::read(backup_file).map_err(|error| at(from, error))?;
     let heading = backup.heading();
     let mut put_aside = None;
     if !dry_run {
@@ -46,7 +37,7 @@ pub(super) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
         let (ahead_ms, running) = (heading.clock_ahead_ms, heading.server_running);
         stored::restored(&configuration, path, ahead_ms, backup.newest_change(), running)?;
     }
-    if arguments.json {
+    if *json {
         let report = serde_json::json!({
             "store": path, "file": from, "leases": heading.records, "dry-run": dry_run,
             "made-at": heading.made_at, "program": heading.program,
@@ -63,7 +54,7 @@ impl ImportArguments {
     fn print(&self, path: &Path, heading: &Heading, put_aside: Option<&Path>) -> io::Result<()> {
         let mut out = lessor_terminal::stdout();
         let Heading { program, made_at, server_running, records, .. } = heading;
-        let file = self.from.display();
+        let file = self.read.from.display();
         writeln!(out, "{file} has {records} leases and was made at {made_at} by {program}.")?;
         if *server_running {
             writeln!(
@@ -73,7 +64,7 @@ impl ImportArguments {
                  know\" in the guide."
             )?;
         }
-        if self.dry_run {
+        if self.read.dry_run {
             writeln!(out, "Nothing was changed (--dry-run).")?;
         } else {
             writeln!(out, "The store at {} has these leases now.", path.display())?;

@@ -1,0 +1,46 @@
+//! The keys of `[[class]]`.
+
+use super::Shape;
+
+pub(crate) static CLASS: Shape = Shape {
+    name: "[[class]]",
+    keys: with_level_keys!["name", "match", "options", "pools", "client-key", "limit",],
+    synonyms: with_level_synonyms![("test", "match"), ("if", "match"), ("pool", "pools"),],
+};
+
+pub(crate) static CLASS_MATCH: Shape = Shape {
+    name: "[class.match]",
+    keys: &[
+        "vendor-class",
+        "user-class",
+        "hardware-address",
+        "circuit-id",
+        "remote-id",
+        "relay",
+        "interface",
+        "options",
+        "any",
+        "not",
+    ],
+    synonyms: &[
+        ("vendor-class-identifier", "vendor-class"),
+        ("mac", "hardware-address"),
+        ("hw-address", "hardware-address"),
+        ("giaddr", "relay"),
+        ("relays", "relay"),
+        ("relay-address", "relay"),
+        ("interfaces", "interface"),
+        ("option", "options"),
+        ("or", "any"),
+    ],
+};
+
+/// The values of `hardware-address` that are in a file.
+pub(crate) static CLASS_HARDWARE: Shape =
+    Shape { name: "hardware-address", keys: &["in-file"], synonyms: &[("file", "in-file")] };
+
+pub(crate) static CLASS_LIMIT: Shape = Shape {
+    name: "limit",
+    keys: &["by", "leases-max", "beyond"],
+    synonyms: &[("per", "by"), ("limit", "leases-max"), ("max", "leases-max")],
+};
