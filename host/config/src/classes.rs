@@ -1,8 +1,8 @@
 //! Reads `[[class]]`: conditions on messages, and what clients that send such messages get.
 //!
 //! Does not read values of a level; `scope` does. Invariant: every class has a condition that some
-//! message may meet, or may be named by a reservation, and every pool that it names exists, unless a
-//! mistake was reported.
+//! message may meet, or may be named by a reservation, and every pool that it names exists, unless
+//! a mistake was reported.
 
 mod condition;
 mod contradiction;

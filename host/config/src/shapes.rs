@@ -1,5 +1,5 @@
-//! The keys of every table, in the recommended order; each file in this module has the tables of one
-//! subject. Reads no values. Invariant: a synonym means a key of its table and is none.
+//! The keys of every table, in the recommended order; each file in this module has the tables of
+//! one subject. Reads no values. Invariant: a synonym means a key of its table and is none.
 
 #[macro_use]
 mod levels;

@@ -141,8 +141,8 @@ impl Decider<'_, '_> {
     }
 
     /// Returns whether the datagram was sent from the address that it releases or, if it was
-    /// forwarded and the lease came over no line, from the relay. Any host can write another address
-    /// into ciaddr or giaddr.
+    /// forwarded and the lease came over no line, from the relay. Any host can write another
+    /// address into ciaddr or giaddr.
     fn is_from_client_of(&self, known: Option<&Line>) -> bool {
         let request = self.request;
         let is_from = |address| *request.arrival.source.ip() == address;

@@ -7,8 +7,8 @@
 //! leases are active, and a device may begin to send a client identifier. The record counts as that
 //! of a client with another key if all of this holds (`former_key`):
 //!
-//! - the message names the address of the record, in ciaddr if the client uses that, or otherwise in
-//!   option 50;
+//! - the message names the address of the record, in ciaddr if the client uses that, or otherwise
+//!   in option 50;
 //! - the lease is active, and the client has no active lease under its new key;
 //! - the message comes from the same hardware address, and not from another line;
 //! - the same message would have the key on record if it were derived as another kind.

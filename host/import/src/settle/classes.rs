@@ -1,4 +1,5 @@
-//! The classes of reservations, and pools for clients of some classes: names for them, and the pools that each class may use.
+//! The classes of reservations, and pools for clients of some classes: names for them, and the
+//! pools that each class may use.
 //!
 //! The other servers say of each pool which clients may have it; here a class names its pools. So
 //! in each network with such a pool, a class names those that are for it, and then those that are

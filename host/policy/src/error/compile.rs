@@ -5,8 +5,8 @@ use std::{fmt, io, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why there is no compiled code of a plugin. Variants that only the server produces never come from
-/// the compiler's child, so they are not serialized.
+/// Why there is no compiled code of a plugin. Variants that only the server produces never come
+/// from the compiler's child, so they are not serialized.
 #[derive(Debug, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum CompileProblem {
