@@ -146,7 +146,7 @@ typedef struct lessor_policy_types_pool_usage_t {
   // How many of them other clients have leased.
   uint32_t   leased;
   // How many of them this client could have now, its own included. Those that are neither leased
-  // nor free are offered to other clients, or in use by somebody who is no client.
+  // nor free are offered to other clients, or in use by a host that is no client.
   uint32_t   free;
 } lessor_policy_types_pool_usage_t;
 
