@@ -1,8 +1,6 @@
 //! Values of options of every kind are read back as they were written, and no octets do harm: for
 //! every registered option, and for options that are declared at random.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use lessor_vocabulary::{

@@ -43,8 +43,6 @@ pub(crate) fn find(folder: &Path) -> anyhow::Result<Vec<(String, PathBuf)>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     #[test]

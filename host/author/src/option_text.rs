@@ -52,8 +52,6 @@ fn toml_of(value: &Written) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-
     use super::*;
 
     /// The text is read back as the same octets.

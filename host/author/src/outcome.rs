@@ -337,8 +337,6 @@ fn microseconds<S: serde::Serializer>(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn effects(text: &str) -> Effects {

@@ -225,8 +225,6 @@ fn host(described: &CaseRequest, place: usize) -> Ipv4Addr {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn request(text: &str) -> CaseRequest {

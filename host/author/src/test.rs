@@ -286,8 +286,6 @@ fn print_json(out: &mut impl Write, tried: &[Tried], passed: usize) -> anyhow::R
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     #[test]

@@ -204,7 +204,7 @@ pub enum LogFormat {
 
 /// The level of a log message; each includes those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the levels are those of `tracing`")]
 pub enum LogLevel {
     Off,
     Error,

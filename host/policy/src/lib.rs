@@ -1,8 +1,9 @@
 //! Runs policies: WebAssembly components that decide, at fixed points of a packet's life, what the
 //! server does for a client. The contract with them is the package `lessor:policy` in `/wit`.
 //!
-//! Knows neither sockets nor configuration files nor messages (of `lessor-wire` it uses the encoding
-//! of option values), and decides nothing about leases. Policies say what they want ([`lessor_core::Terms`]); the core checks it and decides.
+//! Knows neither sockets nor configuration files nor messages: of `lessor-wire` it uses the
+//! encoding of values. Decides nothing about leases: policies say what they want
+//! ([`lessor_core::Terms`]), and the core checks it and decides.
 //!
 //! - [`Runtime`]: one per process: the engine, the clock that stops guests, and the cache of
 //!   compiled code.

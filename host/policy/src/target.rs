@@ -22,7 +22,7 @@ pub enum Target {
 
 /// An architecture that policies can be compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the names are those of the architectures")]
 pub enum Architecture {
     Aarch64,
     X86_64,

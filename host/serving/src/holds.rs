@@ -40,8 +40,8 @@ impl Holds {
         Self { path: folder.map(|folder| folder.join(FILE)) }
     }
 
-    /// Informs each engine that holds or probes since when it has records, and remembers it. Must be
-    /// called before the engine decides anything: at a start, once the leases are restored, and
+    /// Informs each engine that holds or probes since when it has records, and remembers it. Must
+    /// be called before the engine decides anything: at a start, once the leases are restored, and
     /// when a reload adds networks.
     pub(crate) fn mark(&self, now: Timestamp, shards: &Shards) {
         let remembered = self.read();
@@ -115,8 +115,8 @@ impl Holds {
 }
 
 /// Informs the engines since when they have no records, if they have to hold or to probe because of
-/// that. Calls `began` for each engine that did not know it yet, with the network, the beginning and
-/// the end of that time.
+/// that. Calls `began` for each engine that did not know it yet, with the network, the beginning
+/// and the end of that time.
 fn tell(
     remembered: &Marks,
     now: Timestamp,

@@ -15,10 +15,10 @@
 //!
 //! Sockets, engines and lookup sources belong to the caller, who passes them as an [`Environment`],
 //! and its policies as [`Policies`]. A caller without engines asks its policies in a
-//! [`Consultation`], which is the part of a life between `Located` and `Asked`. A [`Witness`] is notified of everything that happens on the
-//! way; `()` ignores it at no cost. The server, replays, explanations, shadows and the authors'
-//! tools all run this code and differ only in these three. Invariant: an exchange ends in exactly
-//! one reason.
+//! [`Consultation`], which is the part of a life between `Located` and `Asked`. A [`Witness`] is
+//! notified of everything that happens on the way; `()` ignores it at no cost. The server, replays,
+//! explanations, shadows and the authors' tools all run this code and differ only in these three.
+//! Invariant: an exchange ends in exactly one reason.
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]

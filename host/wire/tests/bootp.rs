@@ -1,7 +1,5 @@
 //! BOOTP: how messages are read and how replies are written.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-
 mod common;
 
 use common::{COOKIE, HARDWARE, Packet, arrival, codes, octets, option_parts, reply, written};

@@ -134,7 +134,7 @@ fn sname_and_file_end_in_a_zero() {
 
 /// RFC 2131 section 3.
 #[test]
-fn unknown_options_are_kept_and_bootp_is_told_apart() {
+fn unknown_options_are_kept_and_bootp_is_recognised() {
     let request = Packet::discover().option(254, &[1]).option(83, &[]).parse();
     assert_eq!(request.options.get(254), Some(&[1][..]));
     assert_eq!(request.options.get(83), Some(&[][..]));
@@ -281,7 +281,7 @@ fn a_subnet_selection_is_read_and_its_echo_never_left_out() {
 
 /// RFC 2131.
 #[test]
-fn what_would_damage_a_reply_is_passed_over() {
+fn values_that_would_damage_a_reply_are_skipped() {
     let options = vec![
         (0, octets(1)),
         (52, octets(1)),

@@ -130,7 +130,7 @@ fn option_82_is_never_overloaded_and_others_make_room_for_it() {
 
 /// RFC 3046 section 2.2.
 #[test]
-fn option_82_that_does_not_fit_is_left_out_and_told() {
+fn option_82_that_does_not_fit_is_left_out_and_reported() {
     let identifier = octets(200);
     for length in [95usize, 96] {
         let request = Packet::discover().option(82, &vec![9; length]).parse();

@@ -15,6 +15,7 @@ mod trial;
 
 use std::{
     collections::HashMap,
+    io::{self, IsTerminal},
     net::{Ipv4Addr, SocketAddrV4},
     path::{Path, PathBuf},
     time::Duration,
@@ -24,7 +25,7 @@ use anyhow::{Context, ensure};
 use lessor_guests::{RHAI, workspace};
 use lessor_load::{Acquired, Answer, Subscriber};
 use lessor_terminal::table;
-use owo_colors::{OwoColorize, Stream::Stdout};
+use owo_colors::{OwoColorize, Style};
 
 use self::{access::Access, foresight::Recording};
 use crate::{artifacts, server::Server};
@@ -147,9 +148,7 @@ pub(crate) fn run(arguments: &DemoArguments) -> anyhow::Result<()> {
     trial::promote(&mut access, &server, &config, &held)?;
     say("A broken policy is installed (SIGHUP); the running generation continues to serve:");
     third_act(&mut access, &server, folder.path(), &held)?;
-    say(&"All subscribers got what the policies define."
-        .if_supports_color(Stdout, |text| text.green())
-        .to_string());
+    print_styled("All subscribers got what the policies define.", Style::new().bold().green());
 
     if arguments.once {
         return server.stop();
@@ -331,7 +330,13 @@ fn subscriber(number: usize, expected: &Expected) -> Subscriber {
 }
 
 fn say(text: &str) {
-    println!("\n{}", text.if_supports_color(Stdout, |text| text.bold()));
+    print_styled(text, Style::new().bold());
+}
+
+/// Prints a paragraph, in a style if that is wanted and the reader is a terminal.
+fn print_styled(text: &str, style: Style) {
+    let is_styled = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    println!("\n{}", text.style(if is_styled { style } else { Style::new() }));
 }
 
 /// Returns a path relative to the current folder, if it is below it.

@@ -134,7 +134,7 @@ fn measure(
     let report: Value =
         serde_json::from_slice(&output.stdout).context("the generator printed no report")?;
     let figure = |name: &str| report.get(name).and_then(Value::as_f64).unwrap_or_default();
-    ensure!(figure("failed") == 0.0, "somebody got no address: {report}");
+    ensure!(figure("failed") == 0.0, "a client got no address: {report}");
     Ok(Measured {
         per_sec: figure("exchanges-per-sec"),
         cpu_us: cpu.as_secs_f64() * 1e6 / figure("acquired").max(1.0),

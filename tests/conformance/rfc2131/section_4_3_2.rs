@@ -87,7 +87,7 @@ fn init_reboot_of_another_address_than_on_record_is_refused() {
 }
 
 #[test]
-fn init_reboot_of_an_address_that_somebody_else_has_now_is_refused() {
+fn init_reboot_of_an_address_that_another_client_has_now_is_refused() {
     let world = world!(Service { lease_secs: 3, ..Service::default() };);
     if !world.is_none_of(&[Kind::Dnsmasq], "its leases have at least two minutes") {
         return;

@@ -272,7 +272,7 @@ impl Site {
     }
 
     /// The journal of the day before has a date in its name, and the server writes a new one. It
-    /// does not read the configuration, which somebody is editing.
+    /// does not read the configuration, which an operator is editing.
     #[track_caller]
     fn logs_are_rotated(&self) {
         if !self.machine.sh("command -v logrotate").status.success() {

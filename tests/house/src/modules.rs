@@ -1,9 +1,9 @@
 //! The modules of a crate, and which of them each one names.
 //!
-//! Sources are read as text: what macros make is not seen, and tests are left out. A path counts if
-//! it begins with `crate`, `self` or `super`, or if it is the path of a `use` that begins with a
-//! module of the same file. It leads to the module that defines the item, because re-exports are
-//! followed.
+//! Sources are read as text: what macros make is not seen, but their arguments are, and tests are
+//! left out. A path counts if it begins with `crate`, `self` or `super`, or if it is the path of a
+//! `use` that begins with a module of the same file. It leads to the module that defines the item,
+//! because re-exports are followed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,6 +12,8 @@ use std::{
 };
 
 use syn::{Item, UseTree, visit::Visit};
+
+use crate::tokens::{Part, parts};
 
 /// The names from the crate's root to a module; empty for the root.
 pub type Name = Vec<String>;
@@ -160,6 +162,23 @@ enum Step<'m> {
 }
 
 impl Module {
+    /// Adds a path that occurs in code, if it leads into this crate for certain.
+    fn name(&mut self, path: Vec<String>) {
+        let first = path.first().map(String::as_str);
+        if matches!(first, Some("crate" | "self" | "super")) && path.len() > 1 {
+            self.paths.push(path);
+        }
+    }
+
+    /// Adds the paths in the arguments of a macro or an attribute.
+    fn name_in(&mut self, arguments: proc_macro2::TokenStream) {
+        for part in parts(arguments) {
+            if let Part::Path(path) = part {
+                self.name(path);
+            }
+        }
+    }
+
     fn take_in(&mut self, tree: &UseTree, before: Vec<String>) {
         let with = |ident: &syn::Ident| [before.as_slice(), &[ident.to_string()]].concat();
         match tree {
@@ -194,14 +213,25 @@ impl Module {
 
 impl<'ast> Visit<'ast> for Module {
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let segments: Vec<String> =
-            path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-        if matches!(segments.first().map(String::as_str), Some("crate" | "self" | "super"))
-            && segments.len() > 1
-        {
-            self.paths.push(segments);
-        }
+        self.name(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         syn::visit::visit_path(self, path);
+    }
+
+    /// A `use` inside a function. The names that it brings in are those of the function.
+    fn visit_item_use(&mut self, found: &'ast syn::ItemUse) {
+        let mut inner = Self::default();
+        inner.take_in(&found.tree, Vec::new());
+        self.paths.extend(inner.imports.into_values().chain(inner.globs));
+    }
+
+    fn visit_macro(&mut self, called: &'ast syn::Macro) {
+        self.name_in(called.tokens.clone());
+        syn::visit::visit_macro(self, called);
+    }
+
+    fn visit_meta_list(&mut self, attribute: &'ast syn::MetaList) {
+        self.name_in(attribute.tokens.clone());
+        syn::visit::visit_meta_list(self, attribute);
     }
 }
 

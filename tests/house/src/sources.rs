@@ -42,8 +42,14 @@ pub fn files(folder: &Path, extension: &str) -> io::Result<Vec<PathBuf>> {
 pub fn crate_roots() -> io::Result<Vec<PathBuf>> {
     let manifests = files(root(), "toml")?;
     let crates = manifests.iter().filter(|path| path.ends_with("Cargo.toml"));
-    let roots = crates
-        .filter_map(|manifest| manifest.parent())
-        .flat_map(|folder| ["src/lib.rs", "src/main.rs"].map(|root| folder.join(root)).into_iter());
-    Ok(roots.filter(|root| root.is_file()).collect())
+    let mut roots = Vec::new();
+    for folder in crates.filter_map(|manifest| manifest.parent()) {
+        let usual = ["src/lib.rs", "src/main.rs"].map(|root| folder.join(root));
+        roots.extend(usual.into_iter().filter(|root| root.is_file()));
+        let programs = folder.join("src/bin");
+        if programs.is_dir() {
+            roots.extend(files(&programs, "rs")?);
+        }
+    }
+    Ok(roots)
 }

@@ -13,6 +13,11 @@ fn shown(path: &Path) -> String {
     path.strip_prefix(sources::root()).unwrap_or(path).display().to_string()
 }
 
+/// Tests say what they find in the words of what they test.
+fn is_of_tests(path: &Path) -> bool {
+    path.iter().any(|part| part == "tests" || part == "tests.rs")
+}
+
 #[test]
 fn no_two_modules_of_a_crate_need_each_other() {
     let mut found = String::new();
@@ -34,22 +39,38 @@ fn no_two_modules_of_a_crate_need_each_other() {
 }
 
 #[test]
-fn comments_are_worded_plainly_and_lines_are_short() {
+fn comments_messages_and_pages_are_worded_plainly_and_lines_are_short() {
     let contributing = fs::read_to_string(sources::root().join("docs/contributing.md")).unwrap();
     let refused = words::refused_words(&contributing);
     assert!(refused.len() > 5, "the list of words was not found: {refused:?}");
-    let mut found = String::new();
-    let mut lines = 0;
-    for path in sources::files(sources::root(), "rs").unwrap() {
-        let text = fs::read_to_string(&path).unwrap();
-        for words::Refused { line, why } in words::check(&text, &refused) {
-            found += &format!("{}:{line}: {why}\n", shown(&path));
-            lines += 1;
+    let mut found = Vec::new();
+    let mut check = |ending, check: &dyn Fn(&Path, &str) -> Vec<words::Refused>| {
+        for path in sources::files(sources::root(), ending).unwrap() {
+            let text = fs::read_to_string(&path).unwrap();
+            let line = |refused: words::Refused| {
+                format!("{}:{}: {}", shown(&path), refused.line, refused.why)
+            };
+            found.extend(check(&path, &text).into_iter().map(line));
         }
-    }
+    };
+    check("rs", &|path, text| {
+        let strings = match is_of_tests(path) {
+            true => Vec::new(),
+            false => words::in_strings(text, &refused).unwrap(),
+        };
+        [words::long_lines(text), words::in_comments(text, "//", &refused), strings].concat()
+    });
+    check("wit", &|path, text| match path.iter().any(|part| part == "frozen") {
+        true => Vec::new(),
+        false => words::in_comments(text, "//", &refused),
+    });
+    check("toml", &|_, text| words::in_comments(text, "#", &refused));
+    check("md", &|_, text| words::in_page(text, &refused));
     assert!(
         found.is_empty(),
-        "{lines} lines are against docs/contributing.md, \"Words\":\n{found}"
+        "{} lines are against docs/contributing.md, \"Words\":\n{}",
+        found.len(),
+        found.join("\n")
     );
 }
 
@@ -127,4 +148,33 @@ fn a_circle_through_a_re_export_is_found_and_a_module_with_its_parts_is_none() {
     write("b.rs", "#[cfg(test)] mod tests { use crate::a::A; }");
     let modules = Modules::read(&folder.path().join("lib.rs")).unwrap();
     assert!(lessor_house::circles::circles(&modules.edges()).is_empty());
+}
+
+#[test]
+fn a_circle_through_a_function_a_macro_or_an_attribute_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| fs::write(folder.path().join(path), text).unwrap();
+    write("lib.rs", "mod a; mod b;");
+    write("a.rs", "pub struct A; pub fn f() -> crate::b::B { loop {} }");
+    for uses_a in [
+        "fn g() { use crate::a::f; f(); }",
+        "fn g() { if true { use super::a::*; f(); } }",
+        "fn g() { println!(\"{:?}\", [crate::a::f()]); }",
+        "macro_rules! g { () => { $crate::a::f() } }",
+        "#[derive(Debug)] struct G(#[with(crate::a::f)] u8);",
+    ] {
+        write("b.rs", &format!("pub struct B; {uses_a}"));
+        let modules = Modules::read(&folder.path().join("lib.rs")).unwrap();
+        assert_eq!(circles(&modules.edges()).len(), 1, "{uses_a}");
+    }
+    write("b.rs", "pub struct B; fn g() { use std::fmt::*; println!(\"crate::a::f\"); }");
+    let modules = Modules::read(&folder.path().join("lib.rs")).unwrap();
+    assert!(circles(&modules.edges()).is_empty());
+}
+
+#[test]
+fn programs_beside_the_main_one_are_roots_of_crates() {
+    let roots = sources::crate_roots().unwrap();
+    let child = Path::new("policy/src/bin/lessor-compile-child.rs");
+    assert!(roots.iter().any(|root| root.ends_with(child)), "{roots:?}");
 }

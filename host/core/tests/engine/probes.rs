@@ -122,7 +122,7 @@ fn what_the_client_has_and_what_was_probed_lately_is_not_probed() {
     server.lease_probed(1, ip(10));
     server.pass_secs(600);
     assert_eq!(offer(&server.ask(&discover(1))), (ip(10), Reason::OfferedCurrent));
-    // Released: a minute later somebody else may have taken it.
+    // Released: a minute later another host may have taken it.
     assert_eq!(server.reason(&release(1, ip(10))), Reason::ReleasedLease);
     let again = server.probe(&discover(1));
     assert_eq!(again.address, ip(10));

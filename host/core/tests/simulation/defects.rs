@@ -12,8 +12,8 @@ pub(super) enum Defect {
     AckBeforeFlush,
     /// The engine does not get the limit of a client's subscriber.
     LimitNotChecked,
-    /// The limit counts only leases that storage has confirmed: a grant that is in flight is checked
-    /// too late to stop the next one.
+    /// The limit counts only leases that storage has confirmed: a grant that is in flight is
+    /// checked too late to stop the next one.
     LimitCheckedTooLate,
     /// Quarantined addresses are forgotten at a restart.
     QuarantineForgotten,

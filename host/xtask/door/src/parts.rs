@@ -11,7 +11,7 @@ pub(crate) struct Part {
     /// What is built, as a noun phrase.
     pub(crate) name: &'static str,
     /// The processor time of a build from nothing, in seconds. It was measured once, on a server of
-    /// 2026 (docs/performance.md), and only has to tell a minute from ten.
+    /// 2026, and only has to tell a minute from ten.
     pub(crate) processor_secs: u32,
     kind: Kind,
 }

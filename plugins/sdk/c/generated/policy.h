@@ -37,7 +37,7 @@ typedef uint8_t lessor_policy_types_request_kind_t;
 #define LESSOR_POLICY_TYPES_REQUEST_KIND_DISCOVER 0
 // DHCPREQUEST: the client takes an offer, verifies an address or extends a lease.
 #define LESSOR_POLICY_TYPES_REQUEST_KIND_REQUEST 1
-// DHCPDECLINE: the client found its address in use by somebody else.
+// DHCPDECLINE: the client found its address in use by another host.
 #define LESSOR_POLICY_TYPES_REQUEST_KIND_DECLINE 2
 // DHCPRELEASE: the client gives its address back.
 #define LESSOR_POLICY_TYPES_REQUEST_KIND_RELEASE 3
@@ -146,7 +146,7 @@ typedef struct lessor_policy_types_pool_usage_t {
   // How many of them other clients have leased.
   uint32_t   leased;
   // How many of them this client could have now, its own included. Those that are neither leased
-  // nor free are offered to other clients, or in use by somebody who is no client.
+  // nor free are offered to other clients, or in use by a host that is no client.
   uint32_t   free;
 } lessor_policy_types_pool_usage_t;
 
@@ -203,7 +203,7 @@ typedef uint8_t lessor_policy_types_lease_event_kind_t;
 #define LESSOR_POLICY_TYPES_LEASE_EVENT_KIND_RELEASED 2
 // The lease ended without being extended.
 #define LESSOR_POLICY_TYPES_LEASE_EVENT_KIND_EXPIRED 3
-// The client found the address in use by somebody else; nobody gets it for some time.
+// The client found the address in use by another host; no client gets it for some time.
 #define LESSOR_POLICY_TYPES_LEASE_EVENT_KIND_DECLINED 4
 
 typedef struct lessor_policy_types_own_lease_event_t {

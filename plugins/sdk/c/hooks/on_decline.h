@@ -1,7 +1,7 @@
 // The hook `on-decline`. A policy that includes this file implements `lessor_on_decline`.
 //
-// Hook: a client found its address in use by somebody else (DHCPDECLINE). To ignore the message means
-// that the address is not set aside. No terms of this version count.
+// Hook: a client found its address in use by another host (DHCPDECLINE). To ignore the message means
+// that the address is not quarantined. No terms of this version count.
 // Generated from the contract. DO NOT EDIT!
 
 #include <shapes.h>

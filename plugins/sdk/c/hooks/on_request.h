@@ -1,7 +1,8 @@
 // The hook `on-request`. A policy that includes this file implements `lessor_on_request`.
 //
 // Hook: a client takes an offer, verifies an address or extends a lease (DHCPREQUEST). All terms
-// count: if they do not fit the address that the client asks for, the client is told to start again.
+// count: if they do not fit the address that the client asks for, the client gets a DHCPNAK and starts
+// again.
 // So a policy decides here as it did in `on-discover`.
 // Generated from the contract. DO NOT EDIT!
 

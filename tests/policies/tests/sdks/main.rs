@@ -1,6 +1,5 @@
 //! The SDKs for C, JavaScript and Python: what is generated in them matches the contract and the
 //! vocabulary, and their options are those of the server. `UPDATE_GOLDEN=1` regenerates them.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod c;
 mod options;

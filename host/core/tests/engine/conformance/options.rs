@@ -102,7 +102,7 @@ fn option_118_is_returned_if_it_was_used() {
 
 /// RFC 8925 section 3.3.
 #[test]
-fn option_108_is_sent_only_to_who_asks_for_it() {
+fn option_108_is_sent_only_to_clients_that_request_it() {
     let terms =
         Terms { options: vec![(108, Some(OptionValue::U32(1800).into()))], ..Terms::default() };
     let mut network = network();

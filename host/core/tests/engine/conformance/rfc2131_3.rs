@@ -14,7 +14,7 @@ fn not_authoritative() -> Network {
 
 /// RFC 2131 section 3.1.
 #[test]
-fn an_ack_stands_on_a_change_of_the_lease() {
+fn an_ack_rests_on_a_durable_change_of_the_lease() {
     let mut server = Server::plain();
     let offered = offered(&server.ask(&discover(1)));
     let decision = server.ask(&selecting(1, offered));

@@ -160,7 +160,7 @@ fn nothing_is_sent_to_an_address_that_no_host_can_have() {
 
 /// RFC 2131 section 4.1.
 #[test]
-fn who_no_reply_can_reach_is_not_given_an_address() {
+fn a_client_that_no_reply_can_reach_gets_no_address() {
     // The message came directly to a socket for relays, and was not relayed.
     let named = with(selecting(1, ip(10)), |r| r.client_address = ip(77));
     for request in [discover(1), selecting(1, ip(10)), init_reboot(1, ip(10)), named] {

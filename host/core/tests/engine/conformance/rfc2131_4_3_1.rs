@@ -28,7 +28,7 @@ fn then_the_previous_binding_while_it_is_free() {
 
 /// RFC 2131 section 4.3.1.
 #[test]
-fn a_previous_binding_that_somebody_else_has_is_not_offered() {
+fn a_previous_binding_that_another_client_has_is_not_offered() {
     let mut server = Server::plain();
     let first = server.lease(1);
     server.ask(&release(1, first));
