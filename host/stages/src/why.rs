@@ -122,7 +122,8 @@ pub(crate) fn unknown_client(engine: &Engine, topology: &Topology, request: &Req
             None => format!("no subnet spans {address}, and the client asks in {here}"),
         },
     };
-    // An address in no pool, for example, may belong to another server: authority does not cover it.
+    // An address in no pool, for example, may belong to another server: authority does not cover
+    // it.
     let is_certain = holding.is_none_or(|holding| holding.is_refused_with_authority());
     match is_certain && !network.authoritative {
         true => format!("{fact}; authoritative = true would answer with a NAK"),

@@ -39,8 +39,8 @@ fn no_other_client_pays_for_an_address_that_is_granted_at_once() {
         assert_eq!(decision.reason, expected);
         assert!(decision.changes.is_empty());
     }
-    // All are quarantined. The client of a DISCOVER may not want such an address; a BOOTP client has
-    // only one reply to get one with.
+    // All are quarantined. The client of a DISCOVER may not want such an address; a BOOTP client
+    // has only one reply to get one with.
     for (request, expected) in
         at_once(9).into_iter().zip([Reason::OfferedQuarantined, Reason::AckBootp])
     {
