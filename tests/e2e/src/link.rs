@@ -15,6 +15,8 @@ use std::{
 
 use nix::sched::{CloneFlags, setns};
 
+use crate::wait;
+
 /// The prefix of the names of all namespaces. The id of the process, a number, and the role in the
 /// test follow.
 const PREFIX: &str = "lessor-e2e-";
@@ -155,6 +157,15 @@ impl Link {
         ip(&[&["link", "add"], &here[..], &["type", "veth"], &there[..]].concat());
         self.switch.ip(&["link", "set", "dev", &port, "master", "bridge", "up"]);
         host.ip(&["link", "set", "dev", interface, "up"]);
+        // The system notices a carrier up to a second later, and drops what is sent before that.
+        wait::soon("the interface to be up", || {
+            let said = host.ip(&["-o", "link", "show", "dev", interface]);
+            said.contains("state UP").then_some(())
+        });
+        wait::soon("the bridge to forward", || {
+            let said = self.switch.ip(&["-d", "-o", "link", "show", "dev", &port]);
+            said.contains("state forwarding").then_some(())
+        });
     }
 }
 
