@@ -90,11 +90,7 @@ impl Decider<'_, '_> {
     /// The addresses whose leases end if the client is given a lease of `address`, or `None` if the
     /// subscriber's limit does not allow that lease.
     pub(super) fn make_room(&self, address: u32) -> Option<SmallVec<[u32; 2]>> {
-        let is_active =
-            |address: &u32| self.bindings.slot(*address).and_then(View::active).is_some();
-        let own = self.bindings.records_of(self.client.on_record()).into_iter();
-        let mut ended: SmallVec<[u32; 2]> =
-            own.filter(|own| *own != address && is_active(own)).collect();
+        let mut ended: SmallVec<[u32; 2]> = self.other_leases_than(address).collect();
         let Some(limit) = &self.subscriber else { return Some(ended) };
         let Some(others) = self.others(limit, Some(address)) else { return Some(ended) };
         if limit.beyond == BeyondLimit::ReplaceOldest {
@@ -102,6 +98,14 @@ impl Decider<'_, '_> {
             ended.extend(others.leases().take(beyond));
         }
         self.has_room(limit, &others).then_some(ended)
+    }
+
+    /// The addresses that the client leases, except `address`.
+    pub(super) fn other_leases_than(&self, address: u32) -> impl Iterator<Item = u32> {
+        let own = self.bindings.records_of(self.client.on_record()).into_iter();
+        own.filter(move |own| {
+            *own != address && self.bindings.slot(*own).and_then(View::active).is_some()
+        })
     }
 
     /// The answer to a REQUEST for which [`Decider::make_room`] finds no room.

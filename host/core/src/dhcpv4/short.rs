@@ -2,7 +2,8 @@
 //! (RFC 4039), and an offer without an address for a client that can do without one (RFC 8925).
 //!
 //! Does not choose addresses; `discover` does. Invariant: an ACK answers a DISCOVER only if client,
-//! scope and policy allow that; an offer without an address holds none.
+//! scope and policy allow that, and ends no other lease of the client; an offer without an address
+//! holds none.
 
 use crate::{Reason, ReplyKind, option::code};
 
@@ -11,7 +12,8 @@ use super::{Decision, decider::Decider, plan::address_of, witness::Witness};
 impl Decider<'_, '_> {
     /// The ACK of an address that was chosen for `reason`; `None` if the client gets an offer. No
     /// address is committed for a client that would take it from another one: this client may not
-    /// want it.
+    /// want it. And no ACK ends a lease of the client itself: a DISCOVER that is repeated does not
+    /// say whether the client has received the ACK of that lease and uses it.
     pub(super) fn rapid_commit(
         &mut self,
         address: u32,
@@ -21,6 +23,7 @@ impl Decider<'_, '_> {
         let is_allowed = self.request.wants_rapid_commit()
             && self.parameters(address).allows_rapid_commit()
             && reason != Reason::OfferedQuarantined
+            && self.other_leases_than(address).next().is_none()
             && self.is_at_no_cost(address, reason);
         is_allowed.then(|| self.acknowledge(address, Reason::AckRapidCommit, witness))
     }

@@ -102,6 +102,18 @@ fn a_policy_decides_about_all_of_them() {
     assert_eq!(server.ask_under(&ipv6_only(5), &terms).reason, Reason::OfferedIpv6Only);
 }
 
+/// The client may have received the ACK of its first message, and use that address.
+#[test]
+fn a_repeated_rapid_commit_ends_no_lease_of_its_client() {
+    let mut server = Server::new(lenient());
+    let first = offered(&server.ask(&rapid(1)));
+    let garden = server.ask_under(&rapid(1), &in_pool("garden"));
+    assert!(garden.changes.is_empty() && offered(&garden) != first);
+    assert_eq!(garden.reason.outcome(), Outcome::Offer);
+    let ack = server.ask_under(&selecting(1, offered(&garden)), &in_pool("garden"));
+    assert_eq!((ack.reason, ack.changes.len()), (Reason::AckSelecting, 2));
+}
+
 #[test]
 fn the_scope_of_the_address_decides() {
     let mut network = lenient();
