@@ -267,6 +267,9 @@ reasons! {
     TooOld "too-old" Failure
         "the message waited longer than its client does (4 seconds), because the server was \
          overloaded or storage was slow",
+    Superseded "superseded" Failure
+        "the client asked for an address again while this message waited for a lookup, a probe or \
+         storage; the later message is answered",
     CrowdedOut "crowded-out" Failure
         "more messages waited to be decided than the limit allows, and this one was among the \
          least urgent",

@@ -107,6 +107,13 @@ impl Exchange<Asked> {
     }
 }
 
+impl Exchange<Written> {
+    /// Returns the request.
+    pub(crate) fn request(&self) -> &Arc<Request> {
+        self.stage.decided().asked().request()
+    }
+}
+
 #[allow(clippy::result_large_err, reason = "as in lessor-stages: a stage is moved, not copied")]
 impl Pipeline<'_> {
     /// Decides one datagram that arrived at `since`.

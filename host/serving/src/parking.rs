@@ -5,21 +5,22 @@
 //! Invariant: an exchange that was sent away comes back exactly once, with an answer for everything
 //! that it waited for, whatever happens to the task that queries.
 
+mod askers;
 mod parked;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use lessor_core::{LookupAnswer, Reason};
+use lessor_core::{LookupAnswer, Reason, Request};
 use lessor_generation::Generation;
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 use lessor_stages::{Asked, Planned, Round};
 
 use crate::{
     exchange::{Exchange, LookupTime},
-    ticket::Ticket,
+    ticket::{Asker, Ticket},
 };
 
-use self::parked::Parked;
+use self::{askers::Askers, parked::Parked};
 
 /// The number of exchanges of one worker that may wait at a time for lookups, and of those for
 /// storage.
@@ -33,6 +34,8 @@ pub(crate) struct Parking {
     away_max: usize,
     /// The exchanges that wait for storage or for a probe.
     parked: Parked<Ticket, Exchange<Asked>>,
+    /// The messages of both kinds that ask for an address.
+    askers: Askers,
 }
 
 /// An exchange that was away, with the answers to its lookups.
@@ -60,27 +63,44 @@ pub(crate) struct Away {
 
 impl Parking {
     pub(crate) fn new(away_max: usize) -> Self {
-        Self { looking_up: HashSet::new(), away_max, parked: Parked::new() }
+        let (looking_up, parked) = (HashSet::new(), Parked::new());
+        Self { looking_up, away_max, parked, askers: Askers::default() }
     }
 
-    /// Allows one more exchange to go away for lookups.
+    /// Allows one more exchange to go away for lookups, and returns its ticket.
     ///
     /// # Errors
     /// If the client only repeated it, or too many are away.
-    pub(crate) fn leave(&mut self, ticket: &Ticket) -> Result<(), Reason> {
-        if self.looking_up.contains(ticket) || self.parked.of(ticket).is_some() {
+    pub(crate) fn leave(&mut self, request: &Request) -> Result<Ticket, Reason> {
+        let ticket = Ticket::of(request);
+        if self.looking_up.contains(&ticket) || self.parked.of(&ticket).is_some() {
             return Err(Reason::LookupPending);
         }
         if self.looking_up.len() >= self.away_max {
             return Err(Reason::LookupQueueFull);
         }
         self.looking_up.insert(ticket.clone());
-        Ok(())
+        self.askers.wait(Asker::of(request), &ticket);
+        Ok(ticket)
     }
 
-    /// Notes that an exchange came back.
-    pub(crate) fn is_back(&mut self, ticket: &Ticket) {
-        self.looking_up.remove(ticket);
+    /// Notes that an exchange came back. Returns whether it is to be decided: not if its client has
+    /// sent another message since.
+    pub(crate) fn is_back(&mut self, ticket: &Ticket, request: &Request) -> bool {
+        self.askers.go_on(Asker::of(request), ticket);
+        self.looking_up.remove(ticket)
+    }
+
+    /// Ends the wait of an earlier message that asked for an address, if the client of this message
+    /// asks again with it. Returns the earlier exchange, unless it is away: then it comes back, and
+    /// is not to be decided.
+    pub(crate) fn supersede(&mut self, request: &Request) -> Option<Exchange<Asked>> {
+        if self.askers.is_empty() {
+            return None;
+        }
+        let earlier = self.askers.superseded_by(&Asker::of(request)?, &Ticket::of(request))?;
+        self.looking_up.remove(&earlier);
+        self.parked.take_of(&earlier)
     }
 
     /// Keeps an exchange until storage has answered, under a number that is not in use. Returns an
@@ -97,6 +117,7 @@ impl Parking {
         if self.parked.len() >= self.away_max && self.parked.of(&ticket).is_none() {
             return Err((Box::new(exchange), Reason::ChangeQueueFull));
         }
+        self.askers.wait(Asker::of(exchange.request()), &ticket);
         Ok(self.parked.put(number, ticket, exchange))
     }
 
@@ -110,7 +131,10 @@ impl Parking {
 
     /// Removes and returns the exchange that was parked under a number, if any.
     pub(crate) fn unpark(&mut self, number: u64) -> Option<Exchange<Asked>> {
-        self.parked.take(number)
+        let exchange = self.parked.take(number)?;
+        let request = exchange.request();
+        self.askers.go_on(Asker::of(request), &Ticket::of(request));
+        Some(exchange)
     }
 
     /// Returns whether no exchange waits.
@@ -185,20 +209,44 @@ fn given_up() -> LookupAnswer {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use lessor_load::dhcproto::v4::MessageType;
+
     use super::*;
+    use crate::testing::{packet, received};
+
+    fn discover(client: u8, transaction_id: u32) -> Request {
+        let relay = Ipv4Addr::new(10, 0, 0, 254);
+        let payload = packet(MessageType::Discover, client, relay, vec![]);
+        let arrival = received(&payload, relay).arrival;
+        Request { transaction_id, ..lessor_wire::parse(&payload, arrival).unwrap() }
+    }
 
     #[test]
     fn no_more_are_away_than_allowed_and_each_once() {
         let mut parking = Parking::new(2);
-        assert_eq!(parking.leave(&Ticket::numbered(1)), Ok(()));
-        assert_eq!(parking.leave(&Ticket::numbered(1)), Err(Reason::LookupPending));
-        assert_eq!(parking.leave(&Ticket::numbered(2)), Ok(()));
-        assert_eq!(parking.leave(&Ticket::numbered(3)), Err(Reason::LookupQueueFull));
-        assert_eq!(parking.leave(&Ticket::numbered(2)), Err(Reason::LookupPending));
-        parking.is_back(&Ticket::numbered(1));
-        assert_eq!(parking.leave(&Ticket::numbered(3)), Ok(()));
-        parking.is_back(&Ticket::numbered(2));
-        parking.is_back(&Ticket::numbered(3));
+        let [first, second, third] = [1, 2, 3].map(|number| discover(number, 7));
+        let ticket = parking.leave(&first).unwrap();
+        assert_eq!(parking.leave(&first), Err(Reason::LookupPending));
+        let other = parking.leave(&second).unwrap();
+        assert_eq!(parking.leave(&third), Err(Reason::LookupQueueFull));
+        assert_eq!(parking.leave(&second), Err(Reason::LookupPending));
+        assert!(parking.is_back(&ticket, &first));
+        let last = parking.leave(&third).unwrap();
+        assert!(parking.is_back(&other, &second) && parking.is_back(&last, &third));
         assert!(parking.is_empty());
+    }
+
+    #[test]
+    fn what_comes_back_after_its_client_asked_again_is_not_decided() {
+        let mut parking = Parking::new(2);
+        let [first, again] = [1, 2].map(|transaction_id| discover(1, transaction_id));
+        let ticket = parking.leave(&first).unwrap();
+        assert!(parking.supersede(&first).is_none());
+        assert!(parking.supersede(&again).is_none());
+        let later = parking.leave(&again).unwrap();
+        assert!(!parking.is_back(&ticket, &first));
+        assert!(parking.is_back(&later, &again) && parking.is_empty());
     }
 }

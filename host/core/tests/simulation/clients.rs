@@ -26,6 +26,8 @@ pub(super) struct Client {
     pub(super) line: Option<u8>,
     /// The transaction id of its last message; answers to earlier messages are ignored.
     pub(super) transaction_id: u32,
+    /// That of its last message that asked for an address.
+    pub(super) last_asked: u32,
     /// Whether it accepted an answer to its last message, and ignores other answers.
     pub(super) is_answered: bool,
     /// Its last message, if it may be sent again.
@@ -81,6 +83,11 @@ pub(super) fn sender_of(reply: &Reply) -> Option<usize> {
     }
 }
 
+/// Returns whether messages of this kind ask for an address.
+pub(super) fn asks_for_address(kind: RequestKind) -> bool {
+    matches!(kind, RequestKind::Discover | RequestKind::Request | RequestKind::Bootp)
+}
+
 /// Returns whether the message reaches only the server to which it is sent.
 pub(super) fn is_for_one_server(request: &Request) -> bool {
     request.arrival.unicast && !request.is_relayed()
@@ -92,6 +99,7 @@ impl Client {
             number,
             line,
             transaction_id: 0,
+            last_asked: 0,
             is_answered: false,
             last: None,
             answers: Default::default(),
@@ -139,6 +147,9 @@ impl Client {
             request.options.append(80, &[]);
         }
         request.classes = classes_of(self.number);
+        if asks_for_address(request.kind) {
+            self.last_asked = request.transaction_id;
+        }
         let is_repeatable = matches!(request.kind, RequestKind::Discover | RequestKind::Request);
         self.last = is_repeatable.then(|| request.clone());
         self.is_answered = false;

@@ -1,23 +1,23 @@
 //! Messages to servers, decisions, and replies to clients.
 //!
-//! A single server decides all messages of a client in their order, however long they wait. Two
-//! servers do not know each other's messages. They rely on the fact that a client waits longer for
-//! an answer (4 s, RFC 2131 section 4.1) than they keep a message, so here a message is not decided
-//! after its client has replaced it by another one. For RELEASE and DECLINE, which are not
-//! answered, this is more than servers can know: neither of two servers may decide such a message
-//! again after a conflict, because the client may have a new lease of the address from the other
-//! server.
+//! A single server drops a message that waits when its client asks for an address again, and
+//! decides RELEASE and DECLINE however long they wait. Two servers do not know each other's
+//! messages. They rely on the fact that a client waits longer for an answer (4 s, RFC 2131 section
+//! 4.1) than they keep a message, so here a message is not decided after its client has replaced it
+//! by another one. For RELEASE and DECLINE, which are not answered, this is more than servers can
+//! know: neither of two servers may decide such a message again after a conflict, because the
+//! client may have a new lease of the address from the other server.
 
 use std::{mem, net::Ipv4Addr, num::NonZeroU32};
 
 use lessor_core::{
-    Attempt, Change, LeaseTimeRule, Outcome, Reason, Reply, ReplyKind, RequestKind,
+    Attempt, Change, LeaseTimeRule, Outcome, Reason, Reply, ReplyKind, Request, RequestKind,
     SubscriberLimit, Terms, Timestamp,
 };
 
 use super::{
     auditor::{Account, Auditor},
-    clients::{as_received_by, is_for_one_server, some_terms},
+    clients::{as_received_by, asks_for_address, is_for_one_server, some_terms},
     defects::Defect,
     events::Event,
     input::{Input, Output},
@@ -225,7 +225,11 @@ impl World {
             waiting.into_iter().partition(|(address, _)| addresses.contains(address));
         self.servers[s].waiting = waiting;
         for (_, pending) in woken {
-            if self.servers.len() == 1 || self.is_awaited(&pending) {
+            let is_kept = match self.servers.len() {
+                1 => !self.is_superseded(&pending),
+                _ => self.is_awaited(&pending),
+            };
+            if is_kept {
                 self.decide(s, pending);
             } else {
                 self.counts.note(Event::WaitedTooLong);
@@ -346,6 +350,13 @@ impl World {
     pub(super) fn is_awaited(&self, pending: &Pending) -> bool {
         let client = &self.clients[usize::from(pending.client)];
         pending.request.transaction_id == client.transaction_id
+    }
+
+    /// Returns whether the client has asked for an address again since it did with this message.
+    fn is_superseded(&self, pending: &Pending) -> bool {
+        let Request { kind, transaction_id, .. } = pending.request;
+        asks_for_address(kind)
+            && self.clients[usize::from(pending.client)].last_asked != transaction_id
     }
 
     /// Returns whether a server decides a message again after a conflict.

@@ -40,6 +40,12 @@ impl<T: Clone + Eq + Hash, E> Parked<T, E> {
         Some(exchange)
     }
 
+    /// Removes and returns the exchange of a message.
+    pub(super) fn take_of(&mut self, ticket: &T) -> Option<E> {
+        let number = self.numbers.remove(ticket)?;
+        self.by_number.remove(&number).map(|(_, exchange)| exchange)
+    }
+
     /// The exchange of a message.
     pub(super) fn of(&mut self, ticket: &T) -> Option<&mut E> {
         let number = self.numbers.get(ticket)?;

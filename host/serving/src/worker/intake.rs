@@ -277,6 +277,7 @@ impl Worker {
         self.go_on_with_woken();
         let pipeline = self.shared.pipeline_with(&self.wakes);
         let next = pipeline.decide(&mut self.held, clock::now(), endpoint, since, received);
+        self.supersede(&next);
         self.proceed(next);
     }
 

@@ -10,9 +10,8 @@ use crate::{
     backlog::AGE_MAX,
     clock,
     counters::increment,
-    exchange::Exchange,
+    exchange::{Exchange, Next},
     parking::{Away, Returned},
-    ticket::Ticket,
 };
 
 use super::{Worker, message::Message};
@@ -20,10 +19,10 @@ use super::{Worker, message::Message};
 impl Worker {
     /// Moves an exchange to the runtime, which returns it with the results of its lookups.
     pub(super) fn look_up(&mut self, exchange: Exchange<Planned>) {
-        let ticket = Ticket::of(exchange.request());
-        if let Err(reason) = self.parking.leave(&ticket) {
-            return self.finish(exchange.end(reason));
-        }
+        let ticket = match self.parking.leave(exchange.request()) {
+            Ok(ticket) => ticket,
+            Err(reason) => return self.finish(exchange.end(reason)),
+        };
         increment(&self.shared.counters.waiting_for_lookups);
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
         let back = move |returned| {
@@ -37,8 +36,11 @@ impl Worker {
     /// Continues with an exchange that waited for lookups.
     pub(super) fn looked_up(&mut self, returned: Returned) {
         let Returned { ticket, generation, exchange, answers } = returned;
-        self.parking.is_back(&ticket);
+        let is_awaited = self.parking.is_back(&ticket, exchange.request());
         self.shared.counters.waiting_for_lookups.fetch_sub(1, Ordering::Relaxed);
+        if !is_awaited {
+            return self.finish(exchange.end(Reason::Superseded));
+        }
         self.go_on_with_woken();
         let pipeline = self.shared.pipeline_with(&self.wakes);
         let (held, now) = (&mut self.held, clock::now());
@@ -55,6 +57,19 @@ impl Worker {
             Ok(None) => {}
             Ok(Some(earlier)) => self.finish(earlier.end_undecided(Reason::ChangePending)),
             Err((exchange, reason)) => self.finish(exchange.end_undecided(reason)),
+        }
+    }
+
+    /// Ends an earlier exchange of a client that has asked for an address again.
+    pub(super) fn supersede(&mut self, next: &Next) {
+        let request = match next {
+            Next::LookUp(exchange) => Some(exchange.request()),
+            Next::Wait(_, exchange) => Some(exchange.request()),
+            Next::Commit(exchange) => Some(exchange.request()),
+            Next::End(finished) => finished.request(),
+        };
+        if let Some(earlier) = request.and_then(|request| self.parking.supersede(request)) {
+            self.finish(earlier.end_undecided(Reason::Superseded));
         }
     }
 
