@@ -100,6 +100,11 @@ impl<T> Backlog<T> {
         self.messages.is_empty()
     }
 
+    /// Returns whether half of the messages wait that may.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.messages.len() > self.messages_max / 2
+    }
+
     /// Returns how many messages wait.
     pub(crate) fn len(&self) -> usize {
         self.messages.len()

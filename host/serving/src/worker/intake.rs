@@ -88,6 +88,17 @@ impl Intake {
         self.thinners.get_mut(endpoint)?.as_mut()
     }
 
+    /// Counts a message that waits, if the backlog fills up.
+    fn note_kept(&mut self, endpoint: usize, label: &Label) {
+        if let Some(relay) = label.thinned_by
+            && self.backlog.is_half_full()
+            && self.backlog.has_even_lines(label)
+            && let Some(thinner) = self.thinner(endpoint)
+        {
+            thinner.note_crowding(relay);
+        }
+    }
+
     /// Counts a message that was dropped for lack of room.
     fn note_dropped(&mut self, endpoint: usize, label: &Label) {
         if let Some(relay) = label.thinned_by
@@ -197,6 +208,7 @@ impl Worker {
         let held = || Held::of(endpoint, &received, since);
         match self.intake.backlog.push(since, label, held) {
             Ok(dropped) => {
+                self.intake.note_kept(endpoint, &label);
                 for (label, held) in dropped {
                     self.intake.note_dropped(held.endpoint, &label);
                     self.omit(held.endpoint, now, held.as_received(), Reason::CrowdedOut, None);
@@ -213,10 +225,10 @@ impl Worker {
 
     /// Tells the system which share of DISCOVERs to drop before they are read.
     pub(super) fn thin(&mut self) {
-        let now = Instant::now();
+        let (now, waiting) = (Instant::now(), self.intake.backlog.len());
         for (thinner, endpoint) in self.intake.thinners.iter_mut().zip(&mut self.endpoints) {
             let (Some(found), Some(endpoint)) = (thinner.as_mut(), endpoint) else { continue };
-            let thinned = match found.adjust(now) {
+            let thinned = match found.adjust(now, waiting) {
                 None => continue,
                 Some(Adjustment::Thin(thinning)) => endpoint.thin(Some(&thinning)),
                 Some(Adjustment::Stop) => endpoint.thin(None),

@@ -4,8 +4,10 @@
 //! answered. As long as a few lines send most of the messages, the [backlog](crate::backlog) has to
 //! read them, because only it knows the lines and drops those of the lines that send most. Once the
 //! lines of a relay hold about the same, it can only drop some at random, and the system does that
-//! at a lower cost. Does not touch sockets. Invariant: only DISCOVERs of relays whose lines hold
-//! about the same are dropped, and only while more arrives than can be answered.
+//! at a lower cost. It begins when the backlog is half full and still grows: reading what fills the
+//! other half would delay the renewals behind it. Does not touch sockets. Invariant: only DISCOVERs
+//! of relays whose lines hold about the same are dropped, and only while more arrives than can be
+//! answered.
 
 use std::{
     collections::BTreeSet,
@@ -18,8 +20,8 @@ use lessor_net::Thinning;
 /// How long messages are counted before the share is adjusted.
 pub(super) const WINDOW: Duration = Duration::from_millis(10);
 
-/// The share of messages that the server drops after reading them, above which thinning begins.
-const DROPPED_MIN: f64 = 0.1;
+/// The share of the messages that are read and not answered, above which thinning begins.
+const EXCESS_MIN: f64 = 0.1;
 
 /// How many messages are read for each one that is answered. The rest shows that the overload goes
 /// on.
@@ -38,6 +40,10 @@ pub(super) struct Thinner {
     began: Instant,
     read: u32,
     dropped: u32,
+    /// Messages that were read while the backlog was more than half full, and wait.
+    crowding: u32,
+    /// The messages of the backlog when the window began.
+    waiting: usize,
     relays: BTreeSet<Ipv4Addr>,
     passed: f64,
     /// Losses that become known until this time are those of the filter.
@@ -59,6 +65,8 @@ impl Thinner {
             began: now,
             read: 0,
             dropped: 0,
+            crowding: 0,
+            waiting: 0,
             relays: BTreeSet::new(),
             passed: 1.0,
             filters_until: None,
@@ -84,33 +92,47 @@ impl Thinner {
     /// relay held about the same.
     pub(super) fn note_dropped(&mut self, relay: Ipv4Addr) {
         self.dropped += 1;
-        if self.relays.len() < Thinning::RELAYS_MAX {
-            self.relays.insert(relay);
-        }
+        self.note_relay(relay);
     }
 
-    /// Returns what to do with the filter, at most once in a window.
-    pub(super) fn adjust(&mut self, now: Instant) -> Option<Adjustment> {
+    /// Counts a DISCOVER of this relay that waits in a backlog that is more than half full, while
+    /// the lines of the relay hold about the same.
+    pub(super) fn note_crowding(&mut self, relay: Ipv4Addr) {
+        self.crowding += 1;
+        self.note_relay(relay);
+    }
+
+    /// Returns what to do with the filter, at most once in a window, if so many messages wait.
+    pub(super) fn adjust(&mut self, now: Instant, waiting: usize) -> Option<Adjustment> {
         if now.saturating_duration_since(self.began) < WINDOW {
             return None;
         }
-        let (read, dropped) = (f64::from(self.read), f64::from(self.dropped));
+        let growth = u32::try_from(waiting.saturating_sub(self.waiting)).unwrap_or(u32::MAX);
+        let excess = f64::from(self.dropped) + f64::from(growth.min(self.crowding));
+        let read = f64::from(self.read);
         (self.began, self.read, self.dropped) = (now, 0, 0);
-        if !self.is_active() && dropped <= DROPPED_MIN * read {
+        (self.crowding, self.waiting) = (0, waiting);
+        if !self.is_active() && excess <= EXCESS_MIN * read {
             self.relays.clear();
             return None;
         }
-        let step = match dropped > 0.0 {
-            true => READ_FOR_EACH_ANSWER * (read - dropped) / read,
+        let step = match excess > 0.0 {
+            true => READ_FOR_EACH_ANSWER * (read - excess) / read,
             false => STEP_MAX,
         };
         self.passed = (self.passed * step.clamp(STEP_MIN, STEP_MAX)).clamp(PASSED_MIN, 1.0);
         match Thinning::new(self.relays.iter().copied(), self.passed) {
             Some(thinning) if self.is_active() => Some(Adjustment::Thin(thinning)),
             _ => {
-                *self = Self { filters_until: Some(now + WINDOW), ..Self::new(now) };
+                *self = Self { filters_until: Some(now + WINDOW), waiting, ..Self::new(now) };
                 Some(Adjustment::Stop)
             }
+        }
+    }
+
+    fn note_relay(&mut self, relay: Ipv4Addr) {
+        if self.relays.len() < Thinning::RELAYS_MAX {
+            self.relays.insert(relay);
         }
     }
 }
@@ -128,7 +150,7 @@ mod tests {
             let read = arriving * thinner.passed;
             (0..read as u32).for_each(|_| thinner.note_read());
             (answered as u32..read as u32).for_each(|_| thinner.note_dropped(RELAY));
-            thinner.adjust(thinner.began + WINDOW);
+            thinner.adjust(thinner.began + WINDOW, 0);
         }
         thinner.passed
     }
@@ -141,6 +163,26 @@ mod tests {
             let read = arriving * passed;
             assert!((400.0..501.0).contains(&read), "{read} of {arriving}");
         }
+    }
+
+    #[test]
+    fn a_backlog_that_fills_up_is_thinned_before_anything_is_dropped() {
+        let mut thinner = Thinner::new(Instant::now());
+        let (mut waiting, arriving, answered, room) = (0, 2_000.0, 400, 32_000);
+        for _ in 0..200 {
+            let read = (arriving * thinner.passed) as usize;
+            for number in 0..read {
+                thinner.note_read();
+                if waiting + number > room / 2 {
+                    thinner.note_crowding(RELAY);
+                }
+            }
+            waiting = (waiting + read).saturating_sub(answered);
+            thinner.adjust(thinner.began + WINDOW, waiting);
+            assert!(waiting < room);
+        }
+        assert!(waiting > room / 2, "{waiting}");
+        assert!((0.2..0.3).contains(&thinner.passed), "{}", thinner.passed);
     }
 
     #[test]
@@ -169,12 +211,12 @@ mod tests {
         let mut thinner = Thinner::new(start);
         (0..100).for_each(|_| thinner.note_read());
         (0..50).for_each(|_| thinner.note_dropped(RELAY));
-        assert_eq!(thinner.adjust(start + WINDOW / 2), None);
-        let began = thinner.adjust(start + WINDOW);
+        assert_eq!(thinner.adjust(start + WINDOW / 2, 0), None);
+        let began = thinner.adjust(start + WINDOW, 0);
         assert_eq!(began, Thinning::new([RELAY], 1.15 * 0.5).map(Adjustment::Thin));
         let mut adjusted = Vec::new();
         for window in 2..10 {
-            adjusted.extend(thinner.adjust(start + window * WINDOW));
+            adjusted.extend(thinner.adjust(start + window * WINDOW, 0));
         }
         assert_eq!(adjusted.len(), 3, "{adjusted:?}");
         assert_eq!(adjusted.last(), Some(&Adjustment::Stop));
