@@ -52,7 +52,8 @@ pub enum Attempt {
     /// meantime.
     Waits(Wait),
     /// The request must be decided again after the result of this probe was reported to
-    /// [`Engine::probed`]. Its address is held for the client in the meantime.
+    /// [`Engine::probed`](super::Engine::probed). Its address is held for the client in the
+    /// meantime.
     Probes(Probe),
 }
 
