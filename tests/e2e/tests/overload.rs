@@ -75,11 +75,15 @@ fn flood(server: SocketAddrV4, saying: Saying, duration: Duration) -> JoinHandle
     thread::spawn(move || relay.run(&mut [stream], Drive::Open, duration).unwrap())
 }
 
-/// Waits until the server has dropped messages because too many wait.
-fn crowded(server: &Server) {
-    wait::within(Duration::from_secs(60), "the server to have too much to do", || {
-        (server.status().count("crowded-out") > 0).then_some(())
-    });
+/// What `lessor status` shows.
+fn shown(server: &Server) -> String {
+    String::from_utf8_lossy(&server.ask(&["status"]).stdout).into_owned()
+}
+
+/// Waits until messages were dropped because the server has too much to do.
+fn crowded(server: &Server, limit: &str) {
+    let text = format!("dropped at the limit {limit}");
+    wait::within(Duration::from_secs(60), &text, || shown(server).contains(&text).then_some(()));
 }
 
 #[test]
@@ -89,26 +93,35 @@ fn renewals_are_answered_at_once_while_discovers_are_dropped() {
     let mut good = relay(server.address(), LINK);
     let leases = with_leases(&mut good, 10);
     let flood = flood(server.address(), Saying::Discover, Duration::from_secs(8));
-    crowded(&server);
-    assert_renewed(&mut good, &leases);
     // All lines send the same, so the system drops a part before it is read.
-    let shows =
-        |server: &Server| String::from_utf8_lossy(&server.ask(&["status"]).stdout).into_owned();
-    wait::soon("the system to drop DISCOVERs", || {
-        shows(&server).contains("dropped at the limit capacity").then_some(())
-    });
+    crowded(&server, "capacity");
+    assert_renewed(&mut good, &leases);
     let status = server.status();
     assert_eq!(status.count("ack-renewing"), 10);
     let sent = flood.join().unwrap();
     let flood = &sent.streams[0];
     assert!(flood.answered > 0 && flood.answered < flood.sent, "{flood:?}");
-
-    let said = server.process().says("limit=\"waiting-messages\"", wait::SOON);
-    assert!(said.contains("server.waiting-messages-max"), "{said}");
-    let table = shows(&server);
-    assert!(table.contains("dropped at the limit waiting-messages"), "{table}");
+    server.process().says("limit=\"capacity\"", wait::SOON);
     // That ends with the flood.
     good.acquire(&Subscriber::new([2, 9, 0, 0, 0, 1], "new"), PATIENCE * 5).unwrap();
+}
+
+#[test]
+fn forged_renewals_of_one_line_harm_no_other_line() {
+    let _alone = heavy();
+    let mut server = slow_server(1000);
+    let mut good = relay(server.address(), LINK);
+    let leases = with_leases(&mut good, 10);
+    let address = Ipv4Addr::new(100, 64, 200, 1);
+    let flood = flood(server.address(), Saying::Renew(address), Duration::from_secs(8));
+    crowded(&server, "waiting-messages");
+    assert_renewed(&mut good, &leases);
+    // New clients are served, too.
+    let newcomer = Subscriber::new([2, 9, 0, 0, 0, 1], "new");
+    good.acquire(&newcomer, PATIENCE * 5).unwrap();
+    flood.join().unwrap();
+    let said = server.process().says("limit=\"waiting-messages\"", wait::SOON);
+    assert!(said.contains("server.waiting-messages-max"), "{said}");
     // Some of the dropped messages have a line in the journal, with the client and the relay, but
     // not all of them.
     let dropped = server.status().count("crowded-out");
@@ -123,27 +136,11 @@ fn renewals_are_answered_at_once_while_discovers_are_dropped() {
 }
 
 #[test]
-fn forged_renewals_of_one_line_harm_no_other_line() {
-    let _alone = heavy();
-    let server = slow_server(1000);
-    let mut good = relay(server.address(), LINK);
-    let leases = with_leases(&mut good, 10);
-    let address = Ipv4Addr::new(100, 64, 200, 1);
-    let flood = flood(server.address(), Saying::Renew(address), Duration::from_secs(8));
-    crowded(&server);
-    assert_renewed(&mut good, &leases);
-    // New clients are served, too.
-    let newcomer = Subscriber::new([2, 9, 0, 0, 0, 1], "new");
-    good.acquire(&newcomer, PATIENCE * 5).unwrap();
-    flood.join().unwrap();
-}
-
-#[test]
 fn a_reload_and_a_stop_take_effect_although_much_waits() {
     let _alone = heavy();
-    let mut server = slow_server(2000);
-    let flood = flood(server.address(), Saying::Discover, Duration::from_secs(8));
-    crowded(&server);
+    let mut server = slow_server(6000);
+    let flood = flood(server.address(), Saying::Discover, Duration::from_secs(12));
+    crowded(&server, "capacity");
     let reload = server.hang_up();
     assert!(reload.accepted, "{}", reload.said);
     assert!(!reload.said.contains("too busy"), "{}", reload.said);
