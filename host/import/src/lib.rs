@@ -59,7 +59,7 @@ pub use report::{Entry, Outcome, Report, Totals};
 use input::Reader;
 use model::Site;
 
-/// With more reservations than this, [`Reservations::Automatic`] writes a file of their own.
+/// With more reservations than this, [`Reservations::Automatic`] writes them to a separate file.
 pub const INLINE_RESERVATIONS_MAX: usize = 100;
 
 /// The server that is imported from.

@@ -1,4 +1,4 @@
-//! Reservations as a file of their own, CSV as `lessor.toml` can name it.
+//! Reservations as a separate file, CSV as `lessor.toml` can name it.
 //!
 //! Reservations that no row can express are left to the configuration. Invariant: the columns are
 //! the identifiers that occur, the address, and the settings and options that occur.

@@ -227,7 +227,7 @@ impl Client {
     }
 }
 
-/// The classes of a client: some have their addresses from a pool of their own, some share a limit.
+/// The classes of a client: some get addresses from a separate pool, some share a limit.
 fn classes_of(client: u8) -> Membership {
     let class = |name: &str| Class::named(name);
     let garden = Class { pools: PoolChoice::new(["garden".into()]), ..class("garden") };

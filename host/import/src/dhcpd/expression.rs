@@ -56,7 +56,7 @@ impl<'e> Expression<'e> for Parser<'e> {
             return self.option(&name)?.exists();
         }
         let data = self.data()?;
-        // `~=` and `~~` are words of their own to the grammar.
+        // The grammar treats `~=` and `~~` as separate words.
         let ignores_case = self.cursor.takes_word("~~");
         if ignores_case || self.cursor.takes_word("~") {
             if !ignores_case {
