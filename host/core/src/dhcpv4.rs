@@ -66,6 +66,7 @@ mod reconfigure;
 mod reply;
 mod request;
 mod reserved_classes;
+mod scopes;
 mod short;
 mod usage;
 mod witness;

@@ -88,7 +88,7 @@ impl Parameters<'_> {
         if let Some(value) = self.by_policy(code) {
             return Some((&**value?, OptionOrigin::Policy));
         }
-        self.scopes().find_map(|scope| Some((&**scope.options.get(code)?, scope.origin)))
+        self.scopes.iter().find_map(|scope| Some((&**scope.options.get(code)?, scope.origin)))
     }
 
     /// The name on record, if the client has had the address last and the name does not contradict

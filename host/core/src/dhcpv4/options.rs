@@ -19,10 +19,7 @@ use crate::{
     option::{code, is_of_dhcp_only, is_reserved_for_engine},
 };
 
-use super::{
-    OptionOrigin,
-    parameters::{Parameters, Scope},
-};
+use super::{OptionOrigin, parameters::Parameters, scopes::Scope};
 
 /// Option codes in the order of writing, each at most once.
 struct Codes {
@@ -56,14 +53,14 @@ impl Parameters<'_> {
             codes.add(*code);
         }
         if asked_for.is_empty() {
-            let sets = self.scopes().map(|scope| scope.options);
+            let sets = self.scopes.iter().map(|scope| scope.options);
             let mut configured: SmallVec<[u8; 32]> =
                 sets.flat_map(OptionSet::iter).map(|(code, _)| code).collect();
             configured.extend(self.own_address_for().iter().copied());
             configured.sort_unstable();
             configured.into_iter().for_each(|code| codes.add_unasked(code));
         }
-        let rules = self.scopes().flat_map(|scope| scope.settings.sending.rules.iter());
+        let rules = self.scopes.iter().flat_map(|scope| scope.settings.sending.rules.iter());
         for (code, _) in rules.filter(|(_, rule)| *rule == SendRule::Always) {
             if self.send_rule(code) == Some(SendRule::Always) {
                 codes.add_unasked(code);
@@ -140,7 +137,7 @@ impl Parameters<'_> {
     fn configured(&self, code: u8) -> Option<(ReplyValue, OptionOrigin)> {
         let of_scope =
             |scope: Scope<'_>| Some((self.chosen(scope.options.get(code)?)?, scope.origin));
-        let set = self.scopes().find_map(of_scope);
+        let set = self.scopes.iter().find_map(of_scope);
         let text = match code {
             code::TFTP_SERVER_NAME => self.server_name().map(|(name, by)| (name.to_string(), by)),
             code::BOOT_FILE_NAME => self.boot_file().map(|(name, by)| (name.to_string(), by)),

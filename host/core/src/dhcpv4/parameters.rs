@@ -1,23 +1,22 @@
 //! What one reply is made from: the terms of its policies and the scopes of its address.
 //!
-//! Does not choose options; `options` does. The terms take precedence over the scopes, the
-//! reservation over the classes of the client, these over the pool, and the pool over the subnet.
-//! Another scope is one more entry of [`Parameters::scopes`]. Invariant: an OFFER and its ACK are
-//! made from the same parameters.
+//! Does not choose options; `options` does. The terms take precedence over the scopes. Invariant: an
+//! OFFER and its ACK are made from the same parameters.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
 use smallvec::SmallVec;
 
 use crate::{
-    BootFileName, BootFiles, CacheThreshold, Fraction, INFINITE_SECS, LeaseTime, OptionSet,
-    OptionValue, Pool, ReplyValue, Request, RequestKind, Reservation, ScopeSettings, SendRule,
-    ServerName, Subnet, Terms, ledger::KnownHolder, option::code, times::RenewalTimes,
+    BootFileName, BootFiles, CacheThreshold, Fraction, INFINITE_SECS, LeaseTime, OptionValue,
+    ReplyValue, Request, RequestKind, ScopeSettings, SendRule, ServerName, Subnet, Terms,
+    ledger::KnownHolder, option::code, times::RenewalTimes,
 };
 
 use super::{
     OptionOrigin,
     family::{Bindings, Ipv4},
+    scopes::{Scope, Scopes},
 };
 
 /// The sources of one reply.
@@ -25,21 +24,12 @@ pub(super) struct Parameters<'c> {
     pub(super) request: &'c Request,
     pub(super) terms: &'c Terms,
     pub(super) subnet: Option<&'c Subnet>,
-    pub(super) pool: Option<&'c Pool>,
-    pub(super) reservation: Option<&'c Reservation>,
+    pub(super) scopes: Scopes<'c>,
     /// The address of the client; 0.0.0.0 if it has none.
     pub(super) address: Ipv4Addr,
     /// The records and the client, for the name that is on record; `None` without an address. Few
     /// replies need it, so it is looked up only then.
     pub(super) on_record: Option<(&'c Bindings, &'c KnownHolder<Ipv4>)>,
-}
-
-/// What one level of the configuration sets.
-#[derive(Clone, Copy)]
-pub(super) struct Scope<'c> {
-    pub(super) origin: OptionOrigin,
-    pub(super) options: &'c OptionSet,
-    pub(super) settings: &'c ScopeSettings,
 }
 
 /// The start of the vendor class of a client that boots by HTTP (UEFI specification, "HTTP Boot").
@@ -50,37 +40,12 @@ const HTTP_CLIENT: &str = "HTTPClient";
 const TEXTS_OF_CLIENTS: [u8; 2] = [code::VENDOR_CLASS, code::HOST_NAME];
 
 impl<'c> Parameters<'c> {
-    /// The scopes, in descending precedence.
-    pub(super) fn scopes(&self) -> impl Iterator<Item = Scope<'c>> + use<'c> {
-        let of_reservation = self.reservation.map(|of| Scope {
-            origin: OptionOrigin::Reservation,
-            options: &of.options,
-            settings: &of.settings,
-        });
-        let of_classes = (0..).zip(self.request.classes.iter()).map(|(position, of)| Scope {
-            origin: OptionOrigin::Class(position),
-            options: &of.options,
-            settings: &of.settings,
-        });
-        let of_pool = self.pool.map(|of| Scope {
-            origin: OptionOrigin::Pool,
-            options: &of.options,
-            settings: &of.settings,
-        });
-        let of_subnet = self.subnet.map(|of| Scope {
-            origin: OptionOrigin::Subnet,
-            options: &of.options,
-            settings: &of.settings,
-        });
-        of_reservation.into_iter().chain(of_classes).chain(of_pool).chain(of_subnet)
-    }
-
     /// The value of the most specific scope that sets one, and that scope.
     pub(super) fn first<T>(
         &self,
         of: impl Fn(&'c ScopeSettings) -> Option<T>,
     ) -> Option<(T, OptionOrigin)> {
-        self.scopes().find_map(|scope| Some((of(scope.settings)?, scope.origin)))
+        self.scopes.iter().find_map(|scope| Some((of(scope.settings)?, scope.origin)))
     }
 
     /// Option 54: the relay's override if there is one (RFC 5107), otherwise that of the most
@@ -129,7 +94,8 @@ impl<'c> Parameters<'c> {
             return Some((name, OptionOrigin::Policy));
         }
         let files = |scope: Scope<'c>| (&scope.settings.boot.files, scope.origin);
-        let scopes: SmallVec<[(&BootFiles, OptionOrigin); 6]> = self.scopes().map(files).collect();
+        let scopes: SmallVec<[(&BootFiles, OptionOrigin); 6]> =
+            self.scopes.iter().map(files).collect();
         BootFiles::find(&scopes, &self.request.options)
     }
 
@@ -245,10 +211,9 @@ impl<'c> Parameters<'c> {
     }
 
     fn lease_time(&self) -> Option<LeaseTime> {
-        let scopes: SmallVec<[Scope<'_>; 6]> = self.scopes().collect();
         let subnet = self.subnet?.lease_time;
-        let narrow = |limits: LeaseTime, scope: &Scope<'_>| limits.within(&scope.settings.times);
-        Some(scopes.iter().rev().fold(subnet, narrow))
+        let narrow = |limits: LeaseTime, scope: Scope<'_>| limits.within(&scope.settings.times);
+        Some(self.scopes.iter().rev().fold(subnet, narrow))
     }
 
     /// T1 and T2 of a lease of `lease_time_secs`.

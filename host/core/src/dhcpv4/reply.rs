@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     Decision, decider::Decider, lease_time::LeaseGrant, parameters::Parameters, plan::address_of,
+    scopes::Scopes,
 };
 
 /// A message is cut to the length that one option 56 can hold.
@@ -123,12 +124,14 @@ impl Decider<'_, '_> {
     /// The sources of a reply to a client with `address`.
     pub(super) fn parameters(&self, address: u32) -> Parameters<'_> {
         let position = self.plan.subnet_of(address).unwrap_or(self.subnet);
+        let subnet = self.plan.subnet(position);
+        let pool = self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool));
+        let reservation = self.reservation.filter(|found| found.applies_to(address_of(address)));
         Parameters {
             request: self.request,
             terms: self.terms,
-            subnet: self.plan.subnet(position),
-            pool: self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool)),
-            reservation: self.reservation.filter(|found| found.applies_to(address_of(address))),
+            subnet,
+            scopes: Scopes::new(reservation, &self.request.classes, pool, subnet),
             address: address_of(address),
             on_record: Some((self.bindings, self.client.on_record())),
         }
@@ -137,13 +140,11 @@ impl Decider<'_, '_> {
     /// The sources of a reply that gives no address.
     fn parameters_without_address(&self) -> Parameters<'_> {
         let subnet = self.plan.subnet(self.subnet);
-        let (request, terms) = (self.request, self.terms);
         Parameters {
-            request,
-            terms,
+            request: self.request,
+            terms: self.terms,
             subnet,
-            pool: None,
-            reservation: None,
+            scopes: Scopes::new(None, &self.request.classes, None, subnet),
             address: Ipv4Addr::UNSPECIFIED,
             on_record: None,
         }
