@@ -65,7 +65,7 @@ pub(crate) trait Wakes {
 /// An input that has not ended, at one of its stages.
 #[derive(Debug)]
 pub(crate) struct Exchange<S> {
-    pub(crate) notes: Notes,
+    pub(crate) notes: Box<Notes>,
     pub(crate) stage: S,
 }
 
@@ -126,7 +126,7 @@ impl Pipeline<'_> {
         received: Received<'_>,
     ) -> Next {
         let Received { payload, is_cut, arrival, not_relayed, .. } = received;
-        let mut notes = Notes::new(endpoint, since, arrival);
+        let mut notes = Box::new(Notes::new(endpoint, since, arrival));
         if is_cut && !not_relayed {
             // It is not recorded: a replay could not know what was read of the whole message.
             let detail = format!("more than {} octets", payload.len());
@@ -153,7 +153,7 @@ impl Pipeline<'_> {
         let Received { payload, arrival, .. } = received;
         let topology = held.engines.shards().topology();
         let read = lessor_stages::Parsed::read(payload, arrival.clone(), topology);
-        let notes = Notes::new(endpoint, Instant::now(), arrival);
+        let notes = Box::new(Notes::new(endpoint, Instant::now(), arrival));
         match read {
             Ok(parsed) => Finished::ended(notes, parsed.end(reason, Some(detail)).into()),
             Err(_malformed) => Finished::unread(notes, payload, reason, Some(detail)),
@@ -196,7 +196,7 @@ impl Pipeline<'_> {
         &self,
         held: &mut Held,
         now: Timestamp,
-        mut notes: Notes,
+        mut notes: Box<Notes>,
         step: impl FnOnce(&mut LifeOf<'_, '_, '_>) -> Stepped,
     ) -> Next {
         let Held { generation, runner, engines } = held;

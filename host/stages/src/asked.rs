@@ -10,14 +10,19 @@ use crate::{
 };
 
 /// A request with the terms on which it is decided.
+///
+/// It is boxed because every later stage contains it, and stages are moved often.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    pub(crate) located: Located,
-    pub(crate) terms: Terms,
+pub struct Asked(Box<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
+    located: Located,
+    terms: Terms,
     /// What each plugin set.
-    pub(crate) set: Vec<TraceEntry>,
+    set: Vec<TraceEntry>,
     /// How often it has waited for the probe of an address.
-    pub(crate) probes: u8,
+    probes: u8,
 }
 
 impl Informed {
@@ -31,39 +36,54 @@ impl Informed {
         witness.asked(&located.view, &outcome);
         let PolicyOutcome { terms, trace: set, final_by } = outcome;
         located.view.final_by = final_by;
-        Asked { located, terms, set, probes: 0 }
+        Asked(Box::new(Parts { located, terms, set, probes: 0 }))
     }
 }
 
 impl Asked {
     /// What policies see of the request.
     pub const fn view(&self) -> &View {
-        &self.located.view
+        &self.0.located.view
     }
 
     /// The request.
     pub const fn request(&self) -> &Arc<Request> {
-        &self.located.view.request
+        &self.0.located.view.request
     }
 
     /// The stage before.
     pub const fn located(&self) -> &Located {
-        &self.located
+        &self.0.located
     }
 
     /// The terms of all plugins together.
     pub const fn terms(&self) -> &Terms {
-        &self.terms
+        &self.0.terms
+    }
+
+    /// What each plugin set.
+    pub(crate) fn set(&self) -> &[TraceEntry] {
+        &self.0.set
+    }
+
+    /// How often the request has waited for the probe of an address.
+    pub(crate) fn probes(&self) -> u8 {
+        self.0.probes
+    }
+
+    /// Notes that the request waits for another probe.
+    pub(crate) fn note_probe(&mut self) {
+        self.0.probes = self.0.probes.saturating_add(1);
     }
 
     /// What each plugin planned to look up, and what each set.
     pub fn trace(&self) -> impl Iterator<Item = &TraceEntry> {
-        self.located.planned.iter().chain(&self.set)
+        self.0.located.planned.iter().chain(&self.0.set)
     }
 
     /// The same, without a copy.
     pub(crate) fn into_trace(self) -> Vec<TraceEntry> {
-        let Self { located: Located { mut planned, .. }, set, .. } = self;
+        let Parts { located: Located { mut planned, .. }, set, .. } = *self.0;
         if planned.is_empty() {
             return set;
         }

@@ -77,7 +77,7 @@ impl Asked {
         let ruling = environment::where_it_belongs(environment, request, |environment| {
             let location = environment.topology().locate(request)?;
             let question =
-                Question { now, location, request, terms: &self.terms, probes: self.probes };
+                Question { now, location, request, terms: self.terms(), probes: self.probes() };
             Some(environment.decide(question, witness))
         });
         match ruling {
@@ -86,7 +86,7 @@ impl Asked {
             }
             Ok(Ruling::Waits(wait)) => Ok(Attempted::Waits(self, wait)),
             Ok(Ruling::Probes(wait)) => {
-                self.probes = self.probes.saturating_add(1);
+                self.note_probe();
                 Ok(Attempted::Waits(self, wait))
             }
             Ok(Ruling::NotNow(reason)) => {

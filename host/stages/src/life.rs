@@ -208,8 +208,8 @@ impl Reached {
     pub fn trace(&self) -> impl Iterator<Item = &TraceEntry> {
         let planned = self.located().map(Located::planned).unwrap_or_default();
         let (set, edits): (&[_], &[_]) = match self {
-            Self::Asked(asked) => (&asked.set, &[]),
-            Self::Decided(decided) => (&decided.asked().set, decided.edits()),
+            Self::Asked(asked) => (asked.set(), &[]),
+            Self::Decided(decided) => (decided.asked().set(), decided.edits()),
             _ => (&[], &[]),
         };
         planned.iter().chain(set).chain(edits)

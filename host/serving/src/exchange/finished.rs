@@ -30,14 +30,14 @@ pub(crate) struct Finished {
     /// What events say about the reply, kept also after the reply was handed over for sending.
     written: Option<WrittenReply>,
     detail: Option<String>,
-    notes: Notes,
+    notes: Box<Notes>,
     reached: Reached,
 }
 
 impl Finished {
     /// Ends the exchange of a datagram that is not read as a request.
     pub(super) fn unread(
-        notes: Notes,
+        notes: Box<Notes>,
         payload: &[u8],
         reason: Reason,
         detail: Option<String>,
@@ -48,7 +48,7 @@ impl Finished {
 
     /// Finishes an exchange that ended before it had a reply. The changes of its decision, if there
     /// are any, are not durable yet.
-    pub(super) fn ended(notes: Notes, ended: Ended<Reached>) -> Self {
+    pub(super) fn ended(notes: Box<Notes>, ended: Ended<Reached>) -> Self {
         let Ended { mut reached, reason, detail } = ended;
         let changes = match &mut reached {
             Reached::Decided(decided) => decided.take_changes(),
@@ -58,7 +58,7 @@ impl Finished {
     }
 
     /// Finishes an exchange whose changes, if there are any, are durable.
-    pub(super) fn of(notes: Notes, written: Written) -> Self {
+    pub(super) fn of(notes: Box<Notes>, written: Written) -> Self {
         let (mut decided, reply) = written.into_parts();
         let (reason, detail) = (decided.reason(), decided.take_detail());
         let changes = decided.take_changes();
