@@ -36,11 +36,10 @@ impl OwnAddresses {
         self.lists().flatten().copied()
     }
 
-    /// The same addresses, and the server identifiers of a configuration, which are in order.
-    #[must_use]
-    pub fn with_configured(self, identifiers: &Arc<[Ipv4Addr]>) -> Self {
-        let configured = (!identifiers.is_empty()).then(|| Arc::clone(identifiers));
-        Self { configured, ..self }
+    /// Adds the server identifiers of a configuration, which are in order, in place of those of
+    /// another one.
+    pub fn set_configured(&mut self, identifiers: &Arc<[Ipv4Addr]>) {
+        self.configured = (!identifiers.is_empty()).then(|| Arc::clone(identifiers));
     }
 
     fn lists(&self) -> impl Iterator<Item = &[Ipv4Addr]> {
@@ -87,7 +86,8 @@ mod tests {
         let written = serde_json::to_string(&own).unwrap();
         assert_eq!(written, r#"["192.0.2.1","192.0.2.3"]"#);
         assert_eq!(serde_json::from_str::<OwnAddresses>(&written).unwrap(), own);
-        let with_configured = own.with_configured(&[b].into());
+        let mut with_configured = own;
+        with_configured.set_configured(&[b].into());
         assert!([a, b, c].into_iter().all(|address| with_configured.contains(address)));
         let written = serde_json::to_string(&with_configured).unwrap();
         assert_eq!(written, r#"["192.0.2.1","192.0.2.3","192.0.2.2"]"#);

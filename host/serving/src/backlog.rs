@@ -48,6 +48,9 @@ const MESSAGES_OF_EVEN_LINE_MAX: usize = 4;
 /// 400.
 const OCTETS_OF_MESSAGE: usize = 512;
 
+/// The number of places that are reserved from the beginning; about 10 MiB if they are used.
+const RESERVED_MAX: usize = 32_768;
+
 /// The messages that wait; `T` is a message with everything that is needed to decide it.
 #[derive(Debug)]
 pub(crate) struct Backlog<T> {
@@ -83,11 +86,15 @@ struct Waiting<T> {
 impl<T> Backlog<T> {
     /// Creates an empty backlog for at most `messages_max` messages, with 512 octets each on
     /// average.
+    ///
+    /// The memory for the messages' places is reserved at once, but not used: in a flood, a table
+    /// that grows would hold up every message for as long as it is copied.
     pub(crate) fn new(messages_max: usize) -> Self {
+        let reserved = messages_max.min(RESERVED_MAX);
         Self {
-            messages: Slab::new(),
+            messages: Slab::with_capacity(reserved),
             lanes: Default::default(),
-            by_client: HashMap::default(),
+            by_client: HashMap::with_capacity_and_hasher(reserved, FixedState::default()),
             first: VecDeque::new(),
             messages_max,
             octets: 0,
@@ -110,32 +117,28 @@ impl<T> Backlog<T> {
         self.messages.len()
     }
 
-    /// Adds a message that arrived at `since`, and returns the messages that are dropped for it.
-    /// `message` is called only if the message is added: in a flood, most are not.
+    /// Returns whether a message that arrived at `since` may be inserted.
     ///
     /// # Errors
     /// The reason for which the message is dropped instead.
-    pub(crate) fn push(
-        &mut self,
-        since: Instant,
-        label: Label,
-        message: impl FnOnce() -> T,
-    ) -> Result<Vec<(Label, T)>, Reason> {
-        let (lane, path) = (label.urgency.lane(), label.path());
-        let gives_way = self.gives_way_itself(&label);
+    pub(crate) fn admit(&mut self, since: Instant, label: &Label) -> Result<(), Reason> {
+        let gives_way = self.gives_way_itself(label);
         // If no message of its line waits, none waits that it could repeat.
-        if gives_way && self.lanes.get(lane).is_some_and(|lane| !lane.has(&path)) {
+        let lane = self.lanes.get(label.urgency.lane());
+        if gives_way && lane.is_some_and(|lane| !lane.has(&label.path())) {
             return Err(Reason::CrowdedOut);
         }
-        self.repeats(since, &label)?;
-        if gives_way {
-            return Err(Reason::CrowdedOut);
-        }
+        self.repeats(since, label)?;
+        if gives_way { Err(Reason::CrowdedOut) } else { Ok(()) }
+    }
+
+    /// Adds a message that was admitted, and returns the messages that are dropped for it.
+    pub(crate) fn insert(&mut self, since: Instant, label: Label, message: T) -> Vec<(Label, T)> {
         self.octets += label.octets;
-        let ticket = self.messages.insert(Waiting { label, message: message(), since });
+        let ticket = self.messages.insert(Waiting { label, message, since });
         self.by_client.entry(label.client).or_default().push(ticket);
-        if let Some(lane) = self.lanes.get_mut(lane) {
-            lane.push(&path, ticket);
+        if let Some(lane) = self.lanes.get_mut(label.urgency.lane()) {
+            lane.push(&label.path(), ticket);
         }
         let mut dropped = Vec::new();
         while self.is_too_full(0, 0) {
@@ -144,7 +147,7 @@ impl<T> Backlog<T> {
             };
             dropped.push((waiting.label, waiting.message));
         }
-        Ok(dropped)
+        dropped
     }
 
     /// Takes the next message. Returns `None` if none waits, or if the chosen one has been removed.

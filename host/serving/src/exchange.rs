@@ -126,17 +126,16 @@ impl Pipeline<'_> {
         received: Received<'_>,
     ) -> Next {
         let Received { payload, is_cut, arrival, not_relayed, .. } = received;
-        let mut notes = Box::new(Notes::new(endpoint, since, arrival));
+        let mut notes = Box::new(Notes::new(endpoint, since, &arrival));
         if is_cut && !not_relayed {
             // It is not recorded: a replay could not know what was read of the whole message.
             let detail = format!("more than {} octets", payload.len());
             return Next::End(Finished::unread(notes, payload, Reason::TooLong, Some(detail)));
         }
-        notes.record(self, now, held.generation.number, payload, not_relayed);
+        notes.record(self, now, held.generation.number, &arrival, payload, not_relayed);
         if not_relayed {
             return Next::End(Finished::unread(notes, payload, Reason::NotRelayed, None));
         }
-        let arrival = notes.arrival.clone();
         self.drive(held, now, notes, |life| life.begin(payload, arrival))
     }
 
@@ -152,8 +151,8 @@ impl Pipeline<'_> {
     ) -> Finished {
         let Received { payload, arrival, .. } = received;
         let topology = held.engines.shards().topology();
-        let read = lessor_stages::Parsed::read(payload, arrival.clone(), topology);
-        let notes = Box::new(Notes::new(endpoint, Instant::now(), arrival));
+        let notes = Box::new(Notes::new(endpoint, Instant::now(), &arrival));
+        let read = lessor_stages::Parsed::read(payload, arrival, topology);
         match read {
             Ok(parsed) => Finished::ended(notes, parsed.end(reason, Some(detail)).into()),
             Err(_malformed) => Finished::unread(notes, payload, reason, Some(detail)),

@@ -1,6 +1,6 @@
 //! The first stage: a datagram that is a request.
 
-use std::{mem, net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{Arrival, Reason, Request, RequestKind, Topology};
 use lessor_wire::Malformed;
@@ -28,8 +28,7 @@ impl Parsed {
         let chosen = topology.answering_address(&request);
         let reply_source = chosen.unwrap_or(request.arrival.server_address);
         request.arrival.server_address = reply_source;
-        let own = mem::take(&mut request.arrival.own_addresses);
-        request.arrival.own_addresses = own.with_configured(topology.server_identifiers());
+        request.arrival.own_addresses.set_configured(topology.server_identifiers());
         Ok(Self { request: Arc::new(request), reply_source })
     }
 

@@ -269,7 +269,7 @@ fn read_options(
         let only_in_options = [code::OVERLOAD, code::RELAY_AGENT_INFORMATION];
         parts.extend(overloaded.into_iter().filter(|(code, _)| !only_in_options.contains(code)));
     }
-    let mut options = join(parts);
+    let mut options = join(&mut parts);
     if cut.is_some() {
         options.cut_short();
     }
@@ -332,11 +332,11 @@ fn overload(parts: &Parts<'_>) -> Result<u8, Fault> {
 ///
 /// `ReceivedOptions` joins adjacent parts without copying; separated parts are brought together
 /// first, so that a packet of nothing but scattered parts takes no more memory than it has octets.
-fn join(mut parts: Parts<'_>) -> ReceivedOptions {
-    if has_repeats(&parts) {
-        drop_repeats(&mut parts);
+fn join(parts: &mut Parts<'_>) -> ReceivedOptions {
+    if has_repeats(parts) {
+        drop_repeats(parts);
     }
-    if is_scattered(&parts) {
+    if is_scattered(parts) {
         let mut first_seen = [usize::MAX; 256];
         for (position, (code, _)) in parts.iter().enumerate() {
             if let Some(first) = first_seen.get_mut(usize::from(*code)) {
@@ -348,7 +348,7 @@ fn join(mut parts: Parts<'_>) -> ReceivedOptions {
     let octets = parts.iter().map(|(_, part)| part.len()).sum();
     let mut options = ReceivedOptions::with_capacity(octets);
     for (code, part) in parts {
-        options.append(code, part);
+        options.append(*code, part);
     }
     options
 }

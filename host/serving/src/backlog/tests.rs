@@ -13,10 +13,11 @@ fn push<T: Copy>(
     label: Label,
     message: T,
 ) -> Vec<(Reason, T)> {
-    match backlog.push(at, label, || message) {
-        Ok(dropped) => dropped.into_iter().map(|(_, other)| (Reason::CrowdedOut, other)).collect(),
-        Err(reason) => vec![(reason, message)],
+    if let Err(reason) = backlog.admit(at, &label) {
+        return vec![(reason, message)];
     }
+    let dropped = backlog.insert(at, label, message);
+    dropped.into_iter().map(|(_, other)| (Reason::CrowdedOut, other)).collect()
 }
 
 fn drained(backlog: &mut Backlog<u64>, now: Instant) -> Vec<u64> {
@@ -196,15 +197,14 @@ fn without_room_the_least_urgent_of_the_busiest_line_gives_way() {
 }
 
 #[test]
-fn what_would_give_way_itself_is_not_even_made() {
+fn what_would_give_way_itself_is_not_admitted() {
     let now = Instant::now();
     let mut backlog = Backlog::new(4);
     for client in 0..4 {
         push(&mut backlog, now, label(Urgency::Least, 1, client, client), client);
     }
     let new_line = label(Urgency::Least, 1, 9, 9);
-    let refused = backlog.push(now, new_line, || panic!("there is no room for it"));
-    assert_eq!(refused, Err(Reason::CrowdedOut));
+    assert_eq!(backlog.admit(now, &new_line), Err(Reason::CrowdedOut));
     // A repetition shows that the client still waits, even when there is no room.
     let later = now + Duration::from_secs(3);
     let repeated = label(Urgency::Least, 1, 0, 0);

@@ -62,7 +62,7 @@ impl Finished {
         let (mut decided, reply) = written.into_parts();
         let (reason, detail) = (decided.reason(), decided.take_detail());
         let changes = decided.take_changes();
-        let server_address = notes.arrival.server_address;
+        let server_address = notes.server_address;
         let (outgoing, written) = match reply {
             Some(lessor_stages::WrittenReply { packet, destination, boot_file, left_out }) => (
                 Some(Outgoing { packet, destination, server_address }),
@@ -113,7 +113,7 @@ impl Finished {
             clock_offset_ms: kept.clock_offset_ms,
             generation: kept.generation,
             datagram: Datagram {
-                arrival: self.notes.arrival.clone(),
+                arrival: kept.arrival.clone(),
                 not_relayed: kept.not_relayed,
                 payload: payload.to_vec(),
             },
@@ -194,8 +194,8 @@ impl Finished {
             reason,
             detail,
             client,
-            source: notes.arrival.source,
-            interface: notes.arrival.interface,
+            source: notes.source,
+            interface: notes.interface,
             header: reached.header(),
             subscriber: named.or_else(counted).or_else(of_class),
             reserved_by,

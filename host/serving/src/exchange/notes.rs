@@ -4,7 +4,7 @@
 //! that events and recordings have the order of the decisions.
 
 use std::{
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddrV4},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -28,8 +28,12 @@ pub(crate) struct Notes {
     pub(crate) endpoint: usize,
     /// When its client last sent it.
     pub(crate) since: Instant,
-    /// How it arrived, with the address that the reply comes from.
-    pub(super) arrival: Arrival,
+    /// The sender of the datagram.
+    pub(super) source: SocketAddrV4,
+    /// The interface that it arrived on, if it is known.
+    pub(super) interface: Option<Arc<str>>,
+    /// The address that the reply comes from.
+    pub(super) server_address: Ipv4Addr,
     /// When it was decided; if storage reported a conflict since, when it was first decided.
     pub(super) decided_at: Timestamp,
     /// When it first waited for lookups, and how long it may wait for all of them.
@@ -76,6 +80,8 @@ pub(crate) struct Kept {
     pub(crate) clock_offset_ms: i64,
     /// The number of the generation that decided it.
     pub(crate) generation: u64,
+    /// How the datagram arrived, with the address that the reply comes from.
+    pub(crate) arrival: Arrival,
     /// The datagram, if it could not be parsed.
     pub(crate) payload: Box<[u8]>,
     /// As [`lessor_net::Received::not_relayed`].
@@ -93,11 +99,13 @@ pub(super) struct Watching<'w, 's> {
 }
 
 impl Notes {
-    pub(super) fn new(endpoint: usize, since: Instant, arrival: Arrival) -> Self {
+    pub(super) fn new(endpoint: usize, since: Instant, arrival: &Arrival) -> Self {
         Self {
             endpoint,
             since,
-            arrival,
+            source: arrival.source,
+            interface: arrival.interface.clone(),
+            server_address: arrival.server_address,
             decided_at: Timestamp::default(),
             lookups: None,
             conflicts: 0,
@@ -115,6 +123,7 @@ impl Notes {
         pipeline: &Pipeline<'_>,
         at: Timestamp,
         generation: u64,
+        arrival: &Arrival,
         payload: &[u8],
         not_relayed: bool,
     ) {
@@ -123,6 +132,7 @@ impl Notes {
             at,
             clock_offset_ms: pipeline.clock_offset_ms,
             generation,
+            arrival: arrival.clone(),
             payload: payload.into(),
             not_relayed,
             reply: None,
@@ -143,7 +153,10 @@ impl Witness for Watching<'_, '_> {
     }
 
     fn parsed(&mut self, request: &Arc<Request>, reply_source: Ipv4Addr) {
-        self.notes.arrival.server_address = reply_source;
+        self.notes.server_address = reply_source;
+        if let Some(kept) = &mut self.notes.kept {
+            kept.arrival.server_address = reply_source;
+        }
         if request.options.is_cut_short() {
             increment(&self.pipeline.counters.messages_cut_short);
         }
@@ -155,7 +168,9 @@ impl Witness for Watching<'_, '_> {
     }
 
     fn ruled(&mut self, engine: &mut Engine, request: &Request, decision: &Decision) {
-        self.notes.record(self.pipeline, self.now, self.generation.number, &[], false);
+        let (number, begun) = (self.generation.number, self.notes.kept.take());
+        let arrival = begun.as_ref().map_or(&request.arrival, |kept| &kept.arrival);
+        self.notes.record(self.pipeline, self.now, number, arrival, &[], false);
         let observer = self.pipeline.observer;
         let place = |observer: &Observer| observer.decided(engine, request, decision);
         self.notes.place = observer.and_then(place);

@@ -121,20 +121,16 @@ impl Intake {
 }
 
 impl Held {
-    fn of(endpoint: usize, received: &Received<'_>, since: Instant) -> Self {
+    fn of(endpoint: usize, received: Received<'_>, since: Instant) -> Self {
         let Received { payload, is_cut, arrival, not_relayed, .. } = received;
-        let (arrival, is_cut, not_relayed) = (arrival.clone(), *is_cut, *not_relayed);
-        Self { endpoint, payload: (*payload).into(), is_cut, arrival, not_relayed, since }
+        Self { endpoint, payload: payload.into(), is_cut, arrival, not_relayed, since }
     }
 
-    fn as_received(&self) -> Received<'_> {
-        Received {
-            payload: &self.payload,
-            is_cut: self.is_cut,
-            arrival: self.arrival.clone(),
-            not_relayed: self.not_relayed,
-            waited: Duration::ZERO,
-        }
+    /// Calls `work` with the endpoint, the time of arrival, and the datagram as it was received.
+    fn use_as_received(self, work: impl FnOnce(usize, Instant, Received<'_>)) {
+        let Self { endpoint, payload, is_cut, arrival, not_relayed, since } = self;
+        let waited = Duration::ZERO;
+        work(endpoint, since, Received { payload: &payload, is_cut, arrival, not_relayed, waited });
     }
 }
 
@@ -205,13 +201,14 @@ impl Worker {
         {
             thinner.note_read();
         }
-        let held = || Held::of(endpoint, &received, since);
-        match self.intake.backlog.push(since, label, held) {
-            Ok(dropped) => {
+        match self.intake.backlog.admit(since, &label) {
+            Ok(()) => {
+                let held = Held::of(endpoint, received, since);
+                let dropped = self.intake.backlog.insert(since, label, held);
                 self.intake.note_kept(endpoint, &label);
                 for (label, held) in dropped {
                     self.intake.note_dropped(held.endpoint, &label);
-                    self.omit(held.endpoint, now, held.as_received(), Reason::CrowdedOut, None);
+                    self.omit_held(held, now, Reason::CrowdedOut, None);
                 }
             }
             Err(reason) => {
@@ -255,7 +252,7 @@ impl Worker {
         if self.stops_at.is_some_and(|stops_at| began > stops_at) {
             let waiting: Vec<Held> = self.intake.backlog.drain().collect();
             for held in waiting {
-                self.omit(held.endpoint, began, held.as_received(), Reason::Stopping, None);
+                self.omit_held(held, began, Reason::Stopping, None);
             }
             return;
         }
@@ -272,12 +269,13 @@ impl Worker {
             match next {
                 Some(Taken::Due(held)) => {
                     decided += 1;
-                    self.decide(held.endpoint, held.since, held.as_received());
+                    held.use_as_received(|endpoint, since, received| {
+                        self.decide(endpoint, since, received);
+                    });
                 }
                 Some(Taken::TooOld(held, age)) => {
                     too_old += 1;
-                    let received = held.as_received();
-                    self.omit(held.endpoint, began, received, Reason::TooOld, Some(age));
+                    self.omit_held(held, began, Reason::TooOld, Some(age));
                 }
                 None => break,
             }
@@ -291,6 +289,13 @@ impl Worker {
         let next = pipeline.decide(&mut self.held, clock::now(), endpoint, since, received);
         self.supersede(&next);
         self.proceed(next);
+    }
+
+    /// Omits a message that waited; see [`Self::omit`].
+    fn omit_held(&mut self, held: Held, now: Instant, reason: Reason, age: Option<Duration>) {
+        held.use_as_received(|endpoint, _, received| {
+            self.omit(endpoint, now, received, reason, age);
+        });
     }
 
     /// Drops a message without a decision.
