@@ -216,8 +216,7 @@ impl Column {
             return Self::of_option(collector, option, &(span.start + OPTION.len()..span.end));
         }
         let names = PLAIN.into_iter().chain(TEXTS).chain(TIMES).chain(LISTS);
-        let synonym = RESERVATION_ROW.synonyms.iter().find(|(synonym, _)| *synonym == name);
-        let meant = synonym.map(|(_, meant)| *meant).or_else(|| closest(name, names.clone()));
+        let meant = RESERVATION_ROW.meant_by(name).or_else(|| closest(name, names.clone()));
         let help = format!(
             "the columns are {}, `{RELAY_SUB_OPTIONS}.` followed by a sub-option, \
              `{VENDOR_SUB_OPTIONS}.` followed by an enterprise number and a sub-option, and \
