@@ -2,7 +2,7 @@
 
 use super::{
     Shape,
-    groups::{LEVEL, RESERVED},
+    groups::{LEVEL, RESERVED, VPN_NAME},
 };
 
 pub(crate) static RESERVATION: Shape = Shape {
@@ -17,7 +17,7 @@ pub(crate) static SHARED_RESERVATION: Shape = Shape {
     name: "[[reservation]]",
     keys: &[],
     synonyms: &[],
-    groups: &[&RESERVED, &LEVEL],
+    groups: &[&RESERVED, &VPN_NAME, &LEVEL],
 };
 
 /// A reservation in a file of reservations.
@@ -25,7 +25,7 @@ pub(crate) static RESERVATION_ROW: Shape = Shape {
     name: "the reservation",
     keys: &[],
     synonyms: &[],
-    groups: &[&RESERVED, &LEVEL],
+    groups: &[&RESERVED, &VPN_NAME, &LEVEL],
 };
 
 /// A lookup source that also has reservations.
