@@ -5,6 +5,8 @@
 //! Does not read reservations. Invariant: every reservation has an entry for its address and for
 //! each of its identifiers.
 
+mod conflicts;
+
 use std::{collections::HashMap, hash::BuildHasher, net::Ipv4Addr};
 
 use foldhash::fast::FixedState;
@@ -14,13 +16,15 @@ use lessor_core::{IdentifierKind, ReservationOwner, SharedReservations, VpnName}
 
 use crate::{
     collector::Collector,
-    file_position::FilePosition,
     identifiers::IDENTIFIER_KINDS_MAX,
     mistake::Draft,
     reservation::PlacedReservation,
     subnet::PlacedSubnet,
     suggest::{closest, joined},
 };
+
+use self::conflicts::related;
+pub(crate) use self::conflicts::{Conflicts, address_twice, one_kind_too_many, owner_twice};
 
 /// The reservations of all subnets, and those of all networks.
 pub(crate) struct Reserved<'s> {
@@ -70,25 +74,6 @@ enum Scope {
 struct Entry {
     subnet: u32,
     position: u32,
-}
-
-/// What is wrong with a reservation in view of earlier ones.
-#[derive(Clone, Default)]
-pub(crate) struct Conflicts {
-    /// The place of a reservation of the same address.
-    pub(crate) address: Option<FilePosition>,
-    /// The place of a reservation with the same identifier in the same network, and the position of
-    /// the identifier.
-    pub(crate) owner: Option<(usize, FilePosition)>,
-    /// The position of an identifier whose kind is one too many.
-    pub(crate) kind: Option<usize>,
-}
-
-impl Conflicts {
-    /// Whether there is none.
-    pub(crate) const fn are_none(&self) -> bool {
-        self.address.is_none() && self.owner.is_none() && self.kind.is_none()
-    }
 }
 
 impl<'s> Reserved<'s> {
@@ -399,40 +384,10 @@ fn pools(subnets: &[PlacedSubnet], networks: &[u32]) -> HashMap<String, Vec<u32>
     pools
 }
 
-/// Says that an address is reserved twice.
-pub(crate) fn address_twice(address: Ipv4Addr) -> Draft {
-    Draft::found(format!("{address} is reserved twice")).help(
-        "an address has one owner: write all identifiers of the owner into one reservation, or give \
-         the other owner another address",
-    )
-}
-
-/// Says that an owner has two reservations.
-pub(crate) fn owner_twice(owner: &ReservationOwner) -> Draft {
-    Draft::found(format!("two reservations have the same owner, {owner}"))
-        .help("an owner has one reservation in a network; remove one of them")
-}
-
-/// Says that there are too many kinds of identifiers.
-pub(crate) fn one_kind_too_many(owner: &ReservationOwner) -> Draft {
-    let found =
-        format!("`{}` is the kind of identifier number {}", owner.kind(), IDENTIFIER_KINDS_MAX + 1);
-    Draft::found(found)
-        .wanted(format!("wanted at most {IDENTIFIER_KINDS_MAX} kinds in all reservations"))
-        .help("every message is asked for each kind; identify the owners by fewer kinds")
-}
-
 /// The number of names of pools that a message lists.
 const NAMES_SHOWN_MAX: usize = 16;
 
 fn entry(subnet: usize, position: usize) -> Entry {
     let fit = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
     Entry { subnet: fit(subnet), position: fit(position) }
-}
-
-fn related(draft: Draft, place: FilePosition, role: &str) -> Draft {
-    match place.span() {
-        Some(span) => draft.related(&span, role),
-        None => draft,
-    }
 }

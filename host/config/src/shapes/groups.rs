@@ -46,7 +46,7 @@ pub(crate) static LEVEL: Group = Group {
     ],
 };
 
-/// Which clients are served, and how they are told apart.
+/// Which clients are served, and what distinguishes them.
 pub(crate) static CLIENTS: Group = Group {
     keys: &["relays", "authoritative", "client-key", "unknown-clients", "after-data-loss"],
     synonyms: &[("relay", "relays")],
