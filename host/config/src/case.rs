@@ -71,7 +71,7 @@ const REQUEST: Subject =
 fn read(collector: &Collector, text: &str) -> Option<Case> {
     let document: Spanned<DeTable> = syntax::parse_text(collector, text);
     let keys = document.get_ref();
-    let is_whole = shapes::CASE.keys.iter().any(|key| keys.contains_key(*key));
+    let is_whole = shapes::CASE.keys().any(|key| keys.contains_key(key));
     if !is_whole {
         let table = Table::open(collector, &shapes::CASE_REQUEST, keys, document.span());
         let request = request::read(&table);

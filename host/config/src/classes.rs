@@ -231,7 +231,7 @@ fn limit(value: &Value) -> Option<ClassLimit> {
 
 /// Reports a table that tests nothing.
 fn without_test(value: &Value) {
-    let keys = joined(CLASS_MATCH.keys.iter().copied());
+    let keys = joined(CLASS_MATCH.keys());
     let draft = Draft::found("nothing is tested, so every message would belong to the class")
         .wanted("wanted at least one test")
         .help(format!(

@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use lessor_core::SharedReservations;
+use lessor_core::VpnName;
 use toml::{Spanned, de::DeTable};
 
 use crate::{
@@ -126,17 +126,22 @@ fn read_root(
     let given = Given { own: &around.own.in_file, classes: &around.classes };
     let mut reserved = Reserved::of_document(&mut subnets, collector);
     if let Some(value) = root.get("reservation") {
-        let subnet_of = |address| reserved.subnet_of(address).map(|(_, prefix)| prefix);
-        let shape = &shapes::SHARED_RESERVATION;
-        let read = reservation::read_tables(&value, shape, Home::Any(&subnet_of), given);
-        read.into_iter().for_each(|placed| reserved.add_in_document(placed, collector));
+        let home_of = |vpn: Option<&VpnName>, address| reserved.home_of(vpn, address);
+        let home = Home::Any { vpns: &around.vpns, home_of: &home_of };
+        for read in reservation::read_tables(&value, &shapes::SHARED_RESERVATION, home, given) {
+            let space = reserved.space_of(read.vpn.as_ref().map(VpnName::as_str));
+            if let Some((space, placed)) = space.zip(read.in_document()) {
+                reserved.add_in_document(space, placed, collector);
+            }
+        }
     }
     let reservations = root.get("reservations");
     let reservation_files = reservations.as_ref().map_or_else(Vec::new, |value| {
-        reservation_files::read(value, &lookups, surroundings, given, &mut reserved)
+        let vpns = &around.vpns;
+        reservation_files::read(value, &lookups, surroundings, (given, vpns), &mut reserved)
     });
     around.classes.report_unused(collector, reservations.is_some());
-    let shared = subnet::fitted(reserved.into_shared(), |placed| placed.reservation);
+    let shared = reserved.into_shared();
     let levels = &around.networks;
     let topology = networks::build(subnets, &defaults, levels, &classes, interfaces, collector);
     let (Some(server), Some(topology)) = (server, topology) else { return Some(None) };
@@ -155,7 +160,7 @@ fn read_root(
         topology: topology
             .with_catalogue(Arc::clone(collector.catalogue()))
             .with_classes(classes)
-            .with_shared_reservations(Arc::new(SharedReservations::new(shared))),
+            .with_shared_reservations(Arc::new(shared)),
     }))
 }
 

@@ -11,7 +11,7 @@ use lessor_settings::{
 use crate::{
     mistake::Draft,
     reader::{Table, Value},
-    shapes,
+    shapes::{LOOKUP, REMOTE},
     suggest::joined,
 };
 
@@ -49,23 +49,11 @@ static TYPES: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// The keys of all sources that take time to answer.
-static REMOTE: [&str; 8] = [
-    "deadline-ms",
-    "concurrency-max",
-    "queue-max",
-    "cache-ttl",
-    "negative-ttl",
-    "stale-for",
-    "cache-entries-max",
-    "on-failure",
-];
-
 /// Reads every valid `[[lookup]]`.
 pub(crate) fn read(value: Option<&Value>, base: &Path) -> Vec<SourceSettings> {
     let mut names: HashMap<&str, Value> = HashMap::new();
     let mut lookups = Vec::new();
-    for table in value.map(|value| value.tables(&shapes::LOOKUP)).unwrap_or_default() {
+    for table in value.map(|value| value.tables(&LOOKUP)).unwrap_or_default() {
         let name = table.require("name", "\"subscribers\"");
         let named = name.as_ref().and_then(|value| Some((value.name()?, value.clone())));
         if let Some((name, value)) = &named
@@ -158,15 +146,15 @@ fn kind(table: &Table, base: &Path) -> Option<SourceKind> {
 
 /// Reports the keys that belong to other types only.
 fn refuse_others(table: &Table, kind: &str, keys: &[&'static str], is_file: bool) {
-    let own = || keys.iter().copied().chain(REMOTE.into_iter().filter(|_| !is_file));
-    for key in shapes::LOOKUP.keys.iter().filter(|key| !["name", "type"].contains(key)) {
-        if let Some(value) = table.get(key).filter(|_| !own().any(|own| own == *key)) {
+    let own = || keys.iter().chain(REMOTE.keys.iter().filter(|_| !is_file)).copied();
+    for key in LOOKUP.keys().filter(|key| !["name", "type"].contains(key)) {
+        if let Some(value) = table.get(key).filter(|_| !own().any(|own| own == key)) {
             let draft = Draft::found(format!("unknown key `{key}` in a source of type {kind:?}"))
                 .wanted("not allowed here");
             let keys =
                 format!("its keys are {}", joined(["name", "type"].into_iter().chain(own())));
             let why = "; a file is held in memory and needs no limits";
-            value.report(draft.help(if REMOTE.contains(key) { keys + why } else { keys }));
+            value.report(draft.help(if REMOTE.keys.contains(&key) { keys + why } else { keys }));
         }
     }
 }

@@ -76,7 +76,7 @@ impl<'a> Table<'a> {
     ) -> Self {
         let table = Self { collector, shape, entries, span, offset };
         for key in entries.keys() {
-            if !shape.keys.contains(&key.get_ref().as_ref()) {
+            if !shape.has(key.get_ref()) {
                 table.report_unknown(key.get_ref(), &shifted(key.span(), offset));
             }
         }
@@ -94,12 +94,12 @@ impl<'a> Table<'a> {
 
     /// Whether a table of this kind can have `key`.
     pub(crate) fn allows(&self, key: &str) -> bool {
-        self.shape.keys.contains(&key)
+        self.shape.has(key)
     }
 
     /// The value of `key`, if the table has one.
     pub(crate) fn get(&self, key: &'static str) -> Option<Value<'a>> {
-        debug_assert!(self.shape.keys.contains(&key), "{key} is no key of {}", self.shape.name);
+        debug_assert!(self.shape.has(key), "{key} is no key of {}", self.shape.name);
         let (_, value) = self.entries.get_key_value(key)?;
         Some(Value {
             collector: self.collector,
@@ -135,23 +135,22 @@ impl<'a> Table<'a> {
     /// Whether an unknown key is a misspelling of one of `keys`; then it has been reported already.
     pub(crate) fn misspells_any(&self, keys: &[&'static str]) -> bool {
         let found = self.entries.keys().map(|found| found.get_ref().as_ref());
-        let unknown = found.filter(|found| !self.shape.keys.contains(found));
+        let unknown = found.filter(|found| !self.shape.has(found));
         unknown.filter_map(|found| self.meant(found)).any(|meant| keys.contains(&meant))
     }
 
     fn meant(&self, found: &str) -> Option<&'static str> {
-        let synonym = self.shape.synonyms.iter().find(|(synonym, _)| *synonym == found);
-        match synonym {
-            Some((_, meant)) => Some(meant),
+        match self.shape.meant_by(found) {
+            Some(meant) => Some(meant),
             // A key that belongs elsewhere is not treated as a misspelling of a similar one.
             None if self.shape.is_elsewhere(found) => None,
-            None => closest(found, self.shape.keys.iter().copied()),
+            None => closest(found, self.shape.keys()),
         }
     }
 
     fn report_unknown(&self, key: &str, span: &Range<usize>) {
         let draft = Draft::found(format!("unknown key `{key}` in {}", self.shape.name));
-        let keys = format!("its keys are {}", joined(self.shape.keys.iter().copied()));
+        let keys = format!("its keys are {}", joined(self.shape.keys()));
         let draft = match (self.meant(key), self.shape.advice_for(key)) {
             (Some(meant), _) => draft.wanted(format!("did you mean `{meant}`?")).help(keys),
             (None, Some(advice)) => draft.wanted("not allowed here").help(advice),

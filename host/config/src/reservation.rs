@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, ops::Range};
 
 use ipnet::Ipv4Net;
-use lessor_core::{ClassNames, Reservation, ScopeFields, ScopeSettings};
+use lessor_core::{ClassNames, Reservation, ScopeFields, ScopeSettings, VpnName};
 
 use crate::{
     file_position::FilePosition,
@@ -13,6 +13,7 @@ use crate::{
     roster::Roster,
     scope::Level,
     shapes::{RESERVATION, Shape},
+    vpns::Vpns,
 };
 
 /// A reservation with its places in the file.
@@ -29,9 +30,14 @@ pub(crate) struct PlacedReservation {
 pub(crate) enum Home<'h> {
     /// This subnet; any address is accepted if the subnet has no prefix.
     Subnet(Option<&'h Placed<Ipv4Net>>),
-    /// Any subnet that contains it; the function finds that.
-    Any(&'h dyn Fn(Ipv4Addr) -> Option<Ipv4Net>),
+    /// Any subnet that contains it, of the VPN that the reservation names or outside of all.
+    Any { vpns: &'h Vpns, home_of: &'h HomeOf<'h> },
 }
+
+/// Finds the subnet of an address of a VPN, or of one outside of all. If there is none, the error
+/// is a VPN in which there is one.
+pub(crate) type HomeOf<'h> =
+    dyn Fn(Option<&VpnName>, Ipv4Addr) -> Result<Ipv4Net, Option<VpnName>> + 'h;
 
 /// What reservations must agree with, wherever they are.
 #[derive(Clone, Copy)]
@@ -47,7 +53,8 @@ pub(crate) fn read_all(
     prefix: Option<&Placed<Ipv4Net>>,
     given: Given,
 ) -> Vec<PlacedReservation> {
-    read_tables(value, &RESERVATION, Home::Subnet(prefix), given)
+    let read = read_tables(value, &RESERVATION, Home::Subnet(prefix), given);
+    read.into_iter().filter_map(Read::in_document).collect()
 }
 
 /// Reads a list of reservations, leaving out those with mistakes.
@@ -56,30 +63,38 @@ pub(crate) fn read_tables(
     shape: &'static Shape,
     home: Home,
     given: Given,
-) -> Vec<PlacedReservation> {
+) -> Vec<Read> {
     let tables = value.tables(shape);
-    let read = |table| {
-        let Read { reservation, owners, place } = read(table, home, given)?;
-        let owner = FilePosition::in_document(owners.first()?);
-        Some(PlacedReservation { reservation, owner, place: FilePosition::in_document(&place) })
-    };
-    tables.iter().filter_map(read).collect()
+    tables.iter().filter_map(|table| read(table, home, given)).collect()
 }
 
 /// A reservation that was read from a table, with its places in the file.
 pub(crate) struct Read {
     pub(crate) reservation: Reservation,
+    /// The VPN that it names.
+    pub(crate) vpn: Option<VpnName>,
     /// Each identifier of the owner.
     pub(crate) owners: Vec<Range<usize>>,
     /// The address or the pool, otherwise the first identifier.
     pub(crate) place: Range<usize>,
 }
 
+impl Read {
+    /// The reservation with its places in the configuration file.
+    pub(crate) fn in_document(self) -> Option<PlacedReservation> {
+        let owner = FilePosition::in_document(self.owners.first()?);
+        let place = FilePosition::in_document(&self.place);
+        Some(PlacedReservation { reservation: self.reservation, owner, place })
+    }
+}
+
 /// Reads one reservation. Returns `None` if it has mistakes, which are reported.
 pub(crate) fn read(table: &Table, home: Home, given: Given) -> Option<Read> {
     let identifiers = identifiers::read(table);
+    let vpn = vpn(table, home);
     let address = table.get("address").map(|value| {
-        let address = address(&value, home, given.own);
+        // The address of a VPN that is unknown may be in a subnet of the right one.
+        let address = address(&value, home, vpn.as_ref()?.as_ref(), given.own);
         address.map(|address| value.place(address))
     });
     let pool = table.get("pool").map(|value| {
@@ -97,7 +112,7 @@ pub(crate) fn read(table: &Table, home: Home, given: Given) -> Option<Read> {
     }
     let settings = with_own(&level.settings(), pool.as_ref(), classes);
     let options = level.options.into_set();
-    let sets_nothing = !table.has_other_keys_than(identifiers::keys());
+    let sets_nothing = !table.has_other_keys_than(identifiers::keys().chain(["vpn"]));
     if sets_nothing {
         report_nothing(table);
     }
@@ -109,7 +124,7 @@ pub(crate) fn read(table: &Table, home: Home, given: Given) -> Option<Read> {
     };
     let address = address.flatten().map(|address| address.value);
     let reservation = Reservation { owners, address, options, settings };
-    (!sets_nothing).then_some(Read { reservation, owners: places, place })
+    (!sets_nothing).then_some(Read { reservation, vpn: vpn?, owners: places, place })
 }
 
 /// Adds what only reservations have to what else a reservation sets.
@@ -133,9 +148,22 @@ fn report_nothing(table: &Table) {
     table.collector().report_missing(table.span(), draft);
 }
 
-fn address(value: &Value, home: Home, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
+/// The VPN that a reservation names, if it names one. Returns `None` if that is unknown, which is
+/// reported.
+fn vpn(table: &Table, home: Home) -> Option<Option<VpnName>> {
+    match home {
+        Home::Subnet(_) => Some(None),
+        Home::Any { .. } if table.get("vpn").is_none() => {
+            (!table.misspells_any(&["vpn"])).then_some(None)
+        }
+        Home::Any { vpns, .. } => Some(Some(vpns.of(table)?.value.name.clone())),
+    }
+}
+
+fn address(value: &Value, home: Home, vpn: Option<&VpnName>, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
     let address = value.address()?;
-    if own.contains(&address) {
+    // An address of a VPN is another one than that of the server.
+    if vpn.is_none() && own.contains(&address) {
         let draft = Draft::found(format!("{address} is one of the server's own addresses"))
             .wanted("wanted an address that a client may have")
             .help("`listen` or `server-identifier` in [server] names it; reserve another address");
@@ -145,13 +173,10 @@ fn address(value: &Value, home: Home, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
     let (subnet, span) = match home {
         Home::Subnet(None) => return Some(address),
         Home::Subnet(Some(prefix)) => (prefix.value, Some(&prefix.span)),
-        Home::Any(subnet_of) => match subnet_of(address) {
-            Some(subnet) => (subnet, None),
-            None => {
-                let draft = Draft::found(format!("{address} is in no subnet"))
-                    .wanted("wanted an address of a configured subnet")
-                    .help("write a [[subnet]] that contains it, or remove the reservation");
-                value.report(draft);
+        Home::Any { home_of, .. } => match home_of(vpn, address) {
+            Ok(subnet) => (subnet, None),
+            Err(other) => {
+                value.report(without_home(address, vpn, other.as_ref()));
                 return None;
             }
         },
@@ -180,6 +205,24 @@ fn address(value: &Value, home: Home, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
         return None;
     }
     Some(address)
+}
+
+/// Says that no subnet contains an address of a VPN, or of one outside of all; one of the VPN
+/// `other` does.
+fn without_home(address: Ipv4Addr, vpn: Option<&VpnName>, other: Option<&VpnName>) -> Draft {
+    let draft = Draft::found(match vpn {
+        Some(vpn) => format!("{address} is in no subnet of the VPN \"{vpn}\""),
+        None if other.is_some() => format!("{address} is in no subnet outside of all VPNs"),
+        None => format!("{address} is in no subnet"),
+    });
+    let draft = draft.wanted("wanted an address of a configured subnet");
+    match other {
+        Some(other) => draft.help(format!(
+            "the VPN \"{other}\" has a subnet that contains it: set `vpn` to \"{other}\" if that \
+             is meant"
+        )),
+        None => draft.help("write a [[subnet]] that contains it, or remove the reservation"),
+    }
 }
 
 /// The role of an address in its subnet if no client may have it. A /31 has two hosts (RFC 3021)

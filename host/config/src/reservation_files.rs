@@ -27,7 +27,7 @@ use toml::de::DeValue;
 
 use crate::{
     Surroundings, collector::Collector, mistake::Draft, reader::Value, reservation::Given,
-    reserved::Reserved, settings::ReservationFile, source::Source,
+    reserved::Reserved, settings::ReservationFile, source::Source, vpns::Vpns,
 };
 
 pub(crate) use self::lines::{Line, Lines};
@@ -42,7 +42,7 @@ pub const RESERVATION_ROW_OCTETS_MAX: usize = 64 << 10;
 enum Form {
     /// Comma-separated values, below a line that names the columns.
     Csv(Layout),
-    /// A JSON object with the keys of `[[subnet.reservation]]`.
+    /// A JSON object with the keys of `[[reservation]]`.
     JsonLines,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn read(
     value: &Value,
     lookups: &[SourceSettings],
     surroundings: &Surroundings,
-    given: Given,
+    (given, vpns): (Given, &Vpns),
     reserved: &mut Reserved,
 ) -> Vec<ReservationFile> {
     let wanted = wanted(value, lookups, surroundings);
@@ -86,6 +86,7 @@ pub(crate) fn read(
             document,
             reserved,
             given,
+            vpns,
             collector,
             count: 0,
             last_options: OptionSet::default(),

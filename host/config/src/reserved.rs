@@ -5,16 +5,17 @@
 //! Does not read reservations. Invariant: every reservation has an entry for its address and for
 //! each of its identifiers.
 
+mod conflicts;
+
 use std::{collections::HashMap, hash::BuildHasher, net::Ipv4Addr};
 
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table};
 use ipnet::Ipv4Net;
-use lessor_core::{IdentifierKind, ReservationOwner, VpnName};
+use lessor_core::{IdentifierKind, ReservationOwner, SharedReservations, VpnName};
 
 use crate::{
     collector::Collector,
-    file_position::FilePosition,
     identifiers::IDENTIFIER_KINDS_MAX,
     mistake::Draft,
     reservation::PlacedReservation,
@@ -22,19 +23,25 @@ use crate::{
     suggest::{closest, joined},
 };
 
+use self::conflicts::related;
+pub(crate) use self::conflicts::{Conflicts, address_twice, one_kind_too_many, owner_twice};
+
 /// The reservations of all subnets, and those of all networks.
 pub(crate) struct Reserved<'s> {
     subnets: &'s mut [PlacedSubnet],
-    /// The reservations that belong to no subnet.
-    shared: Vec<PlacedReservation>,
-    /// The first address and position of each subnet outside of all VPNs, ordered by address.
-    by_address: Vec<(u32, u32)>,
+    /// The reservations that belong to no subnet. Those of [`OUTSIDE`] apply in all networks, the
+    /// others in those of their VPN.
+    shared: Vec<(Space, PlacedReservation)>,
+    /// The address space, the first address and the position of each subnet, in this order.
+    by_address: Vec<(Space, u32, u32)>,
     /// The number of the network of each subnet.
     networks: Vec<u32>,
-    /// The number of the address space of each subnet: 0 outside of all VPNs.
-    spaces: Vec<u32>,
-    addresses: HashTable<(AddressInSpace, Entry)>,
-    /// By the hash of an identifier and its network, so that few entries have to be compared.
+    /// The address space of each subnet.
+    spaces: Vec<Space>,
+    /// The address spaces of the VPNs that have subnets.
+    vpns: HashMap<VpnName, Space>,
+    addresses: HashTable<((Space, Ipv4Addr), Entry)>,
+    /// By the hash of an identifier and its scope, so that few entries have to be compared.
     owners: HashTable<(u64, Entry)>,
     hasher: FixedState,
     /// The kinds of identifiers that occur.
@@ -43,11 +50,24 @@ pub(crate) struct Reserved<'s> {
     pools: HashMap<String, Vec<u32>>,
 }
 
-/// The network, and the position of the subnet, of reservations that belong to none.
+/// The position of the subnet of reservations that belong to none.
 const SHARED: u32 = u32::MAX;
 
-/// The number of an address space, and an address in it.
-type AddressInSpace = (u32, Ipv4Addr);
+/// The number of an address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Space(u32);
+
+/// The address space outside of all VPNs.
+pub(crate) const OUTSIDE: Space = Space(0);
+
+/// The networks in which a reservation applies. An owner has one reservation in each scope.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Scope {
+    Network(u32),
+    /// All networks of a VPN.
+    Vpn(Space),
+    Everywhere,
+}
 
 /// A reservation: the position of its subnet, and its position in the subnet.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,40 +76,20 @@ struct Entry {
     position: u32,
 }
 
-/// What is wrong with a reservation in view of earlier ones.
-#[derive(Clone, Default)]
-pub(crate) struct Conflicts {
-    /// The place of a reservation of the same address.
-    pub(crate) address: Option<FilePosition>,
-    /// The place of a reservation with the same identifier in the same network, and the position of
-    /// the identifier.
-    pub(crate) owner: Option<(usize, FilePosition)>,
-    /// The position of an identifier whose kind is one too many.
-    pub(crate) kind: Option<usize>,
-}
-
-impl Conflicts {
-    /// Whether there is none.
-    pub(crate) const fn are_none(&self) -> bool {
-        self.address.is_none() && self.owner.is_none() && self.kind.is_none()
-    }
-}
-
 impl<'s> Reserved<'s> {
     /// Collects the reservations of the document and reports duplicates.
     pub(crate) fn of_document(subnets: &'s mut [PlacedSubnet], collector: &Collector) -> Self {
-        let mut by_address: Vec<(u32, u32)> = Vec::with_capacity(subnets.len());
+        let mut by_address = Vec::with_capacity(subnets.len());
         let mut numbers: HashMap<&str, u32> = HashMap::new();
         let mut networks = Vec::with_capacity(subnets.len());
-        let mut vpns: HashMap<&VpnName, u32> = HashMap::new();
+        let mut vpns: HashMap<VpnName, Space> = HashMap::new();
         let mut spaces = Vec::with_capacity(subnets.len());
         for (position, subnet) in (0..).zip(subnets.iter()) {
-            let next = u32::try_from(vpns.len()).unwrap_or(u32::MAX).saturating_add(1);
-            let space = subnet.vpn_name().map(|name| *vpns.entry(name).or_insert(next));
-            spaces.push(space.unwrap_or_default());
-            if space.is_none() {
-                by_address.push((u32::from(subnet.prefix.value.network()), position));
-            }
+            let next = Space(u32::try_from(vpns.len()).unwrap_or(u32::MAX).saturating_add(1));
+            let space = subnet.vpn_name();
+            let space = space.map_or(OUTSIDE, |name| *vpns.entry(name.clone()).or_insert(next));
+            spaces.push(space);
+            by_address.push((space, u32::from(subnet.prefix.value.network()), position));
             let name = subnet.shared.network.as_ref().map(|name| name.value.as_str());
             networks.push(match name {
                 Some(name) => *numbers.entry(name).or_insert(position),
@@ -104,6 +104,7 @@ impl<'s> Reserved<'s> {
             by_address,
             networks,
             spaces,
+            vpns,
             addresses: HashTable::new(),
             owners: HashTable::new(),
             hasher: FixedState::default(),
@@ -118,48 +119,98 @@ impl<'s> Reserved<'s> {
         reserved
     }
 
-    /// The position and prefix of the subnet outside of all VPNs that contains an address.
-    pub(crate) fn subnet_of(&self, address: Ipv4Addr) -> Option<(usize, Ipv4Net)> {
-        let number = u32::from(address);
-        let after = self.by_address.partition_point(|(first, _)| *first <= number);
-        let (_, position) = self.by_address.get(after.checked_sub(1)?)?;
+    /// The address space of a VPN, or the one outside of all; `None` if no subnet is in the VPN.
+    pub(crate) fn space_of(&self, vpn: Option<&str>) -> Option<Space> {
+        vpn.map_or(Some(OUTSIDE), |name| self.vpns.get(name).copied())
+    }
+
+    /// The prefix of the subnet that contains an address of a VPN, or of one outside of all.
+    ///
+    /// # Errors
+    /// If there is none: with a VPN in which there is one.
+    pub(crate) fn home_of(
+        &self,
+        vpn: Option<&VpnName>,
+        address: Ipv4Addr,
+    ) -> Result<Ipv4Net, Option<VpnName>> {
+        let space = self.space_of(vpn.map(VpnName::as_str));
+        let found = space.and_then(|space| self.subnet_of(space, address));
+        found.map(|(_, prefix)| prefix).ok_or_else(|| {
+            let has_it = |space: &Space| self.subnet_of(*space, address).is_some();
+            let others = self.vpns.iter().filter(|(_, space)| has_it(space));
+            others.map(|(name, _)| name).min().cloned()
+        })
+    }
+
+    /// The position and prefix of the subnet of an address space that contains an address.
+    pub(crate) fn subnet_of(&self, space: Space, address: Ipv4Addr) -> Option<(usize, Ipv4Net)> {
+        let wanted = (space, u32::from(address));
+        let after = self.by_address.partition_point(|(space, first, _)| (*space, *first) <= wanted);
+        let (_, _, position) =
+            self.by_address.get(after.checked_sub(1)?).filter(|(found, ..)| *found == space)?;
         let position = usize::try_from(*position).ok()?;
         let prefix = self.subnets.get(position)?.prefix.value;
         prefix.contains(&address).then_some((position, prefix))
     }
 
     /// Adds a reservation of the document that is not below a subnet, and reports conflicts.
-    pub(crate) fn add_in_document(&mut self, placed: PlacedReservation, collector: &Collector) {
-        let entry = self.put(placed);
+    pub(crate) fn add_in_document(
+        &mut self,
+        space: Space,
+        placed: PlacedReservation,
+        collector: &Collector,
+    ) {
+        let entry = self.put(space, placed);
         self.note_in_document(entry, collector);
     }
 
-    /// Adds a reservation to the subnet of its address, or to those of all networks. Returns the
-    /// conflicts, which the caller has to report.
-    pub(crate) fn add(&mut self, placed: PlacedReservation) -> Conflicts {
-        let entry = self.put(placed);
+    /// Adds a reservation to the subnet of its address, or to those of all networks of its space.
+    /// Returns the conflicts, which the caller has to report.
+    pub(crate) fn add(&mut self, space: Space, placed: PlacedReservation) -> Conflicts {
+        let entry = self.put(space, placed);
         self.note(entry)
     }
 
     /// The reservations that belong to no subnet.
-    pub(crate) fn into_shared(self) -> Vec<PlacedReservation> {
-        self.shared
+    pub(crate) fn into_shared(self) -> SharedReservations {
+        let mut names: Vec<(Space, VpnName)> =
+            self.vpns.into_iter().map(|(name, space)| (space, name)).collect();
+        names.sort_unstable();
+        let mut everywhere = Vec::with_capacity(self.shared.len());
+        let mut of_vpns: Vec<_> = names.into_iter().map(|(_, name)| (name, Vec::new())).collect();
+        for (Space(space), placed) in self.shared {
+            let of_vpn = space.checked_sub(1).and_then(|at| of_vpns.get_mut(at as usize));
+            of_vpn.map_or(&mut everywhere, |(_, list)| list).push(placed.reservation);
+        }
+        of_vpns.retain(|(_, list)| !list.is_empty());
+        SharedReservations::with_vpns(everywhere, of_vpns)
     }
 
-    /// Returns what is wrong with the name of a pool that a reservation of any network names.
-    pub(crate) fn unknown_pool(&self, name: &str) -> Option<Draft> {
-        self.unknown_pool_in(None, name)
+    /// Returns what is wrong with the name of a pool that a reservation outside of subnets names.
+    pub(crate) fn unknown_pool(&self, space: Space, name: &str) -> Option<Draft> {
+        self.unknown_pool_in(Scope::of_shared(space), name)
     }
 
-    fn unknown_pool_in(&self, network: Option<u32>, name: &str) -> Option<Draft> {
-        let is_in = |networks: &Vec<u32>| network.is_none_or(|network| networks.contains(&network));
+    fn unknown_pool_in(&self, scope: Scope, name: &str) -> Option<Draft> {
+        let is_in = |networks: &Vec<u32>| match scope {
+            Scope::Network(network) => networks.contains(&network),
+            // The number of a network is the position of its first subnet.
+            Scope::Vpn(space) => networks
+                .iter()
+                .any(|network| self.spaces.get(*network as usize).is_some_and(|of| *of == space)),
+            Scope::Everywhere => true,
+        };
         if self.pools.get(name).is_some_and(is_in) {
             return None;
         }
         let known = self.pools.iter().filter(|(_, networks)| is_in(networks));
         let mut known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
         known.sort_unstable();
-        let place = if network.is_some() { "this network" } else { "any network" };
+        let place = match scope {
+            Scope::Network(_) => "this network",
+            Scope::Vpn(_) => "any network of the VPN",
+            Scope::Everywhere => "any network",
+        };
         let draft = Draft::found(format!("no pool of {place} is named {name:?}"));
         Some(match (closest(name, known.iter().copied()), known.as_slice()) {
             (Some(meant), _) => draft.wanted(format!("did you mean {meant:?}?")),
@@ -171,8 +222,9 @@ impl<'s> Reserved<'s> {
         })
     }
 
-    fn put(&mut self, placed: PlacedReservation) -> Entry {
-        let subnet = placed.reservation.address.and_then(|address| self.subnet_of(address));
+    fn put(&mut self, space: Space, placed: PlacedReservation) -> Entry {
+        let address = placed.reservation.address;
+        let subnet = address.and_then(|address| self.subnet_of(space, address));
         let subnet =
             subnet.and_then(|(position, _)| Some((position, self.subnets.get_mut(position)?)));
         match subnet {
@@ -181,7 +233,7 @@ impl<'s> Reserved<'s> {
                 entry(position, subnet.reservations.len() - 1)
             }
             None => {
-                self.shared.push(placed);
+                self.shared.push((space, placed));
                 entry(SHARED as usize, self.shared.len() - 1)
             }
         }
@@ -217,8 +269,7 @@ impl<'s> Reserved<'s> {
             collector.report(&span, one_kind_too_many(owner));
         }
         let pool = placed.reservation.settings.pool.as_deref();
-        let network = self.networks.get(entry.subnet as usize).copied();
-        let unknown = pool.and_then(|pool| self.unknown_pool_in(network, pool));
+        let unknown = pool.and_then(|pool| self.unknown_pool_in(self.all().scope(entry), pool));
         if let (Some(draft), Some(span)) = (unknown, placed.place.span()) {
             collector.report(&span, draft);
         }
@@ -231,7 +282,7 @@ impl<'s> Reserved<'s> {
         let Some(own) = all.placed(entry) else { return Conflicts::default() };
         let mut conflicts = Conflicts::default();
         if let Some(address) = own.reservation.address {
-            let space = spaces.get(entry.subnet as usize).copied().unwrap_or_default();
+            let space = spaces.get(entry.subnet as usize).copied().unwrap_or(OUTSIDE);
             let address = (space, address);
             let found = addresses.entry(
                 hasher.hash_one(address),
@@ -247,7 +298,7 @@ impl<'s> Reserved<'s> {
                 }
             }
         }
-        let network = all.network(entry);
+        let scope = all.scope(entry);
         for (position, owner) in own.reservation.owners.iter().enumerate() {
             let kind = owner.kind();
             if !kinds.contains(&kind) {
@@ -256,9 +307,9 @@ impl<'s> Reserved<'s> {
                     conflicts.kind = Some(position);
                 }
             }
-            let hash = hasher.hash_one((network, owner));
+            let hash = hasher.hash_one((scope, owner));
             let is_same = |(other_hash, other): &(u64, Entry)| {
-                *other_hash == hash && all.has(*other, network, owner)
+                *other_hash == hash && all.has(*other, scope, owner)
             };
             match owners.entry(hash, is_same, |(hash, _)| *hash) {
                 hash_table::Entry::Occupied(first) => {
@@ -274,14 +325,18 @@ impl<'s> Reserved<'s> {
     }
 
     fn placed(&self, entry: Entry) -> Option<&PlacedReservation> {
-        All { subnets: self.subnets, shared: &self.shared, networks: &self.networks }.placed(entry)
+        self.all().placed(entry)
+    }
+
+    fn all(&self) -> All<'_> {
+        All { subnets: self.subnets, shared: &self.shared, networks: &self.networks }
     }
 }
 
 /// All reservations, borrowed while the tables change.
 struct All<'r> {
     subnets: &'r [PlacedSubnet],
-    shared: &'r [PlacedReservation],
+    shared: &'r [(Space, PlacedReservation)],
     networks: &'r [u32],
 }
 
@@ -289,21 +344,32 @@ impl<'r> All<'r> {
     fn placed(&self, entry: Entry) -> Option<&'r PlacedReservation> {
         let position = entry.position as usize;
         match entry.subnet {
-            SHARED => self.shared.get(position),
+            SHARED => self.shared.get(position).map(|(_, placed)| placed),
             subnet => self.subnets.get(subnet as usize)?.reservations.get(position),
         }
     }
 
-    fn network(&self, entry: Entry) -> u32 {
-        self.networks.get(entry.subnet as usize).copied().unwrap_or(SHARED)
+    fn scope(&self, entry: Entry) -> Scope {
+        let network = self.networks.get(entry.subnet as usize);
+        network.map(|network| Scope::Network(*network)).unwrap_or_else(|| {
+            let shared = self.shared.get(entry.position as usize);
+            Scope::of_shared(shared.map_or(OUTSIDE, |(space, _)| *space))
+        })
     }
 
-    /// Whether a reservation of this network has the identifier.
-    fn has(&self, entry: Entry, network: u32, owner: &ReservationOwner) -> bool {
+    /// Whether a reservation of this scope has the identifier.
+    fn has(&self, entry: Entry, scope: Scope, owner: &ReservationOwner) -> bool {
         let is_it = |placed: &PlacedReservation| {
             placed.reservation.owners.iter().any(|other| other == owner)
         };
-        self.network(entry) == network && self.placed(entry).is_some_and(is_it)
+        self.scope(entry) == scope && self.placed(entry).is_some_and(is_it)
+    }
+}
+
+impl Scope {
+    /// The scope of a reservation that belongs to no subnet.
+    fn of_shared(space: Space) -> Self {
+        if space == OUTSIDE { Self::Everywhere } else { Self::Vpn(space) }
     }
 }
 
@@ -318,40 +384,10 @@ fn pools(subnets: &[PlacedSubnet], networks: &[u32]) -> HashMap<String, Vec<u32>
     pools
 }
 
-/// Says that an address is reserved twice.
-pub(crate) fn address_twice(address: Ipv4Addr) -> Draft {
-    Draft::found(format!("{address} is reserved twice")).help(
-        "an address has one owner: write all identifiers of the owner into one reservation, or give \
-         the other owner another address",
-    )
-}
-
-/// Says that an owner has two reservations.
-pub(crate) fn owner_twice(owner: &ReservationOwner) -> Draft {
-    Draft::found(format!("two reservations have the same owner, {owner}"))
-        .help("an owner has one reservation in a network; remove one of them")
-}
-
-/// Says that there are too many kinds of identifiers.
-pub(crate) fn one_kind_too_many(owner: &ReservationOwner) -> Draft {
-    let found =
-        format!("`{}` is the kind of identifier number {}", owner.kind(), IDENTIFIER_KINDS_MAX + 1);
-    Draft::found(found)
-        .wanted(format!("wanted at most {IDENTIFIER_KINDS_MAX} kinds in all reservations"))
-        .help("every message is asked for each kind; identify the owners by fewer kinds")
-}
-
 /// The number of names of pools that a message lists.
 const NAMES_SHOWN_MAX: usize = 16;
 
 fn entry(subnet: usize, position: usize) -> Entry {
     let fit = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
     Entry { subnet: fit(subnet), position: fit(position) }
-}
-
-fn related(draft: Draft, place: FilePosition, role: &str) -> Draft {
-    match place.span() {
-        Some(span) => draft.related(&span, role),
-        None => draft,
-    }
 }

@@ -16,7 +16,10 @@ const SUBNETS: &str = "[server]\nlisten = [\"192.0.2.1\", \"100.64.0.2\"]\n\
     [[subnet]]\nprefix = \"100.64.0.0/24\"\nshared-network = \"homes\"\n\
     reservation = [{ circuit-id = \"olt9\", address = \"100.64.0.9\" }]\n\
     [[subnet]]\nprefix = \"100.64.1.0/24\"\nshared-network = \"homes\"\n\
-    [[subnet]]\nprefix = \"100.64.2.0/24\"\n";
+    [[subnet]]\nprefix = \"100.64.2.0/24\"\n\
+    [[vpn]]\nname = \"green\"\n\
+    [[subnet]]\nprefix = \"10.9.0.0/24\"\nvpn = \"green\"\n\
+    [[subnet]]\nprefix = \"100.64.2.0/24\"\nvpn = \"green\"\n";
 
 /// Reads a configuration whose reservations are in these files of the folder.
 fn read(folder: &Path, files: &[&str]) -> Result<Configuration, Mistakes> {

@@ -49,7 +49,25 @@ pub struct Class {
 /// The classes that a message belongs to, in the order of the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Membership(SmallVec<[Arc<Class>; 4]>);
+pub struct Membership(SmallVec<[Member; 4]>);
+
+/// A class that a message belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Member {
+    class: Arc<Class>,
+    by: ClassBy,
+}
+
+/// Why a message belongs to a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassBy {
+    /// It meets the condition of the class, whether or not a reservation names the class as well.
+    Match,
+    /// The reservation of its client names the class.
+    Reservation,
+}
 
 impl Class {
     /// A class that sets nothing.
@@ -73,12 +91,19 @@ impl Membership {
 
     /// The classes, in descending precedence.
     pub fn iter(&self) -> impl Iterator<Item = &Class> {
-        self.0.iter().map(|class| &**class)
+        self.0.iter().map(|member| &*member.class)
     }
 
     /// The names of the classes.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.0.iter().map(|class| &class.name)
+        self.0.iter().map(|member| &member.class.name)
+    }
+
+    /// The names of the classes that the message belongs to only because the reservation of its
+    /// client names them.
+    pub fn reserved_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        let reserved = self.0.iter().filter(|member| member.by == ClassBy::Reservation);
+        reserved.map(|member| &member.class.name)
     }
 
     /// The property that distinguishes the clients of the first class that says so.
@@ -99,14 +124,15 @@ impl Membership {
     }
 }
 
-impl FromIterator<Arc<Class>> for Membership {
-    fn from_iter<I: IntoIterator<Item = Arc<Class>>>(classes: I) -> Self {
-        Self(classes.into_iter().collect())
+impl FromIterator<(Arc<Class>, ClassBy)> for Membership {
+    fn from_iter<I: IntoIterator<Item = (Arc<Class>, ClassBy)>>(classes: I) -> Self {
+        Self(classes.into_iter().map(|(class, by)| Member { class, by }).collect())
     }
 }
 
+/// Classes whose conditions the message meets.
 impl FromIterator<Class> for Membership {
     fn from_iter<I: IntoIterator<Item = Class>>(classes: I) -> Self {
-        classes.into_iter().map(Arc::new).collect()
+        classes.into_iter().map(|class| (Arc::new(class), ClassBy::Match)).collect()
     }
 }

@@ -9,7 +9,7 @@ mod octet_set;
 
 use std::sync::Arc;
 
-use crate::{Class, ClassNames, Membership, RelayInformation, Request};
+use crate::{Class, ClassBy, ClassNames, Membership, RelayInformation, Request};
 
 pub use self::{
     condition::{Condition, Fact, FactPart, Fitting, Reading, Relays, Test},
@@ -57,12 +57,15 @@ impl Classes {
         relay_information: Option<&RelayInformation>,
         reserved: Option<&ClassNames>,
     ) -> Membership {
-        let belongs = |(condition, class): &&(Condition, Arc<Class>)| {
-            reserved.is_some_and(|names| names.contains(&class.name))
-                || condition.is_met(request, relay_information)
+        let by = |(condition, class): &(Condition, Arc<Class>)| {
+            if condition.is_met(request, relay_information) {
+                return Some(ClassBy::Match);
+            }
+            let is_named = reserved.is_some_and(|names| names.contains(&class.name));
+            is_named.then_some(ClassBy::Reservation)
         };
-        let matching = self.entries.iter().filter(belongs);
-        matching.map(|(_, class)| Arc::clone(class)).collect()
+        let members = self.entries.iter().filter_map(|entry| Some((entry, by(entry)?)));
+        members.map(|((_, class), by)| (Arc::clone(class), by)).collect()
     }
 
     /// The longest lease time that a class sets, in seconds; 0 if none sets one.

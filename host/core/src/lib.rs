@@ -55,7 +55,7 @@ pub use boot::{
     Boot, BootClient, BootFileName, BootFiles, ClientArchitecture, HeaderText, HeaderTextError,
     ServerName,
 };
-pub use class::{Class, ClassLimit, ClassNames, LimitBy, Membership};
+pub use class::{Class, ClassBy, ClassLimit, ClassNames, LimitBy, Membership};
 pub use classes::{Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays, Test};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{

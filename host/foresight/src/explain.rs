@@ -69,6 +69,9 @@ pub struct Explanation {
     /// The names of the classes of the client, in descending precedence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
+    /// Those of the classes that the client has only because its reservation names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reserved_classes: Vec<String>,
     /// The account that a class counts the client on, and its limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_limit: Option<String>,

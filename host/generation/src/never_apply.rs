@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use lessor_core::{Reservation, ReservationOwner, Topology};
+use lessor_core::{Reservation, ReservationOwner, Topology, VpnName};
 
 /// The number of reservations that are listed; the others are counted.
 const LISTED_MAX: usize = 20;
@@ -46,26 +46,39 @@ fn is_of_nobody(reservation: &Reservation) -> bool {
     reservation.owners.iter().all(is_nobody)
 }
 
-/// The reservations of all networks that none of them uses, because each has others of the same
-/// owners.
+/// The reservations of all networks, or of those of a VPN, that none of them uses, because each has
+/// others of the same owners.
 fn shadowed(topology: &Topology) -> Vec<&Reservation> {
-    let shared = topology.shared_reservations().list();
-    let owners = shared.iter().flat_map(|reservation| reservation.owners.iter());
-    let mut networks: HashMap<&ReservationOwner, usize> = owners.map(|owner| (owner, 0)).collect();
-    if networks.is_empty() {
+    let shared = topology.shared_reservations();
+    let owners = || {
+        let each = shared.with_their_vpns();
+        each.flat_map(|(vpn, of)| of.owners.iter().map(move |owner| (vpn, owner)))
+    };
+    // How many networks have a reservation for each owner; all networks, and those of its VPN.
+    let mut own: HashMap<(Option<&VpnName>, &ReservationOwner), usize> =
+        owners().map(|owner| (owner, 0)).collect();
+    if own.is_empty() {
         return Vec::new();
     }
-    // An owner has at most one reservation in a network.
-    let of_networks = topology.networks().iter().flat_map(|network| &network.subnets);
-    let own = of_networks.flat_map(|subnet| &subnet.reservations);
-    for owner in own.flat_map(|reservation| reservation.owners.iter()) {
-        if let Some(count) = networks.get_mut(owner) {
-            *count += 1;
+    let mut networks: HashMap<Option<&VpnName>, usize> = HashMap::new();
+    for network in topology.networks() {
+        let mut scopes = vec![None];
+        scopes.extend(network.vpn_name().map(Some));
+        // An owner has at most one reservation in a network.
+        let reservations = || network.subnets.iter().flat_map(|subnet| &subnet.reservations);
+        for scope in scopes {
+            *networks.entry(scope).or_default() += 1;
+            for owner in reservations().flat_map(|reservation| reservation.owners.iter()) {
+                if let Some(count) = own.get_mut(&(scope, owner)) {
+                    *count += 1;
+                }
+            }
         }
     }
-    let all = topology.networks().len();
-    let is_everywhere = |owner: &ReservationOwner| networks.get(owner) == Some(&all);
-    shared.iter().filter(|reservation| reservation.owners.iter().all(is_everywhere)).collect()
+    let never_applies = |(vpn, of): &(Option<&VpnName>, &Reservation)| {
+        of.owners.iter().all(|owner| own.get(&(*vpn, owner)) == networks.get(vpn))
+    };
+    shared.with_their_vpns().filter(never_applies).map(|(_, of)| of).collect()
 }
 
 #[cfg(test)]
@@ -99,6 +112,26 @@ mod tests {
         assert!(shadowed[0].contains("hardware-address 02:00:5e:00:53:01"), "{shadowed:?}");
         let nobody = of(&reservation("\"00:00:00:00:00:00\""));
         assert!(nobody[0].contains("hardware address of zeros"), "{nobody:?}");
+    }
+
+    #[test]
+    fn reservations_of_a_vpn_are_compared_with_the_networks_of_it() {
+        let file = |vpn: &str| {
+            format!(
+                "[[vpn]]\nname = \"green\"\n[[vpn]]\nname = \"blue\"\n\
+                 [[subnet]]\nprefix = \"10.0.9.0/24\"\nvpn = \"green\"\nreservation = [\n\
+                 {{ hardware-address = \"02:00:5e:00:53:01\", address = \"10.0.9.1\" }}]\n\
+                 [[subnet]]\nprefix = \"10.0.9.0/24\"\nvpn = \"blue\"\n\
+                 [[reservation]]\nhardware-address = \"02:00:5e:00:53:01\"\n\
+                 boot-file = \"a\"\n{vpn}"
+            )
+        };
+        let found = of(&file("vpn = \"green\"\n"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("every network"), "{found:?}");
+        for applies in ["vpn = \"blue\"\n", ""] {
+            assert!(of(&file(applies)).is_empty(), "{applies}");
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
-//! What the expressions of Kea and of ISC dhcpd have in common: a cursor over their tokens, and
-//! `and`, `or`, `not` and parentheses.
+//! What the expressions of Kea and of ISC dhcpd have in common: a cursor over their tokens, `and`,
+//! `or`, `not` and parentheses, parts of values, and the names of sub-options of option 82.
 //!
-//! Knows no values; the parsers of the two languages read comparisons. Invariant: `not` and
+//! The parsers of the two languages read comparisons and other values. Invariant: `not` and
 //! parentheses are nested at most [`DEPTH_MAX`] times.
 
 use std::fmt::Debug;
 
-use crate::condition::Condition;
+use lessor_core::relay;
+
+use crate::condition::{Condition, Data};
 
 /// How deeply `not` and parentheses may be nested.
 const DEPTH_MAX: usize = 32;
@@ -32,11 +34,38 @@ pub(crate) trait Expression<'t> {
     /// Its tokens.
     type Token: ExpressionToken + 't;
 
+    /// The word for a length up to the end of a value, if the language has one.
+    const TO_THE_END: Option<&'static str>;
+
     /// Returns the cursor over its tokens.
     fn cursor(&mut self) -> &mut Cursor<'t, Self::Token>;
 
     /// Reads a condition without `and`, `or`, `not` and parentheses around it.
     fn comparison(&mut self) -> Result<Condition, String>;
+
+    /// Reads a value.
+    fn data(&mut self) -> Result<Data, String>;
+
+    /// Reads what follows `substring`: a value, the first octet and the number of octets.
+    fn substring(&mut self) -> Result<Data, String> {
+        self.cursor().expect_mark('(')?;
+        let data = self.data()?;
+        self.cursor().expect_mark(',')?;
+        let start = self.cursor().number()?;
+        self.cursor().expect_mark(',')?;
+        let length = match Self::TO_THE_END {
+            Some(word) if self.cursor().takes_word(word) => None,
+            _ => Some(self.cursor().number()?),
+        };
+        self.cursor().expect_mark(')')?;
+        data.substring(start, length)
+    }
+
+    /// Reads conditions of which one has to be met, and nothing after them.
+    fn whole(&mut self) -> Result<Condition, String> {
+        let condition = self.any()?;
+        self.cursor().ended().map(|()| condition)
+    }
 
     /// Reads conditions of which one has to be met.
     fn any(&mut self) -> Result<Condition, String> {
@@ -74,7 +103,7 @@ pub(crate) trait Expression<'t> {
         }
         if self.cursor().takes(&Self::Token::mark('(')) {
             let inner = self.any()?;
-            self.cursor().expect(&Self::Token::mark(')'))?;
+            self.cursor().expect_mark(')')?;
             return Ok(inner);
         }
         self.comparison()
@@ -116,14 +145,42 @@ impl<'t, T: ExpressionToken> Cursor<'t, T> {
         match self.takes(wanted) {
             true => Ok(()),
             false => match self.tokens.first() {
-                Some(found) => Err(format!("conditions do not know {found:?} in this place")),
+                Some(found) => Err(out_of_place(found)),
                 None => Err("the expression ends too early".to_owned()),
             },
         }
+    }
+
+    pub(crate) fn expect_mark(&mut self, wanted: char) -> Result<(), String> {
+        self.expect(&T::mark(wanted))
+    }
+
+    /// Checks that all tokens were read.
+    pub(crate) fn ended(&self) -> Result<(), String> {
+        self.tokens.first().map_or(Ok(()), |found| Err(out_of_place(found)))
     }
 
     pub(crate) fn word(&mut self) -> Result<String, String> {
         let word = self.next()?.into_word();
         word.map_err(|token| format!("the expression has {token:?} instead of a name"))
     }
+
+    pub(crate) fn number(&mut self) -> Result<usize, String> {
+        let word = self.word()?;
+        word.parse().map_err(|_| format!("{word:?} is not a number of octets"))
+    }
+}
+
+/// The code of a sub-option of option 82 that both languages know by this name.
+pub(crate) fn relay_sub_option(name: &str) -> Result<u8, String> {
+    match name {
+        "circuit-id" => Ok(relay::CIRCUIT_ID),
+        "remote-id" => Ok(relay::REMOTE_ID),
+        "subscriber-id" => Ok(relay::SUBSCRIBER_ID),
+        name => Err(format!("no sub-option is named {name:?}")),
+    }
+}
+
+fn out_of_place(found: &impl Debug) -> String {
+    format!("conditions do not know {found:?} in this place")
 }

@@ -96,6 +96,9 @@ struct Line<'a> {
     /// Names of the classes of the client, in descending precedence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     classes: Vec<&'a str>,
+    /// Those of the classes that the client has only because its reservation names them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reserved_classes: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subscriber: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -212,6 +215,7 @@ impl Journal {
                 .get(code::HOST_NAME)
                 .map(|octets| String::from_utf8_lossy(octets).into_owned());
             line.classes = request.classes.names().map(|name| &**name).collect();
+            line.reserved_classes = request.classes.reserved_names().map(|name| &**name).collect();
             line.say_line(request.relay_information.as_ref());
             let refused = |(code, name): (u8, Result<_, NameFault>)| {
                 let option = catalogue.shown_name(code).to_string();

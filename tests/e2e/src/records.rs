@@ -108,6 +108,9 @@ pub struct JournalLine {
     /// The names of the classes of the client.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// Those that only its reservation names.
+    #[serde(default)]
+    pub reserved_classes: Vec<String>,
     pub subscriber: Option<String>,
     pub network: Option<String>,
     /// What determined the network.

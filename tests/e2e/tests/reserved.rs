@@ -210,6 +210,7 @@ fn the_owner_of_a_reservation_belongs_to_the_classes_that_it_names() {
                 && line.circuit_id.is_some() == is_relayed
         });
         assert_eq!(line.classes, ["business", "acme"], "{line:?}");
+        assert_eq!(line.reserved_classes, ["business", "acme"], "{line:?}");
     }
     let line = acquire(&server, LINK, &device(31, "shop"));
     assert_eq!(line.lease_time_secs, 600);
@@ -220,4 +221,9 @@ fn the_owner_of_a_reservation_belongs_to_the_classes_that_it_names() {
     let options = found["reply"]["options"].as_array().unwrap();
     let domain = options.iter().find(|option| option["name"] == "domain-name").unwrap();
     assert_eq!(domain["set-by"], "class business");
+    assert_eq!(found["reserved-classes"], serde_json::json!(["business", "acme"]));
+    // A class whose `match` the message meets has it from there.
+    let arguments = ["explain", "--circuit-id", "office", "--vendor-class", "ACME"];
+    let said = String::from_utf8(server.ask(&arguments).stdout).unwrap();
+    assert!(said.contains("business (by its reservation), acme\n"), "{said}");
 }

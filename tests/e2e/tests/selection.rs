@@ -142,6 +142,38 @@ fn each_vpn_has_its_own_addresses() {
 }
 
 #[test]
+fn a_line_gets_what_is_reserved_for_it_in_its_vpn() {
+    require!(root, ip);
+    let reservations = r#"
+        [[reservation]]
+        circuit-id = "line"
+        vpn = "green"
+        address = "10.0.0.50"
+        [[reservation]]
+        circuit-id = "line"
+        vpn = "red"
+        lease-time = "7m"
+        [[reservation]]
+        circuit-id = "line"
+        address = "10.0.0.60"
+    "#;
+    let lab = Lab::with(&format!("{SUBNETS}{reservations}"));
+    let address_and_time = |reply: PlainReply| {
+        (
+            reply.your_address,
+            reply.option(51).map(|octets| u32::from_be_bytes(octets.try_into().unwrap())),
+        )
+    };
+    let (green, _) = address_and_time(lab.acquire(1, RELAY, &[LINE, GREEN].concat()));
+    let (global, usual_secs) = address_and_time(lab.acquire(2, RELAY, LINE));
+    let (red, secs) = address_and_time(lab.acquire(3, OLD_RELAY, LINE));
+    assert_eq!([green, global], [[10, 0, 0, 50], [10, 0, 0, 60]].map(Ipv4Addr::from));
+    assert!(red.octets()[3] >= 100, "{red}");
+    assert_eq!(secs, Some(420));
+    assert_ne!(usual_secs, secs);
+}
+
+#[test]
 fn leases_of_vpns_outlive_the_server() {
     require!(root, ip);
     let mut lab = Lab::new();

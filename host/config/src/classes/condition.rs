@@ -38,7 +38,8 @@ impl Reader<'_> {
         self.depth -= 1;
         let tests = tests?;
         if tests.is_empty() {
-            if !table.misspells_any(CLASS_MATCH.keys) {
+            let keys: Vec<&str> = CLASS_MATCH.keys().collect();
+            if !table.misspells_any(&keys) {
                 without_test(value);
             }
             return None;

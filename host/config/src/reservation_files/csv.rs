@@ -25,13 +25,16 @@ use super::{
     cells::Cells,
     layout::{Layout, Mapped},
     lines::{Line, Lines},
-    rows::{Plain, Rows},
+    rows::{Plain, PlainRow, Rows},
 };
 
 /// The settings of a reservation that a cell has room for.
 const TEXTS: [&str; 5] = ["address", "pool", "next-server", "server-name", "boot-file"];
 const TIMES: [&str; 5] =
     ["lease-time", "min-lease-time", "max-lease-time", "renewal-time", "rebinding-time"];
+
+/// The column that says whose address it is.
+const VPN: &str = "vpn";
 
 /// The lists of names that a cell has room for, separated by spaces.
 const LISTS: [&str; 1] = ["classes"];
@@ -43,6 +46,8 @@ const OPTION: &str = "options.";
 enum Column {
     /// Identifiers of the owner, under this name.
     Owner(IdentifierKind, String),
+    /// The name of a VPN.
+    Vpn,
     /// One of [`TEXTS`].
     Text(&'static str),
     /// One of [`TIMES`].
@@ -183,8 +188,7 @@ fn mapped_columns(
 fn report_missing(collector: &Collector, text: &str, columns: &[Column]) {
     let whole = 0..text.len();
     let is_owner = |column: &Column| matches!(column, Column::Owner(..));
-    let is_reserved = |column: &Column| !is_owner(column) && !matches!(column, Column::Ignored);
-    if !columns.iter().any(is_reserved) {
+    if !columns.iter().any(Column::reserves) {
         let draft = Draft::found("no column says what is reserved")
             .wanted("wanted one in this line, such as `address`");
         collector
@@ -199,9 +203,17 @@ fn report_missing(collector: &Collector, text: &str, columns: &[Column]) {
 }
 
 impl Column {
+    /// Returns whether it says what an owner gets.
+    const fn reserves(&self) -> bool {
+        !matches!(self, Self::Owner(..) | Self::Vpn | Self::Ignored)
+    }
+
     fn named(collector: &Collector, name: &str, span: &Range<usize>) -> Option<Self> {
         if let Some(kind) = kind_named(name) {
             return Some(Self::Owner(kind, name.to_owned()));
+        }
+        if name == VPN {
+            return Some(Self::Vpn);
         }
         if let Some(text) = TEXTS.into_iter().find(|text| *text == name) {
             return Some(Self::Text(text));
@@ -215,9 +227,8 @@ impl Column {
         if let Some(option) = name.strip_prefix(OPTION) {
             return Self::of_option(collector, option, &(span.start + OPTION.len()..span.end));
         }
-        let names = PLAIN.into_iter().chain(TEXTS).chain(TIMES).chain(LISTS);
-        let synonym = RESERVATION_ROW.synonyms.iter().find(|(synonym, _)| *synonym == name);
-        let meant = synonym.map(|(_, meant)| *meant).or_else(|| closest(name, names.clone()));
+        let names = PLAIN.into_iter().chain([VPN]).chain(TEXTS).chain(TIMES).chain(LISTS);
+        let meant = RESERVATION_ROW.meant_by(name).or_else(|| closest(name, names.clone()));
         let help = format!(
             "the columns are {}, `{RELAY_SUB_OPTIONS}.` followed by a sub-option, \
              `{VENDOR_SUB_OPTIONS}.` followed by an enterprise number and a sub-option, and \
@@ -272,7 +283,7 @@ fn take(
         return;
     }
     let plain = match plain(columns, cells) {
-        Some((owner, address)) => rows.take_plain(number, owner, address),
+        Some(row) => rows.take_plain(number, row),
         None => Plain::Unclear,
     };
     if !matches!(plain, Plain::Taken) {
@@ -285,22 +296,22 @@ fn take(
 fn reserves_something(columns: &[Column], cells: &Cells) -> bool {
     let filled = || columns.iter().zip(cells.iter()).filter(|(_, cell)| !cell.is_empty());
     let has = |is_it: fn(&Column) -> bool| filled().any(|(column, _)| is_it(column));
-    has(|column| matches!(column, Column::Owner(..)))
-        && has(|column| !matches!(column, Column::Owner(..) | Column::Ignored))
+    has(|column| matches!(column, Column::Owner(..))) && has(Column::reserves)
 }
 
-/// The kind and text of the owner, and the address, if the row has these and no more.
-fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<((IdentifierKind, &'c str), &'c str)> {
-    let (mut owner, mut address) = (None, None);
+/// The row if it has one owner, an address and perhaps a VPN, and no more.
+fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<PlainRow<'c>> {
+    let (mut owner, mut address, mut vpn) = (None, None, None);
     for (column, cell) in columns.iter().zip(cells.iter()).filter(|(_, cell)| !cell.is_empty()) {
         match column {
             Column::Owner(kind, _) if owner.is_none() => owner = Some((*kind, cell)),
             Column::Text("address") => address = Some(cell),
+            Column::Vpn => vpn = Some(cell),
             Column::Ignored => {}
             _ => return None,
         }
     }
-    Some((owner?, address?))
+    Some(PlainRow { owner: owner?, address: address?, vpn })
 }
 
 /// Converts the row to a table. Empty cells are omitted.
@@ -313,6 +324,7 @@ fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'
         let text = || DeValue::String(Cow::Borrowed(cell));
         let (path, value) = match column {
             Column::Owner(kind, name) => (name.as_str(), identifier_cell(*kind, cell, &span)),
+            Column::Vpn => (VPN, text()),
             Column::Text(name) => (*name, text()),
             Column::Time(name) => (*name, number(cell).unwrap_or_else(text)),
             Column::List(name) => (*name, value(cell, Form::Texts, &span)),

@@ -1,4 +1,4 @@
-//! JSON objects, one per line, with the keys of `[[subnet.reservation]]`.
+//! JSON objects, one per line, with the keys of `[[reservation]]`.
 
 use std::{borrow::Cow, io};
 
@@ -16,10 +16,10 @@ use crate::{
 
 use super::{
     lines::{Line, Lines},
-    rows::{Plain, Rows},
+    rows::{Plain, PlainRow, Rows},
 };
 
-/// A reservation of an address by one identifier, and no more.
+/// A reservation of an address, perhaps of a VPN, by one identifier, and no more.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct JsonReservation<'l> {
@@ -33,6 +33,8 @@ struct JsonReservation<'l> {
     hardware_address: Option<Cow<'l, str>>,
     #[serde(borrow)]
     address: Cow<'l, str>,
+    #[serde(borrow)]
+    vpn: Option<Cow<'l, str>>,
 }
 
 const LINE: Subject = Subject {
@@ -88,7 +90,10 @@ impl JsonReservation<'_> {
         .into_iter()
         .filter_map(|(kind, owner)| Some((kind, owner.as_deref()?)));
         match (owners.next(), owners.next()) {
-            (Some(owner), None) => rows.take_plain(number, owner, &self.address),
+            (Some(owner), None) => {
+                let (address, vpn) = (&self.address, self.vpn.as_deref());
+                rows.take_plain(number, PlainRow { owner, address, vpn })
+            }
             _ => Plain::Unclear,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, ops::Range, sync::Arc};
 
-use lessor_core::{IdentifierKind, OptionSet, Reservation, ScopeSettings};
+use lessor_core::{IdentifierKind, OptionSet, Reservation, ScopeSettings, VpnName};
 use toml::de::DeTable;
 
 use crate::{
@@ -12,9 +12,12 @@ use crate::{
     mistake::Draft,
     reader::Table,
     reservation::{self, Given, Home, PlacedReservation, Read},
-    reserved::{Conflicts, Reserved, address_twice, one_kind_too_many, owner_twice},
+    reserved::{
+        Conflicts, OUTSIDE, Reserved, Space, address_twice, one_kind_too_many, owner_twice,
+    },
     shapes,
     source::Source,
+    vpns::Vpns,
 };
 
 use super::{RESERVATION_ROW_OCTETS_MAX, lines::Line};
@@ -29,6 +32,13 @@ pub(super) enum Plain {
     Unclear,
 }
 
+/// A row with one owner, an address and perhaps its VPN, and no more.
+pub(super) struct PlainRow<'t> {
+    pub(super) owner: (IdentifierKind, &'t str),
+    pub(super) address: &'t str,
+    pub(super) vpn: Option<&'t str>,
+}
+
 /// The rows of one file.
 pub(super) struct Rows<'r, 's> {
     /// The number of the file, from 1.
@@ -39,6 +49,7 @@ pub(super) struct Rows<'r, 's> {
     pub(super) document: &'r Source,
     pub(super) reserved: &'r mut Reserved<'s>,
     pub(super) given: Given<'r>,
+    pub(super) vpns: &'r Vpns,
     /// Collects the mistakes of the file.
     pub(super) collector: Collector,
     /// The number of reservations.
@@ -58,30 +69,28 @@ impl Rows<'_, '_> {
         Collector::with_catalogue(Source::excerpt(self.name(), text, line), catalogue)
     }
 
-    /// Adds a row without options whose owner and address are unambiguously valid.
-    pub(super) fn take_plain(
-        &mut self,
-        line: usize,
-        (kind, owner): (IdentifierKind, &str),
-        address: &str,
-    ) -> Plain {
-        let Some(reservation) = self.plain(kind, owner, address) else { return Plain::Unclear };
-        let conflicts = self.add(line, reservation);
+    /// Adds a row without options whose owner, address and VPN are unambiguously valid.
+    pub(super) fn take_plain(&mut self, line: usize, row: PlainRow) -> Plain {
+        let Some((space, reservation)) = self.plain(row) else { return Plain::Unclear };
+        let conflicts = self.add(line, space, reservation);
         match conflicts.are_none() {
             true => Plain::Taken,
             false => Plain::Twice(conflicts),
         }
     }
 
-    fn plain(&self, kind: IdentifierKind, owner: &str, address: &str) -> Option<Reservation> {
-        let address: Ipv4Addr = address.parse().ok()?;
-        let (_, prefix) = self.reserved.subnet_of(address)?;
-        if self.given.own.contains(&address) || reservation::role_of(address, prefix).is_some() {
+    fn plain(&self, row: PlainRow) -> Option<(Space, Reservation)> {
+        let address: Ipv4Addr = row.address.parse().ok()?;
+        let space = self.reserved.space_of(row.vpn)?;
+        let (_, prefix) = self.reserved.subnet_of(space, address)?;
+        let is_own = space == OUTSIDE && self.given.own.contains(&address);
+        if is_own || reservation::role_of(address, prefix).is_some() {
             return None;
         }
+        let (kind, owner) = row.owner;
         let owners = identifiers::plain_owner(kind, owner)?.into();
         let (options, settings) = Default::default();
-        Some(Reservation { owners, address: Some(address), options, settings })
+        Some((space, Reservation { owners, address: Some(address), options, settings }))
     }
 
     /// Adds a row from a table whose places refer to the line, unless it was added already, and
@@ -95,20 +104,22 @@ impl Rows<'_, '_> {
     ) {
         let span = 0..collector.source().text().len();
         let table = Table::open(&collector, &shapes::RESERVATION_ROW, entries, span);
-        let subnet_of = |address| self.reserved.subnet_of(address).map(|(_, prefix)| prefix);
-        let read = reservation::read(&table, Home::Any(&subnet_of), self.given);
-        if let Some(Read { mut reservation, owners, place }) = read.filter(|_| collector.is_empty())
+        let home_of = |vpn: Option<&VpnName>, address| self.reserved.home_of(vpn, address);
+        let home = Home::Any { vpns: self.vpns, home_of: &home_of };
+        let read = reservation::read(&table, home, self.given).filter(|_| collector.is_empty());
+        if let Some(Read { mut reservation, vpn, owners, place }) = read
+            && let Some(space) = self.reserved.space_of(vpn.as_ref().map(VpnName::as_str))
         {
             share(&mut reservation.options, &mut self.last_options);
             share(&mut reservation.settings, &mut self.last_settings);
             let pool = reservation.settings.pool.as_deref();
-            if let Some(draft) = pool.and_then(|pool| self.reserved.unknown_pool(pool)) {
+            if let Some(draft) = pool.and_then(|pool| self.reserved.unknown_pool(space, pool)) {
                 collector.report(&place, draft);
             }
             let conflicts = match plain {
                 Plain::Twice(conflicts) => conflicts,
                 Plain::Taken => Conflicts::default(),
-                Plain::Unclear => self.add(line, reservation.clone()),
+                Plain::Unclear => self.add(line, space, reservation.clone()),
             };
             self.report(&collector, &reservation, (&place, &owners), conflicts);
         }
@@ -143,10 +154,10 @@ impl Rows<'_, '_> {
         }
     }
 
-    fn add(&mut self, line: usize, reservation: Reservation) -> Conflicts {
+    fn add(&mut self, line: usize, space: Space, reservation: Reservation) -> Conflicts {
         self.count += 1;
         let place = FilePosition::on_line(self.number, line);
-        self.reserved.add(PlacedReservation { reservation, owner: place, place })
+        self.reserved.add(space, PlacedReservation { reservation, owner: place, place })
     }
 
     fn report(

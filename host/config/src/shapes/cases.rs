@@ -1,11 +1,15 @@
 //! The keys of the cases that policies are tried on.
 
-use super::Shape;
+use super::{
+    Shape,
+    groups::{LEASES_MAX, TERMS, VPN_NAME},
+};
 
 pub(crate) static CASE: Shape = Shape {
     name: "the case",
     keys: &["request", "expect", "settings", "option", "vendor", "class"],
     synonyms: &[("expected", "expect"), ("expectation", "expect")],
+    groups: &[],
 };
 
 pub(crate) static CASE_REQUEST: Shape = Shape {
@@ -32,7 +36,6 @@ pub(crate) static CASE_REQUEST: Shape = Shape {
         "interface",
         "classes",
         "network",
-        "vpn",
         "pools",
         "subnet",
         "time",
@@ -58,21 +61,23 @@ pub(crate) static CASE_REQUEST: Shape = Shape {
         ("xid", "transaction-id"),
         ("secs", "elapsed-secs"),
         ("now", "time"),
-        ("vrf", "vpn"),
         ("vpn-name", "vpn"),
     ],
+    groups: &[&VPN_NAME],
 };
 
 pub(crate) static CASE_LEASE: Shape = Shape {
     name: "the lease",
     keys: &["address", "ends-in-secs", "pool", "circuit-id", "remote-id", "relay-sub-options"],
     synonyms: &[("ip", "address"), ("expires-in-secs", "ends-in-secs"), ("pool-name", "pool")],
+    groups: &[],
 };
 
 pub(crate) static CASE_POOL: Shape = Shape {
     name: "the pool",
     keys: &["total", "leased", "free"],
     synonyms: &[("size", "total"), ("used", "leased")],
+    groups: &[],
 };
 
 pub(crate) static CASE_REPLY: Shape = Shape {
@@ -87,60 +92,24 @@ pub(crate) static CASE_REPLY: Shape = Shape {
         ("file", "boot-file"),
         ("filename", "boot-file"),
     ],
+    groups: &[],
 };
 
-pub(crate) static CASE_EARLIER: Shape = Shape {
-    name: "what earlier policies have set",
-    keys: &[
-        "pool",
-        "address",
-        "lease-time-secs",
-        "renewal-time",
-        "rebinding-time",
-        "next-server",
-        "server-name",
-        "boot-file",
-        "subscriber",
-        "options",
-        "no-options",
-    ],
-    synonyms: &[("lease-time", "lease-time-secs"), ("ip", "address"), ("limit", "subscriber")],
-};
+pub(crate) static CASE_EARLIER: Shape =
+    Shape { name: "what earlier policies have set", keys: &[], synonyms: &[], groups: &[&TERMS] };
 
 pub(crate) static CASE_EXPECT: Shape = Shape {
     name: "[expect]",
-    keys: &[
-        "verdict",
-        "reason",
-        "fault",
-        "classes",
-        "pool",
-        "address",
-        "lease-time-secs",
-        "renewal-time",
-        "rebinding-time",
-        "next-server",
-        "server-name",
-        "boot-file",
-        "subscriber",
-        "options",
-        "no-options",
-        "final",
-        "reply",
-        "lookups",
-        "log",
-    ],
-    synonyms: &[("lease-time", "lease-time-secs"), ("ip", "address"), ("limit", "subscriber")],
+    keys: &["verdict", "reason", "fault", "classes", "final", "reply", "lookups", "log"],
+    synonyms: &[],
+    groups: &[&TERMS],
 };
 
 pub(crate) static CASE_EXPECTED_REPLY: Shape =
-    Shape { name: "[expect.reply]", keys: &["options", "no-options"], synonyms: &[] };
+    Shape { name: "[expect.reply]", keys: &["options", "no-options"], synonyms: &[], groups: &[] };
 
-pub(crate) static CASE_SUBSCRIBER: Shape = Shape {
-    name: "the subscriber",
-    keys: &["name", "leases-max", "beyond"],
-    synonyms: &[("limit", "leases-max"), ("max", "leases-max")],
-};
+pub(crate) static CASE_SUBSCRIBER: Shape =
+    Shape { name: "the subscriber", keys: &["name"], synonyms: &[], groups: &[&LEASES_MAX] };
 
 pub(crate) static CASE_PLANNED: Shape =
-    Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[] };
+    Shape { name: "the lookup", keys: &["source", "key"], synonyms: &[], groups: &[] };

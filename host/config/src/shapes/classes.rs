@@ -1,11 +1,15 @@
 //! The keys of `[[class]]`.
 
-use super::Shape;
+use super::{
+    Shape,
+    groups::{LEASES_MAX, LEVEL},
+};
 
 pub(crate) static CLASS: Shape = Shape {
     name: "[[class]]",
-    keys: with_level_keys!["name", "match", "options", "pools", "client-key", "limit",],
-    synonyms: with_level_synonyms![("test", "match"), ("if", "match"), ("pool", "pools"),],
+    keys: &["name", "match", "options", "pools", "client-key", "limit"],
+    synonyms: &[("test", "match"), ("if", "match"), ("pool", "pools")],
+    groups: &[&LEVEL],
 };
 
 pub(crate) static CLASS_MATCH: Shape = Shape {
@@ -33,14 +37,16 @@ pub(crate) static CLASS_MATCH: Shape = Shape {
         ("option", "options"),
         ("or", "any"),
     ],
+    groups: &[],
 };
 
 /// The values of `hardware-address` that are in a file.
-pub(crate) static CLASS_HARDWARE: Shape =
-    Shape { name: "hardware-address", keys: &["in-file"], synonyms: &[("file", "in-file")] };
-
-pub(crate) static CLASS_LIMIT: Shape = Shape {
-    name: "limit",
-    keys: &["by", "leases-max", "beyond"],
-    synonyms: &[("per", "by"), ("limit", "leases-max"), ("max", "leases-max")],
+pub(crate) static CLASS_HARDWARE: Shape = Shape {
+    name: "hardware-address",
+    keys: &["in-file"],
+    synonyms: &[("file", "in-file")],
+    groups: &[],
 };
+
+pub(crate) static CLASS_LIMIT: Shape =
+    Shape { name: "limit", keys: &["by"], synonyms: &[("per", "by")], groups: &[&LEASES_MAX] };

@@ -6,6 +6,7 @@ pub(crate) static SIDECAR: Shape = Shape {
     name: "the sidecar file",
     keys: &["mode", "on-failure", "grants", "limits", "state", "settings"],
     synonyms: &[("grant", "grants"), ("capabilities", "grants")],
+    groups: &[],
 };
 
 pub(crate) static LIMITS: Shape = Shape {
@@ -16,6 +17,7 @@ pub(crate) static LIMITS: Shape = Shape {
         ("memory", "memory-mib"),
         ("log-lines", "log-lines-per-sec"),
     ],
+    groups: &[],
 };
 
 pub(crate) static STATE: Shape = Shape {
@@ -30,4 +32,5 @@ pub(crate) static STATE: Shape = Shape {
         ("keys-per-line", "line-keys-max"),
         ("on-full", "when-full"),
     ],
+    groups: &[],
 };

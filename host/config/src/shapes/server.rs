@@ -1,6 +1,9 @@
 //! The keys of the document, and of its tables that are about the server itself.
 
-use super::Shape;
+use super::{
+    Shape,
+    groups::{ALLOCATION, BOOTP, CLIENTS, LEVEL, REMOTE},
+};
 
 pub(crate) static DOCUMENT: Shape = Shape {
     name: "the file",
@@ -37,42 +40,29 @@ pub(crate) static DOCUMENT: Shape = Shape {
         ("vrf", "vpn"),
         ("hosts-file", "hosts"),
     ],
+    groups: &[],
 };
 
 pub(crate) static SERVER: Shape = Shape {
     name: "[server]",
-    keys: with_level_keys![
+    keys: &[
         "interfaces",
         "listen",
-        "relays",
-        "authoritative",
-        "client-key",
-        "unknown-clients",
-        "after-data-loss",
-        "bootp",
-        "bootp-lease-time",
         "workers",
         "user",
         "group",
         "send-buffer-kib",
         "waiting-messages-max",
-        "allocation",
-        "exclude-first-last-24",
-        "shorten",
     ],
-    synonyms: with_level_synonyms![
-        ("address", "listen"),
-        ("addresses", "listen"),
-        ("relay", "relays"),
-        ("threads", "workers"),
-        ("allocator", "allocation"),
-    ],
+    synonyms: &[("address", "listen"), ("addresses", "listen"), ("threads", "workers")],
+    groups: &[&CLIENTS, &BOOTP, &ALLOCATION, &LEVEL],
 };
 
 pub(crate) static STORE: Shape = Shape {
     name: "[store]",
     keys: &["backend", "path", "waiting-changes-max"],
     synonyms: &[("type", "backend"), ("directory", "path")],
+    groups: &[],
 };
 
 pub(crate) static PLUGINS: Shape = Shape {
@@ -83,6 +73,7 @@ pub(crate) static PLUGINS: Shape = Shape {
         ("folder", "directory"),
         ("while-compiling", "until-compiled"),
     ],
+    groups: &[],
 };
 
 pub(crate) static LOOKUP: Shape = Shape {
@@ -104,14 +95,6 @@ pub(crate) static LOOKUP: Shape = Shape {
         "ca-file",
         "nas-identifier",
         "require-message-authenticator",
-        "deadline-ms",
-        "concurrency-max",
-        "queue-max",
-        "cache-ttl",
-        "negative-ttl",
-        "stale-for",
-        "cache-entries-max",
-        "on-failure",
     ],
     synonyms: &[
         ("kind", "type"),
@@ -124,36 +107,44 @@ pub(crate) static LOOKUP: Shape = Shape {
         ("password", "password-file"),
         ("token", "bearer-token-file"),
         ("bearer-token", "bearer-token-file"),
-        ("timeout-ms", "deadline-ms"),
-        ("ttl", "cache-ttl"),
     ],
+    groups: &[&REMOTE],
 };
 
 pub(crate) static ROLLBACK: Shape = Shape {
     name: "rollback",
     keys: &["faults-max", "window"],
     synonyms: &[("faults", "faults-max"), ("threshold", "faults-max"), ("within", "window")],
+    groups: &[],
 };
 
-pub(crate) static CONTROL: Shape =
-    Shape { name: "[control]", keys: &["enabled", "socket"], synonyms: &[("path", "socket")] };
+pub(crate) static CONTROL: Shape = Shape {
+    name: "[control]",
+    keys: &["enabled", "socket"],
+    synonyms: &[("path", "socket")],
+    groups: &[],
+};
 
 pub(crate) static JOURNAL: Shape = Shape {
     name: "[journal]",
     keys: &["path", "file-mib-max", "files-max", "free-mib-min"],
     synonyms: &[("file", "path"), ("size-max", "file-mib-max"), ("rotate", "files-max")],
+    groups: &[],
 };
 
 pub(crate) static HOSTS: Shape = Shape {
     name: "[hosts]",
     keys: &["path", "domain", "entries-max"],
     synonyms: &[("file", "path"), ("domain-name", "domain"), ("suffix", "domain")],
+    groups: &[],
 };
 
 pub(crate) static METRICS: Shape = Shape {
     name: "[metrics]",
     keys: &["listen"],
     synonyms: &[("address", "listen"), ("port", "listen")],
+    groups: &[],
 };
 
-pub(crate) static LOG: Shape = Shape { name: "[log]", keys: &["format", "level"], synonyms: &[] };
+pub(crate) static LOG: Shape =
+    Shape { name: "[log]", keys: &["format", "level"], synonyms: &[], groups: &[] };

@@ -79,7 +79,8 @@ impl<'e, 'r> Decider<'e, 'r> {
         };
         let information = relay_information.as_deref();
         let matched = plan.reservation_for(subnet, request, information);
-        let matched = matched.or_else(|| shared.find(request, information));
+        let vpn = plan.network().vpn_name();
+        let matched = matched.or_else(|| shared.find(vpn, request, information));
         let subscriber = subscriber_of(request, terms, information);
         Some(Self {
             plan,

@@ -16,7 +16,11 @@ impl Engine {
         let information = identity::relay_information_of(&self.plan, &self.bindings, request);
         let information = information.as_deref();
         let own = self.plan.reservation_for(subnet, request, information);
-        let matched = own.or_else(|| self.shared_reservations.find(request, information))?;
+        let shared = || {
+            let vpn = self.network().vpn_name();
+            self.shared_reservations.find(vpn, request, information)
+        };
+        let matched = own.or_else(shared)?;
         matched.reservation.settings.classes.clone()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lessor_core::{
     Decision, Engine, HardwareAddress, Network, OptionValue, Owners, Reason, RelayInformation,
-    Request, Reservation, ReservationOwner, SharedReservations, Timestamp,
+    Request, Reservation, ReservationOwner, SharedReservations, Timestamp, Vpn, VpnName,
 };
 
 use crate::support::*;
@@ -203,6 +203,45 @@ fn reservations_of_all_networks_come_after_those_of_the_network() {
     elsewhere.settings = settings(|fields| fields.pool = Some("elsewhere".into()));
     server.engine.set_shared_reservations(&Arc::new(SharedReservations::new(vec![elsewhere])));
     assert_eq!(server.ask(&discover(4)).reason, Reason::OfferedFromPool);
+}
+
+#[test]
+fn reservations_of_a_vpn_apply_in_its_networks_only() {
+    let named = |owner, name: &str| Reservation {
+        options: options([(12, OptionValue::Text(name.into()))]),
+        ..without_address(owner)
+    };
+    let vpn = |name: &str| VpnName::new(name).unwrap();
+    let shared = Arc::new(SharedReservations::with_vpns(
+        vec![named(device(1), "everywhere"), named(device(4), "everywhere")],
+        vec![
+            (vpn("blue"), vec![named(device(1), "blue"), named(device(2), "blue")]),
+            (vpn("empty"), Vec::new()),
+            (vpn("green"), vec![named(device(1), "green"), reservation(device(3), ip(60))]),
+        ],
+    ));
+    let of: Vec<Option<&str>> =
+        shared.with_their_vpns().map(|(vpn, _)| vpn.map(VpnName::as_str)).collect();
+    assert_eq!(of, [None, None, Some("blue"), Some("blue"), Some("green")]);
+    for (network, wanted) in [
+        (None, [Some("everywhere"), None, None, Some("everywhere")]),
+        (Some("blue"), [Some("blue"), Some("blue"), None, Some("everywhere")]),
+        (Some("green"), [Some("green"), None, None, Some("everywhere")]),
+        (Some("empty"), [Some("everywhere"), None, None, Some("everywhere")]),
+    ] {
+        let mut of_vpn = with_reservations(Vec::new());
+        of_vpn.vpn = network.map(|name| Arc::new(Vpn { name: vpn(name), id: None }));
+        let mut server = Server::new(of_vpn);
+        server.engine.set_shared_reservations(&shared);
+        for (number, wanted) in (1..).zip(wanted) {
+            let request = with(discover(number), |r| {
+                r.parameter_request_list = [12].into_iter().collect();
+            });
+            let found = option(reply(&server.ask(&request)), 12).cloned();
+            let wanted = wanted.map(|name| OptionValue::Text(name.into()));
+            assert_eq!(found, wanted, "device {number} in {network:?}");
+        }
+    }
 }
 
 #[test]

@@ -35,6 +35,18 @@ fn of(request: &Request, reserved: Option<&ClassNames>) -> Vec<String> {
 }
 
 #[test]
+fn a_class_is_reserved_if_the_message_does_not_meet_its_condition() {
+    let reserved = |request: &Request, names: Option<&ClassNames>| {
+        let found = classes().of(request, None, names);
+        found.reserved_names().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let request = discover(1);
+    assert!(reserved(&request, None).is_empty());
+    let named = names(&["phones", "ethernet", "gold", "removed"]);
+    assert_eq!(reserved(&request, Some(&named)), ["gold", "phones"]);
+}
+
+#[test]
 fn reserved_classes_stand_among_the_others_in_the_order_of_the_configuration() {
     let request = discover(1);
     assert_eq!(of(&request, None), ["ethernet"]);

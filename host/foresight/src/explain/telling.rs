@@ -50,6 +50,7 @@ impl<'t> Telling<'t> {
             request: Vec::new(),
             location: None,
             classes: Vec::new(),
+            reserved_classes: Vec::new(),
             class_limit: None,
             client: String::new(),
             lease: None,
@@ -213,6 +214,8 @@ impl Witness for Telling<'_> {
         self.explanation.terms = texts::terms(&outcome.terms, &view.catalogue);
         let classes = &view.request.classes;
         self.explanation.classes = classes.names().map(ToString::to_string).collect();
+        self.explanation.reserved_classes =
+            classes.reserved_names().map(ToString::to_string).collect();
         if outcome.terms.subscriber.is_none() {
             let limit = view.request.account_of_class(view.relay_information());
             self.explanation.class_limit = limit.as_ref().map(texts::subscriber);

@@ -4,11 +4,9 @@
 //! hardware address with constants. Invariant: an expression is a condition that means the same, or
 //! there is a reason why it is none.
 
-use lessor_core::relay;
-
 use crate::{
     condition::{Condition, Data, Fact},
-    expression::{Cursor, Expression, ExpressionToken},
+    expression::{Cursor, Expression, ExpressionToken, relay_sub_option},
     option_value,
     pattern::{self, Extent},
 };
@@ -23,9 +21,7 @@ use super::{
 /// # Errors
 /// Returns why it is not carried.
 pub(super) fn read(tokens: &[Token], definitions: &Definitions) -> Result<Condition, String> {
-    let mut parser = Parser { cursor: Cursor::new(tokens), definitions };
-    let condition = parser.any()?;
-    parser.ended().map(|()| condition)
+    Parser { cursor: Cursor::new(tokens), definitions }.whole()
 }
 
 /// Reads an expression with a value.
@@ -35,7 +31,7 @@ pub(super) fn read(tokens: &[Token], definitions: &Definitions) -> Result<Condit
 pub(super) fn read_data(tokens: &[Token], definitions: &Definitions) -> Result<Data, String> {
     let mut parser = Parser { cursor: Cursor::new(tokens), definitions };
     let data = parser.data()?;
-    parser.ended().map(|()| data)
+    parser.cursor.ended().map(|()| data)
 }
 
 struct Parser<'e> {
@@ -45,6 +41,8 @@ struct Parser<'e> {
 
 impl<'e> Expression<'e> for Parser<'e> {
     type Token = Token;
+
+    const TO_THE_END: Option<&'static str> = None;
 
     fn cursor(&mut self) -> &mut Cursor<'e, Token> {
         &mut self.cursor
@@ -60,7 +58,7 @@ impl<'e> Expression<'e> for Parser<'e> {
         let ignores_case = self.cursor.takes_word("~~");
         if ignores_case || self.cursor.takes_word("~") {
             if !ignores_case {
-                self.expect('=')?;
+                self.cursor.expect_mark('=')?;
             }
             let Token::Quoted(pattern) = self.cursor.next()? else {
                 return Err("the regular expression is not a text".to_owned());
@@ -68,9 +66,31 @@ impl<'e> Expression<'e> for Parser<'e> {
             return pattern::read(&data, &pattern, Extent::Part, ignores_case);
         }
         let is_unequal = self.cursor.takes_word("!");
-        self.expect('=')?;
+        self.cursor.expect_mark('=')?;
         let equals = data.equals(self.data()?)?;
         Ok(if is_unequal { equals.not() } else { equals })
+    }
+
+    fn data(&mut self) -> Result<Data, String> {
+        let word = match self.cursor.next()? {
+            Token::Quoted(octets) => return Ok(Data::Constant(octets)),
+            Token::Word(word) => word,
+            Token::Mark(mark) => return Err(format!("conditions do not know {mark:?} here")),
+        };
+        match word.as_str() {
+            "hardware" => Ok(Data::Fact(Fact::HardwareAddress)),
+            "option" => {
+                let name = self.cursor.word()?;
+                self.option(&name)
+            }
+            "substring" => self.substring(),
+            "binary-to-ascii" => self.numbers(),
+            word => match option_value::hexadecimal_octets(word) {
+                // A number alone would be an integer.
+                Some(octets) if word.contains(':') => Ok(Data::Constant(octets)),
+                _ => Err(format!("conditions do not know {word:?}")),
+            },
+        }
     }
 }
 
@@ -92,51 +112,20 @@ impl ExpressionToken for Token {
 }
 
 impl Parser<'_> {
-    fn data(&mut self) -> Result<Data, String> {
-        let word = match self.cursor.next()? {
-            Token::Quoted(octets) => return Ok(Data::Constant(octets)),
-            Token::Word(word) => word,
-            Token::Mark(mark) => return Err(format!("conditions do not know {mark:?} here")),
-        };
-        match word.as_str() {
-            "hardware" => Ok(Data::Fact(Fact::HardwareAddress)),
-            "option" => {
-                let name = self.cursor.word()?;
-                self.option(&name)
-            }
-            "substring" => {
-                self.expect('(')?;
-                let data = self.data()?;
-                self.expect(',')?;
-                let start = self.number()?;
-                self.expect(',')?;
-                let length = self.number()?;
-                self.expect(')')?;
-                data.substring(start, Some(length))
-            }
-            "binary-to-ascii" => self.numbers(),
-            word => match option_value::hexadecimal_octets(word) {
-                // A number alone would be an integer.
-                Some(octets) if word.contains(':') => Ok(Data::Constant(octets)),
-                _ => Err(format!("conditions do not know {word:?}")),
-            },
-        }
-    }
-
     /// `binary-to-ascii(16, 8, ":", DATA)`.
     fn numbers(&mut self) -> Result<Data, String> {
-        self.expect('(')?;
-        let base = self.number()?;
-        self.expect(',')?;
-        let width = self.number()?;
-        self.expect(',')?;
+        self.cursor.expect_mark('(')?;
+        let base = self.cursor.number()?;
+        self.cursor.expect_mark(',')?;
+        let width = self.cursor.number()?;
+        self.cursor.expect_mark(',')?;
         let Token::Quoted(separator) = self.cursor.next()? else {
             return Err("the separator is not a text".to_owned());
         };
         let separator = String::from_utf8(separator).map_err(|error| error.to_string())?;
-        self.expect(',')?;
+        self.cursor.expect_mark(',')?;
         let data = self.data()?;
-        self.expect(')')?;
+        self.cursor.expect_mark(')')?;
         match (base, width, separator.as_str()) {
             (16, 8, separator) if !separator.is_empty() => {
                 Ok(Data::Numbers(Box::new(data), separator.to_owned()))
@@ -148,35 +137,13 @@ impl Parser<'_> {
     fn option(&self, name: &str) -> Result<Data, String> {
         let (space, name) = split(name);
         if space == "agent" {
-            let code = match name {
-                "circuit-id" => relay::CIRCUIT_ID,
-                "remote-id" => relay::REMOTE_ID,
-                "subscriber-id" => relay::SUBSCRIBER_ID,
-                name => return Err(format!("no sub-option is named {name:?}")),
-            };
-            return Ok(Data::Fact(Fact::RelaySubOption(code)));
+            return Ok(Data::Fact(Fact::RelaySubOption(relay_sub_option(name)?)));
         }
         if space != SPACE {
             return Err("sub-options of options are not compared".to_owned());
         }
         let (code, _) = self.definitions.find(space, name)?;
         Ok(Data::Fact(Fact::Option(code)))
-    }
-
-    fn ended(&self) -> Result<(), String> {
-        match self.cursor.rest().first() {
-            None => Ok(()),
-            Some(token) => Err(format!("conditions do not know {token:?} in this place")),
-        }
-    }
-
-    fn expect(&mut self, mark: char) -> Result<(), String> {
-        self.cursor.expect(&Token::Mark(mark))
-    }
-
-    fn number(&mut self) -> Result<usize, String> {
-        let word = self.cursor.word()?;
-        word.parse().map_err(|_| format!("{word:?} is not a number"))
     }
 }
 

@@ -1,7 +1,8 @@
 //! dnsmasq's configuration as a [`Site`].
 //!
-//! Tags that a range or a host sets become options of that pool or reservation; tags by what a
-//! client sends become classes. Invariant: each line has one entry in the report.
+//! What is for a tag that a range sets goes to that pool or subnet; other tags become classes, to
+//! which clients belong by what they send or by their reservations. Invariant: each line has one
+//! entry in the report.
 
 mod classes;
 
@@ -36,11 +37,15 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut reading = Reading::default();
     let lines = lines::all(text, reader, 0, &mut reading.report)?;
     // Tags apply wherever they stand.
-    reading.tags = Tags::read(&lines, &mut reading.report);
-    let others = lines.iter().filter(|line| !tags::is_setting(line));
+    let (hosts, others): (Vec<&Line>, Vec<&Line>) =
+        lines.iter().partition(|line| line.key == "dhcp-host");
+    hosts.into_iter().for_each(|line| reading.host(line));
+    reading.tags.read(&lines, &mut reading.report);
+    let others = others.into_iter().filter(|line| !tags::is_setting(line));
     others.for_each(|line| reading.line(line));
     reading.place_boots();
     reading.place_options();
+    reading.name_classes();
     reading.tags.report_unused(&mut reading.report);
     reading.order_classes();
     reading.say_what_is_implied();
@@ -61,8 +66,8 @@ struct Reading {
     site: Site,
     report: Report,
     ranges: Vec<TaggedRange>,
-    /// The tags that each reservation sets, in the order of `site.reservations`.
-    tags_of_hosts: Vec<Vec<String>>,
+    /// The name of each class with the tags of its clients.
+    tags_of_classes: Vec<(String, Vec<String>)>,
     options: Vec<(Tagged, EntryId)>,
     boots: Vec<(options::Boot, EntryId)>,
     tags: Tags,
@@ -72,7 +77,6 @@ impl Reading {
     fn line(&mut self, line: &Line) {
         match line.key.as_str() {
             "dhcp-range" => self.range(line),
-            "dhcp-host" => self.host(line),
             "dhcp-option" | "dhcp-option-force" => self.option(line),
             "dhcp-boot" => self.boot(line),
             "dhcp-broadcast" => self.broadcast(line),
@@ -137,7 +141,7 @@ impl Reading {
             self.report.correct(entry, Outcome::Changed, note);
         }
         let by_policy_only = !range.needs.is_empty();
-        let class = self.class_of(&range.needs).map(|class| class.name.clone());
+        let class = self.class_of(&range.needs, entry).map(|class| class.name.clone());
         if by_policy_only && class.is_none() {
             self.report.correct(entry, Outcome::Changed, CONDITION);
         }
@@ -238,7 +242,7 @@ impl Reading {
             boot: Boot::default(),
             options,
         });
-        self.tags_of_hosts.push(host.sets);
+        self.tags.add_host(host.sets, entry);
     }
 
     fn option(&mut self, line: &Line) {
@@ -305,8 +309,8 @@ impl Reading {
             }
             let placed = match tagged.tags.as_slice() {
                 [] => tagged.set_in(&mut self.site.everywhere),
-                tags => match self.class_of(tags).map(|class| tagged.set_in(&mut class.scope)) {
-                    Some(placed) => placed,
+                tags => match self.scope_of(tags, entry) {
+                    Some(scope) => tagged.set_in(scope),
                     None => self.place_for_range(&tagged, entry),
                 },
             };
@@ -344,8 +348,9 @@ impl Reading {
             tagged.set(options)?;
             is_placed = true;
         }
-        for (reservation, sets) in self.site.reservations.iter_mut().zip(&self.tags_of_hosts) {
-            if sets.iter().any(|set| set == tag) {
+        let has_tag = self.tags.hosts_with(&tagged.tags);
+        for (reservation, has_tag) in self.site.reservations.iter_mut().zip(has_tag) {
+            if has_tag {
                 tagged.set(&mut reservation.options)?;
                 is_placed = true;
             }

@@ -1,9 +1,10 @@
-//! Tags that dnsmasq sets by what a client sends, as conditions.
+//! Tags that dnsmasq sets by what a client sends, as conditions, and those that its hosts set, as
+//! classes that reservations name.
 //!
-//! Tags that ranges and hosts set are none of these. Invariant: a tag has the conditions of all
+//! What is for tags of ranges is placed by the caller. Invariant: a tag has the conditions of all
 //! lines that set it, or none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lessor_core::{HardwareAddress, OptionKind, option::code, relay};
 
@@ -18,6 +19,8 @@ use super::{lines::Line, options};
 const FOR_POLICIES: &str = "write a policy: see docs/policies.md";
 const BEGINNING: &str = "dnsmasq finds the text anywhere in the value, Lessor at its beginning";
 const UNUSED: &str = "nothing is for clients with the tag";
+const WITHOUT_HOSTS: &str =
+    "by what clients send, whatever the tags of a dhcp-host without all of its tags are";
 
 /// A tag.
 #[derive(Clone, Debug, Default)]
@@ -29,9 +32,27 @@ struct Tag {
     is_used: bool,
 }
 
-/// The tags by their names.
+/// The tags of a configuration.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tags(BTreeMap<String, Tag>);
+pub(super) struct Tags {
+    /// Those that are set by what a client sends, by their names.
+    tests: BTreeMap<String, Tag>,
+    /// The tags that each host sets, in the order of the hosts.
+    hosts: Vec<(Vec<String>, EntryId)>,
+    /// Those that ranges set.
+    ranges: BTreeSet<String>,
+}
+
+/// The clients that have some tags.
+pub(super) struct Clients {
+    /// `None` if no message says so, because only hosts set one of the tags.
+    pub(super) condition: Option<Condition>,
+    /// The lines that set the tags by what clients send, or else that of the first host with all of
+    /// them. There is at least one.
+    pub(super) entries: Vec<EntryId>,
+    /// Which clients are missing, or too many.
+    pub(super) note: Option<&'static str>,
+}
 
 /// Whether a line sets a tag by what a client sends.
 pub(super) fn is_setting(line: &Line) -> bool {
@@ -49,9 +70,24 @@ pub(super) fn is_setting(line: &Line) -> bool {
 }
 
 impl Tags {
-    /// Reads the tags of a configuration, which apply wherever they stand.
-    pub(super) fn read(lines: &[Line], report: &mut Report) -> Self {
-        let mut tags = Self::default();
+    /// Adds the tags that a host sets.
+    pub(super) fn add_host(&mut self, sets: Vec<String>, entry: EntryId) {
+        self.hosts.push((sets, entry));
+    }
+
+    /// Whether each of the hosts sets all of these tags, in the order of the hosts.
+    pub(super) fn hosts_with<'t>(&'t self, names: &'t [String]) -> impl Iterator<Item = bool> + 't {
+        self.hosts.iter().map(|(sets, _)| names.iter().all(|name| sets.contains(name)))
+    }
+
+    /// Reads the tags of a configuration that its hosts do not set, and which apply wherever they
+    /// stand.
+    pub(super) fn read(&mut self, lines: &[Line], report: &mut Report) {
+        let tags = self;
+        let ranges = lines.iter().filter(|line| line.key == "dhcp-range");
+        for part in ranges.flat_map(Line::parts) {
+            tags.ranges.extend(sets(&part).map(str::to_owned));
+        }
         let lines = lines.iter().filter(|line| is_setting(line));
         let (combining, testing): (Vec<&Line>, Vec<&Line>) =
             lines.partition(|line| line.key == "tag-if");
@@ -60,7 +96,7 @@ impl Tags {
             let (sets, rest): (Vec<&str>, Vec<&str>) =
                 parts.iter().map(String::as_str).partition(|part| sets(part).is_some());
             let read = match line.key.as_str() {
-                "tag-if" => tags.combined(&rest).map(|condition| (condition, None)),
+                "tag-if" => tags.combined(&rest),
                 key => test(key, &rest, line),
             };
             let (entry, condition) = match read {
@@ -76,23 +112,53 @@ impl Tags {
                 }
             };
             for name in sets.iter().filter_map(|part| self::sets(part)) {
-                let tag = tags.0.entry(name.to_owned()).or_default();
+                let tag = tags.tests.entry(name.to_owned()).or_default();
                 tag.is_incomplete |= condition.is_none();
                 tag.conditions.extend(condition.clone());
                 tag.entries.push(entry);
             }
         }
-        tags
     }
 
-    /// That a client has all of these tags, of which `!` negates one. `None` if one of them is not
-    /// known here.
-    pub(super) fn all_of(&mut self, names: &[String]) -> Option<(Condition, Vec<EntryId>)> {
+    /// The clients that have all of these tags, of which `!` negates one. `None` if neither a
+    /// condition nor the reservations of hosts say that.
+    pub(super) fn clients(&mut self, names: &[String]) -> Option<Clients> {
+        if let Some((condition, entries)) = self.all_of(names) {
+            let is_exact = self.hosts.iter().all(|(sets, _)| {
+                let count = names.iter().filter(|name| sets.contains(name)).count();
+                let is_excluded = names.iter().any(|name| {
+                    name.strip_prefix('!').is_some_and(|tag| sets.iter().any(|set| set == tag))
+                });
+                !is_excluded && (count == 0 || count == names.len())
+            });
+            let note = (!is_exact).then_some(WITHOUT_HOSTS);
+            return Some(Clients { condition: Some(condition), entries, note });
+        }
+        let are_set = names.iter().all(|name| {
+            let is_incomplete = self.tests.get(name).is_some_and(|tag| tag.is_incomplete);
+            !is_incomplete && !self.ranges.contains(name)
+        });
+        // A client whose host sets some of the tags could send what sets the others.
+        let can_be_joined = self.hosts.iter().any(|(sets, _)| {
+            let (own, missing): (Vec<_>, Vec<_>) =
+                names.iter().partition(|name| sets.contains(name));
+            !own.is_empty()
+                && missing.iter().all(|name| self.tests.contains_key(*name))
+                && !missing.is_empty()
+        });
+        let first = self.hosts_with(names).position(|has_all| has_all);
+        let (_, entry) = self.hosts.get(first.filter(|_| are_set && !can_be_joined)?)?;
+        Some(Clients { condition: None, entries: vec![*entry], note: None })
+    }
+
+    /// That a client has all of these tags, of which `!` negates one, by what it sends. `None` if
+    /// one of them is not known here.
+    fn all_of(&mut self, names: &[String]) -> Option<(Condition, Vec<EntryId>)> {
         let mut conditions = Vec::new();
         let mut entries = Vec::new();
         for name in names {
             conditions.push(self.condition(name)?);
-            let tag = self.0.get_mut(name.trim_start_matches('!'))?;
+            let tag = self.tests.get_mut(name.trim_start_matches('!'))?;
             tag.is_used = true;
             entries.extend(&tag.entries);
         }
@@ -103,7 +169,7 @@ impl Tags {
     /// no tag of a file has.
     pub(super) fn of_vendor(&mut self, vendor: &str, entry: EntryId) -> String {
         let name = format!("vendor {vendor}");
-        let tag = self.0.entry(name.clone()).or_default();
+        let tag = self.tests.entry(name.clone()).or_default();
         let starts = Comparison::StartsWith(vendor.as_bytes().to_vec());
         tag.conditions = vec![Condition::Test(Fact::Option(code::VENDOR_CLASS), starts)];
         tag.entries.push(entry);
@@ -112,27 +178,31 @@ impl Tags {
 
     /// Reports the tags that nothing uses.
     pub(super) fn report_unused(&self, report: &mut Report) {
-        for tag in self.0.values().filter(|tag| !tag.is_used) {
+        for tag in self.tests.values().filter(|tag| !tag.is_used) {
             let entries = tag.entries.iter();
             entries.for_each(|entry| report.correct(*entry, Outcome::NotNeeded, UNUSED));
         }
     }
 
     fn condition(&self, name: &str) -> Option<Condition> {
-        let tag = self.0.get(name.trim_start_matches('!')).filter(|tag| !tag.is_incomplete)?;
+        let tag = self.tests.get(name.trim_start_matches('!')).filter(|tag| !tag.is_incomplete)?;
         let condition = Condition::any(tag.conditions.clone());
         Some(if name.starts_with('!') { condition.not() } else { condition })
     }
 
     /// The condition of `tag-if`.
-    fn combined(&mut self, parts: &[&str]) -> Result<Condition, String> {
+    fn combined(&mut self, parts: &[&str]) -> Result<(Condition, Option<&'static str>), String> {
         let names = parts.iter().filter_map(|part| part.strip_prefix("tag:"));
         let names: Vec<String> = names.map(str::to_owned).collect();
         let found = self.all_of(&names).filter(|_| !names.is_empty());
         let found = found.filter(|_| names.len() == parts.len());
-        found
-            .map(|(condition, _)| condition)
-            .ok_or_else(|| "not all of its tags are set by what a client sends".to_owned())
+        let (condition, _) =
+            found.ok_or_else(|| "not all of its tags are set by what a client sends".to_owned())?;
+        let is_of_host = |name: &String| {
+            let tag = name.trim_start_matches('!');
+            self.hosts.iter().any(|(sets, _)| sets.iter().any(|set| set == tag))
+        };
+        Ok((condition, names.iter().any(is_of_host).then_some(WITHOUT_HOSTS)))
     }
 }
 
@@ -228,7 +298,8 @@ mod tests {
         let place = Place::new(&"f".into(), 1);
         let line = Line { place, key: key.into(), value: format!("set:t,{value}") };
         let mut report = Report::default();
-        let mut tags = Tags::read(&[line], &mut report);
+        let mut tags = Tags::default();
+        tags.read(&[line], &mut report);
         let found = tags.all_of(&["t".to_owned()]).map(|(condition, _)| condition);
         found.ok_or_else(|| report.entries()[0].note.clone())
     }

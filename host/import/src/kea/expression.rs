@@ -8,7 +8,7 @@ use lessor_core::{option::code, relay};
 
 use crate::{
     condition::{self, Condition, Data, Fact},
-    expression::{Cursor, Expression, ExpressionToken},
+    expression::{Cursor, Expression, ExpressionToken, relay_sub_option},
     option_value,
     pattern::{self, Extent},
 };
@@ -28,12 +28,7 @@ pub(super) trait Names {
 /// Returns why it is not carried.
 pub(super) fn read(text: &str, names: &dyn Names) -> Result<Condition, String> {
     let tokens = tokens(text)?;
-    let mut parser = Parser { cursor: Cursor::new(&tokens), names };
-    let condition = parser.any()?;
-    match parser.cursor.rest().first() {
-        None => Ok(condition),
-        Some(token) => Err(format!("the expression has {token:?} where it could end")),
-    }
+    Parser { cursor: Cursor::new(&tokens), names }.whole()
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +77,8 @@ struct Parser<'e> {
 impl<'e> Expression<'e> for Parser<'e> {
     type Token = Token;
 
+    const TO_THE_END: Option<&'static str> = Some("all");
+
     fn cursor(&mut self) -> &mut Cursor<'e, Token> {
         &mut self.cursor
     }
@@ -100,6 +97,52 @@ impl<'e> Expression<'e> for Parser<'e> {
         }
         self.cursor.expect(&Token::Equals)?;
         data.equals(self.data()?)
+    }
+
+    fn data(&mut self) -> Result<Data, String> {
+        let constant = |octets: Vec<u8>| Ok(Data::Constant(octets));
+        let word = match self.cursor.next()? {
+            Token::Text(text) => return constant(text.into_bytes()),
+            Token::Word(word) => word,
+            token => return Err(format!("the expression has {token:?} instead of a value")),
+        };
+        match word.as_str() {
+            "substring" => self.substring(),
+            "option" => {
+                let option = self.option()?;
+                if option != code::RELAY_AGENT_INFORMATION || !self.is_behind_dot("option") {
+                    return self.part(Fact::Option(option));
+                }
+                self.cursor.expect_mark('.')?;
+                self.cursor.next()?;
+                let sub_option = self.sub_option()?;
+                self.part(Fact::RelaySubOption(sub_option))
+            }
+            "relay4" => {
+                let sub_option = self.sub_option()?;
+                self.part(Fact::RelaySubOption(sub_option))
+            }
+            "pkt4" => {
+                self.cursor.expect_mark('.')?;
+                match self.cursor.word()?.as_str() {
+                    "mac" => Ok(Data::Address),
+                    "giaddr" => Ok(Data::Fact(Fact::Relay)),
+                    name => Err(format!("conditions do not know the field {name:?}")),
+                }
+            }
+            "pkt" => {
+                self.cursor.expect_mark('.')?;
+                match self.cursor.word()?.as_str() {
+                    "iface" => Ok(Data::Fact(Fact::Interface)),
+                    name => Err(format!("conditions do not know the field {name:?}")),
+                }
+            }
+            word => match option_value::hexadecimal_octets(word) {
+                Some(octets) if word.starts_with("0x") => constant(octets),
+                // The dots of an address are marks.
+                _ => self.address(word).map(|address| Data::Constant(condition::relay(address))),
+            },
+        }
     }
 }
 
@@ -122,9 +165,9 @@ impl ExpressionToken for Token {
 
 impl Parser<'_> {
     fn member(&mut self) -> Result<Condition, String> {
-        self.cursor.expect(&Token::Mark('('))?;
+        self.cursor.expect_mark('(')?;
         let name = self.text()?;
-        self.cursor.expect(&Token::Mark(')'))?;
+        self.cursor.expect_mark(')')?;
         if let Some(class) = of_vendor(&name) {
             return Ok(class);
         }
@@ -134,72 +177,12 @@ impl Parser<'_> {
 
     /// `match('EXPRESSION', VALUE)`.
     fn matching(&mut self) -> Result<Condition, String> {
-        self.cursor.expect(&Token::Mark('('))?;
+        self.cursor.expect_mark('(')?;
         let pattern = self.text()?;
-        self.cursor.expect(&Token::Mark(','))?;
+        self.cursor.expect_mark(',')?;
         let data = self.data()?;
-        self.cursor.expect(&Token::Mark(')'))?;
+        self.cursor.expect_mark(')')?;
         pattern::read(&data, pattern.as_bytes(), Extent::Whole, false)
-    }
-
-    fn data(&mut self) -> Result<Data, String> {
-        let constant = |octets: Vec<u8>| Ok(Data::Constant(octets));
-        let word = match self.cursor.next()? {
-            Token::Text(text) => return constant(text.into_bytes()),
-            Token::Word(word) => word,
-            token => return Err(format!("the expression has {token:?} instead of a value")),
-        };
-        match word.as_str() {
-            "substring" => self.substring(),
-            "option" => {
-                let option = self.option()?;
-                if option != code::RELAY_AGENT_INFORMATION || !self.is_behind_dot("option") {
-                    return self.part(Fact::Option(option));
-                }
-                self.cursor.expect(&Token::Mark('.'))?;
-                self.cursor.next()?;
-                let sub_option = self.sub_option()?;
-                self.part(Fact::RelaySubOption(sub_option))
-            }
-            "relay4" => {
-                let sub_option = self.sub_option()?;
-                self.part(Fact::RelaySubOption(sub_option))
-            }
-            "pkt4" => {
-                self.cursor.expect(&Token::Mark('.'))?;
-                match self.cursor.word()?.as_str() {
-                    "mac" => Ok(Data::Address),
-                    "giaddr" => Ok(Data::Fact(Fact::Relay)),
-                    name => Err(format!("conditions do not know the field {name:?}")),
-                }
-            }
-            "pkt" => {
-                self.cursor.expect(&Token::Mark('.'))?;
-                match self.cursor.word()?.as_str() {
-                    "iface" => Ok(Data::Fact(Fact::Interface)),
-                    name => Err(format!("conditions do not know the field {name:?}")),
-                }
-            }
-            word => match option_value::hexadecimal_octets(word) {
-                Some(octets) if word.starts_with("0x") => constant(octets),
-                // The dots of an address are marks.
-                _ => self.address(word).map(|address| Data::Constant(condition::relay(address))),
-            },
-        }
-    }
-
-    fn substring(&mut self) -> Result<Data, String> {
-        self.cursor.expect(&Token::Mark('('))?;
-        let data = self.data()?;
-        self.cursor.expect(&Token::Mark(','))?;
-        let start = self.number()?;
-        self.cursor.expect(&Token::Mark(','))?;
-        let length = match self.cursor.takes_word("all") {
-            true => None,
-            false => Some(self.number()?),
-        };
-        self.cursor.expect(&Token::Mark(')'))?;
-        data.substring(start, length)
     }
 
     /// `[60]` or `[vendor-class-identifier]`.
@@ -211,18 +194,18 @@ impl Parser<'_> {
 
     fn sub_option(&mut self) -> Result<u8, String> {
         let name = self.in_brackets()?;
-        match name.as_str() {
-            "circuit-id" | "agent-circuit-id" => Ok(relay::CIRCUIT_ID),
-            "remote-id" | "agent-remote-id" => Ok(relay::REMOTE_ID),
-            "subscriber-id" => Ok(relay::SUBSCRIBER_ID),
-            name => name.parse().map_err(|_| format!("no sub-option is named {name:?}")),
+        match (name.as_str(), name.parse()) {
+            (_, Ok(code)) => Ok(code),
+            ("agent-circuit-id", _) => Ok(relay::CIRCUIT_ID),
+            ("agent-remote-id", _) => Ok(relay::REMOTE_ID),
+            (name, _) => relay_sub_option(name),
         }
     }
 
     fn in_brackets(&mut self) -> Result<String, String> {
-        self.cursor.expect(&Token::Mark('['))?;
+        self.cursor.expect_mark('[')?;
         let name = self.cursor.word()?;
-        self.cursor.expect(&Token::Mark(']'))?;
+        self.cursor.expect_mark(']')?;
         Ok(name)
     }
 
@@ -254,11 +237,6 @@ impl Parser<'_> {
             Token::Text(text) => Ok(text),
             token => Err(format!("the expression has {token:?} instead of a text")),
         }
-    }
-
-    fn number(&mut self) -> Result<usize, String> {
-        let word = self.cursor.word()?;
-        word.parse().map_err(|_| format!("{word:?} is not a number of octets"))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 
 const FOR_POLICIES: &str =
     "only a policy may assign clients to it now, because it was for some clients only";
-const EMPTY: &str = "it has no test and no reservation names it, so only hooks put clients into it";
+const EMPTY: &str = "the class has no test, and no reservation that is carried names it";
 /// The name of pools that are for all clients.
 const OPEN: &str = "others";
 /// The number of characters of a name that are kept.

@@ -1,33 +1,8 @@
 //! Classes, expressions and tags of other servers become classes where conditions can say the same.
 
-use lessor_import::{Imported, Origin, Outcome};
+use lessor_import::{Origin, Outcome};
 
-use crate::common::{Folder, import};
-
-fn imported(origin: Origin, text: &str) -> Imported {
-    let path_of = Folder::new();
-    let path = path_of.write("configuration", text);
-    import(origin, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{text}"))
-}
-
-/// The outcome and the note of the statement that begins like this.
-fn outcome(imported: &Imported, statement: &str) -> (Outcome, String) {
-    let mut entries = imported.report.entries().iter();
-    let found = entries.find(|entry| entry.statement.starts_with(statement));
-    let found = found.unwrap_or_else(|| panic!("{statement} is not in {}", imported.report));
-    (found.outcome, found.note.clone())
-}
-
-#[track_caller]
-fn says(imported: &Imported, lines: &[&str]) {
-    let mut rest = imported.configuration.as_str();
-    for line in lines {
-        let Some(at) = rest.find(line) else {
-            panic!("{line} does not follow in\n{}", imported.configuration);
-        };
-        rest = &rest[at + line.len()..];
-    }
-}
+use crate::common::{imported, outcome, says};
 
 const SUBNET: &str = "subnet 10.0.0.0 netmask 255.255.255.0 { range 10.0.0.10 10.0.0.99; }\n";
 
@@ -352,7 +327,7 @@ fn reservations_of_kea_name_their_classes() {
     assert!(found.topology.reservations_name_classes());
     let (not_carried, note) = outcome(&found, "{ \"name\": \"of hooks\"");
     assert_eq!(not_carried, Outcome::NotCarried);
-    assert!(note.contains("no reservation names it"), "{note}");
+    assert!(note.contains("no reservation that is carried names it"), "{note}");
     let (changed, note) = outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:01\"");
     assert_eq!((changed, note.as_str()), (Outcome::Changed, "its class \"lost\" is not carried"));
     assert_eq!(outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:02\"").0, Outcome::Carried);

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lessor_import::{Imported, Origin, Refusal, Wishes, read_configuration};
+use lessor_import::{Imported, Origin, Outcome, Refusal, Wishes, read_configuration};
 
 /// A folder that is removed when it is dropped.
 pub(crate) struct Folder(tempfile::TempDir);
@@ -49,6 +49,33 @@ pub(crate) fn golden(name: &str) -> String {
 pub(crate) fn import(origin: Origin, path: &Path) -> Result<Imported, Refusal> {
     let wishes = Wishes { interfaces: vec!["eth0".into()], ..Wishes::default() };
     read_configuration(origin, path, Path::new("/etc/lessor/lessor.toml"), &wishes)
+}
+
+/// Imports a configuration that is accepted.
+pub(crate) fn imported(origin: Origin, text: &str) -> Imported {
+    let path_of = Folder::new();
+    let path = path_of.write("configuration", text);
+    import(origin, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{text}"))
+}
+
+/// The outcome and the note of the statement that begins like this.
+pub(crate) fn outcome(imported: &Imported, statement: &str) -> (Outcome, String) {
+    let mut entries = imported.report.entries().iter();
+    let found = entries.find(|entry| entry.statement.starts_with(statement));
+    let found = found.unwrap_or_else(|| panic!("{statement} is not in {}", imported.report));
+    (found.outcome, found.note.clone())
+}
+
+/// Checks that the configuration has these texts in this order.
+#[track_caller]
+pub(crate) fn says(imported: &Imported, lines: &[&str]) {
+    let mut rest = imported.configuration.as_str();
+    for line in lines {
+        let Some(at) = rest.find(line) else {
+            panic!("{line} does not follow in\n{}", imported.configuration);
+        };
+        rest = &rest[at + line.len()..];
+    }
 }
 
 /// The refusal of a configuration.

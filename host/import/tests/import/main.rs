@@ -3,6 +3,7 @@
 mod classes;
 mod common;
 mod golden;
+mod host_tags;
 mod hostile;
 mod leases;
 mod options;

@@ -104,5 +104,7 @@ fn hosts_of_dhcpd_and_dnsmasq_have_all_of_their_identifiers() {
     let [laptop] = of_subnet(&found) else { panic!("{}", found.configuration) };
     assert_eq!((laptop.owners.count(), laptop.settings.longest_lease_secs()), (3, 2_700));
     let [phone] = found.topology.shared_reservations().list() else { panic!() };
-    assert!(phone.options.get(66).is_some());
+    let classes = phone.settings.classes.as_ref().unwrap();
+    assert_eq!(classes.iter().map(|name| &**name).collect::<Vec<_>>(), ["phones"]);
+    assert!(found.topology.classes().iter().any(|(_, class)| class.options.get(66).is_some()));
 }

@@ -1,4 +1,4 @@
-//! What is for clients with tags that dnsmasq sets by what they send: classes.
+//! What is for clients with tags that dnsmasq sets by what they send, or for its hosts: classes.
 //!
 //! Invariant: a class is made only if something is for its clients.
 
@@ -6,9 +6,9 @@ use std::cmp::Reverse;
 
 use crate::{
     boot,
-    dnsmasq::{lines::Line, options},
+    dnsmasq::{lines::Line, options, tags::Clients},
     model::{Class, Scope},
-    report::Outcome,
+    report::{EntryId, Outcome},
 };
 
 use super::Reading;
@@ -28,26 +28,27 @@ impl Reading {
         let tags: Option<Vec<String>> =
             tags.map(|part| part.strip_prefix("tag:").map(str::to_owned)).collect();
         let tags = tags.unwrap_or_else(|| parts.clone());
+        let entry = self.report.carried(&line.place, &line.shown());
         let scope = match tags.is_empty() {
             true => Some(&mut self.site.everywhere),
-            false => self.class_of(&tags).map(|class| &mut class.scope),
+            false => self.scope_of(&tags, entry),
         };
         match scope {
-            Some(scope) => {
-                scope.always_broadcast = Some(true);
-                self.report.carried(&line.place, &line.shown());
-            }
+            Some(scope) => scope.always_broadcast = Some(true),
             None => {
-                let why = "its tags are not set by what a client sends";
-                self.report.not_carried(&line.place, &line.shown(), why);
+                let why = "its tags are not set by what a client sends or by a dhcp-host";
+                self.report.correct(entry, Outcome::NotCarried, why);
             }
         }
     }
 
-    /// The class of the clients with all of these tags; `None` if a tag is not set by what they
-    /// send.
-    pub(super) fn class_of(&mut self, tags: &[String]) -> Option<&mut Class> {
-        let (condition, entries) = self.tags.all_of(tags).filter(|_| !tags.is_empty())?;
+    /// The class of the clients with all of these tags, which the line of `entry` is for; `None` if
+    /// neither what they send nor their hosts say so.
+    pub(super) fn class_of(&mut self, tags: &[String], entry: EntryId) -> Option<&mut Class> {
+        let clients = self.tags.clients(tags).filter(|_| !tags.is_empty())?;
+        if let Some(note) = clients.note {
+            self.report.correct(entry, Outcome::Changed, note);
+        }
         let names = tags.iter().map(|tag| match tag.strip_prefix('!') {
             Some(tag) => format!("not {tag}"),
             None => tag.clone(),
@@ -55,13 +56,34 @@ impl Reading {
         let name = names.collect::<Vec<String>>().join(AND);
         let classes = &mut self.site.classes;
         if !classes.iter().any(|class| class.name == name) {
-            let place = self.report.place(*entries.first()?)?;
+            let place = self.report.place(*clients.entries.first()?)?;
             let (scope, limit, pools) = (Scope::default(), None, Vec::new());
+            let Clients { condition, entries, .. } = clients;
+            self.tags_of_classes.push((name.clone(), tags.to_vec()));
             let name = name.clone();
-            let condition = Some(condition);
             classes.push(Class { place, entries, name, condition, scope, limit, pools });
         }
         classes.iter_mut().find(|class| class.name == name)
+    }
+
+    /// The settings of that class. If no reservation that is carried names it, the line is lost.
+    pub(super) fn scope_of(&mut self, tags: &[String], entry: EntryId) -> Option<&mut Scope> {
+        let class = self.class_of(tags, entry)?;
+        if class.condition.is_none() {
+            class.entries.push(entry);
+        }
+        Some(&mut class.scope)
+    }
+
+    /// Names classes in the reservations of the hosts that set their tags.
+    pub(super) fn name_classes(&mut self) {
+        for (name, tags) in &self.tags_of_classes {
+            let belong = self.tags.hosts_with(tags);
+            let reservations = self.site.reservations.iter_mut().zip(belong);
+            for (reservation, _) in reservations.filter(|(_, belongs)| *belongs) {
+                reservation.classes.push(name.clone());
+            }
+        }
     }
 
     /// Assigns boot files and servers.
@@ -69,7 +91,7 @@ impl Reading {
         for (boot, entry) in std::mem::take(&mut self.boots) {
             let scope = match boot.tags.as_slice() {
                 [] => Some(&mut self.site.everywhere),
-                tags => self.class_of(tags).map(|class| &mut class.scope),
+                tags => self.scope_of(tags, entry),
             };
             let Some(scope) = scope else {
                 let note =

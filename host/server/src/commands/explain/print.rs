@@ -57,7 +57,13 @@ pub(super) fn print(explanation: &Explanation, colour: bool) -> io::Result<()> {
         None => out.line("lease on record", "none")?,
     }
     if !explanation.classes.is_empty() {
-        out.line("classes", &explanation.classes.join(", "))?;
+        let named = explanation.classes.iter().map(|name| {
+            match explanation.reserved_classes.contains(name) {
+                true => format!("{name} (by its reservation)"),
+                false => name.clone(),
+            }
+        });
+        out.line("classes", &named.collect::<Vec<_>>().join(", "))?;
     }
     if let Some(limit) = &explanation.class_limit {
         out.line("limit", limit)?;
