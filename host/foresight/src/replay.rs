@@ -19,7 +19,7 @@ use lessor_core::{ClientKey, ClientKeyKind, PoolUsage, ProbeResult, Reason, Requ
 use lessor_generation::Parts;
 use lessor_policy_host::AnsweredLookup;
 use lessor_recording::{ByHand, Datagram, Decided, Drained, Recording, Step};
-use lessor_serving::replica::{Replayed, Replica, State};
+use lessor_serving::replica::{InitialState, Replayed, Replica};
 use lessor_stages::Moment;
 
 use self::capture::Capture;
@@ -66,7 +66,7 @@ impl Compared {
 
 /// The traffic that is replayed.
 struct Traffic {
-    state: State,
+    state: InitialState,
     happenings: Vec<Happening>,
     /// Notes for the reader of the result.
     notes: Vec<String>,
@@ -265,7 +265,7 @@ fn of_recording(recording: Recording) -> Traffic {
         Step::Drained(found) => Happening::Drained(found),
     });
     let spoken_for = Arc::new(spoken_for);
-    let state = State { now: header.began_at_ms, bindings, offers, no_records, spoken_for };
+    let state = InitialState { now: header.began_at_ms, bindings, offers, no_records, spoken_for };
     Traffic { state, happenings: happenings.collect(), notes, is_recording: true }
 }
 
@@ -346,7 +346,12 @@ fn of_capture(
             recorded: None,
         });
     }
-    Traffic { state: State { now, ..State::default() }, happenings, notes, is_recording: false }
+    Traffic {
+        state: InitialState { now, ..InitialState::default() },
+        happenings,
+        notes,
+        is_recording: false,
+    }
 }
 
 /// Returns an address on the only subnet, if there is only one.

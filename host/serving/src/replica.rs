@@ -42,7 +42,7 @@ const RECLAIM_BATCH: usize = 256;
 
 /// The state of a server when a replay begins.
 #[derive(Clone, Debug, Default)]
-pub struct State {
+pub struct InitialState {
     /// The time, in server time.
     pub now: Timestamp,
     /// The bindings on record.
@@ -80,7 +80,7 @@ impl Replica {
     /// If a plugin cannot be instantiated.
     pub fn new(
         Parts { configuration, lookups, chain, .. }: &Parts,
-        state: &State,
+        state: &InitialState,
     ) -> Result<Self, Refusal> {
         let chain = chain.rehearsal(PATIENCE)?;
         let runner = chain.runner()?;

@@ -68,7 +68,7 @@ pub struct Origin {
 /// A line behind the heading.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Line {
+enum BackupLine {
     Record(RecordLine),
     End(EndLine),
 }

@@ -4,7 +4,7 @@
 //! Values have the type of their option. Those of an option that is a list are its items: one of
 //! the items in the message has to fit. Invariant: some octets fit, unless a file is empty.
 
-use lessor_core::{Fitting, OctetSet, OptionKind, Reading};
+use lessor_core::{Fitting, OctetReading, OctetSet, OptionKind};
 use lessor_vocabulary::{
     hexadecimal::HEX,
     option::Width,
@@ -29,7 +29,7 @@ pub(super) struct Wanted<'k> {
     /// The kind of a value, or of an item if the option is a list.
     pub(super) kind: Option<&'k OptionKind>,
     /// How octets are read.
-    pub(super) reading: Reading,
+    pub(super) reading: OctetReading,
 }
 
 impl<'k> Wanted<'k> {
@@ -40,16 +40,18 @@ impl<'k> Wanted<'k> {
             Some(OptionKind::U16s) => Some((&OptionKind::U16, 2)),
             Some(OptionKind::List(item)) => match &**item {
                 OptionKind::Counted(Width::One, text) if **text == OptionKind::Text => {
-                    return Self { kind: Some(&OptionKind::Text), reading: Reading::Texts };
+                    return Self { kind: Some(&OptionKind::Text), reading: OctetReading::Texts };
                 }
                 item => width(item).map(|width| (item, width)),
             },
             _ => None,
         };
         match (item, kind) {
-            (Some((item, width)), _) => Self { kind: Some(item), reading: Reading::Items(width) },
-            (None, Some(OptionKind::Text)) => Self { kind, reading: Reading::Text },
-            (None, kind) => Self { kind, reading: Reading::Octets },
+            (Some((item, width)), _) => {
+                Self { kind: Some(item), reading: OctetReading::Items(width) }
+            }
+            (None, Some(OptionKind::Text)) => Self { kind, reading: OctetReading::Text },
+            (None, kind) => Self { kind, reading: OctetReading::Octets },
         }
     }
 

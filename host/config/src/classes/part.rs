@@ -6,7 +6,7 @@
 //! option 43 takes codes, which mean the sub-options of any vendor, and the others take enterprise
 //! numbers. Invariant: sub-options of a vendor in option 43 are tested only for its clients.
 
-use lessor_core::{Fact, FactPart, OptionKind, Reading, Test, option::code};
+use lessor_core::{Fact, FactPart, OctetReading, OptionKind, Test, option::code};
 use lessor_vocabulary::{Catalogue, Vendor, option::SubOption};
 use toml::de::DeValue;
 
@@ -133,7 +133,7 @@ impl Place<'_> {
                 if let Some(number) = enterprise.or_else(|| key.parse().ok()) {
                     let mut place = self.within(FactPart::Enterprise(number), None);
                     match self.fact.option == code::VENDOR_IDENTIFYING_VENDOR_CLASS {
-                        true => place.wanted.reading = Reading::Texts,
+                        true => place.wanted.reading = OctetReading::Texts,
                         false => {
                             let options = vendor.map(|vendor| &*vendor.options);
                             place.parts = Parts::SubOptions(options.unwrap_or_default());

@@ -15,7 +15,9 @@
 
 use smallvec::SmallVec;
 
-use crate::{BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit, ledger::Account};
+use crate::{
+    BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit, ledger::SubscriberAccount,
+};
 
 use super::{
     Decision,
@@ -30,7 +32,7 @@ pub(super) const ENDED_FOR_ONE_MAX: usize = 64;
 
 /// The leases and offers on an account, except those of the client.
 struct Others<'a> {
-    account: &'a Account<u32>,
+    account: &'a SubscriberAccount<u32>,
     /// Addresses that do not count: those of the client, and the one that it is given.
     not_counted: AddressesOfClient,
     leases: usize,

@@ -13,7 +13,7 @@ use lessor_stages::{Environment, Question, Retired, Ruling, Sources, Witness};
 use super::Pipeline;
 use crate::{
     held::Engines,
-    probes::Refusal,
+    probes::NoProbe,
     ticket::Ticket,
     waiting::{Unwanted, Waiting},
 };
@@ -129,11 +129,11 @@ impl Pipeline<'_> {
         let address = probe.address;
         match queue.begin(probe, Origin::of(request)) {
             Ok(()) => {}
-            Err(Refusal::TooMany) => {
+            Err(NoProbe::TooMany) => {
                 self.offer_unprobed(address);
                 return None;
             }
-            Err(Refusal::NotRunning) => return None,
+            Err(NoProbe::NotRunning) => return None,
         }
         let (number, wake) = wakes.wake();
         Some(match waiting.note(address, Ticket::of(request), wake) {

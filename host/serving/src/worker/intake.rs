@@ -40,7 +40,7 @@ const TOO_OLD_IN_TURN_MAX: usize = 1024;
 /// The messages that were read and not decided, and the limit on journal lines about dropped ones.
 #[derive(Debug)]
 pub(super) struct Intake {
-    backlog: Backlog<Held>,
+    backlog: Backlog<QueuedDatagram>,
     labeller: Labeller,
     omissions: Omissions,
     /// One for each endpoint; `None` if the system refuses to drop messages for it.
@@ -49,7 +49,7 @@ pub(super) struct Intake {
 
 /// A datagram that waits in the backlog.
 #[derive(Debug)]
-struct Held {
+struct QueuedDatagram {
     endpoint: usize,
     payload: Box<[u8]>,
     is_cut: bool,
@@ -120,7 +120,7 @@ impl Intake {
     }
 }
 
-impl Held {
+impl QueuedDatagram {
     fn of(endpoint: usize, received: &Received<'_>, since: Instant) -> Self {
         let Received { payload, is_cut, arrival, not_relayed, .. } = received;
         let (arrival, is_cut, not_relayed) = (arrival.clone(), *is_cut, *not_relayed);
@@ -205,7 +205,7 @@ impl Worker {
         {
             thinner.note_read();
         }
-        let held = || Held::of(endpoint, &received, since);
+        let held = || QueuedDatagram::of(endpoint, &received, since);
         match self.intake.backlog.push(since, label, held) {
             Ok(dropped) => {
                 self.intake.note_kept(endpoint, &label);
@@ -253,7 +253,7 @@ impl Worker {
         }
         let began = Instant::now();
         if self.stops_at.is_some_and(|stops_at| began > stops_at) {
-            let waiting: Vec<Held> = self.intake.backlog.drain().collect();
+            let waiting: Vec<QueuedDatagram> = self.intake.backlog.drain().collect();
             for held in waiting {
                 self.omit(held.endpoint, began, held.as_received(), Reason::Stopping, None);
             }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::{DiskStore, StoreError, point::Point, record};
 
-use super::{EndLine, FORMAT, Heading, Line, Origin, RecordLine, lines::Writer};
+use super::{BackupLine, EndLine, FORMAT, Heading, Origin, RecordLine, lines::BackupWriter};
 
 /// What was exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,17 +47,17 @@ impl DiskStore {
     ) -> Result<Exported, ExportError> {
         let point = Point::of(path)?;
         let heading = Heading::of(origin, point.in_use, point.len());
-        let mut lines = Writer::new(out);
+        let mut lines = BackupWriter::new(out);
         lines.put(&heading)?;
         let (mut end, mut unreadable) = (0, 0);
         point.each::<ExportError>(|key, value| {
             unreadable += u64::from(record::decode(&key.octets(), value).is_err());
             let line = RecordLine { address: key.address, vpn: key.vpn, record: value.to_vec() };
-            lines.put(&Line::Record(line))?;
+            lines.put(&BackupLine::Record(line))?;
             end += 1;
             Ok(())
         })?;
-        lines.put(&Line::End(EndLine { end }))?;
+        lines.put(&BackupLine::End(EndLine { end }))?;
         out.flush()?;
         Ok(Exported { heading, unreadable })
     }

@@ -18,7 +18,7 @@ use lessor_core::{
 };
 use tempfile::TempDir;
 
-use super::{lines::Writer, restore::Backup, *};
+use super::{lines::BackupWriter, restore::Backup, *};
 use crate::{DiskStore, Store, StoreError, disk_store::settings};
 
 /// Segments with room for about thirty bindings.
@@ -96,7 +96,7 @@ fn refused(text: &[u8]) -> RefusedLine {
 /// The file that has these lines, each with a correct checksum.
 fn written(lines: &[serde_json::Value]) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut writer = Writer::new(&mut out);
+    let mut writer = BackupWriter::new(&mut out);
     lines.iter().for_each(|line| writer.put(line).unwrap());
     out
 }
