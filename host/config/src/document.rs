@@ -14,7 +14,7 @@ use crate::{
     networks,
     options::Options,
     own_addresses::OwnAddresses,
-    parts::Parts,
+    parts::TextParts,
     reader::Table,
     reservation::{self, Given, Home},
     reservation_files,
@@ -23,7 +23,7 @@ use crate::{
     sections,
     settings::{Configuration, ServerSettings},
     shapes::{self, Shape},
-    subnet::{self, Around, PlacedSubnet, Shared},
+    subnet::{self, Around, NetworkSettings, PlacedSubnet},
     syntax,
     vpns::Vpns,
 };
@@ -42,7 +42,7 @@ pub(crate) fn read_in_parts(
     collector: &Collector,
     surroundings: &Surroundings,
 ) -> Option<Option<Configuration>> {
-    let parts = Parts::of(collector.source().text())?;
+    let parts = TextParts::of(collector.source().text())?;
     let document = DeTable::parse(&parts.rest).ok()?;
     if parts.subnets() == 0 || document.get_ref().contains_key("subnet") {
         return None;
@@ -71,7 +71,7 @@ fn read_root(
     collector.declare(declarations::read(&root, collector));
     let is_named = root.get("server").is_some() || root.misspells_any(&["server"]);
     let server_table = section("server", &shapes::SERVER);
-    let defaults = Shared::of_server(server_table.as_ref());
+    let defaults = NetworkSettings::of_server(server_table.as_ref());
     let store_table = section("store", &shapes::STORE);
     let (store, state) = sections::store(store_table.as_ref(), base);
     let plugins = section("plugins", &shapes::PLUGINS);

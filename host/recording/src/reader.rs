@@ -8,7 +8,10 @@ use std::{
 use anyhow::{Context, bail};
 use lessor_core::{Binding, OpenOffer};
 
-use super::{ByHand, Drained, End, Header, Input, Line, NoRecords, Probed, Reclaim, VERSION};
+use super::{
+    ByHand, Drained, NoRecords, Reclaim, RecordedInput, RecordedProbe, RecordingEnd,
+    RecordingHeader, RecordingLine, VERSION,
+};
 
 /// The largest file that is replayed, in octets: its contents are held in memory.
 const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
@@ -17,7 +20,7 @@ const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Recording {
     /// What was recorded, and by which server.
-    pub header: Header,
+    pub header: RecordingHeader,
     /// The bindings that the server had when the recording began, if they were recorded.
     pub bindings: Vec<Binding>,
     /// The offers that were open then.
@@ -25,18 +28,18 @@ pub struct Recording {
     /// The networks for which the server had no records when it began to serve them.
     pub no_records: Vec<NoRecords>,
     /// What happened, in the order of decisions.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RecordedEvent>,
     /// How it ended; `None` if the file is truncated and that was accepted.
-    pub end: Option<End>,
+    pub end: Option<RecordingEnd>,
 }
 
 /// A recorded event.
 #[derive(Debug)]
-pub enum Step {
+pub enum RecordedEvent {
     /// A datagram was decided.
-    Input(Box<Input>),
+    Input(Box<RecordedInput>),
     /// An address was probed.
-    Probed(Probed),
+    Probed(RecordedProbe),
     /// Ended leases, offers and quarantines were reclaimed.
     Reclaim(Reclaim),
     /// An operator changed a lease.
@@ -45,7 +48,7 @@ pub enum Step {
     Drained(Drained),
 }
 
-impl Step {
+impl RecordedEvent {
     const fn sequence(&self) -> u64 {
         match self {
             Self::Input(input) => input.sequence,
@@ -93,7 +96,7 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
             }
             return Err(wrong(CUT_SHORT.to_owned()));
         };
-        let line: Line = serde_json::from_slice(whole).map_err(|error| {
+        let line: RecordingLine = serde_json::from_slice(whole).map_err(|error| {
             wrong(format!(
                 "this is not a line of a recording: {error}; record again, or correct the line as \
                  described in docs/replay.md"
@@ -103,7 +106,7 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
             return Err(wrong("found a line after the end; remove it".to_owned()));
         }
         match (line, &header) {
-            (Line::Recording(found), None) => {
+            (RecordingLine::Recording(found), None) => {
                 if found.version != VERSION {
                     return Err(wrong(format!(
                         "found a recording of version {}; wanted {VERSION}; replay it with the \
@@ -113,7 +116,7 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
                 }
                 header = Some(found);
             }
-            (Line::Recording(_), Some(_)) => {
+            (RecordingLine::Recording(_), Some(_)) => {
                 return Err(wrong(
                     "found a second header; wanted one recording per file".to_owned(),
                 ));
@@ -125,15 +128,15 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
                         .to_owned(),
                 ));
             }
-            (Line::Binding(binding), _) => bindings.push(binding),
-            (Line::Offer(offer), _) => offers.push(offer),
-            (Line::NoRecords(found), _) => no_records.push(found),
-            (Line::Input(input), _) => steps.push(Step::Input(input)),
-            (Line::Probed(probed), _) => steps.push(Step::Probed(probed)),
-            (Line::Reclaim(reclaim), _) => steps.push(Step::Reclaim(reclaim)),
-            (Line::ByHand(by_hand), _) => steps.push(Step::ByHand(by_hand)),
-            (Line::Drained(drained), _) => steps.push(Step::Drained(drained)),
-            (Line::End(found), _) => end = Some(found),
+            (RecordingLine::Binding(binding), _) => bindings.push(binding),
+            (RecordingLine::Offer(offer), _) => offers.push(offer),
+            (RecordingLine::NoRecords(found), _) => no_records.push(found),
+            (RecordingLine::Input(input), _) => steps.push(RecordedEvent::Input(input)),
+            (RecordingLine::Probed(probed), _) => steps.push(RecordedEvent::Probed(probed)),
+            (RecordingLine::Reclaim(reclaim), _) => steps.push(RecordedEvent::Reclaim(reclaim)),
+            (RecordingLine::ByHand(by_hand), _) => steps.push(RecordedEvent::ByHand(by_hand)),
+            (RecordingLine::Drained(drained), _) => steps.push(RecordedEvent::Drained(drained)),
+            (RecordingLine::End(found), _) => end = Some(found),
         }
     }
     let Some(header) = header else {
@@ -142,7 +145,7 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
     if end.is_none() && !incomplete {
         bail!("{}:{}: {CUT_SHORT}", path.display(), number + 1);
     }
-    steps.sort_by_key(Step::sequence);
+    steps.sort_by_key(RecordedEvent::sequence);
     Ok(Recording { header, bindings, offers, no_records, steps, end })
 }
 

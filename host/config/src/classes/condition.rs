@@ -19,14 +19,14 @@ use crate::{
 
 use super::{
     fitting::{Wanted, all},
-    reading::{Reader, Tests},
+    reading::{ConditionReader, Tests},
     set_file, without_test,
 };
 
 /// The depth to which conditions can be nested.
 const DEPTH_MAX: usize = 8;
 
-impl Reader<'_> {
+impl ConditionReader<'_> {
     /// Reads a table of tests. Returns `None` if it has mistakes, which are reported.
     pub(super) fn condition(&mut self, table: &Table, value: &Value) -> Option<Condition> {
         if self.depth >= DEPTH_MAX {

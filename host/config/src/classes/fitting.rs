@@ -8,17 +8,17 @@ use lessor_core::{Fitting, OctetReading, OctetSet, OptionKind};
 use lessor_vocabulary::{
     hexadecimal::HEX,
     option::Width,
-    read::{self, Writer},
+    read::{self, ValueWriter},
 };
 use toml::de::DeValue;
 
 use crate::{
     mistake::Draft,
-    reader::{Entry, Value},
+    reader::{KeyValue, Value},
     suggest::{closest, joined},
 };
 
-use super::{reading::Reader, set_file};
+use super::{reading::ConditionReader, set_file};
 
 /// The ways to compare. A table with one of these keys says how; any other has parts.
 const OPERATORS: [&str; 4] = ["equals", "starts-with", "in-file", "present"];
@@ -68,7 +68,9 @@ impl<'k> Wanted<'k> {
                 );
                 None
             }
-            kind => read::value(value, kind, Writer::Configuration).map(|value| value.to_octets()),
+            kind => {
+                read::value(value, kind, ValueWriter::Configuration).map(|value| value.to_octets())
+            }
         }
     }
 }
@@ -79,7 +81,7 @@ pub(super) fn has_operators(value: &Value) -> bool {
     entries.keys().any(|key| OPERATORS.contains(&key.get_ref().as_ref()))
 }
 
-impl Reader<'_> {
+impl ConditionReader<'_> {
     /// Reads what fits. Returns `None` if there are mistakes, which are reported.
     pub(super) fn fitting(&mut self, value: &Value, wanted: Wanted) -> Option<Fitting> {
         if !matches!(value.raw(), DeValue::Table(_)) {
@@ -93,7 +95,7 @@ impl Reader<'_> {
             value.refuse(&format!("at least one of {}", joined(OPERATORS)));
             return None;
         }
-        for Entry { key, value } in entries {
+        for KeyValue { key, value } in entries {
             match key.value {
                 "equals" => match all(&value, |item| wanted.octets(item)) {
                     Some(set) => fitting.equal = joined_sets(&fitting.equal, set),

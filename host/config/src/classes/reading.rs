@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Reads conditions.
-pub(super) struct Reader<'r> {
+pub(super) struct ConditionReader<'r> {
     pub(super) surroundings: &'r Surroundings<'r>,
     /// The interfaces that the server listens on, if they are known.
     pub(super) interfaces: Option<&'r [String]>,

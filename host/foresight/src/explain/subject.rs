@@ -22,14 +22,14 @@ use lessor_wire::ClientMessage;
 use serde::{Deserialize, Serialize};
 
 use self::whereabouts::{CLIENT_PORT, HeardAs};
-use super::{Basis, Kind, Octets};
+use super::{Basis, ClientMessageKind, Octets};
 
 /// The client that the question is about, and what it sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Subject {
     /// The message that it sends.
-    pub kind: Kind,
+    pub kind: ClientMessageKind,
     /// Its hardware address.
     pub hardware_address: Option<HardwareAddress>,
     /// Its client identifier (option 61).
@@ -123,12 +123,13 @@ impl Subject {
         };
         let where_from = self.where_from(place, binding.as_deref(), heard_as, &mut assumed)?;
         let information = self.selecting(where_from.link_selection, information);
-        let is_renewal = matches!(self.kind, Kind::Renew | Kind::Release);
+        let is_renewal = matches!(self.kind, ClientMessageKind::Renew | ClientMessageKind::Release);
         let has_address = match self.kind {
-            Kind::Bootp => self.address.is_some(),
-            kind => is_renewal || kind == Kind::Inform,
+            ClientMessageKind::Bootp => self.address.is_some(),
+            kind => is_renewal || kind == ClientMessageKind::Inform,
         };
-        let names_address = matches!(self.kind, Kind::Request | Kind::Decline);
+        let names_address =
+            matches!(self.kind, ClientMessageKind::Request | ClientMessageKind::Decline);
         let address = match (self.address, &binding) {
             (Some(given), _) => Some(given),
             (None, Some(binding)) if has_address || names_address => {
@@ -150,7 +151,7 @@ impl Subject {
         }
         let server_identifier = match self.kind {
             // Both messages must name the server (RFC 2131 table 5).
-            Kind::Decline | Kind::Release => {
+            ClientMessageKind::Decline | ClientMessageKind::Release => {
                 Some(self.server_identifier.unwrap_or(arrival.server_address))
             }
             _ => self.server_identifier,
@@ -205,12 +206,12 @@ impl Subject {
 
     const fn message_kind(&self) -> RequestKind {
         match self.kind {
-            Kind::Discover => RequestKind::Discover,
-            Kind::Request | Kind::Renew => RequestKind::Request,
-            Kind::Decline => RequestKind::Decline,
-            Kind::Release => RequestKind::Release,
-            Kind::Inform => RequestKind::Inform,
-            Kind::Bootp => RequestKind::Bootp,
+            ClientMessageKind::Discover => RequestKind::Discover,
+            ClientMessageKind::Request | ClientMessageKind::Renew => RequestKind::Request,
+            ClientMessageKind::Decline => RequestKind::Decline,
+            ClientMessageKind::Release => RequestKind::Release,
+            ClientMessageKind::Inform => RequestKind::Inform,
+            ClientMessageKind::Bootp => RequestKind::Bootp,
         }
     }
 

@@ -11,7 +11,7 @@ fn fault() -> Fault {
 #[derive(Clone, Copy)]
 struct Who(u32, u32, u32);
 
-impl Subject for Who {
+impl Chargeable for Who {
     fn culprit(&self) -> Culprit {
         Culprit {
             origin: Origin {

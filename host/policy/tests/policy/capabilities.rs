@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::common::{NOW, ask, discover, guest, inspect, plugin, runtime, settings, wait_for};
 use lessor_core::{OptionValue, SourceRow};
 use lessor_policy_host::{
-    FaultKind, LookupSources, Metric, PluginProblem, PluginSource, Remembered, Runner, Runtime,
+    FaultKind, KeptValue, LookupSources, Metric, PluginProblem, PluginSource, Runner, Runtime,
     RuntimeSettings, StateChange, StateStore, StateStoreError, limits::METRICS_MAX,
 };
 use lessor_settings::{Capability, Grants, STATE_KEYS_MAX};
@@ -190,7 +190,7 @@ fn what_is_handed_over_in_one_call_has_a_limit() {
 struct Disk(std::sync::Mutex<Vec<StateChange>>);
 
 impl StateStore for Disk {
-    fn load(&self, _: &str, _: &mut dyn FnMut(&str, Remembered)) -> Result<(), StateStoreError> {
+    fn load(&self, _: &str, _: &mut dyn FnMut(&str, KeptValue)) -> Result<(), StateStoreError> {
         Ok(())
     }
 

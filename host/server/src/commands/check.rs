@@ -7,7 +7,9 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use lessor_config::Configuration;
 use lessor_core::{Pool, WhySkipped};
-use lessor_generation::{Parts, Refusal, description, named, never_apply, patience};
+use lessor_generation::{
+    ConfigurationRefused, GenerationParts, description, named, never_apply, patience,
+};
 use lessor_lookup::SourceStatus;
 use lessor_net::Host;
 use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
@@ -40,11 +42,12 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
 
 /// Does the same without arguments.
 pub(crate) fn report(path: &Path) -> ExitCode {
-    let runtime = runtime(path).map_err(|error| Refusal { mistakes: vec![error.to_string()] });
+    let runtime =
+        runtime(path).map_err(|error| ConfigurationRefused { mistakes: vec![error.to_string()] });
     print(runtime.and_then(|runtime| check(path, &runtime)))
 }
 
-fn print(checked: Result<String, Refusal>) -> ExitCode {
+fn print(checked: Result<String, ConfigurationRefused>) -> ExitCode {
     match checked {
         Ok(summary) => {
             println!("{summary}");
@@ -82,12 +85,12 @@ pub(crate) fn runtime(config: &Path) -> Result<Arc<Runtime>, RuntimeError> {
     Runtime::new(RuntimeSettings { cache, compiled, ..RuntimeSettings::default() })
 }
 
-fn check(path: &Path, runtime: &Arc<Runtime>) -> Result<String, Refusal> {
-    let Parts { configuration, lookups, chain, .. } =
+fn check(path: &Path, runtime: &Arc<Runtime>) -> Result<String, ConfigurationRefused> {
+    let GenerationParts { configuration, lookups, chain, .. } =
         lessor_generation::read(runtime, path, colour_on_stderr(), None)?;
     let mistakes = named::unknown(&configuration, &lookups, &chain);
     if !mistakes.is_empty() {
-        return Err(Refusal { mistakes });
+        return Err(ConfigurationRefused { mistakes });
     }
     let networks = configuration.topology.networks();
     let subnets = networks.iter().map(|network| network.subnets.len() as u64).sum();

@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use lessor_recording::{End, EndReason, Line};
+use lessor_recording::{EndReason, RecordingEnd, RecordingLine};
 use lessor_serving::recorder::{RECORDING_SECS_MAX, RecordRequest};
 use serde::Deserialize;
 
@@ -123,7 +123,7 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
             }
         }
         if stopped.load(Ordering::Relaxed) && end.is_none() {
-            let stopped = End { why: EndReason::Stopped, inputs, lost: progress.lost };
+            let stopped = RecordingEnd { why: EndReason::Stopped, inputs, lost: progress.lost };
             let line = serde_json::json!({ "end": stopped });
             writeln!(file, "{line}").with_context(place)?;
             end = Some(stopped);
@@ -153,9 +153,9 @@ fn remove(path: &Path) {
     }
 }
 
-fn end_in(line: &str) -> Option<End> {
+fn end_in(line: &str) -> Option<RecordingEnd> {
     match serde_json::from_str(line) {
-        Ok(Line::End(end)) => Some(end),
+        Ok(RecordingLine::End(end)) => Some(end),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::{DiskStore, StoreError, point::Point, record};
 
-use super::{BackupLine, EndLine, FORMAT, Heading, Origin, RecordLine, lines::BackupWriter};
+use super::{BackupLine, EndLine, ExportContext, FORMAT, Heading, RecordLine, lines::BackupWriter};
 
 /// What was exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl DiskStore {
     /// be written; what was written until then is refused by [`super::Backup`].
     pub fn export(
         path: &Path,
-        origin: Origin,
+        origin: ExportContext,
         out: &mut dyn Write,
     ) -> Result<Exported, ExportError> {
         let point = Point::of(path)?;
@@ -64,8 +64,8 @@ impl DiskStore {
 }
 
 impl Heading {
-    fn of(origin: Origin, server_running: bool, records: u64) -> Self {
-        let Origin { program, made_at, clock_ahead_ms } = origin;
+    fn of(origin: ExportContext, server_running: bool, records: u64) -> Self {
+        let ExportContext { program, made_at, clock_ahead_ms } = origin;
         Self { format: FORMAT, program, made_at, clock_ahead_ms, server_running, records }
     }
 }

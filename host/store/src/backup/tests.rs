@@ -52,9 +52,9 @@ fn change(binding: Binding) -> Change {
     Change { binding: Arc::new(binding), previous }
 }
 
-fn origin() -> Origin {
+fn origin() -> ExportContext {
     let made_at = "2026-11-30T12:00:00Z".to_owned();
-    Origin { program: "lessor 0.1.0".to_owned(), made_at, clock_ahead_ms: -5 }
+    ExportContext { program: "lessor 0.1.0".to_owned(), made_at, clock_ahead_ms: -5 }
 }
 
 /// A closed store with these bindings.
