@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_told_apart_by_their_endings() {
+    fn files_are_distinguished_by_their_endings() {
         for (name, kind) in [
             ("10-a.wasm", PluginFileKind::Wasm),
             ("20-garden.rhai", PluginFileKind::Script("rhai.wasm")),
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "scripts")]
-    fn a_missing_interpreter_is_told_with_its_place() {
+    fn a_missing_interpreter_is_reported_with_its_place() {
         let mistake = interpreter("rhai.wasm", Some(Path::new("/nowhere"))).unwrap_err();
         assert!(mistake.contains("looked for /nowhere/rhai.wasm; install it"), "{mistake}");
         let mistake = interpreter("none.wasm", None).unwrap_err();

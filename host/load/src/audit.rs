@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ack_that_breaks_its_word_is_told_with_both_values() {
+    fn an_ack_that_breaks_its_word_is_reported_with_both_values() {
         let said = |change: fn(&mut Reply)| {
             let mistake = of_ack_after_offer(&acquired(|_| ()), &acquired(change), Duration::ZERO);
             mistake.unwrap().to_string()

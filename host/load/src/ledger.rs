@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_the_address_already_is_told() {
+    fn the_holder_of_a_taken_address_is_reported() {
         let (mut ledger, now) = (Ledger::new(3), Instant::now());
         assert_eq!(ledger.bind(0, held(1, None), now), None);
         assert_eq!(ledger.bind(1, held(2, None), now), None);

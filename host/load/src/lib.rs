@@ -4,8 +4,8 @@
 //! - [`run`] and [`run_with`]: many subscribers at once, as in `lessor load`, ending in a
 //!   [`LoadReport`].
 //! - [`StreamRelay`]: streams of messages, each at its own rate, whatever the server answers.
-//! - [`Relay`]: single exchanges, one after the other, for demonstrations and tests; [`ClientSocket`]:
-//!   a renewal without a relay.
+//! - [`Relay`]: single exchanges, one after the other, for demonstrations and tests;
+//!   [`ClientSocket`]: a renewal without a relay.
 //!
 //! This is an independent implementation of the protocol: messages are built and read with
 //! dhcproto, not with the server's own code, so that it can find mistakes of the server. It works

@@ -390,7 +390,7 @@ NOT OK: 1 refused, 1,501 mistakes
     }
 
     #[test]
-    fn who_hears_nothing_is_told_where_to_look() {
+    fn a_run_without_replies_says_where_to_look() {
         let mut tally = Tally::new().unwrap();
         (tally.failed, tally.packets_sent) = (12_000, 48_000);
         tally.sample(|| "client 0: no OFFER to 4 messages".to_owned());

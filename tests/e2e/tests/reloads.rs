@@ -156,7 +156,7 @@ fn a_changed_subnet_takes_its_leases_along_and_no_exchange_is_lost() {
 }
 
 #[test]
-fn what_only_a_restart_changes_is_told() {
+fn what_only_a_restart_changes_is_reported() {
     let mut server = Setup::on_loopback(SUBNETS).start();
     server.setup().put_subnets(&format!("[log]\nlevel = \"debug\"\n{SUBNETS}"));
     for reload in [server.hang_up(), server.reload()] {

@@ -5,12 +5,12 @@
 //! spans its address, or is returned to the caller.
 //!
 //! What can be derived from the configuration alone is prepared before ([`PreparedNetwork`]). The
-//! rest runs in the caller's thread while the requests of the network wait. If no subnet or pool changed
-//! (but options, lease times, names, reservations), it takes the time to compare the reserved
-//! addresses, and to move those that differ into their pools or out of them. Otherwise the free
-//! sets are rebuilt, in time proportional to the records of the network, about 0.2 s for a million.
-//! Records move to another engine, which takes about 2 s for a million, only if subnets moved from
-//! one network to another.
+//! rest runs in the caller's thread while the requests of the network wait. If no subnet or pool
+//! changed (but options, lease times, names, reservations), it takes the time to compare the
+//! reserved addresses, and to move those that differ into their pools or out of them. Otherwise the
+//! free sets are rebuilt, in time proportional to the records of the network, about 0.2 s for a
+//! million. Records move to another engine, which takes about 2 s for a million, only if subnets
+//! moved from one network to another.
 
 use std::{net::Ipv4Addr, sync::Arc};
 

@@ -75,7 +75,7 @@ fn a_byte_order_mark_and_other_delimiters_are_read() {
 }
 
 #[test]
-fn mistakes_of_csv_files_are_told_with_their_line_and_what_to_do() {
+fn mistakes_of_csv_files_are_reported_with_their_line_and_what_to_do() {
     for (text, told) in [
         ("", "ports.csv:1: the file is empty; wanted a first line with the names of the columns"),
         (
@@ -129,7 +129,7 @@ fn json_is_read_in_three_forms() {
 }
 
 #[test]
-fn mistakes_of_json_files_are_told_with_their_line_and_what_to_do() {
+fn mistakes_of_json_files_are_reported_with_their_line_and_what_to_do() {
     for (text, key, told) in [
         ("\n", None, "ports.json:1: the file is empty; wanted rows, or {} for none"),
         ("7", None, "ports.json:1: wanted an object, or an array of objects"),

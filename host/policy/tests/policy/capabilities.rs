@@ -107,7 +107,7 @@ fn metrics_are_counted_for_all_instances_together() {
 }
 
 #[test]
-fn metrics_have_limits_that_plugins_are_told_about() {
+fn metrics_have_limits_that_plugins_learn_of() {
     // The guest checks every answer and fails if one is wrong.
     let mut runner = start(&runtime(), capable("10-a", json!(["abuse-metrics"])));
     assert_eq!(told(&mut runner), ["abused"]);
@@ -161,7 +161,7 @@ fn instances_and_generations_share_what_a_plugin_remembers() {
 }
 
 #[test]
-fn state_has_limits_that_plugins_are_told_about() {
+fn state_has_limits_that_plugins_learn_of() {
     let mut runner = start(&runtime(), capable("10-a", json!(["abuse-state"])));
     assert_eq!(told(&mut runner), ["abused"]);
     let each = STATE_KEYS_MAX / 16;

@@ -121,7 +121,7 @@ fn only_plugins_with_a_hook_for_the_message_are_asked_for_a_plan() {
 }
 
 #[test]
-fn plans_have_limits_that_plugins_are_told_about() {
+fn plans_have_limits_that_plugins_learn_of() {
     // The guest checks every answer and fails if one is wrong.
     let (chain, mut runner) = start(vec![planner("10-a", "abuse")]);
     let plan = runner.plan(&discover());

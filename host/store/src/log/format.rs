@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn another_format_is_told_from_damage() {
+    fn another_format_is_distinguished_from_damage() {
         let mut octets = header().encode();
         octets[11] = 7;
         let crc = crc32fast::hash(&octets[..60]);

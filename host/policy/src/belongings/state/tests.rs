@@ -396,7 +396,7 @@ fn octets_give_way_too() {
 }
 
 #[test]
-fn lines_are_told_apart_and_are_the_same_after_a_restart() {
+fn lines_are_distinguished_and_are_the_same_after_a_restart() {
     use lessor_core::{Link, Origin};
     let line = |circuit: &[u8], remote: &[u8]| {
         LineTag::of(&Origin {

@@ -51,7 +51,7 @@ fn a_child_that_closes_its_pipes_before_it_exits_keeps_its_status() {
 }
 
 #[test]
-fn how_a_child_ended_is_told() {
+fn how_a_child_ended_is_reported() {
     assert_eq!(converse("kill -XCPU $$", b"", PATIENCE).end, End::Processor);
     let out_of_memory = "echo memory allocation of 17 bytes failed >&2; kill -ABRT $$";
     assert_eq!(converse(out_of_memory, b"", PATIENCE).end, End::Memory);
