@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use lessor_core::{Binding, OpenOffer};
 
 use super::{
@@ -79,66 +79,22 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
     let mut reader = BufReader::new(file.take(RECORDING_OCTETS_MAX + 1));
     let mut text = Vec::new();
     let mut number = 0;
-    let mut header = None;
-    let (mut bindings, mut offers, mut steps) = (Vec::new(), Vec::new(), Vec::new());
-    let mut no_records = Vec::new();
-    let mut end = None;
+    let mut lines = Lines::default();
     loop {
         text.clear();
         if reader.read_until(b'\n', &mut text).with_context(place)? == 0 {
             break;
         }
         number += 1;
-        let wrong = |what: String| anyhow::anyhow!("{}:{number}: {what}", path.display());
         let Some(whole) = text.strip_suffix(b"\n") else {
             if incomplete {
                 break;
             }
-            return Err(wrong(CUT_SHORT.to_owned()));
+            bail!("{}:{number}: {CUT_SHORT}", path.display());
         };
-        let line: RecordingLine = serde_json::from_slice(whole).map_err(|error| {
-            wrong(format!(
-                "this is not a line of a recording: {error}; record again, or correct the line as \
-                 described in docs/replay.md"
-            ))
-        })?;
-        if end.is_some() {
-            return Err(wrong("found a line after the end; remove it".to_owned()));
-        }
-        match (line, &header) {
-            (RecordingLine::Recording(found), None) => {
-                if found.version != VERSION {
-                    return Err(wrong(format!(
-                        "found a recording of version {}; wanted {VERSION}; replay it with the \
-                         lessor that recorded it, {}",
-                        found.version, found.server
-                    )));
-                }
-                header = Some(found);
-            }
-            (RecordingLine::Recording(_), Some(_)) => {
-                return Err(wrong(
-                    "found a second header; wanted one recording per file".to_owned(),
-                ));
-            }
-            (_, None) => {
-                return Err(wrong(
-                    "found no header; wanted a line that begins with {\"recording\": — was the \
-                     beginning of the file cut off?"
-                        .to_owned(),
-                ));
-            }
-            (RecordingLine::Binding(binding), _) => bindings.push(binding),
-            (RecordingLine::Offer(offer), _) => offers.push(offer),
-            (RecordingLine::NoRecords(found), _) => no_records.push(found),
-            (RecordingLine::Input(input), _) => steps.push(RecordedEvent::Input(input)),
-            (RecordingLine::Probed(probed), _) => steps.push(RecordedEvent::Probed(probed)),
-            (RecordingLine::Reclaim(reclaim), _) => steps.push(RecordedEvent::Reclaim(reclaim)),
-            (RecordingLine::ByHand(by_hand), _) => steps.push(RecordedEvent::ByHand(by_hand)),
-            (RecordingLine::Drained(drained), _) => steps.push(RecordedEvent::Drained(drained)),
-            (RecordingLine::End(found), _) => end = Some(found),
-        }
+        lines.take(whole).map_err(|what| anyhow!("{}:{number}: {what}", path.display()))?;
     }
+    let Lines { header, bindings, offers, no_records, mut steps, end } = lines;
     let Some(header) = header else {
         bail!("{}: the file is empty; record it with `lessor record`", path.display());
     };
@@ -147,6 +103,73 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
     }
     steps.sort_by_key(RecordedEvent::sequence);
     Ok(Recording { header, bindings, offers, no_records, steps, end })
+}
+
+/// What the lines say that were read.
+#[derive(Default)]
+struct Lines {
+    header: Option<RecordingHeader>,
+    bindings: Vec<Binding>,
+    offers: Vec<OpenOffer>,
+    no_records: Vec<NoRecords>,
+    steps: Vec<RecordedEvent>,
+    end: Option<RecordingEnd>,
+}
+
+impl Lines {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// With what was found, what was wanted and what to do.
+    fn take(&mut self, line: &[u8]) -> Result<(), String> {
+        let line: RecordingLine = serde_json::from_slice(line).map_err(|error| {
+            format!(
+                "this is not a line of a recording: {error}; record again, or correct the line as \
+                 described in docs/replay.md"
+            )
+        })?;
+        if self.end.is_some() {
+            return Err("found a line after the end; remove it".to_owned());
+        }
+        match (line, &self.header) {
+            (RecordingLine::Recording(found), None) => self.header = Some(of_this_version(found)?),
+            (RecordingLine::Recording(_), Some(_)) => {
+                return Err("found a second header; wanted one recording per file".to_owned());
+            }
+            (_, None) => {
+                return Err(
+                    "found no header; wanted a line that begins with {\"recording\": — was \
+                            the beginning of the file cut off?"
+                        .to_owned(),
+                );
+            }
+            (RecordingLine::Binding(binding), _) => self.bindings.push(binding),
+            (RecordingLine::Offer(offer), _) => self.offers.push(offer),
+            (RecordingLine::NoRecords(found), _) => self.no_records.push(found),
+            (RecordingLine::Input(input), _) => self.steps.push(RecordedEvent::Input(input)),
+            (RecordingLine::Probed(probed), _) => self.steps.push(RecordedEvent::Probed(probed)),
+            (RecordingLine::Reclaim(reclaim), _) => {
+                self.steps.push(RecordedEvent::Reclaim(reclaim));
+            }
+            (RecordingLine::ByHand(change), _) => self.steps.push(RecordedEvent::ByHand(change)),
+            (RecordingLine::Drained(drained), _) => {
+                self.steps.push(RecordedEvent::Drained(drained));
+            }
+            (RecordingLine::End(found), _) => self.end = Some(found),
+        }
+        Ok(())
+    }
+}
+
+fn of_this_version(found: RecordingHeader) -> Result<RecordingHeader, String> {
+    if found.version == VERSION {
+        return Ok(found);
+    }
+    Err(format!(
+        "found a recording of version {}; wanted {VERSION}; replay it with the lessor that \
+         recorded it, {}",
+        found.version, found.server
+    ))
 }
 
 const CUT_SHORT: &str = "the recording is truncated: found no end; replay what is there with \

@@ -8,7 +8,8 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use lessor_config::Configuration;
 use lessor_core::{Pool, WhySkipped};
 use lessor_generation::{
-    ConfigurationRefused, GenerationParts, description, named, never_apply, patience,
+    ConfigurationRefused, GenerationParts, GenerationSources, description, named, never_apply,
+    patience,
 };
 use lessor_lookup::SourceStatus;
 use lessor_net::Host;
@@ -124,6 +125,22 @@ fn check(path: &Path, runtime: &Arc<Runtime>) -> Result<String, ConfigurationRef
         let (path, rows) = (file.path.display(), counted(file.reservations, "reservation", "s"));
         lines.push(format!("  reservations {path}: {rows}"));
     }
+    lines.extend(sources(&lookups));
+    let never_apply = never_apply::warnings(&configuration.topology);
+    lines.extend(never_apply.into_iter().map(|warning| format!("  warning: {warning}")));
+    lines.extend(skipped(&configuration));
+    lines.extend(passed_over(&configuration));
+    lines.extend(drained(&configuration));
+    let plugins = chain.plugins();
+    let warning = patience::warning(&chain, workers_of(&configuration));
+    lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
+    lines.extend(warning.map(|warning| format!("  warning: {warning}")));
+    Ok(lines.join("\n"))
+}
+
+/// Returns a line for each source of lookups, and one for each warning about it.
+fn sources(lookups: &GenerationSources) -> Vec<String> {
+    let mut lines = Vec::new();
     for source in lookups.sources().status() {
         let SourceStatus { name, kind, location, rows, .. } = source;
         lines.push(match lookups.sources().table(&name) {
@@ -140,16 +157,7 @@ fn check(path: &Path, runtime: &Arc<Runtime>) -> Result<String, ConfigurationRef
         let own = warnings.into_iter().filter(|(source, _)| *source == name);
         lines.extend(own.map(|(_, warning)| format!("    warning: {warning}")));
     }
-    let never_apply = never_apply::warnings(&configuration.topology);
-    lines.extend(never_apply.into_iter().map(|warning| format!("  warning: {warning}")));
-    lines.extend(skipped(&configuration));
-    lines.extend(passed_over(&configuration));
-    lines.extend(drained(&configuration));
-    let plugins = chain.plugins();
-    let warning = patience::warning(&chain, workers_of(&configuration));
-    lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
-    lines.extend(warning.map(|warning| format!("  warning: {warning}")));
-    Ok(lines.join("\n"))
+    lines
 }
 
 /// The number of pools whose skipped addresses are listed.
