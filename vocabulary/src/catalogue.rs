@@ -21,14 +21,14 @@ use alloc::{
 use core::{cell::RefCell, fmt};
 
 use crate::{
-    OptionDefinition, OptionKind, OptionValue, Refusal, Source, Written,
+    OptionDefinition, OptionKind, OptionSetting, OptionValue, ValueRefusal, ValueSource,
     hexadecimal::{self, HEX},
     near,
     option::{
         self, Name, OPTION_OCTETS_MAX, Shared, Shown, SubOption, Unrecognised, code,
         is_reserved_for_engine,
     },
-    read::{self, Form, Writer},
+    read::{self, ValueForm, ValueWriter},
     value::{ForClass, ForEnterprise, blocks},
     written::Named,
 };
@@ -86,7 +86,7 @@ static REGISTERED: Catalogue = Catalogue { options: Vec::new(), vendors: Vec::ne
 /// # Errors
 /// Returns a sentence if no option has this name, if only the server sets it, or if the value is of
 /// another kind.
-pub fn encode_option(name: &str, value: &Written) -> Result<(u8, Vec<u8>), String> {
+pub fn encode_option(name: &str, value: &OptionSetting) -> Result<(u8, Vec<u8>), String> {
     REGISTERED.encode(name, value)
 }
 
@@ -184,7 +184,12 @@ impl Catalogue {
     }
 
     /// Reads the value of an option.
-    pub fn value<S: Source>(&self, source: &S, code: u8, writer: Writer) -> Option<OptionValue> {
+    pub fn value<S: ValueSource>(
+        &self,
+        source: &S,
+        code: u8,
+        writer: ValueWriter,
+    ) -> Option<OptionValue> {
         let members = source.members();
         let value = match (code, members) {
             (code::VENDOR_SPECIFIC_INFORMATION, Some(members)) => {
@@ -204,14 +209,14 @@ impl Catalogue {
     /// # Errors
     /// Returns a sentence if no option has this name, if only the server sets it, or if the value
     /// is of another kind.
-    pub fn encode(&self, name: &str, value: &Written) -> Result<(u8, Vec<u8>), String> {
+    pub fn encode(&self, name: &str, value: &OptionSetting) -> Result<(u8, Vec<u8>), String> {
         let code = self.recognise(name).map_err(|unrecognised| unrecognised.to_string())?;
         if is_reserved_for_engine(code) {
             return Err(format!("option {name} is set only by the server; remove it"));
         }
         let mistake = RefCell::new(None);
         let named = Named { option: name, value, mistake: &mistake };
-        match self.value(&named, code, Writer::Policy) {
+        match self.value(&named, code, ValueWriter::Policy) {
             Some(value) => Ok((code, value.to_octets())),
             None => Err(mistake.take().unwrap_or_default()),
         }
@@ -220,13 +225,13 @@ impl Catalogue {
     /// Returns octets of option `code` as a person would write them. Printable ASCII is written as
     /// text, and octets that are not valid for the option as `hex:` and digits. The sub-options in
     /// option 43 are those of the vendor that the vendor class of the client belongs to.
-    pub fn decode(&self, code: u8, octets: &[u8], vendor_class: Option<&[u8]>) -> Written {
+    pub fn decode(&self, code: u8, octets: &[u8], vendor_class: Option<&[u8]>) -> OptionSetting {
         let of_vendors = match code {
             code::VENDOR_SPECIFIC_INFORMATION => self.decode_of_class(octets, vendor_class),
             code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC => self.decode_of_enterprises(octets),
             _ => None,
         };
-        of_vendors.unwrap_or_else(|| Written::decode_as(self.kind(code), octets))
+        of_vendors.unwrap_or_else(|| OptionSetting::decode_as(self.kind(code), octets))
     }
 
     /// The value of option `code` in a form for people.
@@ -238,7 +243,7 @@ impl Catalogue {
             Some(value) => return value.shown(code),
         }
         match self.decode(code, octets, vendor_class) {
-            Written::List(items) => {
+            OptionSetting::List(items) => {
                 let items: Vec<String> = items.iter().map(ToString::to_string).collect();
                 items.join(",")
             }
@@ -247,16 +252,16 @@ impl Catalogue {
     }
 
     /// Reads option 43: a table of vendors, each with a table of its sub-options.
-    fn for_classes<S: Source>(
+    fn for_classes<S: ValueSource>(
         &self,
         source: &S,
         members: &[(String, S)],
-        writer: Writer,
+        writer: ValueWriter,
     ) -> Option<OptionValue> {
         let mut values = Vec::with_capacity(members.len());
         let mut is_right = !members.is_empty();
         if members.is_empty() {
-            source.refuse(Refusal::wanted("at least one vendor"));
+            source.refuse(ValueRefusal::wanted("at least one vendor"));
         }
         for (key, written) in members {
             let vendor = self.vendors.iter().find(|vendor| &*vendor.name == key);
@@ -275,27 +280,27 @@ impl Catalogue {
             return None;
         }
         match (writer, values.as_slice()) {
-            (Writer::Configuration, _) => Some(OptionValue::ByClass(values)),
-            (Writer::Policy, [value]) => Some(OptionValue::Octets(value.octets.clone())),
-            (Writer::Policy, _) => {
+            (ValueWriter::Configuration, _) => Some(OptionValue::ByClass(values)),
+            (ValueWriter::Policy, [value]) => Some(OptionValue::Octets(value.octets.clone())),
+            (ValueWriter::Policy, _) => {
                 let help = "a policy sets the option for one client";
-                source.refuse(Refusal::wanted("the sub-options of one vendor").help(help));
+                source.refuse(ValueRefusal::wanted("the sub-options of one vendor").help(help));
                 None
             }
         }
     }
 
     /// Reads option 125: a table of vendors or enterprise numbers, each with its sub-options.
-    fn for_enterprises<S: Source>(
+    fn for_enterprises<S: ValueSource>(
         &self,
         source: &S,
         members: &[(String, S)],
-        writer: Writer,
+        writer: ValueWriter,
     ) -> Option<OptionValue> {
         let mut parts: Vec<ForEnterprise> = Vec::with_capacity(members.len());
         let mut is_right = !members.is_empty();
         if members.is_empty() {
-            source.refuse(Refusal::wanted("at least one vendor"));
+            source.refuse(ValueRefusal::wanted("at least one vendor"));
         }
         for (key, written) in members {
             let vendor = self.vendors.iter().find(|vendor| &*vendor.name == key);
@@ -312,7 +317,7 @@ impl Catalogue {
                 continue;
             };
             if parts.iter().any(|part| part.enterprise == enterprise) {
-                written.refuse(Refusal::wanted("each vendor once, by name or by number"));
+                written.refuse(ValueRefusal::wanted("each vendor once, by name or by number"));
                 is_right = false;
             }
             let unnamed = Vendor {
@@ -333,16 +338,16 @@ impl Catalogue {
             return None;
         }
         Some(match writer {
-            Writer::Configuration => OptionValue::ByEnterprise(parts),
-            Writer::Policy => {
+            ValueWriter::Configuration => OptionValue::ByEnterprise(parts),
+            ValueWriter::Policy => {
                 OptionValue::Octets(parts.into_iter().flat_map(|part| part.octets).collect())
             }
         })
     }
 
-    fn unknown_vendor(&self, found: &str, fits: impl Fn(&Vendor) -> bool) -> Refusal {
+    fn unknown_vendor(&self, found: &str, fits: impl Fn(&Vendor) -> bool) -> ValueRefusal {
         let names = || self.vendors.iter().filter(|vendor| fits(vendor)).map(|known| &*known.name);
-        Refusal::Unknown {
+        ValueRefusal::Unknown {
             noun: "a vendor of this option",
             found: found.to_owned(),
             meant: near::closest(found, names()).map(ToOwned::to_owned),
@@ -350,20 +355,20 @@ impl Catalogue {
         }
     }
 
-    fn decode_of_class(&self, octets: &[u8], vendor_class: Option<&[u8]>) -> Option<Written> {
+    fn decode_of_class(&self, octets: &[u8], vendor_class: Option<&[u8]>) -> Option<OptionSetting> {
         let of_class = |vendor: &&Vendor| {
             let class = vendor.class.as_ref();
             class.is_some_and(|class| vendor_class.is_some_and(|c| c.starts_with(class.as_bytes())))
         };
         let length = |vendor: &&Vendor| vendor.class.as_ref().map(String::len);
         let vendor = self.vendors.iter().filter(of_class).max_by_key(length)?;
-        let options = Written::decode_sub_options(&vendor.options, octets)?;
-        Some(Written::Table([(String::from(&*vendor.name), options)].into()))
+        let options = OptionSetting::decode_sub_options(&vendor.options, octets)?;
+        Some(OptionSetting::Table([(String::from(&*vendor.name), options)].into()))
     }
 
     /// Parts that cannot be read are written as octets; the option as a whole has to be read.
-    fn decode_of_enterprises(&self, octets: &[u8]) -> Option<Written> {
-        let mut members: Vec<(String, Written)> = Vec::new();
+    fn decode_of_enterprises(&self, octets: &[u8]) -> Option<OptionSetting> {
+        let mut members: Vec<(String, OptionSetting)> = Vec::new();
         let mut length = 0;
         for (enterprise, part) in blocks(octets) {
             length += 5 + part.len();
@@ -373,22 +378,22 @@ impl Catalogue {
                 return None;
             }
             let options = vendor.map_or(&[][..], |vendor| &*vendor.options);
-            let value = Written::decode_sub_options(options, part);
+            let value = OptionSetting::decode_sub_options(options, part);
             members.push((name, value.unwrap_or_else(|| hexadecimal::text(part).into())));
         }
-        (length == octets.len() && !members.is_empty()).then_some(Written::Table(members))
+        (length == octets.len() && !members.is_empty()).then_some(OptionSetting::Table(members))
     }
 }
 
 /// Reads the sub-options of a vendor, or its octets.
-fn of_vendor<S: Source>(
+fn of_vendor<S: ValueSource>(
     source: &S,
     vendor: &Vendor,
     octets_max: usize,
     octets: &mut Vec<u8>,
 ) -> Option<()> {
     match source.form() {
-        Form::Text(text) if text.starts_with(HEX) => octets.extend(read::octets(source)?),
+        ValueForm::Text(text) if text.starts_with(HEX) => octets.extend(read::octets(source)?),
         _ => read::sub_options(source, &vendor.options, octets)?,
     }
     read::fits(source, octets.len(), octets_max)

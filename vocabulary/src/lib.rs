@@ -4,7 +4,8 @@
 //! - [`OptionDefinition`], [`OptionKind`] and [`option::code`]: the options that are registered.
 //! - [`Catalogue`]: these, and those that an operator declares.
 //! - [`OptionValue`]: a value, its octets in a message, and the way back.
-//! - [`Written`] and [`Source`]: values as configurations, settings and scripts write them.
+//! - [`OptionSetting`] and [`ValueSource`]: values as configurations, settings and scripts write
+//!   them.
 //! - [`HOOKS`] and [`with_hooks!`]: where the server calls policies.
 //! - [`with_request_kinds!`] and the like: the kinds of messages and events.
 //!
@@ -31,9 +32,9 @@ pub use catalogue::{Catalogue, CatalogueMistake, DeclaredOption, Vendor, encode_
 pub use hook::{HOOKS, HookDefinition, Shape};
 pub use option::{OptionDefinition, OptionKind};
 pub use prefix::Ipv4Prefix;
-pub use read::{Refusal, Source};
+pub use read::{ValueRefusal, ValueSource};
 pub use value::{
     ForClass, ForEnterprise, OptionValue, blocks as value_blocks, enterprises, shown_addresses,
     text as value_text,
 };
-pub use written::Written;
+pub use written::OptionSetting;

@@ -1,8 +1,8 @@
 //! Reads values of options, and the simpler values that they consist of, as people write them.
 //!
-//! The format is not known here: a [`Source`] is a value in a configuration file, in the settings
-//! of a policy or in a script, and knows how to report its mistakes. So the syntax of values and
-//! the words of the mistakes are the same in every place.
+//! The format is not known here: a [`ValueSource`] is a value in a configuration file, in the
+//! settings of a policy or in a script, and knows how to report its mistakes. So the syntax of
+//! values and the words of the mistakes are the same in every place.
 
 use alloc::{
     borrow::{Cow, ToOwned},
@@ -25,9 +25,9 @@ use crate::{
 };
 
 /// A written value.
-pub trait Source: Sized {
+pub trait ValueSource: Sized {
     /// What the value is.
-    fn form(&self) -> Form<'_>;
+    fn form(&self) -> ValueForm<'_>;
 
     /// The items of a list; a value that is not a list counts as a list with one item.
     fn items(&self) -> Vec<Self>;
@@ -41,13 +41,13 @@ pub trait Source: Sized {
     fn members(&self) -> Option<Vec<(String, Self)>>;
 
     /// Reports that the value is not what was wanted.
-    fn refuse(&self, refusal: Refusal);
+    fn refuse(&self, refusal: ValueRefusal);
 }
 
 /// The forms of written values that matter here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum Form<'a> {
+pub enum ValueForm<'a> {
     Flag(bool),
     Number(i128),
     Text(&'a str),
@@ -57,7 +57,7 @@ pub enum Form<'a> {
 
 /// Why a value was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ValueRefusal {
     /// It is not what was wanted.
     Wanted {
         /// What was wanted: "an IPv4 address, such as …".
@@ -87,7 +87,7 @@ pub enum Refusal {
 
 /// Who writes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Writer {
+pub enum ValueWriter {
     /// The configuration. Values are never empty.
     Configuration,
     /// A policy, or the description of what a policy sees or sets. A value may be empty octets, and
@@ -97,27 +97,27 @@ pub enum Writer {
 
 /// Reads the value of an option of this kind. Without a kind, it is text or octets. A text that
 /// begins with `hex:` gives the octets of the value, whatever the kind.
-pub fn value<S: Source>(
+pub fn value<S: ValueSource>(
     source: &S,
     kind: Option<&OptionKind>,
-    writer: Writer,
+    writer: ValueWriter,
 ) -> Option<OptionValue> {
-    if let Form::Text(text) = source.form()
+    if let ValueForm::Text(text) = source.form()
         && text.starts_with(HEX)
     {
         let octets = octets(source)?;
         return match writer {
-            Writer::Policy => Some(OptionValue::Octets(octets)),
-            Writer::Configuration if octets.is_empty() => {
-                source.refuse(Refusal::wanted("at least one octet, such as \"hex:0a\""));
+            ValueWriter::Policy => Some(OptionValue::Octets(octets)),
+            ValueWriter::Configuration if octets.is_empty() => {
+                source.refuse(ValueRefusal::wanted("at least one octet, such as \"hex:0a\""));
                 None
             }
-            Writer::Configuration => fitting(source, OptionValue::Octets(octets)),
+            ValueWriter::Configuration => fitting(source, OptionValue::Octets(octets)),
         };
     }
     let value = match (kind, writer) {
         (None, _) => OptionValue::Text(text_or_octets(source)?.to_owned()),
-        (Some(OptionKind::Octets), Writer::Policy) => {
+        (Some(OptionKind::Octets), ValueWriter::Policy) => {
             OptionValue::Octets(text_or_octets(source)?.as_bytes().to_vec())
         }
         (Some(kind), _) => of_kind(source, kind)?,
@@ -125,7 +125,7 @@ pub fn value<S: Source>(
     fitting(source, value)
 }
 
-fn of_kind<S: Source>(source: &S, kind: &OptionKind) -> Option<OptionValue> {
+fn of_kind<S: ValueSource>(source: &S, kind: &OptionKind) -> Option<OptionValue> {
     Some(match kind {
         OptionKind::Address => OptionValue::Address(address(source)?),
         OptionKind::Addresses => OptionValue::Addresses(all(source, "an address", address)?),
@@ -152,22 +152,22 @@ fn of_kind<S: Source>(source: &S, kind: &OptionKind) -> Option<OptionValue> {
 }
 
 /// Returns the value, unless it is longer than an option may be.
-pub(crate) fn fitting<S: Source>(source: &S, value: OptionValue) -> Option<OptionValue> {
+pub(crate) fn fitting<S: ValueSource>(source: &S, value: OptionValue) -> Option<OptionValue> {
     fits(source, value.uncompressed_len(), OPTION_OCTETS_MAX)?;
     Some(value)
 }
 
 /// Reports a value that takes more octets than it may.
-pub(crate) fn fits<S: Source>(source: &S, octets: usize, octets_max: usize) -> Option<()> {
+pub(crate) fn fits<S: ValueSource>(source: &S, octets: usize, octets_max: usize) -> Option<()> {
     if octets > octets_max {
-        source.refuse(Refusal::TooLong { octets, octets_max });
+        source.refuse(ValueRefusal::TooLong { octets, octets_max });
         return None;
     }
     Some(())
 }
 
 /// Appends the octets of sub-options, a table with their names or codes as keys.
-pub(crate) fn sub_options<S: Source>(
+pub(crate) fn sub_options<S: ValueSource>(
     source: &S,
     options: &[SubOption],
     octets: &mut Vec<u8>,
@@ -176,11 +176,15 @@ pub(crate) fn sub_options<S: Source>(
 }
 
 /// Reads every item of a list that must not be empty. Returns `None` if an item is not valid.
-fn all<S: Source, T>(source: &S, noun: &str, read: impl Fn(&S) -> Option<T>) -> Option<Vec<T>> {
+fn all<S: ValueSource, T>(
+    source: &S,
+    noun: &str,
+    read: impl Fn(&S) -> Option<T>,
+) -> Option<Vec<T>> {
     let items = source.items();
     if items.is_empty() {
         let help = "remove the option if there is nothing to send";
-        source.refuse(Refusal::wanted(format!("at least {noun}")).help(help));
+        source.refuse(ValueRefusal::wanted(format!("at least {noun}")).help(help));
         return None;
     }
     // All items are read, so that all mistakes are reported.
@@ -189,12 +193,12 @@ fn all<S: Source, T>(source: &S, noun: &str, read: impl Fn(&S) -> Option<T>) -> 
 }
 
 /// Reads an IPv4 address.
-pub fn address<S: Source>(source: &S) -> Option<Ipv4Addr> {
+pub fn address<S: ValueSource>(source: &S) -> Option<Ipv4Addr> {
     const WANTED: &str = "an IPv4 address, such as \"192.0.2.1\"";
     let text = text(source, WANTED)?;
     let address = text.parse().ok();
     if address.is_none() {
-        let refusal = Refusal::wanted(WANTED);
+        let refusal = ValueRefusal::wanted(WANTED);
         source.refuse(match text.parse::<Ipv6Addr>() {
             Ok(_) => refusal.help("DHCPv4 does not support IPv6 addresses"),
             Err(_) if text.trim().parse::<Ipv4Addr>().is_ok() => {
@@ -207,29 +211,29 @@ pub fn address<S: Source>(source: &S) -> Option<Ipv4Addr> {
 }
 
 /// Reads an IPv4 prefix whose host bits are zero.
-pub fn prefix<S: Source>(source: &S) -> Option<Ipv4Prefix> {
+pub fn prefix<S: ValueSource>(source: &S) -> Option<Ipv4Prefix> {
     const WANTED: &str = "an IPv4 prefix, such as \"100.64.0.0/16\"";
     let text = text(source, WANTED)?;
     let refusal = match text.parse::<Ipv4Prefix>() {
         Ok(prefix) if prefix == prefix.trunc() => return Some(prefix),
         Ok(prefix) => {
             let help = format!("did you mean \"{}\"?", prefix.trunc());
-            Refusal::wanted("the first address of the prefix").help(help)
+            ValueRefusal::wanted("the first address of the prefix").help(help)
         }
         Err(_) if text.parse::<Ipv4Addr>().is_ok() => {
-            Refusal::wanted(WANTED).help("add the length of the prefix, such as /24")
+            ValueRefusal::wanted(WANTED).help("add the length of the prefix, such as /24")
         }
-        Err(_) => Refusal::wanted(WANTED),
+        Err(_) => ValueRefusal::wanted(WANTED),
     };
     source.refuse(refusal);
     None
 }
 
 /// Reads a flag.
-pub fn flag<S: Source>(source: &S) -> Option<bool> {
+pub fn flag<S: ValueSource>(source: &S) -> Option<bool> {
     let help = match source.form() {
-        Form::Flag(flag) => return Some(flag),
-        Form::Text(text) => match text.to_ascii_lowercase().as_str() {
+        ValueForm::Flag(flag) => return Some(flag),
+        ValueForm::Text(text) => match text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => "write true, without quotes",
             "false" | "no" | "off" | "0" => "write false, without quotes",
             _ => EITHER,
@@ -237,42 +241,42 @@ pub fn flag<S: Source>(source: &S) -> Option<bool> {
         _ => EITHER,
     };
     const EITHER: &str = "write true or false, without quotes";
-    source.refuse(Refusal::wanted("true or false").help(help));
+    source.refuse(ValueRefusal::wanted("true or false").help(help));
     None
 }
 
 /// Reads a whole number from `min` to `max`.
-pub fn number<S: Source, N>(source: &S, min: N, max: N) -> Option<N>
+pub fn number<S: ValueSource, N>(source: &S, min: N, max: N) -> Option<N>
 where
     N: Copy + fmt::Display + PartialOrd + TryFrom<i128>,
 {
     let number = match source.form() {
-        Form::Number(number) => N::try_from(number).ok(),
+        ValueForm::Number(number) => N::try_from(number).ok(),
         _ => None,
     };
     let number = number.filter(|number| (min..=max).contains(number));
     if number.is_none() {
-        source.refuse(Refusal::wanted(format!("a number from {min} to {max}")));
+        source.refuse(ValueRefusal::wanted(format!("a number from {min} to {max}")));
     }
     number
 }
 
 /// Reads a text; `wanted` describes its content.
-pub fn text<'s, S: Source>(source: &'s S, wanted: &'static str) -> Option<&'s str> {
+pub fn text<'s, S: ValueSource>(source: &'s S, wanted: &'static str) -> Option<&'s str> {
     match source.form() {
-        Form::Text(text) => Some(text),
+        ValueForm::Text(text) => Some(text),
         _ => {
-            source.refuse(Refusal::wanted(wanted));
+            source.refuse(ValueRefusal::wanted(wanted));
             None
         }
     }
 }
 
 /// Reads octets: `hex:` and hexadecimal digits, which may be grouped by `:`, `-` and spaces.
-pub fn octets<S: Source>(source: &S) -> Option<Vec<u8>> {
+pub fn octets<S: ValueSource>(source: &S) -> Option<Vec<u8>> {
     const WANTED: &str = "octets, such as \"hex:0a0b\"";
     let text = text(source, WANTED)?;
-    let refusal = Refusal::wanted(WANTED);
+    let refusal = ValueRefusal::wanted(WANTED);
     source.refuse(match hexadecimal::of_text(text) {
         Some(Ok(octets)) => return Some(octets),
         Some(Err(HexError::OddLength)) => refusal.help("write two digits for every octet"),
@@ -298,44 +302,44 @@ fn meant_digits(text: &str) -> Option<String> {
 }
 
 /// Reads a text that can be sent.
-fn filled_text<S: Source>(source: &S) -> Option<&str> {
+fn filled_text<S: ValueSource>(source: &S) -> Option<&str> {
     const WANTED: &str = "a text of at least one character, without NUL characters";
     let text = text(source, WANTED)?;
     if text.is_empty() || text.contains('\0') {
-        source.refuse(Refusal::wanted(WANTED));
+        source.refuse(ValueRefusal::wanted(WANTED));
         return None;
     }
     Some(text)
 }
 
 /// Reads the text of a value that may also be written as octets.
-fn text_or_octets<S: Source>(source: &S) -> Option<&str> {
+fn text_or_octets<S: ValueSource>(source: &S) -> Option<&str> {
     text(source, "a text, or octets such as \"hex:0a0b\"")?;
     filled_text(source)
 }
 
 /// Reads a domain name, without the dot at its end.
-fn domain_name<S: Source>(source: &S) -> Option<String> {
+fn domain_name<S: ValueSource>(source: &S) -> Option<String> {
     const WANTED: &str = "a domain name, such as \"example.net\"";
     let name = text(source, WANTED)?;
     let name = name.strip_suffix('.').unwrap_or(name);
     if !is_domain_name(name) {
         let help = "labels of 1 to 63 letters, digits, `-` and `_`, with dots between them, \
                     253 characters in all";
-        source.refuse(Refusal::wanted(WANTED).help(help));
+        source.refuse(ValueRefusal::wanted(WANTED).help(help));
         return None;
     }
     Some(name.to_owned())
 }
 
-fn route<S: Source>(source: &S) -> Option<(Ipv4Prefix, Ipv4Addr)> {
+fn route<S: ValueSource>(source: &S) -> Option<(Ipv4Prefix, Ipv4Addr)> {
     let (to, via) = source.route();
     // Both are read, so that the mistakes in both are reported.
     let (to, via) = (to.and_then(|to| prefix(&to)), via.and_then(|via| address(&via)));
     Some((to?, via?))
 }
 
-impl Refusal {
+impl ValueRefusal {
     /// The value is not what was wanted.
     pub fn wanted(wanted: impl Into<Cow<'static, str>>) -> Self {
         Self::Wanted { wanted: wanted.into(), help: None }

@@ -255,7 +255,7 @@ impl OptionKind {
     /// Reads the octets of a value; `None` if a configuration cannot write them as a value of this
     /// kind.
     ///
-    /// The parts of a value that has some are not checked: `Written::decode` reads them.
+    /// The parts of a value that has some are not checked: `OptionSetting::decode` reads them.
     pub fn decode(&self, octets: &[u8]) -> Option<OptionValue> {
         Some(match self {
             Self::Address => OptionValue::Address(<[u8; 4]>::try_from(octets).ok()?.into()),

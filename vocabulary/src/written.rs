@@ -16,7 +16,7 @@ use crate::{
     Ipv4Prefix, OptionDefinition, OptionKind, OptionValue,
     hexadecimal::{self, HEX},
     option::SubOption,
-    read::{Form, Refusal, Source},
+    read::{ValueForm, ValueRefusal, ValueSource},
     value::ForClass,
 };
 
@@ -24,17 +24,17 @@ use crate::{
 /// for any option, a text that begins with `hex:` gives the octets of the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum Written {
+pub enum OptionSetting {
     Flag(bool),
     Number(i64),
     Text(String),
-    List(Vec<Written>),
-    Table(Vec<(String, Written)>),
+    List(Vec<OptionSetting>),
+    Table(Vec<(String, OptionSetting)>),
     /// Something that no option takes, described for a message.
     Other(String),
 }
 
-impl Written {
+impl OptionSetting {
     /// Returns octets of option `code` as a person would write them. Printable ASCII is written as
     /// text, and octets that are not valid for the option as `hex:` and digits.
     pub fn decode(code: u8, octets: &[u8]) -> Self {
@@ -133,7 +133,7 @@ impl Written {
 macro_rules! from {
     ($($(#[$about:meta])* $Type:ty => |$value:ident| $written:expr;)+) => {$(
         $(#[$about])*
-        impl From<$Type> for Written {
+        impl From<$Type> for OptionSetting {
             fn from($value: $Type) -> Self {
                 $written
             }
@@ -160,19 +160,19 @@ from! {
     };
 }
 
-impl<T: Into<Self>> From<Vec<T>> for Written {
+impl<T: Into<Self>> From<Vec<T>> for OptionSetting {
     fn from(items: Vec<T>) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())
     }
 }
 
-impl<T: Into<Self>, const N: usize> From<[T; N]> for Written {
+impl<T: Into<Self>, const N: usize> From<[T; N]> for OptionSetting {
     fn from(items: [T; N]) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())
     }
 }
 
-impl From<&OptionValue> for Written {
+impl From<&OptionValue> for OptionSetting {
     fn from(value: &OptionValue) -> Self {
         match value {
             OptionValue::Address(address) => (*address).into(),
@@ -217,7 +217,7 @@ fn push_json_text(text: &str, json: &mut String) {
 }
 
 /// Displays the value on one line: `{ priority = 1, addresses = [192.0.2.1] }`.
-impl fmt::Display for Written {
+impl fmt::Display for OptionSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(flag) => write!(f, "{flag}"),
@@ -239,30 +239,34 @@ impl fmt::Display for Written {
 #[derive(Clone, Copy)]
 pub(crate) struct Named<'w> {
     pub(crate) option: &'w str,
-    pub(crate) value: &'w Written,
+    pub(crate) value: &'w OptionSetting,
     /// The first mistake.
     pub(crate) mistake: &'w RefCell<Option<String>>,
 }
 
-impl Source for Named<'_> {
-    fn form(&self) -> Form<'_> {
+impl ValueSource for Named<'_> {
+    fn form(&self) -> ValueForm<'_> {
         match self.value {
-            Written::Flag(flag) => Form::Flag(*flag),
-            Written::Number(number) => Form::Number((*number).into()),
-            Written::Text(text) => Form::Text(text),
-            Written::List(_) | Written::Table(_) | Written::Other(_) => Form::Other,
+            OptionSetting::Flag(flag) => ValueForm::Flag(*flag),
+            OptionSetting::Number(number) => ValueForm::Number((*number).into()),
+            OptionSetting::Text(text) => ValueForm::Text(text),
+            OptionSetting::List(_) | OptionSetting::Table(_) | OptionSetting::Other(_) => {
+                ValueForm::Other
+            }
         }
     }
 
     fn items(&self) -> Vec<Self> {
         match self.value {
-            Written::List(items) => items.iter().map(|value| Self { value, ..*self }).collect(),
+            OptionSetting::List(items) => {
+                items.iter().map(|value| Self { value, ..*self }).collect()
+            }
             _ => [*self].into(),
         }
     }
 
     fn members(&self) -> Option<Vec<(String, Self)>> {
-        let Written::Table(members) = self.value else { return None };
+        let OptionSetting::Table(members) = self.value else { return None };
         Some(members.iter().map(|(key, value)| (key.clone(), Self { value, ..*self })).collect())
     }
 
@@ -270,7 +274,7 @@ impl Source for Named<'_> {
         let member = |key| Some(Self { value: self.value.member(key)?, ..*self });
         let route = (member("to"), member("via"));
         if route.0.is_none() || route.1.is_none() {
-            self.refuse(Refusal::wanted(
+            self.refuse(ValueRefusal::wanted(
                 "a route with its destination, `to` (such as \"0.0.0.0/0\"), and its router, \
                  `via` (such as \"192.0.2.1\")",
             ));
@@ -278,18 +282,18 @@ impl Source for Named<'_> {
         route
     }
 
-    fn refuse(&self, refusal: Refusal) {
+    fn refuse(&self, refusal: ValueRefusal) {
         let option = self.option;
         let sentence = match refusal {
-            Refusal::Wanted { wanted, help } => {
+            ValueRefusal::Wanted { wanted, help } => {
                 let found = self.value.described();
                 let help = help.map(|help| format!("; {help}")).unwrap_or_default();
                 format!("option {option}: wanted {wanted}, found {found}{help}")
             }
-            Refusal::TooLong { octets, octets_max } => {
+            ValueRefusal::TooLong { octets, octets_max } => {
                 format!("option {option} takes {octets} octets; wanted at most {octets_max}")
             }
-            Refusal::Unknown { noun, found, meant, known } => {
+            ValueRefusal::Unknown { noun, found, meant, known } => {
                 let meant = match meant {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("wanted one of {}", known.join(", ")),
@@ -306,16 +310,16 @@ mod tests {
     use super::*;
     use crate::encode_option;
 
-    fn text(text: &str) -> Written {
-        Written::Text(text.to_owned())
+    fn text(text: &str) -> OptionSetting {
+        OptionSetting::Text(text.to_owned())
     }
 
-    fn texts(texts: &[&str]) -> Written {
-        Written::List(texts.iter().map(|found| text(found)).collect())
+    fn texts(texts: &[&str]) -> OptionSetting {
+        OptionSetting::List(texts.iter().map(|found| text(found)).collect())
     }
 
-    fn route(to: &str, via: &str) -> Written {
-        Written::Table([("to".to_owned(), text(to)), ("via".to_owned(), text(via))].into())
+    fn route(to: &str, via: &str) -> OptionSetting {
+        OptionSetting::Table([("to".to_owned(), text(to)), ("via".to_owned(), text(via))].into())
     }
 
     #[test]
@@ -323,11 +327,11 @@ mod tests {
         for (name, value, octets) in [
             ("subnet-mask", text("255.255.0.0"), &[255, 255, 0, 0][..]),
             ("domain-name-servers", texts(&["192.0.2.53"]), &[192, 0, 2, 53]),
-            ("ip-forwarding", Written::Flag(true), &[1]),
-            ("default-ip-ttl", Written::Number(64), &[64]),
-            ("interface-mtu", Written::Number(1492), &[5, 212]),
-            ("108", Written::Number(1800), &[0, 0, 7, 8]),
-            ("time-offset", Written::Number(-1), &[255; 4]),
+            ("ip-forwarding", OptionSetting::Flag(true), &[1]),
+            ("default-ip-ttl", OptionSetting::Number(64), &[64]),
+            ("interface-mtu", OptionSetting::Number(1492), &[5, 212]),
+            ("108", OptionSetting::Number(1800), &[0, 0, 7, 8]),
+            ("time-offset", OptionSetting::Number(-1), &[255; 4]),
             ("domain-name", text("example.net"), b"example.net"),
             (
                 "domain-search",
@@ -336,7 +340,7 @@ mod tests {
             ),
             (
                 "classless-static-routes",
-                Written::List([route("0.0.0.0/0", "100.64.0.1")].into()),
+                OptionSetting::List([route("0.0.0.0/0", "100.64.0.1")].into()),
                 &[0, 100, 64, 0, 1],
             ),
             ("43", text("hex:0104ff"), &[1, 4, 255]),
@@ -347,15 +351,15 @@ mod tests {
             let (code, found) = encode_option(name, &value).unwrap();
             assert_eq!(found, octets, "{name}");
             if !octets.is_empty() {
-                assert_eq!(Written::decode(code, octets), value, "{name}");
+                assert_eq!(OptionSetting::decode(code, octets), value, "{name}");
             }
         }
         assert_eq!(encode_option("routers", &text("192.0.2.1")).unwrap().1, [192, 0, 2, 1]);
         assert_eq!(encode_option("routers", &text("hex:c0000235")).unwrap().1, [192, 0, 2, 53]);
         let routes = encode_option("routes", &route("0.0.0.0/0", "100.64.0.1"));
         assert!(routes.unwrap_err().contains("did you mean `classless-static-routes`?"));
-        assert_eq!(Written::decode(12, "é".as_bytes()), text("hex:c3a9"));
-        assert_eq!(Written::decode(6, &[1, 2, 3]), text("hex:010203"));
+        assert_eq!(OptionSetting::decode(12, "é".as_bytes()), text("hex:c3a9"));
+        assert_eq!(OptionSetting::decode(6, &[1, 2, 3]), text("hex:010203"));
     }
 
     #[test]
@@ -364,23 +368,25 @@ mod tests {
             let Some(value) = sample(&definition.kind) else { continue };
             let (code, octets) = encode_option(definition.name, &value).unwrap();
             assert_eq!(code, definition.code);
-            assert_eq!(Written::decode(code, &octets), value, "{}", definition.name);
+            assert_eq!(OptionSetting::decode(code, &octets), value, "{}", definition.name);
         }
     }
 
     /// A value of a kind; `None` for those that `tests/kinds.rs` makes.
-    fn sample(kind: &OptionKind) -> Option<Written> {
+    fn sample(kind: &OptionKind) -> Option<OptionSetting> {
         Some(match kind {
             OptionKind::Address => text("192.0.2.1"),
             OptionKind::Addresses => texts(&["192.0.2.1", "192.0.2.2"]),
-            OptionKind::Flag => Written::Flag(true),
+            OptionKind::Flag => OptionSetting::Flag(true),
             OptionKind::U8 | OptionKind::U16 | OptionKind::U32 | OptionKind::I32 => {
-                Written::Number(7)
+                OptionSetting::Number(7)
             }
-            OptionKind::U16s => Written::List([Written::Number(7), Written::Number(300)].into()),
+            OptionKind::U16s => {
+                OptionSetting::List([OptionSetting::Number(7), OptionSetting::Number(300)].into())
+            }
             OptionKind::Text => text("a b"),
             OptionKind::DomainNames => texts(&["a.example"]),
-            OptionKind::Routes => Written::List([route("10.0.0.0/8", "192.0.2.1")].into()),
+            OptionKind::Routes => OptionSetting::List([route("10.0.0.0/8", "192.0.2.1")].into()),
             OptionKind::Octets => text("hex:00ff"),
             _ => return None,
         })
@@ -391,8 +397,8 @@ mod tests {
         let long = texts(&["192.0.2.1"; 256]);
         for (name, value, sentence) in [
             ("dns", text("192.0.2.53"), "no option is named `dns`; did you mean"),
-            ("51", Written::Number(1), "option 51 is set only by the server; remove it"),
-            ("lease-time", Written::Number(1), "option lease-time is set only by the server"),
+            ("51", OptionSetting::Number(1), "option 51 is set only by the server; remove it"),
+            ("lease-time", OptionSetting::Number(1), "option lease-time is set only by the server"),
             (
                 "routers",
                 text("here"),
@@ -401,14 +407,14 @@ mod tests {
             ("routers", text("2001:db8::1"), "option routers: wanted an IPv4 address, such as"),
             (
                 "routers",
-                Written::List(Vec::new()),
+                OptionSetting::List(Vec::new()),
                 "option routers: wanted at least an address, found an empty list; remove the option",
             ),
-            ("routers", Written::Number(5), "option routers: wanted an IPv4 address"),
+            ("routers", OptionSetting::Number(5), "option routers: wanted an IPv4 address"),
             ("routers", long, "option routers takes 1024 octets; wanted at most 1020"),
             (
                 "interface-mtu",
-                Written::Number(70_000),
+                OptionSetting::Number(70_000),
                 "option interface-mtu: wanted a number from 0 to 65535, found 70000",
             ),
             (
@@ -416,7 +422,7 @@ mod tests {
                 text("hex:0"),
                 "option 43: wanted octets, such as \"hex:0a0b\", found \"hex:0\"",
             ),
-            ("43", Written::Number(5), "option 43: wanted a text, or octets such as"),
+            ("43", OptionSetting::Number(5), "option 43: wanted a text, or octets such as"),
             (
                 "ip-forwarding",
                 text("yes"),
@@ -435,7 +441,11 @@ mod tests {
                 "option classless-static-routes: wanted the first address of the prefix, found \
                  \"10.1.0.0/8\"; did you mean \"10.0.0.0/8\"?",
             ),
-            ("6", Written::Other("a missing value".to_owned()), "option 6: wanted an IPv4 address"),
+            (
+                "6",
+                OptionSetting::Other("a missing value".to_owned()),
+                "option 6: wanted an IPv4 address",
+            ),
         ] {
             let said = encode_option(name, &value).unwrap_err();
             assert!(said.starts_with(sentence), "{name}: {said}");

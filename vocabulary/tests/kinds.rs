@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use lessor_vocabulary::{
-    Catalogue, DeclaredOption, OptionDefinition, OptionKind, Vendor, Written, hexadecimal,
+    Catalogue, DeclaredOption, OptionDefinition, OptionKind, OptionSetting, Vendor, hexadecimal,
     option::{Field, Name, SubOption, Width},
 };
 use proptest::{collection::vec, prelude::*, sample::select, strategy::Union};
@@ -72,16 +72,18 @@ fn kinds() -> impl Strategy<Value = OptionKind> {
 }
 
 /// Values of a kind, as decoding writes them.
-fn values(kind: &OptionKind) -> BoxedStrategy<Written> {
-    let texts = |strategy: BoxedStrategy<String>| strategy.prop_map(Written::Text).boxed();
-    let list_of = |item: BoxedStrategy<Written>| vec(item, 1..4).prop_map(Written::List).boxed();
+fn values(kind: &OptionKind) -> BoxedStrategy<OptionSetting> {
+    let texts = |strategy: BoxedStrategy<String>| strategy.prop_map(OptionSetting::Text).boxed();
+    let list_of =
+        |item: BoxedStrategy<OptionSetting>| vec(item, 1..4).prop_map(OptionSetting::List).boxed();
     let address = || any::<u32>().prop_map(|bits| Ipv4Addr::from(bits).to_string()).boxed();
     let name = || "[a-z_][a-z0-9-]{0,9}(\\.[a-z]{1,5}){0,2}".boxed();
-    let number = |range: std::ops::RangeInclusive<i64>| range.prop_map(Written::Number).boxed();
+    let number =
+        |range: std::ops::RangeInclusive<i64>| range.prop_map(OptionSetting::Number).boxed();
     match kind {
         OptionKind::Address => texts(address()),
         OptionKind::Addresses => list_of(texts(address())),
-        OptionKind::Flag => any::<bool>().prop_map(Written::Flag).boxed(),
+        OptionKind::Flag => any::<bool>().prop_map(OptionSetting::Flag).boxed(),
         OptionKind::U8 => number(0..=255),
         OptionKind::I8 => number(-128..=127),
         OptionKind::U16 => number(0..=65_535),
@@ -97,20 +99,20 @@ fn values(kind: &OptionKind) -> BoxedStrategy<Written> {
                 .prop_map(|(bits, length, via)| {
                     let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or_default();
                     let to = format!("{}/{length}", Ipv4Addr::from(bits & mask));
-                    let member = |key: &str, value| (key.to_owned(), Written::Text(value));
-                    Written::Table(vec![member("to", to), member("via", via)])
+                    let member = |key: &str, value| (key.to_owned(), OptionSetting::Text(value));
+                    OptionSetting::Table(vec![member("to", to), member("via", via)])
                 })
                 .boxed(),
         ),
         OptionKind::Octets => vec(any::<u8>(), 1..9)
-            .prop_map(|octets| Written::Text(hexadecimal::text(&octets)))
+            .prop_map(|octets| OptionSetting::Text(hexadecimal::text(&octets)))
             .boxed(),
-        OptionKind::Empty => Just(Written::Flag(true)).boxed(),
+        OptionKind::Empty => Just(OptionSetting::Flag(true)).boxed(),
         OptionKind::Ipv6Address => {
             texts(any::<u128>().prop_map(|bits| Ipv6Addr::from(bits).to_string()).boxed())
         }
         OptionKind::Fixed(length) => vec(0xf8u8..=0xff, usize::from(*length))
-            .prop_map(|octets| Written::Text(hexadecimal::text(&octets)))
+            .prop_map(|octets| OptionSetting::Text(hexadecimal::text(&octets)))
             .boxed(),
         OptionKind::Server => texts(prop_oneof![address(), name()].boxed()),
         OptionKind::Servers => {
@@ -131,7 +133,7 @@ fn values(kind: &OptionKind) -> BoxedStrategy<Written> {
             (members, required..=fields.len())
                 .prop_map(|(mut members, count)| {
                     members.truncate(count);
-                    Written::Table(members)
+                    OptionSetting::Table(members)
                 })
                 .boxed()
         }
@@ -147,7 +149,7 @@ fn values(kind: &OptionKind) -> BoxedStrategy<Written> {
             (members, 1..=count)
                 .prop_map(|(mut members, count)| {
                     members.truncate(count);
-                    Written::Table(members)
+                    OptionSetting::Table(members)
                 })
                 .boxed()
         }
@@ -155,27 +157,27 @@ fn values(kind: &OptionKind) -> BoxedStrategy<Written> {
 }
 
 /// Parameters of a service in the order of their keys.
-fn service_parameters() -> impl Strategy<Value = Written> {
-    let text = |text: &str| Written::Text(text.to_owned());
+fn service_parameters() -> impl Strategy<Value = OptionSetting> {
+    let text = |text: &str| OptionSetting::Text(text.to_owned());
     let protocols = vec(select(vec!["dot", "doq", "h2", "h3"]), 1..4)
-        .prop_map(move |found| Written::List(found.into_iter().map(text).collect()));
+        .prop_map(move |found| OptionSetting::List(found.into_iter().map(text).collect()));
     let octets =
-        vec(any::<u8>(), 1..9).prop_map(|octets| Written::Text(hexadecimal::text(&octets)));
+        vec(any::<u8>(), 1..9).prop_map(|octets| OptionSetting::Text(hexadecimal::text(&octets)));
     let parameters = (
         proptest::option::of((protocols, any::<bool>())),
-        any::<u16>().prop_map(|port| Written::Number(port.into())),
+        any::<u16>().prop_map(|port| OptionSetting::Number(port.into())),
         proptest::option::of(octets.clone()),
         proptest::option::of("/[a-z]{0,9}\\{\\?dns\\}"),
         proptest::option::of((select(vec![4u16, 6, 9, 667, 65_535]), octets)),
         any::<[bool; 6]>(),
     );
     parameters.prop_map(move |(alpn, port, ech, dohpath, other, are_mandatory)| {
-        let mut members: Vec<(String, Written)> = Vec::new();
+        let mut members: Vec<(String, OptionSetting)> = Vec::new();
         let mut add = |name: &str, value| members.push((name.to_owned(), value));
         if let Some((protocols, is_only)) = alpn {
             add("alpn", protocols);
             if is_only {
-                add("no-default-alpn", Written::Flag(true));
+                add("no-default-alpn", OptionSetting::Flag(true));
             }
         }
         add("port", port);
@@ -183,7 +185,7 @@ fn service_parameters() -> impl Strategy<Value = Written> {
             Some((key, value)) if key < 5 => (Some((key, value)), None),
             other => (None, other),
         };
-        let numbered = |(key, value): (u16, Written)| (format!("key{key}"), value);
+        let numbered = |(key, value): (u16, OptionSetting)| (format!("key{key}"), value);
         members.extend(before_ech.map(numbered));
         members.extend(ech.map(|value| ("ech".to_owned(), value)));
         let (before_path, after_path) = match after_ech {
@@ -191,18 +193,18 @@ fn service_parameters() -> impl Strategy<Value = Written> {
             other => (None, other),
         };
         members.extend(before_path.map(numbered));
-        members.extend(dohpath.map(|path| ("dohpath".to_owned(), Written::Text(path))));
+        members.extend(dohpath.map(|path| ("dohpath".to_owned(), OptionSetting::Text(path))));
         members.extend(after_path.map(numbered));
-        let mandatory: Vec<Written> = members
+        let mandatory: Vec<OptionSetting> = members
             .iter()
             .zip(are_mandatory)
             .filter(|(_, is_mandatory)| *is_mandatory)
-            .map(|((name, _), _)| Written::Text(name.clone()))
+            .map(|((name, _), _)| OptionSetting::Text(name.clone()))
             .collect();
         if !mandatory.is_empty() {
-            members.insert(0, ("mandatory".to_owned(), Written::List(mandatory)));
+            members.insert(0, ("mandatory".to_owned(), OptionSetting::List(mandatory)));
         }
-        Written::Table(members)
+        OptionSetting::Table(members)
     })
 }
 
@@ -212,7 +214,7 @@ fn registered() -> Vec<&'static OptionDefinition> {
 }
 
 /// A registered option and a value of its kind.
-fn registered_values() -> impl Strategy<Value = (&'static OptionDefinition, Written)> {
+fn registered_values() -> impl Strategy<Value = (&'static OptionDefinition, OptionSetting)> {
     Union::new(registered().into_iter().map(|definition| {
         values(&definition.kind).prop_map(move |value| (definition, value)).boxed()
     }))
@@ -222,7 +224,7 @@ fn registered_values() -> impl Strategy<Value = (&'static OptionDefinition, Writ
 fn check_round_trip(
     catalogue: &Catalogue,
     name: &str,
-    value: &Written,
+    value: &OptionSetting,
 ) -> Result<(), TestCaseError> {
     let encoded = catalogue.encode(name, value);
     // A value of several long parts may take more octets than there are.
@@ -249,7 +251,7 @@ fn check_round_trip(
 fn check_octets(catalogue: &Catalogue, code: u8, octets: &[u8]) -> Result<(), TestCaseError> {
     let read = catalogue.decode(code, octets, Some(b"acme"));
     let name = catalogue.name(code).unwrap().to_owned();
-    let has_reading = !matches!(&read, Written::Text(_));
+    let has_reading = !matches!(&read, OptionSetting::Text(_));
     if has_reading {
         let again = match catalogue.encode(&name, &read) {
             Ok((_, again)) => again,

@@ -20,7 +20,7 @@ use crate::{
     outcome::{CaseOutcome, Failure},
     output::{counted, size, table},
     request,
-    workbench::{PluginFile, Prepared, Refused, Workbench, read_case},
+    workbench::{CannotRun, PluginFile, PreparedPlugin, Workbench, read_case},
 };
 
 /// The maximum number of calls of each hook.
@@ -53,7 +53,7 @@ pub(crate) struct BenchArguments {
 /// The results of the measurement.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Report {
+struct BenchReport {
     plugin: String,
     file_octets: u64,
     /// The time from the file to machine code.
@@ -104,18 +104,18 @@ fn measure(
     read_plugin: ReadPlugin,
     cache: &Path,
     case: &Case,
-) -> Result<Report, Refused> {
+) -> Result<BenchReport, CannotRun> {
     let prepare = || {
         let workbench = Workbench::with_cache(&arguments.plugin, read_plugin, cache)?;
         workbench.prepare(case)
     };
-    let prepared_ms = |prepared: &Prepared| {
+    let prepared_ms = |prepared: &PreparedPlugin| {
         let report = prepared.report();
         milliseconds(report.and_then(|report| report.prepared_in).unwrap_or_default())
     };
     let compile_ms = prepared_ms(&prepare()?);
     let mut prepared = prepare()?;
-    let mut report = Report {
+    let mut report = BenchReport {
         plugin: prepared.report().map(|report| report.name.clone()).unwrap_or_default(),
         file_octets: prepared.report().map_or(0, |report| report.octets),
         compile_ms,
@@ -140,7 +140,7 @@ fn measure(
 
 /// The first instance exists already, and creating each further one also creates a spare in the
 /// background, so this waits for the spare before each measurement.
-fn instance_ms(prepared: &Prepared) -> Result<f64, Refused> {
+fn instance_ms(prepared: &PreparedPlugin) -> Result<f64, CannotRun> {
     let mut took = Vec::new();
     for _ in 0..INSTANCES {
         prepared.wait_for_spare();
@@ -188,13 +188,13 @@ impl Samples {
 }
 
 fn measure_hooks(
-    prepared: &mut Prepared,
+    prepared: &mut PreparedPlugin,
     case: &Case,
     outcome: &CaseOutcome,
     samples: &Samples,
-) -> Result<Vec<HookReport>, Refused> {
+) -> Result<Vec<HookReport>, CannotRun> {
     let described = &case.request;
-    let view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
+    let view = request::view(described).map_err(|error| CannotRun(vec![format!("{error:#}")]))?;
     let asked = match described.event {
         Some(_) => None,
         None => prepared.ask(described, view.clone(), &mut CaseOutcome::default()),
@@ -235,7 +235,7 @@ fn measure_hooks(
 }
 
 fn measure_reply(
-    prepared: &mut Prepared,
+    prepared: &mut PreparedPlugin,
     case: &Case,
     view: &View,
     terms: &Terms,
@@ -248,7 +248,7 @@ fn measure_reply(
     })
 }
 
-fn print(out: &mut impl Write, report: &Report) -> io::Result<()> {
+fn print(out: &mut impl Write, report: &BenchReport) -> io::Result<()> {
     let mut rows = table(&["hook", "calls", "p50 µs", "p99 µs", "longest µs"], 1);
     for hook in &report.hooks {
         let HookReport { hook, calls, p50_us, p99_us, max_us } = hook;

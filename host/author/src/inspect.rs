@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::{
     ReadPlugin,
     output::{Tone, size, toned},
-    workbench::{KeptCode, PluginFile, Prepared, Workbench, read_case},
+    workbench::{KeptCode, PluginFile, PreparedPlugin, Workbench, read_case},
 };
 
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ pub(crate) struct InspectArguments {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Report<'a> {
+struct InspectReport<'a> {
     file: &'a Path,
     accepted: bool,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -45,8 +45,12 @@ pub(crate) fn run(
     let mistakes = inspected.as_ref().err().cloned().unwrap_or_default();
     let mut out = io::stdout().lock();
     if arguments.json {
-        let report =
-            Report { file, accepted: inspected.is_ok(), plugin: inspected.as_ref().ok(), mistakes };
+        let report = InspectReport {
+            file,
+            accepted: inspected.is_ok(),
+            plugin: inspected.as_ref().ok(),
+            mistakes,
+        };
         writeln!(out, "{}", serde_json::to_string(&report)?)?;
     } else if let Ok(report) = &inspected {
         print(&mut lessor_terminal::stdout(), file, report)?;
@@ -79,7 +83,7 @@ fn inspect(plugin: &PluginFile, read_plugin: ReadPlugin) -> Result<PluginReport,
     Ok(report)
 }
 
-fn prepare(plugin: &PluginFile, read_plugin: ReadPlugin) -> Result<Prepared, Vec<String>> {
+fn prepare(plugin: &PluginFile, read_plugin: ReadPlugin) -> Result<PreparedPlugin, Vec<String>> {
     let workbench = Workbench::open(plugin, read_plugin);
     let prepared = workbench.and_then(|workbench| workbench.prepare(&read_case(None)?));
     prepared.map_err(|refused| refused.0)

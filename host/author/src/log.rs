@@ -39,7 +39,7 @@ struct Listener;
 
 /// The parts of an event that contain a plugin's log line.
 #[derive(Default)]
-struct Line {
+struct PluginLogLine {
     message: String,
     plugin: bool,
 }
@@ -49,7 +49,7 @@ impl<S: Subscriber> Layer<S> for Listener {
         if event.metadata().target() != TARGET {
             return;
         }
-        let mut line = Line::default();
+        let mut line = PluginLogLine::default();
         event.record(&mut line);
         if !line.plugin {
             return;
@@ -67,7 +67,7 @@ impl<S: Subscriber> Layer<S> for Listener {
     }
 }
 
-impl Visit for Line {
+impl Visit for PluginLogLine {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         match field.name() {
             "message" => self.message = format!("{value:?}"),

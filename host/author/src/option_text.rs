@@ -1,7 +1,7 @@
 //! Formats the values of options, which a policy sets as octets, as TOML in the format of a case.
 
 use lessor_core::OptionValue;
-use lessor_vocabulary::{Catalogue, Written, hexadecimal, value_text};
+use lessor_vocabulary::{Catalogue, OptionSetting, hexadecimal, value_text};
 
 /// The key of an option: its name, or its number if it has none.
 pub(crate) fn name(code: u8, catalogue: &Catalogue) -> String {
@@ -14,7 +14,7 @@ pub(crate) fn value(code: u8, octets: &[u8], catalogue: &Catalogue) -> String {
     let written = catalogue.decode(code, octets, None);
     let name = name(code, catalogue);
     // What consists of parts, or of what vendors define, has no type of its own.
-    if !matches!(written, Written::Text(_))
+    if !matches!(written, OptionSetting::Text(_))
         && catalogue.encode(&name, &written).is_ok_and(|(_, again)| again == octets)
     {
         return toml_of(&written);
@@ -24,7 +24,10 @@ pub(crate) fn value(code: u8, octets: &[u8], catalogue: &Catalogue) -> String {
         None => value_text(octets).map(|text| OptionValue::Text(text.to_owned())),
     };
     let same = typed.filter(|value| value.to_octets() == octets);
-    same.map_or_else(|| quoted(&hexadecimal::text(octets)), |value| toml_of(&Written::from(&value)))
+    same.map_or_else(
+        || quoted(&hexadecimal::text(octets)),
+        |value| toml_of(&OptionSetting::from(&value)),
+    )
 }
 
 /// A text in quotes.
@@ -37,13 +40,13 @@ pub(crate) fn list(items: &[String]) -> String {
     format!("[{}]", items.join(", "))
 }
 
-fn toml_of(value: &Written) -> String {
+fn toml_of(value: &OptionSetting) -> String {
     match value {
-        Written::Flag(flag) => flag.to_string(),
-        Written::Number(number) => number.to_string(),
-        Written::Text(text) | Written::Other(text) => quoted(text),
-        Written::List(items) => list(&items.iter().map(toml_of).collect::<Vec<_>>()),
-        Written::Table(members) => {
+        OptionSetting::Flag(flag) => flag.to_string(),
+        OptionSetting::Number(number) => number.to_string(),
+        OptionSetting::Text(text) | OptionSetting::Other(text) => quoted(text),
+        OptionSetting::List(items) => list(&items.iter().map(toml_of).collect::<Vec<_>>()),
+        OptionSetting::Table(members) => {
             let members = members.iter().map(|(key, value)| format!("{key} = {}", toml_of(value)));
             format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
         }

@@ -380,7 +380,7 @@ log = ["one", "two"]
     }
 
     #[test]
-    fn a_failure_is_told_once() {
+    fn a_failure_is_reported_once() {
         let failure = |kind, message: &str| Failure {
             hook: Some(Hook::OnDiscover),
             kind,

@@ -16,7 +16,7 @@ use crate::{
     outcome::{Call, CaseOutcome, Failure},
     output::{Tone, toned, written},
     request,
-    workbench::{PluginFile, Refused, Workbench, read_case},
+    workbench::{CannotRun, PluginFile, Workbench, read_case},
 };
 
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ pub(crate) struct RunArguments {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Report<'a> {
+struct RunReport<'a> {
     plugin: &'a str,
     calls: &'a [Call],
     outcome: serde_json::Value,
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &RunArguments, read_plugin: ReadPlugin) -> anyhow::
         let workbench = Workbench::open(&arguments.plugin, read_plugin)?;
         let outcome = workbench.attempt(&case)?;
         let view = request::view(&case.request);
-        let view = view.map_err(|error| Refused(vec![format!("{error:#}")]))?;
+        let view = view.map_err(|error| CannotRun(vec![format!("{error:#}")]))?;
         Ok((workbench, case, view, outcome))
     });
     let (workbench, case, view, outcome) = match tried {
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &RunArguments, read_plugin: ReadPlugin) -> anyhow::
     };
     let mut out = io::stdout().lock();
     if arguments.json {
-        let report = Report {
+        let report = RunReport {
             plugin: &workbench.source().name,
             calls: &outcome.calls,
             outcome: outcome.effects.to_json(),

@@ -16,7 +16,7 @@ use crate::{
     ReadPlugin, cases,
     outcome::{CaseOutcome, Difference, Effects},
     output::{Tone, colour_on_stderr, counted, table, toned},
-    workbench::{PluginFile, Refused, Workbench},
+    workbench::{CannotRun, PluginFile, Workbench},
 };
 
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,7 @@ pub(crate) struct TestArguments {
 struct Tried {
     name: String,
     path: PathBuf,
-    result: Result<CaseOutcome, Refused>,
+    result: Result<CaseOutcome, CannotRun>,
     differences: Vec<Difference>,
     was_updated: bool,
 }
@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &TestArguments, read_plugin: ReadPlugin) -> anyhow:
 }
 
 /// The problem that prevents every case, if it is the same for all: a missing or invalid file.
-fn refusal_of_all(tried: &[Tried]) -> Option<&Refused> {
+fn refusal_of_all(tried: &[Tried]) -> Option<&CannotRun> {
     let first = tried.first()?.result.as_ref().err()?;
     let is_alike = |case: &Tried| case.result.as_ref().is_err_and(|refused| refused.0 == first.0);
     (tried.len() > 1 && tried.iter().all(is_alike)).then_some(first)
@@ -104,14 +104,14 @@ fn attempt(workbench: &Workbench, name: String, path: PathBuf, update: bool) -> 
     let mut tried = Tried {
         name,
         path,
-        result: Err(Refused::default()),
+        result: Err(CannotRun::default()),
         differences: vec![],
         was_updated: false,
     };
     let case = match lessor_config::load_case(&tried.path) {
         Ok(case) => case,
         Err(mistakes) => {
-            tried.result = Err(Refused(vec![mistakes.render(colour_on_stderr())]));
+            tried.result = Err(CannotRun(vec![mistakes.render(colour_on_stderr())]));
             return tried;
         }
     };
@@ -120,7 +120,7 @@ fn attempt(workbench: &Workbench, name: String, path: PathBuf, update: bool) -> 
     if update {
         match rewrite(&tried.path, &case, outcome) {
             Ok(was_updated) => tried.was_updated = was_updated,
-            Err(error) => tried.result = Err(Refused(vec![format!("{error:#}")])),
+            Err(error) => tried.result = Err(CannotRun(vec![format!("{error:#}")])),
         }
         return tried;
     }
@@ -133,7 +133,7 @@ fn attempt(workbench: &Workbench, name: String, path: PathBuf, update: bool) -> 
                 "{} has no [expect]; add it, or let --update write it",
                 tried.path.display()
             );
-            tried.result = Err(Refused(vec![what]));
+            tried.result = Err(CannotRun(vec![what]));
         }
     }
     tried

@@ -8,22 +8,23 @@ use std::{sync::Arc, time::Instant};
 use lessor_config::{CaseRequest, PlannedName, ReplyTerms};
 use lessor_core::{LookupAnswer, Reply, RequestKind, Verdict};
 use lessor_policy_host::{
-    AnsweredLookup, EditOutcome, Hook, Plan, PlannedLookup, PolicyOutcome, Runner, Setting,
+    AnsweredLookup, EditOutcome, Hook, PlannedLookup, PolicyOutcome, RequestPlan, Runner, Setting,
     TraceEntry, View,
 };
-use lessor_stages::{Asked, Consultation, Consulted, Located, Policies, Sources};
+use lessor_stages::{Asked, Consultation, Consulted, Located, LookupAnswers, Policies};
 
 use crate::{
     outcome::{Call, CaseOutcome, OptionEffects, octets},
     request,
-    workbench::{Prepared, Refused},
+    workbench::{CannotRun, PreparedPlugin},
 };
 
-impl Prepared {
+impl PreparedPlugin {
     /// Runs the plugin on the request: lookups, decision and reply, or the lease event if the case
     /// has one.
-    pub(crate) fn attempt(&mut self, described: &CaseRequest) -> Result<CaseOutcome, Refused> {
-        let view = request::view(described).map_err(|error| Refused(vec![format!("{error:#}")]))?;
+    pub(crate) fn attempt(&mut self, described: &CaseRequest) -> Result<CaseOutcome, CannotRun> {
+        let view =
+            request::view(described).map_err(|error| CannotRun(vec![format!("{error:#}")]))?;
         let mut outcome = CaseOutcome::default();
         outcome.effects.catalogue = Arc::clone(&described.catalogue);
         if !described.classes.is_empty() {
@@ -84,7 +85,7 @@ impl Prepared {
         described: &CaseRequest,
         view: &View,
         outcome: &mut CaseOutcome,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), CannotRun> {
         if !self.has(Hook::OnLease) {
             return Ok(());
         }
@@ -116,7 +117,7 @@ impl Prepared {
 
 /// The plugin as the policies of an exchange: each call is measured, and its effects are noted.
 struct Tried<'t> {
-    prepared: &'t mut Prepared,
+    prepared: &'t mut PreparedPlugin,
     described: &'t CaseRequest,
     outcome: &'t mut CaseOutcome,
 }
@@ -171,7 +172,7 @@ impl<'d> DescribedAnswers<'d> {
     }
 }
 
-impl Sources for DescribedAnswers<'_> {
+impl LookupAnswers for DescribedAnswers<'_> {
     fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
         (planned.into_iter().map(|planned| self.answer(planned)).collect(), Vec::new())
     }
@@ -199,11 +200,11 @@ impl Policies for Tried<'_> {
         true
     }
 
-    fn plan(&mut self, view: &View) -> Plan {
+    fn plan(&mut self, view: &View) -> RequestPlan {
         self.call(Hook::PlanLookups, |runner| runner.plan(view), |plan| &plan.trace)
     }
 
-    fn plan_further(&mut self, view: &View) -> Plan {
+    fn plan_further(&mut self, view: &View) -> RequestPlan {
         let hook = Hook::PlanFurtherLookups;
         self.call(hook, |runner| runner.plan_further(view), |plan| &plan.trace)
     }

@@ -43,7 +43,7 @@ pub(crate) struct PluginFile {
 
 /// Why a plugin cannot be run; each mistake is ready to be printed.
 #[derive(Debug, Default)]
-pub(crate) struct Refused(pub(crate) Vec<String>);
+pub(crate) struct CannotRun(pub(crate) Vec<String>);
 
 /// One plugin, and the cache of its compiled code.
 pub(crate) struct Workbench {
@@ -59,23 +59,23 @@ pub(crate) struct KeptCode {
 }
 
 /// One plugin, prepared for one case.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedPlugin {
     pub(crate) chain: Arc<Chain>,
     pub(crate) runner: Runner,
 }
 
 impl PluginFile {
     /// Reads the plugin as the server does.
-    pub(crate) fn read(&self, read_plugin: ReadPlugin) -> Result<PluginSource, Refused> {
+    pub(crate) fn read(&self, read_plugin: ReadPlugin) -> Result<PluginSource, CannotRun> {
         let read = read_plugin(&self.file, self.settings.as_deref(), self.interpreters.as_deref());
-        read.map_err(|mistakes| Refused(vec![mistakes]))
+        read.map_err(|mistakes| CannotRun(vec![mistakes]))
     }
 }
 
 impl Workbench {
     /// Reads the plugin and its sidecar file. Compiled code is kept in the user's cache folder, so
     /// that a large component is not compiled for every command.
-    pub(crate) fn open(file: &PluginFile, read_plugin: ReadPlugin) -> Result<Self, Refused> {
+    pub(crate) fn open(file: &PluginFile, read_plugin: ReadPlugin) -> Result<Self, CannotRun> {
         Ok(Self { source: file.read(read_plugin)?, kept: KeptCode::open() })
     }
 
@@ -84,7 +84,7 @@ impl Workbench {
         file: &PluginFile,
         read_plugin: ReadPlugin,
         cache: &Path,
-    ) -> Result<Self, Refused> {
+    ) -> Result<Self, CannotRun> {
         let kept = KeptCode { folder: Some(cache.to_owned()), _own: None };
         Ok(Self { source: file.read(read_plugin)?, kept })
     }
@@ -96,7 +96,7 @@ impl Workbench {
 
     /// Compiles, configures and instantiates the plugin, with the case's settings if it has any. A
     /// separate engine ensures that no state is kept from one case to the next.
-    pub(crate) fn prepare(&self, case: &Case) -> Result<Prepared, Refused> {
+    pub(crate) fn prepare(&self, case: &Case) -> Result<PreparedPlugin, CannotRun> {
         let mut source = self.source.clone();
         if let Some(settings_json) = &case.settings_json {
             source.settings_json.clone_from(settings_json);
@@ -105,11 +105,11 @@ impl Workbench {
         let sources: Arc<dyn LookupSources> = Arc::new(Tables::of(&case.request));
         let chain = self.kept.runtime()?.chain_with_sources(vec![source], sources)?;
         let runner = chain.runner()?;
-        Ok(Prepared { chain, runner })
+        Ok(PreparedPlugin { chain, runner })
     }
 
     /// Runs a fresh copy of the plugin on the case's request.
-    pub(crate) fn attempt(&self, case: &Case) -> Result<CaseOutcome, Refused> {
+    pub(crate) fn attempt(&self, case: &Case) -> Result<CaseOutcome, CannotRun> {
         log::take();
         let mut outcome = self.prepare(case)?.attempt(&case.request)?;
         outcome.effects.log = Some(log::take());
@@ -130,14 +130,14 @@ impl KeptCode {
     }
 
     /// Creates an engine that uses the cached code.
-    pub(crate) fn runtime(&self) -> Result<Arc<Runtime>, Refused> {
+    pub(crate) fn runtime(&self) -> Result<Arc<Runtime>, CannotRun> {
         let settings = RuntimeSettings { cache: self.folder.clone(), ..RuntimeSettings::default() };
         let runtime = Runtime::with_instances_max(settings, INSTANCES_MAX);
-        runtime.map_err(|error| Refused(vec![error.to_string()]))
+        runtime.map_err(|error| CannotRun(vec![error.to_string()]))
     }
 }
 
-impl Prepared {
+impl PreparedPlugin {
     /// The report on the plugin.
     pub(crate) fn report(&self) -> Option<&PluginReport> {
         self.chain.plugins().next()
@@ -208,21 +208,21 @@ impl LookupSources for Tables {
 }
 
 /// Reads the case in a file; without a file, a DISCOVER of a plain client.
-pub(crate) fn read_case(path: Option<&Path>) -> Result<Case, Refused> {
+pub(crate) fn read_case(path: Option<&Path>) -> Result<Case, CannotRun> {
     let read = match path {
         Some(path) => lessor_config::load_case(path),
         None => lessor_config::parse_case("request.toml", ""),
     };
-    read.map_err(|mistakes| Refused(vec![mistakes.render(colour_on_stderr())]))
+    read.map_err(|mistakes| CannotRun(vec![mistakes.render(colour_on_stderr())]))
 }
 
-impl From<Vec<PluginError>> for Refused {
+impl From<Vec<PluginError>> for CannotRun {
     fn from(errors: Vec<PluginError>) -> Self {
         Self(errors.iter().map(PluginError::to_string).collect())
     }
 }
 
-impl Refused {
+impl CannotRun {
     /// Prints every mistake on standard error.
     pub(crate) fn print(&self) -> io::Result<()> {
         use io::Write as _;
@@ -231,7 +231,7 @@ impl Refused {
 }
 
 /// Formats every mistake, each followed by a newline.
-impl fmt::Display for Refused {
+impl fmt::Display for CannotRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|mistake| writeln!(f, "{}", mistake.trim_end()))
     }

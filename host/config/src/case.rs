@@ -14,11 +14,11 @@ use crate::{
     Surroundings, classes,
     collector::Collector,
     declarations, file,
-    json::{self, Subject},
+    json::{self, JsonDescription},
     mistake::{Draft, Mistakes},
     reader::Table,
     shapes, sidecar,
-    source::Source,
+    source::SourceFile,
     syntax,
 };
 
@@ -55,7 +55,7 @@ pub fn load_case(path: &Path) -> Result<Case, Mistakes> {
 /// # Errors
 /// As [`load_case`].
 pub fn parse_case(name: &str, text: &str) -> Result<Case, Mistakes> {
-    let collector = Collector::new(Source::new(name, text));
+    let collector = Collector::new(SourceFile::new(name, text));
     let case = if name.ends_with(".json") {
         json::as_toml(&collector, &REQUEST).and_then(|toml| read(&collector, &toml))
     } else {
@@ -64,8 +64,8 @@ pub fn parse_case(name: &str, text: &str) -> Result<Case, Mistakes> {
     case.filter(|_| collector.is_empty()).ok_or_else(|| collector.into_mistakes())
 }
 
-const REQUEST: Subject =
-    Subject { noun: "the file", help: "write the request as { \"kind\": \"discover\" }" };
+const REQUEST: JsonDescription =
+    JsonDescription { noun: "the file", help: "write the request as { \"kind\": \"discover\" }" };
 
 /// `text` is the TOML equivalent of the collector's source.
 fn read(collector: &Collector, text: &str) -> Option<Case> {

@@ -34,7 +34,7 @@ use crate::{
     suggest::{closest, joined},
 };
 
-use self::reading::Reader;
+use self::reading::ConditionReader;
 
 /// The maximum number of classes, because every message is tested for each.
 pub const CLASSES_MAX: usize = 1_000;
@@ -185,7 +185,8 @@ fn condition(
 ) -> Option<Condition> {
     let matching = wanted.table(&CLASS_MATCH)?;
     let relays = &mut read.mentions.relays;
-    let mut reader = Reader { surroundings, interfaces, relays, files: &mut read.files, depth: 0 };
+    let mut reader =
+        ConditionReader { surroundings, interfaces, relays, files: &mut read.files, depth: 0 };
     let condition = reader.condition(&matching, wanted)?;
     contradiction::report(&condition, wanted);
     Some(condition)

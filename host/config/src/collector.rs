@@ -10,16 +10,16 @@ use lessor_vocabulary::Catalogue;
 
 use crate::{
     mistake::{Draft, MISTAKES_MAX, Mistake, Mistakes},
-    source::Source,
+    source::SourceFile,
 };
 
 /// Collects the mistakes of one file. All functions that read the file share it, so that none has
 /// to return mistakes.
 pub(crate) struct Collector {
-    source: Source,
+    source: SourceFile,
     /// The options that the file can name. Set once, before the first option is read.
     catalogue: OnceCell<Arc<Catalogue>>,
-    found: RefCell<Found>,
+    found: RefCell<Findings>,
     distrust: RefCell<Distrust>,
 }
 
@@ -33,7 +33,7 @@ struct Distrust {
 }
 
 #[derive(Default)]
-struct Found {
+struct Findings {
     kept: Vec<Mistake>,
     /// The mistakes in files that this one names, in the order in which they were read.
     kept_of_others: Vec<Mistake>,
@@ -43,7 +43,7 @@ struct Found {
 }
 
 impl Collector {
-    pub(crate) fn new(source: Source) -> Self {
+    pub(crate) fn new(source: SourceFile) -> Self {
         Self {
             source,
             catalogue: OnceCell::new(),
@@ -53,7 +53,7 @@ impl Collector {
     }
 
     /// Creates the collector of a file whose options are those of another one.
-    pub(crate) fn with_catalogue(source: Source, catalogue: Arc<Catalogue>) -> Self {
+    pub(crate) fn with_catalogue(source: SourceFile, catalogue: Arc<Catalogue>) -> Self {
         Self { catalogue: OnceCell::from(catalogue), ..Self::new(source) }
     }
 
@@ -68,7 +68,7 @@ impl Collector {
         debug_assert!(is_first, "an option was read before the declarations");
     }
 
-    pub(crate) fn source(&self) -> &Source {
+    pub(crate) fn source(&self) -> &SourceFile {
         &self.source
     }
 
@@ -153,14 +153,14 @@ impl Collector {
 
     /// All mistakes, in the order of the file.
     pub(crate) fn into_mistakes(self) -> Mistakes {
-        let Found { mut kept, kept_of_others, others, secrets } = self.found.into_inner();
+        let Findings { mut kept, kept_of_others, others, secrets } = self.found.into_inner();
         let source = self.source.hiding(&secrets);
         kept.iter_mut().for_each(|mistake| mistake.show_in(&source));
         Mistakes::new(self.source.name(), kept, kept_of_others, others)
     }
 }
 
-impl Found {
+impl Findings {
     fn has_room(&self) -> bool {
         self.kept.len() + self.kept_of_others.len() < MISTAKES_MAX
     }

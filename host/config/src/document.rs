@@ -1,8 +1,9 @@
 //! Reads the configuration file as a whole.
 
-use std::{mem, sync::Arc};
+use std::{mem, path::Path, sync::Arc};
 
 use lessor_core::VpnName;
+use lessor_settings::SourceSettings;
 use toml::{Spanned, de::DeTable};
 
 use crate::{
@@ -14,16 +15,19 @@ use crate::{
     networks,
     options::Options,
     own_addresses::OwnAddresses,
-    parts::Parts,
+    parts::TextParts,
     reader::Table,
     reservation::{self, Given, Home},
     reservation_files,
     reserved::Reserved,
     scope::Level,
     sections,
-    settings::{Configuration, ServerSettings},
+    settings::{
+        Configuration, ControlSettings, HostsSettings, JournalSettings, LogSettings,
+        MetricsSettings, PluginSettings, ServerSettings, StoreSettings,
+    },
     shapes::{self, Shape},
-    subnet::{self, Around, PlacedSubnet, Shared},
+    subnet::{self, Around, NetworkSettings, PlacedSubnet},
     syntax,
     vpns::Vpns,
 };
@@ -42,7 +46,7 @@ pub(crate) fn read_in_parts(
     collector: &Collector,
     surroundings: &Surroundings,
 ) -> Option<Option<Configuration>> {
-    let parts = Parts::of(collector.source().text())?;
+    let parts = TextParts::of(collector.source().text())?;
     let document = DeTable::parse(&parts.rest).ok()?;
     if parts.subnets() == 0 || document.get_ref().contains_key("subnet") {
         return None;
@@ -66,26 +70,13 @@ fn read_root(
 ) -> Option<Option<Configuration>> {
     let base = surroundings.base;
     let root = Table::open(collector, &shapes::DOCUMENT, document.get_ref(), document.span());
-    let section = |key, shape: &'static Shape| root.get(key).and_then(|value| value.table(shape));
 
     collector.declare(declarations::read(&root, collector));
     let is_named = root.get("server").is_some() || root.misspells_any(&["server"]);
-    let server_table = section("server", &shapes::SERVER);
-    let defaults = Shared::of_server(server_table.as_ref());
-    let store_table = section("store", &shapes::STORE);
-    let (store, state) = sections::store(store_table.as_ref(), base);
-    let plugins = section("plugins", &shapes::PLUGINS);
-    let plugins = plugins.and_then(|table| sections::plugins(&table, base, &state));
-    let lookups = lookups::read(root.get("lookup").as_ref(), base);
-    let control_table = section("control", &shapes::CONTROL);
-    let control = sections::control(control_table.as_ref(), base, &state, collector);
-    let journal = section("journal", &shapes::JOURNAL);
-    let journal = journal.and_then(|table| sections::journal(&table, base));
-    let hosts = section("hosts", &shapes::HOSTS);
-    let hosts = hosts.and_then(|table| hosts::read(&table, base));
-    let metrics = section("metrics", &shapes::METRICS);
-    let metrics = metrics.and_then(|table| sections::metrics(&table));
-    let log = sections::log(section("log", &shapes::LOG).as_ref());
+    let server_table = section(&root, "server", &shapes::SERVER);
+    let defaults = NetworkSettings::of_server(server_table.as_ref());
+    let Sections { store, plugins, lookups, control, journal, hosts, metrics, log } =
+        Sections::read(&root, base, collector);
 
     let relays = server_table.as_ref().and_then(|table| table.get("relays"));
     let unknown_clients = server_table.as_ref().and_then(subnet::unknown_clients);
@@ -162,6 +153,42 @@ fn read_root(
             .with_classes(classes)
             .with_shared_reservations(Arc::new(shared)),
     }))
+}
+
+/// The settings of sections that need nothing of the subnets.
+struct Sections {
+    store: StoreSettings,
+    plugins: Option<PluginSettings>,
+    lookups: Vec<SourceSettings>,
+    control: ControlSettings,
+    journal: Option<JournalSettings>,
+    hosts: Option<HostsSettings>,
+    metrics: Option<MetricsSettings>,
+    log: LogSettings,
+}
+
+impl Sections {
+    fn read(root: &Table, base: &Path, collector: &Collector) -> Self {
+        let section = |key, shape| section(root, key, shape);
+        let (store, state) = sections::store(section("store", &shapes::STORE).as_ref(), base);
+        let plugins = section("plugins", &shapes::PLUGINS);
+        let plugins = plugins.and_then(|table| sections::plugins(&table, base, &state));
+        let lookups = lookups::read(root.get("lookup").as_ref(), base);
+        let control = section("control", &shapes::CONTROL);
+        let control = sections::control(control.as_ref(), base, &state, collector);
+        let journal = section("journal", &shapes::JOURNAL);
+        let journal = journal.and_then(|table| sections::journal(&table, base));
+        let hosts = section("hosts", &shapes::HOSTS);
+        let hosts = hosts.and_then(|table| hosts::read(&table, base));
+        let metrics = section("metrics", &shapes::METRICS);
+        let metrics = metrics.and_then(|table| sections::metrics(&table));
+        let log = sections::log(section("log", &shapes::LOG).as_ref());
+        Self { store, plugins, lookups, control, journal, hosts, metrics, log }
+    }
+}
+
+fn section<'r>(root: &Table<'r>, key: &'static str, shape: &'static Shape) -> Option<Table<'r>> {
+    root.get(key).and_then(|value| value.table(shape))
 }
 
 fn own_addresses(server: &ServerSettings, surroundings: &Surroundings) -> OwnAddresses {

@@ -5,7 +5,7 @@ use std::{io, io::Read, path::Path};
 use crate::{
     collector::Collector,
     mistake::{Draft, Mistakes},
-    source::Source,
+    source::SourceFile,
 };
 
 /// The maximum size of a configuration file, in octets.
@@ -35,7 +35,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Mistakes> {
     String::from_utf8(octets).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let lossy = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        let collector = Collector::new(Source::new(&name, &lossy));
+        let collector = Collector::new(SourceFile::new(&name, &lossy));
         let draft = Draft::found("the file is not UTF-8 from here on")
             .wanted("wanted text in UTF-8")
             .help("save the file as UTF-8; write octets that are not text as \"hex:0a0b\"");
@@ -51,7 +51,7 @@ fn read_octets(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn refused(name: &str, draft: Draft) -> Mistakes {
-    let collector = Collector::new(Source::new(name, ""));
+    let collector = Collector::new(SourceFile::new(name, ""));
     collector.report_file(draft);
     collector.into_mistakes()
 }

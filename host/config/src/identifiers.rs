@@ -12,7 +12,7 @@ use lessor_vocabulary::hexadecimal;
 
 use crate::{
     mistake::Draft,
-    reader::{Entry, Placed, Table, Value},
+    reader::{KeyValue, Placed, Table, Value},
     suggest::{closest, joined},
     values,
 };
@@ -81,14 +81,15 @@ pub(crate) fn plain_owner(kind: IdentifierKind, text: &str) -> Option<Reservatio
 /// Reads the identifiers of a table. Returns `None` if there is none, or if one has a mistake,
 /// which is reported.
 pub(crate) fn read(table: &Table) -> Option<Identifiers> {
-    let mut found = Found::new();
+    let mut found = FoundIdentifiers::new();
     for (key, kind) in PLAIN.into_iter().filter_map(|key| Some((key, kind_named(key)?))) {
         let value = table.get(key);
         found.extend(value.iter().flat_map(Value::items).map(|value| owner(kind, &value)));
     }
-    for (key, read) in
-        [(RELAY_SUB_OPTIONS, of_relay as fn(&Value, &mut Found)), (VENDOR_SUB_OPTIONS, of_vendors)]
-    {
+    for (key, read) in [
+        (RELAY_SUB_OPTIONS, of_relay as fn(&Value, &mut FoundIdentifiers)),
+        (VENDOR_SUB_OPTIONS, of_vendors),
+    ] {
         let Some(value) = table.get(key) else { continue };
         let before = found.len();
         read(&value, &mut found);
@@ -126,11 +127,11 @@ pub(crate) fn read(table: &Table) -> Option<Identifiers> {
 }
 
 /// Identifiers with their places; `None` for one with a mistake.
-type Found = Vec<Option<Placed<ReservationOwner>>>;
+type FoundIdentifiers = Vec<Option<Placed<ReservationOwner>>>;
 
 /// Sub-options of option 82 by name or code.
-fn of_relay(value: &Value, found: &mut Found) {
-    for Entry { key, value } in value.entries("a table, such as { subscriber-id = \"4711\" }") {
+fn of_relay(value: &Value, found: &mut FoundIdentifiers) {
+    for KeyValue { key, value } in value.entries("a table, such as { subscriber-id = \"4711\" }") {
         match relay_kind(key.value) {
             Some(kind) => found.extend(value.items().iter().map(|value| owner(kind, value))),
             None => {
@@ -142,7 +143,7 @@ fn of_relay(value: &Value, found: &mut Found) {
 }
 
 /// Sub-options of option 125 by enterprise number and code.
-fn of_vendors(value: &Value, found: &mut Found) {
+fn of_vendors(value: &Value, found: &mut FoundIdentifiers) {
     const WANTED: &str = "a table, such as { 3561 = { 2 = \"serial number\" } }";
     for vendor in value.entries(WANTED) {
         let Ok(enterprise) = vendor.key.value.parse::<u32>() else {
@@ -150,7 +151,7 @@ fn of_vendors(value: &Value, found: &mut Found) {
             found.push(None);
             continue;
         };
-        for Entry { key, value } in vendor.value.entries(WANTED) {
+        for KeyValue { key, value } in vendor.value.entries(WANTED) {
             match key.value.parse::<u8>() {
                 Ok(code) => {
                     let kind = IdentifierKind::VendorSubOption(enterprise, code);

@@ -3,7 +3,7 @@
 use crate::{collector::Collector, mistake::Draft};
 
 /// The text that must be a JSON object, as mistakes describe it.
-pub(crate) struct Subject {
+pub(crate) struct JsonDescription {
     /// Its name, such as "the file".
     pub(crate) noun: &'static str,
     /// What to do if it is not an object.
@@ -11,8 +11,8 @@ pub(crate) struct Subject {
 }
 
 /// Converts the object in the collector's source to a TOML document. Reports text that is not JSON.
-pub(crate) fn as_toml(collector: &Collector, subject: &Subject) -> Option<String> {
-    let Subject { noun, help } = subject;
+pub(crate) fn as_toml(collector: &Collector, subject: &JsonDescription) -> Option<String> {
+    let JsonDescription { noun, help } = subject;
     let text = collector.source().text();
     match serde_json::from_str::<serde_json::Value>(text) {
         Ok(serde_json::Value::Object(_)) => Some(rewritten(text)),

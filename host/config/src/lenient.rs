@@ -8,7 +8,7 @@ use crate::sections::STATE_FOLDER;
 
 /// The kind of value found in a TOML file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum FoundValue {
     /// There is no value.
     Nothing,
     /// A text.
@@ -20,15 +20,15 @@ pub enum Found {
 }
 
 /// Looks up `key` of `[table]`. Ignores mistakes elsewhere, including syntax errors.
-pub fn look_up(text: &str, table: &str, key: &str) -> Found {
+pub fn look_up(text: &str, table: &str, key: &str) -> FoundValue {
     let (document, _) = DeTable::parse_recoverable(text);
-    let Some(value) = document.get_ref().get(table) else { return Found::Nothing };
-    let Some(table) = value.get_ref().as_table() else { return Found::Other };
+    let Some(value) = document.get_ref().get(table) else { return FoundValue::Nothing };
+    let Some(table) = value.get_ref().as_table() else { return FoundValue::Other };
     match table.get(key).map(|value| value.get_ref()) {
-        None => Found::Nothing,
-        Some(DeValue::String(text)) => Found::Text(text.to_string()),
-        Some(DeValue::Boolean(flag)) => Found::Flag(*flag),
-        Some(_) => Found::Other,
+        None => FoundValue::Nothing,
+        Some(DeValue::String(text)) => FoundValue::Text(text.to_string()),
+        Some(DeValue::Boolean(flag)) => FoundValue::Flag(*flag),
+        Some(_) => FoundValue::Other,
     }
 }
 
@@ -38,20 +38,20 @@ pub fn look_up(text: &str, table: &str, key: &str) -> Found {
 pub fn store_folder_despite_mistakes(text: &str, base: &Path) -> Option<PathBuf> {
     let (_, mistakes) = DeTable::parse_recoverable(text);
     let is_embedded = match look_up(text, "store", "backend") {
-        Found::Nothing => true,
-        Found::Text(name) => name == "embedded",
-        Found::Flag(_) | Found::Other => false,
+        FoundValue::Nothing => true,
+        FoundValue::Text(name) => name == "embedded",
+        FoundValue::Flag(_) | FoundValue::Other => false,
     };
     match look_up(text, "store", "path") {
         // A syntax error can truncate a text, so the file must contain it exactly as it was read.
-        Found::Text(folder) if is_embedded => {
+        FoundValue::Text(folder) if is_embedded => {
             let is_whole = ['"', '\''].iter().any(|quote| {
                 !folder.is_empty() && text.contains(&format!("{quote}{folder}{quote}"))
             });
             (mistakes.is_empty() || is_whole).then(|| base.join(folder))
         }
         // A syntax error can hide a table, so the file must not mention a store at all.
-        Found::Nothing if is_embedded && (mistakes.is_empty() || !text.contains("store")) => {
+        FoundValue::Nothing if is_embedded && (mistakes.is_empty() || !text.contains("store")) => {
             Some(PathBuf::from(STATE_FOLDER))
         }
         _ => None,
@@ -86,11 +86,11 @@ mod tests {
     #[test]
     fn a_value_is_found_whatever_else_is_wrong() {
         let text = "[store]\npath = \"/srv\"\nx = [1\n[control]\nenabled = false\nsocket = 7\n";
-        assert_eq!(look_up(text, "store", "path"), Found::Text("/srv".to_owned()));
-        assert_eq!(look_up(text, "store", "backend"), Found::Nothing);
+        assert_eq!(look_up(text, "store", "path"), FoundValue::Text("/srv".to_owned()));
+        assert_eq!(look_up(text, "store", "backend"), FoundValue::Nothing);
         let text = "[control]\nenabled = false\nsocket = 7\n[[subnet]]\nprefix = no\n";
-        assert_eq!(look_up(text, "control", "enabled"), Found::Flag(false));
-        assert_eq!(look_up(text, "control", "socket"), Found::Other);
-        assert_eq!(look_up(text, "store", "path"), Found::Nothing);
+        assert_eq!(look_up(text, "control", "enabled"), FoundValue::Flag(false));
+        assert_eq!(look_up(text, "control", "socket"), FoundValue::Other);
+        assert_eq!(look_up(text, "store", "path"), FoundValue::Nothing);
     }
 }

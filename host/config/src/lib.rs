@@ -65,7 +65,7 @@ pub use declarations::VENDORS_MAX;
 pub use file::FILE_OCTETS_MAX;
 pub use hosts::HOSTS_ENTRIES_MAX;
 pub use identifiers::IDENTIFIER_KINDS_MAX;
-pub use lenient::{Found, look_up, store_folder_despite_mistakes};
+pub use lenient::{FoundValue, look_up, store_folder_despite_mistakes};
 pub use lookups::{
     LOOKUP_CACHE_ENTRIES_MAX, LOOKUP_CONCURRENCY_MAX, LOOKUP_DEADLINE_MS_MAX,
     LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX, LOOKUP_ROWS_MIN_MAX,
@@ -90,7 +90,7 @@ pub use values::parse_duration;
 
 use collector::Collector;
 use reader::Table;
-use source::Source;
+use source::SourceFile;
 
 /// Reads a configuration file. Relative paths in it start at the file's folder.
 ///
@@ -154,7 +154,7 @@ pub fn plugin_settings(path: &Path) -> Option<PluginSettings> {
 /// so that plugins can be checked in the same run.
 pub fn declared(path: &Path) -> Arc<Catalogue> {
     let Ok(text) = file::read(path) else { return Arc::default() };
-    let collector = Collector::new(Source::new(&path.display().to_string(), text));
+    let collector = Collector::new(SourceFile::new(&path.display().to_string(), text));
     let document = syntax::parse(&collector);
     let root = Table::open(&collector, &shapes::DOCUMENT, document.get_ref(), document.span());
     Arc::new(declarations::read(&root, &collector))
@@ -167,7 +167,7 @@ pub fn declared(path: &Path) -> Arc<Catalogue> {
 /// All mistakes in the file, or the reason why it cannot be read.
 pub fn load_sidecar(path: &Path) -> Result<Sidecar, Mistakes> {
     let text = file::read(path)?;
-    let collector = Collector::new(Source::new(&path.display().to_string(), &text));
+    let collector = Collector::new(SourceFile::new(&path.display().to_string(), &text));
     finish(sidecar::read(&collector), collector)
 }
 
@@ -186,7 +186,7 @@ fn read_document(
     text: String,
     around: &Surroundings,
 ) -> Result<Configuration, Mistakes> {
-    let source = Source::new(name, text);
+    let source = SourceFile::new(name, text);
     let collector = Collector::new(source.clone());
     if let Some(read) = document::read_in_parts(&collector, around) {
         return finish(read, collector);

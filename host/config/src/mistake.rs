@@ -4,7 +4,7 @@ use std::{error::Error, fmt, ops::Range};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use crate::{source::Source, suggest::listed};
+use crate::{source::SourceFile, suggest::listed};
 
 /// The number of mistakes that are kept; further ones are only counted.
 pub const MISTAKES_MAX: usize = 100;
@@ -20,7 +20,7 @@ pub struct Mistakes {
 /// One mistake.
 #[derive(Clone, Debug)]
 pub struct Mistake {
-    source: Source,
+    source: SourceFile,
     /// The place; `None` if the mistake is about the file as a whole.
     span: Option<Range<usize>>,
     message: String,
@@ -126,7 +126,7 @@ impl<'a> IntoIterator for &'a Mistakes {
 }
 
 impl Mistake {
-    pub(crate) fn new(source: &Source, span: Option<&Range<usize>>, draft: Draft) -> Self {
+    pub(crate) fn new(source: &SourceFile, span: Option<&Range<usize>>, draft: Draft) -> Self {
         let Draft { message, wanted, help, related, secret: _ } = draft;
         let span = span.map(|span| source.first_line_of(span));
         let related =
@@ -135,7 +135,7 @@ impl Mistake {
     }
 
     /// Makes the mistake refer to another text of the same length.
-    pub(crate) fn show_in(&mut self, source: &Source) {
+    pub(crate) fn show_in(&mut self, source: &SourceFile) {
         self.source = source.clone();
     }
 

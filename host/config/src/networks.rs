@@ -12,7 +12,7 @@ use crate::{
     network::NetworkLevels,
     reader::Placed,
     selection::Selections,
-    subnet::{self, PlacedSubnet, Shared},
+    subnet::{self, NetworkSettings, PlacedSubnet},
 };
 
 const OFFER_HOLD_SECS: u32 = 60;
@@ -22,7 +22,7 @@ const QUARANTINE_SECS: u32 = 600;
 /// Returns `None` if they are not compatible. `interfaces` are those of `[server]`, if it was read.
 pub(crate) fn build(
     subnets: Vec<PlacedSubnet>,
-    defaults: &Shared,
+    defaults: &NetworkSettings,
     levels: &NetworkLevels,
     classes: &Classes,
     interfaces: Option<&[String]>,
@@ -132,13 +132,14 @@ fn group(subnets: Vec<PlacedSubnet>) -> Vec<(Arc<str>, Vec<PlacedSubnet>)> {
 fn network(
     name: Arc<str>,
     subnets: Vec<PlacedSubnet>,
-    defaults: &Shared,
+    defaults: &NetworkSettings,
     classes: ClassEffects,
     collector: &Collector,
 ) -> Network {
     report_pool_names_twice(&subnets, collector);
-    let shared_secs =
-        |key, of: fn(&Shared) -> &Option<Placed<u32>>| agreed(&subnets, key, of, collector);
+    let shared_secs = |key, of: fn(&NetworkSettings) -> &Option<Placed<u32>>| {
+        agreed(&subnets, key, of, collector)
+    };
     Network {
         authoritative: agreed(&subnets, "authoritative", |of| &of.authoritative, collector)
             .or(defaults.authoritative.as_ref().map(|default| default.value))
@@ -180,11 +181,13 @@ fn vpn_of(subnets: &[PlacedSubnet], collector: &Collector) -> Option<Arc<Vpn>> {
 /// A hold ends when the longest lease time has passed, so leases must not be infinite.
 fn after_data_loss(
     subnets: &[PlacedSubnet],
-    defaults: &Shared,
+    defaults: &NetworkSettings,
     classes: ClassEffects,
     collector: &Collector,
 ) -> AfterDataLoss {
-    let of = |shared: &'_ Shared| shared.after_data_loss.as_ref().map(|placed| placed.span.clone());
+    let of = |shared: &'_ NetworkSettings| {
+        shared.after_data_loss.as_ref().map(|placed| placed.span.clone())
+    };
     let said = agreed(subnets, "after-data-loss", |of| &of.after_data_loss, collector);
     let default = defaults.after_data_loss.as_ref().map(|default| default.value);
     let value = said.or(default).unwrap_or_default();
@@ -211,7 +214,7 @@ fn after_data_loss(
 fn agreed<T: Copy + PartialEq>(
     subnets: &[PlacedSubnet],
     key: &str,
-    of: fn(&Shared) -> &Option<Placed<T>>,
+    of: fn(&NetworkSettings) -> &Option<Placed<T>>,
     collector: &Collector,
 ) -> Option<T> {
     let mut said = subnets.iter().filter_map(|subnet| of(&subnet.shared).as_ref());

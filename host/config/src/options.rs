@@ -7,7 +7,7 @@ pub use lessor_vocabulary::option::OPTION_OCTETS_MAX;
 use lessor_vocabulary::{
     hexadecimal::HEX,
     option::{Unrecognised, is_reserved_for_engine},
-    read::Writer,
+    read::ValueWriter,
 };
 
 use crate::{
@@ -57,7 +57,7 @@ impl Options {
             places.push((code, entry.key.span.clone()));
             let read = table.collector().catalogue().value(&entry.value, code, rules.writer);
             if let Some(value) = read {
-                if matches!(rules.writer, Writer::Configuration) && !is_octets(&entry.value) {
+                if matches!(rules.writer, ValueWriter::Configuration) && !is_octets(&entry.value) {
                     option_rules::check(&entry.value, code, &value);
                 }
                 options.push((code, entry.value.place(Arc::new(value))));
@@ -144,24 +144,24 @@ struct Rules {
     /// The verb phrase of the message about them.
     refusal: &'static str,
     /// Who writes the values.
-    writer: Writer,
+    writer: ValueWriter,
 }
 
 static CONFIGURED: Rules = Rules {
     refused: |code| OptionDefinition::by_code(code)?.refused,
     refusal: "cannot be set in the configuration",
-    writer: Writer::Configuration,
+    writer: ValueWriter::Configuration,
 };
 static LISTED: Rules = Rules {
     refused: |code| OptionDefinition::by_code(code)?.refused,
     refusal: "cannot be listed here",
-    writer: Writer::Configuration,
+    writer: ValueWriter::Configuration,
 };
 static REPLIED: Rules =
-    Rules { refused: of_engine, refusal: "cannot be set by a policy", writer: Writer::Policy };
+    Rules { refused: of_engine, refusal: "cannot be set by a policy", writer: ValueWriter::Policy };
 static OF_CLIENT: Rules =
-    Rules { refused: own_key, refusal: "cannot be set here", writer: Writer::Policy };
-static ANY: Rules = Rules { refused: |_| None, refusal: "", writer: Writer::Policy };
+    Rules { refused: own_key, refusal: "cannot be set here", writer: ValueWriter::Policy };
+static ANY: Rules = Rules { refused: |_| None, refusal: "", writer: ValueWriter::Policy };
 
 /// What to do instead of setting an option that only the engine sets.
 fn of_engine(code: u8) -> Option<&'static str> {

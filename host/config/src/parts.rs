@@ -14,7 +14,7 @@ use toml::{
 };
 
 /// The positions of a text's parts.
-pub(crate) struct Parts<'t> {
+pub(crate) struct TextParts<'t> {
     text: &'t str,
     /// The text with spaces in place of the subnets; it has the same length.
     pub(crate) rest: String,
@@ -23,7 +23,7 @@ pub(crate) struct Parts<'t> {
 
 const HEADER: &str = "[[subnet]]";
 
-impl<'t> Parts<'t> {
+impl<'t> TextParts<'t> {
     /// Splits a text. Returns `None` if it has multi-line strings, which may contain anything,
     /// including headers.
     pub(crate) fn of(text: &'t str) -> Option<Self> {
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     fn subnets(text: &str) -> Option<Vec<String>> {
-        let parts = Parts::of(text)?;
+        let parts = TextParts::of(text)?;
         assert_eq!(parts.rest.len(), text.len());
         let mut found = Vec::new();
         parts.for_each(|table, span, _| {
@@ -124,7 +124,7 @@ mod tests {
         let text = "[server]\na = 1\n[[subnet]] # one\nb = 2\n[[subnet.pool]]\nc = 3\n\
                     [options]\nd = 4\n [[subnet]]\nb = 5\noptions = { x = 1 }\n[subnet.limits]\n";
         assert_eq!(subnets(text).unwrap(), ["2 \"[[subnet]]\"", "3 \"[[subnet]]\""]);
-        let rest: toml::Table = Parts::of(text).unwrap().rest.parse().unwrap();
+        let rest: toml::Table = TextParts::of(text).unwrap().rest.parse().unwrap();
         assert_eq!(rest.keys().collect::<Vec<_>>(), ["options", "server"]);
     }
 

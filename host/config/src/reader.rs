@@ -6,9 +6,9 @@
 use std::ops::Range;
 
 use lessor_vocabulary::{
-    Refusal, Source,
+    ValueRefusal, ValueSource,
     option::OPTION_OCTETS_MAX,
-    read::{self, Form},
+    read::{self, ValueForm},
 };
 use toml::de::{DeTable, DeValue};
 
@@ -50,7 +50,7 @@ pub(crate) struct Value<'a> {
 }
 
 /// A key as written in the file, with its value.
-pub(crate) struct Entry<'a> {
+pub(crate) struct KeyValue<'a> {
     pub(crate) key: Placed<&'a str>,
     pub(crate) value: Value<'a>,
 }
@@ -303,14 +303,14 @@ impl<'a> Value<'a> {
     }
 
     /// The entries of a table with arbitrary keys, in the order of the file.
-    pub(crate) fn entries(&self, wanted: &str) -> Vec<Entry<'a>> {
+    pub(crate) fn entries(&self, wanted: &str) -> Vec<KeyValue<'a>> {
         let DeValue::Table(entries) = self.value else {
             self.refuse(wanted);
             return Vec::new();
         };
-        let mut entries: Vec<Entry<'a>> = entries
+        let mut entries: Vec<KeyValue<'a>> = entries
             .iter()
-            .map(|(key, value)| Entry {
+            .map(|(key, value)| KeyValue {
                 key: Placed {
                     value: key.get_ref().as_ref(),
                     span: shifted(key.span(), self.offset),
@@ -331,13 +331,13 @@ impl<'a> Value<'a> {
 }
 
 /// How the crate that knows the syntax of values reads one.
-impl Source for Value<'_> {
-    fn form(&self) -> Form<'_> {
+impl ValueSource for Value<'_> {
+    fn form(&self) -> ValueForm<'_> {
         match self.value {
-            DeValue::Boolean(flag) => Form::Flag(*flag),
-            DeValue::Integer(_) => self.integer().map_or(Form::Other, Form::Number),
-            DeValue::String(text) => Form::Text(text),
-            _ => Form::Other,
+            DeValue::Boolean(flag) => ValueForm::Flag(*flag),
+            DeValue::Integer(_) => self.integer().map_or(ValueForm::Other, ValueForm::Number),
+            DeValue::String(text) => ValueForm::Text(text),
+            _ => ValueForm::Other,
         }
     }
 
@@ -357,21 +357,23 @@ impl Source for Value<'_> {
         (part("to", "\"0.0.0.0/0\""), part("via", "\"100.64.0.1\""))
     }
 
-    fn refuse(&self, refusal: Refusal) {
+    fn refuse(&self, refusal: ValueRefusal) {
         match refusal {
-            Refusal::Wanted { wanted, help: None } => Value::refuse(self, &wanted),
-            Refusal::Wanted { wanted, help: Some(help) } => self.refuse_with_help(&wanted, help),
-            Refusal::TooLong { octets, octets_max: OPTION_OCTETS_MAX } => self.report(
+            ValueRefusal::Wanted { wanted, help: None } => Value::refuse(self, &wanted),
+            ValueRefusal::Wanted { wanted, help: Some(help) } => {
+                self.refuse_with_help(&wanted, help)
+            }
+            ValueRefusal::TooLong { octets, octets_max: OPTION_OCTETS_MAX } => self.report(
                 Draft::found(format!("the option takes {octets} octets"))
                     .wanted(format!("wanted at most {OPTION_OCTETS_MAX} octets"))
                     .help("a reply has no room for more; shorten the value"),
             ),
-            Refusal::TooLong { octets, octets_max } => self.report(
+            ValueRefusal::TooLong { octets, octets_max } => self.report(
                 Draft::found(format!("`{}` takes {octets} octets", self.key))
                     .wanted(format!("wanted at most {octets_max} octets"))
                     .help("its length is written before it; shorten the value"),
             ),
-            Refusal::Unknown { noun, found, meant, known } => {
+            ValueRefusal::Unknown { noun, found, meant, known } => {
                 let draft = Draft::found(format!("`{found}` is not {noun}"));
                 let known = match known.is_empty() {
                     true => "there is none".to_owned(),

@@ -27,7 +27,7 @@ use toml::de::DeValue;
 
 use crate::{
     Surroundings, collector::Collector, mistake::Draft, reader::Value, reservation::Given,
-    reserved::Reserved, settings::ReservationFile, source::Source, vpns::Vpns,
+    reserved::Reserved, settings::ReservationFile, source::SourceFile, vpns::Vpns,
 };
 
 pub(crate) use self::lines::{Line, Lines};
@@ -78,7 +78,7 @@ pub(crate) fn read(
         let (opened, stamp) = opened;
         reserved.expect(rows_expected(stamp.octets()));
         let catalogue = Arc::clone(value.collector().catalogue());
-        let collector = Collector::with_catalogue(Source::new(name, ""), catalogue);
+        let collector = Collector::with_catalogue(SourceFile::new(name, ""), catalogue);
         let document = value.collector().source();
         let mut rows = Rows {
             number,

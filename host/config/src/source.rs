@@ -18,7 +18,7 @@ pub const SHOWN_LINE_OCTETS_MAX: usize = 1_000;
 /// Lines are found by binary search instead of counting, so that a hundred mistakes in a file of 64
 /// MiB are rendered quickly.
 #[derive(Clone)]
-pub(crate) struct Source(Arc<Inner>);
+pub(crate) struct SourceFile(Arc<Inner>);
 
 struct Inner {
     name: String,
@@ -31,7 +31,7 @@ struct Inner {
     secrets: OnceLock<Vec<Range<usize>>>,
 }
 
-impl Source {
+impl SourceFile {
     pub(crate) fn new(name: &str, text: impl Into<String>) -> Self {
         Self::excerpt(name, text, 1)
     }
@@ -117,7 +117,7 @@ impl Source {
 
 /// Only the lines of a span are shown, and no neighbouring lines: those are not what a mistake is
 /// about, and may contain secrets.
-impl SourceCode for Source {
+impl SourceCode for SourceFile {
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
@@ -146,7 +146,7 @@ impl SourceCode for Source {
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for SourceFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Source").field(&self.0.name).finish()
     }
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn positions_count_lines_and_characters_from_one() {
-        let source = Source::new("a.toml", "a = 1\r\nbß = 2\n");
+        let source = SourceFile::new("a.toml", "a = 1\r\nbß = 2\n");
         assert_eq!(source.position(0), (1, 1));
         assert_eq!(source.position(5), (1, 6));
         assert_eq!(source.position(7), (2, 1));
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn an_excerpt_counts_the_lines_before_it() {
-        let source = Source::excerpt("a.csv", "a,b\n", 1_000);
+        let source = SourceFile::excerpt("a.csv", "a,b\n", 1_000);
         assert_eq!(source.position(2), (1_000, 3));
         assert_eq!(source.line(1_000), "a,b");
         assert_eq!(source.first_line_of(&(0..4)), 0..3);
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_is_hidden_leaves_everything_in_its_place() {
-        let source = Source::new("a.toml", "a = \"säcret\"\nb = 1\n");
+        let source = SourceFile::new("a.toml", "a = \"säcret\"\nb = 1\n");
         let hidden = source.hiding(&[4..13, 18..19]);
         assert_eq!(hidden.text(), "a = \"*******\"\nb = *\n");
         assert_eq!(hidden.position(14), source.position(14));
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_span_over_several_lines_is_cut_to_its_first() {
-        let source = Source::new("a.toml", "a = [\r\n1\n]");
+        let source = SourceFile::new("a.toml", "a = [\r\n1\n]");
         assert_eq!(source.first_line_of(&(4..10)), 4..5);
         assert_eq!(source.first_line_of(&(7..8)), 7..8);
     }

@@ -39,7 +39,7 @@ pub(crate) struct PlacedSubnet {
     /// What selects it besides its addresses.
     pub(crate) selection: PlacedSelection,
     /// The settings of the subnet that apply to its whole network.
-    pub(crate) shared: Shared,
+    pub(crate) shared: NetworkSettings,
     pub(crate) pools: Vec<PlacedPool>,
     pub(crate) reservations: Vec<PlacedReservation>,
     /// The subnet without pools and reservations.
@@ -64,7 +64,7 @@ pub(crate) struct Around {
 /// Settings of a whole network that one subnet specifies, or defaults for all networks that
 /// `[server]` specifies.
 #[derive(Default)]
-pub(crate) struct Shared {
+pub(crate) struct NetworkSettings {
     pub(crate) network: Option<Placed<String>>,
     pub(crate) authoritative: Option<Placed<bool>>,
     pub(crate) client_key: Option<Placed<ClientKeyKind>>,
@@ -79,7 +79,7 @@ impl PlacedSubnet {
     /// Reads a subnet. Returns `None` if it has no prefix.
     pub(crate) fn read(table: &Table, around: &Around) -> Option<Self> {
         let prefix = table.require("prefix", "\"100.64.0.0/16\"").and_then(|value| prefix(&value));
-        let shared = Shared::read(table);
+        let shared = NetworkSettings::read(table);
         let network = shared.network.as_ref().and_then(|name| around.networks.get(&name.value));
         let of_network = network.map(|network| &network.level);
         let levels: Vec<&Level> = of_network.into_iter().chain([&around.level]).collect();
@@ -151,7 +151,7 @@ pub(crate) fn fitted<P, T>(placed: Vec<P>, without: impl Fn(P) -> T) -> Vec<T> {
     fitted
 }
 
-impl Shared {
+impl NetworkSettings {
     /// Reads the defaults in `[server]`.
     pub(crate) fn of_server(table: Option<&Table>) -> Self {
         let Some(table) = table else { return Self::default() };

@@ -121,7 +121,7 @@ fn an_expectation_is_read_whole() {
 }
 
 #[test]
-fn every_mistake_is_told_with_its_line() {
+fn every_mistake_is_reported_with_its_line() {
     let found = mistakes(
         r#"[request]
 kind = "discovery"
@@ -163,7 +163,7 @@ fn a_request_beside_its_header_is_shown_where_it_belongs() {
 }
 
 #[test]
-fn mistakes_in_json_are_told_with_its_lines_too() {
+fn mistakes_in_json_are_reported_with_its_lines_too() {
     let json =
         "{\n  \"kind\": \"discover\",\n  \"mac\": \"x\",\n  \"lookups\": { \"a\":\n 1 }\n}\n";
     let mistakes = parse_case("one.json", json).unwrap_err();

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_not_ask_is_told_so() {
+    fn a_caller_that_may_not_ask_gets_the_reason() {
         let error = |kind: ErrorKind| no_answer(Path::new("/run/control.sock"), kind.into());
         let forbidden = error(ErrorKind::PermissionDenied);
         assert!(is_forbidden(&forbidden));

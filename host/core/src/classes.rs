@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::{Class, ClassBy, ClassNames, Membership, RelayInformation, Request};
 
 pub use self::{
-    condition::{Condition, Fact, FactPart, Fitting, Reading, Relays, Test},
+    condition::{Condition, Fact, FactPart, Fitting, OctetReading, Relays, Test},
     octet_set::OctetSet,
 };
 

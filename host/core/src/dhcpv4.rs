@@ -92,7 +92,7 @@ pub use self::{
     obstacle::Obstacle,
     open_offer::OpenOffer,
     preview::{HeaderField, Naming, OptionOrigin, Preview, RefusedName},
-    reconfigure::{Prepared, Remembered},
+    reconfigure::{PreparedNetwork, Remembered},
     usage::PoolUsage,
     witness::{Candidate, Preference, Rule},
 };
@@ -118,11 +118,11 @@ impl Engine {
     /// Creates an engine for `network` without any binding. `hash_seed` makes the order of hash
     /// tables unpredictable to senders of requests; the same seed replays exactly.
     pub fn new(network: Arc<Network>, hash_seed: u64) -> Self {
-        Self::prepared(Prepared::new(network), hash_seed)
+        Self::prepared(PreparedNetwork::new(network), hash_seed)
     }
 
     /// Creates an engine for a network that was prepared.
-    pub fn prepared(prepared: Prepared, hash_seed: u64) -> Self {
+    pub fn prepared(prepared: PreparedNetwork, hash_seed: u64) -> Self {
         let hasher = KeyedState::with_seed(hash_seed);
         let plan = prepared.into_plan();
         Self {

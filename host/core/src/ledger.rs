@@ -39,11 +39,13 @@ mod families;
 
 pub(crate) use self::{
     bindings::{Bindings, KnownHolder, ResourcesOfHolder, Scope},
-    family::{BindingRecord, Family, FreeSet, Holder, Layout, PAGE_SIZE, Resource, Source, Tenure},
+    family::{
+        BindingRecord, Family, FreeSet, Holder, Layout, MessageSource, PAGE_SIZE, Resource, Tenure,
+    },
     octets::{OctetReader, Octets, put_part},
     open_offers::Contested,
     pool::Standing,
     record::Record,
     slot::{Offer, Slot, View},
-    subscribers::Account,
+    subscribers::SubscriberAccount,
 };

@@ -56,13 +56,15 @@ pub use boot::{
     ServerName,
 };
 pub use class::{Class, ClassBy, ClassLimit, ClassNames, LimitBy, Membership};
-pub use classes::{Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays, Test};
+pub use classes::{
+    Classes, Condition, Fact, FactPart, Fitting, OctetReading, OctetSet, Relays, Test,
+};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
     Attempt, AttemptByHand, BindingCopies, Candidate, ChangeByHand, Decision, Engine, HeaderField,
     Holding, LeaseTimeRule, Listing, Naming, Obstacle, OpenOffer, OptionOrigin, PoolUsage,
-    Preference, Prepared, Preview, RefusalByHand, RefusedName, Remembered, Rule, SeenElsewhere,
-    Wait,
+    Preference, PreparedNetwork, Preview, RefusalByHand, RefusedName, Remembered, Rule,
+    SeenElsewhere, Wait,
 };
 pub use hardware_address::{HardwareAddress, HardwareAddressError};
 pub use host_name::{ClientFqdn, HostName, HostNameRule, HostNameSettings, NameFault, StatedNames};

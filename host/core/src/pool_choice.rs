@@ -71,13 +71,13 @@ impl<'de> Deserialize<'de> for PoolChoice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum PoolNames {
             One(Arc<str>),
             Several(Vec<Arc<str>>),
         }
-        match Written::deserialize(deserializer)? {
-            Written::One(name) => Ok(Self::from(name)),
-            Written::Several(names) => {
+        match PoolNames::deserialize(deserializer)? {
+            PoolNames::One(name) => Ok(Self::from(name)),
+            PoolNames::Several(names) => {
                 let found = names.len();
                 let max = Self::NAMES_MAX;
                 Self::new(names).ok_or_else(|| {

@@ -18,7 +18,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use lessor_config::{Configuration, ServerSettings};
 use lessor_core::{NameFault, Outcome, PoolUsage, Reason, Timestamp, Verdict};
-use lessor_generation::{Generation, Parts};
+use lessor_generation::{Generation, GenerationParts};
 use lessor_net::{Host, Links, OwnSockets};
 use lessor_policy_host::Runtime;
 use lessor_serving::{Heard, Reloader, Shards, clock, leases, stored};
@@ -29,7 +29,7 @@ pub use self::subject::Subject;
 /// The messages that a client can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ClientMessageKind {
     /// The client looks for a server.
     Discover,
     /// The client accepts an offer (with --server-identifier) or verifies the address that it
@@ -267,7 +267,7 @@ pub struct OptionStep {
 /// The answer of the server.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub enum ExplainAnswer {
     /// The explanation.
     Explained(Box<Explanation>),
     /// It cannot explain, for this reason.
@@ -294,7 +294,7 @@ fn instead(generation: &Generation) -> String {
 }
 
 /// Explains what would happen to a client of a running server.
-pub fn answer(reloader: &Reloader, subject: &Subject) -> Answer {
+pub fn answer(reloader: &Reloader, subject: &Subject) -> ExplainAnswer {
     reloader.between_reloads(|generation, engines| {
         let place = Basis {
             generation,
@@ -315,10 +315,10 @@ pub fn answer(reloader: &Reloader, subject: &Subject) -> Answer {
 }
 
 impl Basis<'_> {
-    fn answer(&self, subject: &Subject) -> Answer {
+    fn answer(&self, subject: &Subject) -> ExplainAnswer {
         match self.explain(subject) {
-            Ok(explanation) => Answer::Explained(Box::new(explanation)),
-            Err(error) => Answer::Refused(format!("{error:#}")),
+            Ok(explanation) => ExplainAnswer::Explained(Box::new(explanation)),
+            Err(error) => ExplainAnswer::Refused(format!("{error:#}")),
         }
     }
 }
@@ -333,8 +333,8 @@ pub fn offline(
     colour: bool,
     subject: &Subject,
     no_answer: &anyhow::Error,
-) -> anyhow::Result<Answer> {
-    let Parts { configuration, lookups, chain, .. } =
+) -> anyhow::Result<ExplainAnswer> {
+    let GenerationParts { configuration, lookups, chain, .. } =
         lessor_generation::read(runtime, config, colour, None)?;
     let (engines, from) = engines_of_store(&configuration, no_answer)?;
     let now = clock::now();

@@ -16,17 +16,17 @@ use std::{
 use anyhow::bail;
 use lessor_config::Configuration;
 use lessor_core::{ClientKey, ClientKeyKind, PoolUsage, ProbeResult, Reason, Request, Timestamp};
-use lessor_generation::Parts;
+use lessor_generation::GenerationParts;
 use lessor_policy_host::AnsweredLookup;
-use lessor_recording::{ByHand, Datagram, Decided, Drained, Recording, Step};
-use lessor_serving::replica::{Replayed, Replica, State};
+use lessor_recording::{ByHand, Datagram, Drained, RecordedDecision, RecordedEvent, Recording};
+use lessor_serving::replica::{InitialState, Replayed, Replica};
 use lessor_stages::Moment;
 
 use self::capture::Capture;
 
 /// The file that is replayed.
 #[derive(Clone, Copy, Debug)]
-pub struct Source<'s> {
+pub struct ReplaySource<'s> {
     /// A recording made by `lessor record`, or a capture (pcap or pcapng).
     pub file: &'s Path,
     /// Whether a truncated recording is accepted, and replayed up to its end.
@@ -44,9 +44,9 @@ pub struct Compared {
     /// The request; `None` if it could not be parsed.
     pub request: Option<Arc<Request>>,
     /// What is decided now.
-    pub replayed: Decided,
+    pub replayed: RecordedDecision,
     /// What that is compared with, if there is anything.
-    pub other: Option<Decided>,
+    pub other: Option<RecordedDecision>,
 }
 
 /// A replay that is ready to run.
@@ -66,7 +66,7 @@ impl Compared {
 
 /// The traffic that is replayed.
 struct Traffic {
-    state: State,
+    state: InitialState,
     happenings: Vec<Happening>,
     /// Notes for the reader of the result.
     notes: Vec<String>,
@@ -80,7 +80,7 @@ enum Happening {
         datagram: Datagram,
         pools: Vec<PoolUsage>,
         lookups: Vec<AnsweredLookup>,
-        recorded: Option<Box<Decided>>,
+        recorded: Option<Box<RecordedDecision>>,
     },
     Probed {
         at: Timestamp,
@@ -110,9 +110,9 @@ impl Replay {
     /// # Errors
     /// If the file cannot be read or has no input, or a plugin cannot be instantiated.
     pub fn prepare(
-        source: &Source<'_>,
-        set: &Parts,
-        against: Option<&Parts>,
+        source: &ReplaySource<'_>,
+        set: &GenerationParts,
+        against: Option<&GenerationParts>,
     ) -> anyhow::Result<Self> {
         let traffic = read_traffic(source, &set.configuration)?;
         let is_input = |happening: &Happening| matches!(happening, Happening::Input { .. });
@@ -204,7 +204,10 @@ fn nothing_to_replay(file: &Path, traffic: &Traffic) -> String {
     format!("{} has no input that could be replayed{notes}; {advice}", file.display())
 }
 
-fn read_traffic(source: &Source<'_>, configuration: &Configuration) -> anyhow::Result<Traffic> {
+fn read_traffic(
+    source: &ReplaySource<'_>,
+    configuration: &Configuration,
+) -> anyhow::Result<Traffic> {
     let path = source.file;
     let mut magic = [0; 4];
     let is_capture = lessor_files::open(path)
@@ -245,34 +248,37 @@ fn of_recording(recording: Recording) -> Traffic {
     }
     let spoken_for = steps.iter().filter_map(from_pool).collect();
     let happenings = steps.into_iter().map(|step| match step {
-        Step::Input(input) => Happening::Input {
+        RecordedEvent::Input(input) => Happening::Input {
             at: Moment { at: input.at_ms, clock_offset_ms: input.clock_offset_ms },
             datagram: input.datagram,
             pools: input.pools,
             lookups: input.lookups,
             recorded: Some(Box::new(input.decision)),
         },
-        Step::Probed(found) => Happening::Probed {
+        RecordedEvent::Probed(found) => Happening::Probed {
             at: found.at_ms,
             network: found.network,
             address: found.address,
             result: found.result,
         },
-        Step::Reclaim(found) => {
+        RecordedEvent::Reclaim(found) => {
             Happening::Reclaim { at: found.at_ms, network: found.network, limit: found.limit }
         }
-        Step::ByHand(found) => Happening::ByHand(found),
-        Step::Drained(found) => Happening::Drained(found),
+        RecordedEvent::ByHand(found) => Happening::ByHand(found),
+        RecordedEvent::Drained(found) => Happening::Drained(found),
     });
     let spoken_for = Arc::new(spoken_for);
-    let state = State { now: header.began_at_ms, bindings, offers, no_records, spoken_for };
+    let state = InitialState { now: header.began_at_ms, bindings, offers, no_records, spoken_for };
     Traffic { state, happenings: happenings.collect(), notes, is_recording: true }
 }
 
-const fn generation_of(step: &Step) -> Option<u64> {
+const fn generation_of(step: &RecordedEvent) -> Option<u64> {
     match step {
-        Step::Input(input) => Some(input.generation),
-        Step::Probed(_) | Step::Reclaim(_) | Step::ByHand(_) | Step::Drained(_) => None,
+        RecordedEvent::Input(input) => Some(input.generation),
+        RecordedEvent::Probed(_)
+        | RecordedEvent::Reclaim(_)
+        | RecordedEvent::ByHand(_)
+        | RecordedEvent::Drained(_) => None,
     }
 }
 
@@ -282,18 +288,18 @@ const fn is_from_pool(reason: Reason) -> bool {
 }
 
 /// Returns the free address that a client was given.
-fn from_pool(step: &Step) -> Option<Ipv4Addr> {
-    let Step::Input(input) = step else { return None };
+fn from_pool(step: &RecordedEvent) -> Option<Ipv4Addr> {
+    let RecordedEvent::Input(input) = step else { return None };
     input.decision.address.filter(|_| is_from_pool(input.decision.reason))
 }
 
 /// Returns the bindings of clients at their first appearance in the recording.
-fn bindings_at_first_sight(steps: &[Step]) -> Vec<lessor_core::Binding> {
+fn bindings_at_first_sight(steps: &[RecordedEvent]) -> Vec<lessor_core::Binding> {
     let mut seen: HashSet<(Option<&str>, Option<ClientKey>)> = HashSet::new();
     let mut bindings = Vec::new();
     for step in steps {
-        let Step::Input(input) = step else { continue };
-        let input: &lessor_recording::Input = input;
+        let RecordedEvent::Input(input) = step else { continue };
+        let input: &lessor_recording::RecordedInput = input;
         let Datagram { arrival, payload, .. } = &input.datagram;
         let Ok(request) = lessor_wire::parse(payload.as_slice(), arrival.clone()) else { continue };
         let client = ClientKeyKind::default().key_of(&request, None);
@@ -346,7 +352,12 @@ fn of_capture(
             recorded: None,
         });
     }
-    Traffic { state: State { now, ..State::default() }, happenings, notes, is_recording: false }
+    Traffic {
+        state: InitialState { now, ..InitialState::default() },
+        happenings,
+        notes,
+        is_recording: false,
+    }
 }
 
 /// Returns an address on the only subnet, if there is only one.

@@ -3,7 +3,7 @@
 //!
 //! A generation is built completely before any part of it serves: the configuration is parsed, and
 //! the plugins are compiled, linked and configured. If any of that fails there is no generation,
-//! only a list of mistakes ([`Refusal`]). What was accepted last is kept as a copy
+//! only a list of mistakes ([`ConfigurationRefused`]). What was accepted last is kept as a copy
 //! ([`last_accepted`]), and a start can serve with it ([`Candidate`]), also while the policies of
 //! the configuration are compiled ([`open`]).
 //!
@@ -29,8 +29,8 @@ mod starting;
 pub use lookups::GenerationSources;
 pub use opening::{Opened, Opening, compiled_folders, installed_compiled, open};
 pub use reading::{
-    Generation, Parts, Refusal, build, complete, description, hook_names, load_configuration,
-    plugin_source, read, read_with_plugins,
+    ConfigurationRefused, Generation, GenerationParts, build, complete, description, hook_names,
+    load_configuration, plugin_source, read, read_with_plugins,
 };
 pub use ready::NotCompiled;
 pub use stand_in::StandIn;

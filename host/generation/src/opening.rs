@@ -13,7 +13,7 @@ use lessor_policy_host::{Chain, Runtime};
 use crate::{
     last_accepted::{self, LastAccepted},
     lookups::GenerationSources,
-    reading::Refusal,
+    reading::ConfigurationRefused,
     ready::{self, NotCompiled, NotReady},
     scripts,
     stand_in::StandIn,
@@ -62,12 +62,12 @@ pub fn open(
     runtime: &Arc<Runtime>,
     candidate: &Candidate,
     strict: bool,
-) -> Result<Opening, Refusal> {
+) -> Result<Opening, ConfigurationRefused> {
     let configuration = &candidate.configuration;
     let opened = GenerationSources::open(&configuration.lookups, &GenerationSources::default());
     let (lookups, mut refusal) = match opened {
-        Ok(lookups) => (lookups, Refusal::default()),
-        Err(errors) => (GenerationSources::default(), Refusal::from(errors)),
+        Ok(lookups) => (lookups, ConfigurationRefused::default()),
+        Err(errors) => (GenerationSources::default(), ConfigurationRefused::from(errors)),
     };
     let ready = ready::ready(runtime, configuration, &lookups);
     if !refusal.mistakes.is_empty() {
@@ -90,7 +90,7 @@ pub fn open(
     if !may_serve_without(configuration, &missing) {
         return Ok(Opening::Nothing { lookups, waits_for: missing });
     }
-    let chain = runtime.chain(Vec::new()).map_err(Refusal::from)?;
+    let chain = runtime.chain(Vec::new()).map_err(ConfigurationRefused::from)?;
     let (stand_in, configuration) = (StandIn::NoPolicies, configuration.clone());
     let opened = Opened { stand_in, accepted_at: None, configuration, lookups, chain };
     Ok(Opening::Instead(Box::new(opened), missing))

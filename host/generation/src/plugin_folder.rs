@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::scripts::Kind;
+use crate::scripts::PluginFileKind;
 
 /// The files of a plugin directory that the server reads.
 #[derive(Debug, Default)]
@@ -45,21 +45,21 @@ impl PluginFolder {
                 ));
                 continue;
             }
-            match Kind::of(&path) {
-                Kind::Wasm | Kind::Script(_) => found.plugins.push(path),
-                Kind::Sidecar => found.sidecars.push(path),
-                Kind::Source => found.mistakes.push(format!(
+            match PluginFileKind::of(&path) {
+                PluginFileKind::Wasm | PluginFileKind::Script(_) => found.plugins.push(path),
+                PluginFileKind::Sidecar => found.sidecars.push(path),
+                PluginFileKind::Source => found.mistakes.push(format!(
                     "{} is not a policy that this server can run: scripts are .rhai or .js, and \
                      everything else is built to a .wasm file; move it elsewhere",
                     path.display()
                 )),
-                Kind::Misspelt(ending) => found.mistakes.push(format!(
+                PluginFileKind::Misspelt(ending) => found.mistakes.push(format!(
                     "{} does not have the extension of a policy; did you mean {}? Rename it, or \
                      move it elsewhere",
                     path.display(),
                     path.with_extension(ending).display()
                 )),
-                Kind::Other => {}
+                PluginFileKind::Other => {}
             }
         }
         Ok(found)

@@ -24,7 +24,7 @@ use crate::{
     last_accepted::Inputs,
     lookups::GenerationSources,
     plugin_folder::PluginFolder,
-    scripts::{self, Kind},
+    scripts::{self, PluginFileKind},
     stand_in::StandIn,
 };
 
@@ -46,7 +46,7 @@ pub struct Generation {
 }
 
 /// The parts of a generation that are read from files.
-pub struct Parts {
+pub struct GenerationParts {
     /// The configuration.
     pub configuration: Configuration,
     /// The sources that its policies may query.
@@ -59,7 +59,7 @@ pub struct Parts {
 
 /// Everything that keeps a configuration from serving.
 #[derive(Debug, Default)]
-pub struct Refusal {
+pub struct ConfigurationRefused {
     /// The mistakes, each ready to be printed; each may span several lines.
     pub mistakes: Vec<String>,
 }
@@ -68,20 +68,26 @@ pub struct Refusal {
 ///
 /// # Errors
 /// With every mistake in it.
-pub fn load_configuration(path: &Path, colour: bool) -> Result<Configuration, Refusal> {
+pub fn load_configuration(
+    path: &Path,
+    colour: bool,
+) -> Result<Configuration, ConfigurationRefused> {
     // The host's interfaces are read only if the file names some.
     let links = LazyCell::new(Host::links_now);
     let addresses_of =
         |name: &str| links.named(name).map(|link| link.addresses.to_vec()).unwrap_or_default();
     lessor_config::load_on_host(path, &addresses_of)
-        .map_err(|mistakes| Refusal { mistakes: vec![mistakes.render(colour)] })
+        .map_err(|mistakes| ConfigurationRefused { mistakes: vec![mistakes.render(colour)] })
 }
 
 /// Reads the configuration file, and returns the files that its generation is made of.
 ///
 /// # Errors
 /// With every mistake in it.
-pub(crate) fn load(path: &Path, colour: bool) -> Result<(Configuration, Option<Inputs>), Refusal> {
+pub(crate) fn load(
+    path: &Path,
+    colour: bool,
+) -> Result<(Configuration, Option<Inputs>), ConfigurationRefused> {
     let stamp = Stamp::of(path);
     let configuration = load_configuration(path, colour)?;
     let inputs = Inputs::of(path, stamp, &configuration);
@@ -98,7 +104,7 @@ pub fn read(
     path: &Path,
     colour: bool,
     old: Option<&Generation>,
-) -> Result<Parts, Refusal> {
+) -> Result<GenerationParts, ConfigurationRefused> {
     let (configuration, inputs) = match load(path, colour) {
         Ok(loaded) => loaded,
         Err(mut refusal) => {
@@ -110,7 +116,7 @@ pub fn read(
         }
     };
     let (lookups, chain) = build(runtime, &configuration, colour, old)?;
-    Ok(Parts { configuration, lookups, chain, inputs })
+    Ok(GenerationParts { configuration, lookups, chain, inputs })
 }
 
 /// Reads the configuration file as [`read`] does, but with the plugins of another folder.
@@ -122,7 +128,7 @@ pub fn read_with_plugins(
     path: &Path,
     directory: &Path,
     colour: bool,
-) -> Result<Parts, Refusal> {
+) -> Result<GenerationParts, ConfigurationRefused> {
     let mut configuration = load_configuration(path, colour)?;
     let settings = configuration.plugins.take();
     let interpreters = settings.and_then(|settings| settings.interpreters);
@@ -130,7 +136,7 @@ pub fn read_with_plugins(
     let settings = PluginSettings { directory, interpreters, ..PluginSettings::default() };
     configuration.plugins = Some(settings);
     let (lookups, chain) = build(runtime, &configuration, colour, None)?;
-    Ok(Parts { configuration, lookups, chain, inputs: None })
+    Ok(GenerationParts { configuration, lookups, chain, inputs: None })
 }
 
 /// Opens the sources of a configuration and prepares its plugins.
@@ -142,12 +148,14 @@ pub fn build(
     configuration: &Configuration,
     colour: bool,
     old: Option<&Generation>,
-) -> Result<(GenerationSources, Arc<Chain>), Refusal> {
+) -> Result<(GenerationSources, Arc<Chain>), ConfigurationRefused> {
     let plugins = configuration.plugins.as_ref();
     let catalogue = configuration.topology.catalogue();
     let nothing = GenerationSources::default();
     let old_lookups = old.map_or(&nothing, |old| &old.lookups);
-    match GenerationSources::open(&configuration.lookups, old_lookups).map_err(Refusal::from) {
+    match GenerationSources::open(&configuration.lookups, old_lookups)
+        .map_err(ConfigurationRefused::from)
+    {
         Ok(lookups) => {
             let chain = build_chain(runtime, plugins, catalogue, colour, &lookups, old)?;
             Ok((lookups, chain))
@@ -170,7 +178,7 @@ pub fn complete(
     runtime: &Arc<Runtime>,
     configuration: &Configuration,
     lookups: &GenerationSources,
-) -> Result<Arc<Chain>, Refusal> {
+) -> Result<Arc<Chain>, ConfigurationRefused> {
     let catalogue = configuration.topology.catalogue();
     build_chain(runtime, configuration.plugins.as_ref(), catalogue, false, lookups, None)
 }
@@ -186,14 +194,14 @@ fn build_chain(
     colour: bool,
     lookups: &GenerationSources,
     old: Option<&Generation>,
-) -> Result<Arc<Chain>, Refusal> {
+) -> Result<Arc<Chain>, ConfigurationRefused> {
     let (sources, mut refusal) = match settings {
         Some(settings) => plugin_sources(settings, catalogue, colour),
         None => Default::default(),
     };
     let lookups = Arc::new(lookups.clone());
     let before = old.map(|old| &*old.chain);
-    let chain = runtime.chain_after(before, sources, lookups).map_err(Refusal::from);
+    let chain = runtime.chain_after(before, sources, lookups).map_err(ConfigurationRefused::from);
     match chain {
         Ok(chain) if refusal.mistakes.is_empty() => Ok(chain),
         chain => {
@@ -209,9 +217,9 @@ pub(crate) fn plugin_sources(
     settings: &PluginSettings,
     catalogue: &Arc<Catalogue>,
     colour: bool,
-) -> (Vec<PluginSource>, Refusal) {
+) -> (Vec<PluginSource>, ConfigurationRefused) {
     let directory = &settings.directory;
-    let mut refusal = Refusal::default();
+    let mut refusal = ConfigurationRefused::default();
     let listed = PluginFolder::list(directory).unwrap_or_else(|error| {
         refusal.mistakes.push(format!(
             "cannot read the plugin directory {}: {error}; create it, or correct plugins.directory",
@@ -270,8 +278,8 @@ pub fn plugin_source(
     // The file may be named on the command line.
     lessor_files::check_name(&path)
         .map_err(|problem| format!("{path:?} cannot be used: {problem}; rename it"))?;
-    let interpreter = match Kind::of(&path) {
-        Kind::Script(file) => Some(
+    let interpreter = match PluginFileKind::of(&path) {
+        PluginFileKind::Script(file) => Some(
             scripts::interpreter(file, interpreters)
                 .map_err(|mistake| format!("{} {mistake}", path.display()))?,
         ),
@@ -323,19 +331,19 @@ pub fn description(plugin: &PluginReport) -> String {
     }
 }
 
-impl From<Vec<SourceError>> for Refusal {
+impl From<Vec<SourceError>> for ConfigurationRefused {
     fn from(errors: Vec<SourceError>) -> Self {
         Self { mistakes: errors.iter().map(SourceError::to_string).collect() }
     }
 }
 
-impl From<Vec<PluginError>> for Refusal {
+impl From<Vec<PluginError>> for ConfigurationRefused {
     fn from(errors: Vec<PluginError>) -> Self {
         Self { mistakes: errors.iter().map(PluginError::to_string).collect() }
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ConfigurationRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, mistake) in self.mistakes.iter().enumerate() {
             if position > 0 {
@@ -347,7 +355,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ConfigurationRefused {}
 
 #[cfg(test)]
 mod tests {

@@ -11,12 +11,12 @@ use lessor_settings::{FailurePolicy, PluginMode};
 
 use crate::{
     lookups::GenerationSources,
-    reading::{Refusal, plugin_sources},
+    reading::{ConfigurationRefused, plugin_sources},
 };
 
 /// Why a chain cannot be made of compiled code.
 pub(crate) enum NotReady {
-    Refused(Refusal),
+    Refused(ConfigurationRefused),
     NotCompiled(NotCompiled),
 }
 
@@ -49,11 +49,11 @@ pub(crate) fn ready(
     match runtime.ready_chain(sources, Arc::new(lookups.clone())) {
         Ok(chain) if refusal.mistakes.is_empty() => Ok(chain),
         Err(Unready::NotCompiled(errors)) if refusal.mistakes.is_empty() => {
-            let policies = Refusal::from(errors).mistakes;
+            let policies = ConfigurationRefused::from(errors).mistakes;
             Err(NotReady::NotCompiled(NotCompiled { policies, may_be_absent }))
         }
         Err(Unready::Refused(errors)) => {
-            refusal.mistakes.extend(Refusal::from(errors).mistakes);
+            refusal.mistakes.extend(ConfigurationRefused::from(errors).mistakes);
             Err(NotReady::Refused(refusal))
         }
         Ok(_) | Err(Unready::NotCompiled(_)) => Err(NotReady::Refused(refusal)),

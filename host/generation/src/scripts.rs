@@ -9,7 +9,7 @@ const OTHERS: [&str; 8] = ["cjs", "lua", "mjs", "py", "rs", "sh", "ts", "wat"];
 
 /// The kind of a file in the plugin directory, by its extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum PluginFileKind {
     /// A component or core module.
     Wasm,
     /// A script, with the file of its interpreter.
@@ -24,7 +24,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-impl Kind {
+impl PluginFileKind {
     /// Returns the kind of the file.
     pub(crate) fn of(path: &Path) -> Self {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
@@ -91,28 +91,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_told_apart_by_their_endings() {
+    fn files_are_distinguished_by_their_endings() {
         for (name, kind) in [
-            ("10-a.wasm", Kind::Wasm),
-            ("20-garden.rhai", Kind::Script("rhai.wasm")),
-            ("30-speed.js", Kind::Script("javascript.wasm")),
-            ("20-garden.toml", Kind::Sidecar),
-            ("40-mine.py", Kind::Source),
-            ("20-garden.rahi", Kind::Misspelt("rhai")),
-            ("20-garden.JS", Kind::Misspelt("js")),
-            ("20-garden.wsm", Kind::Misspelt("wasm")),
-            ("20-garden.jsonl", Kind::Other),
-            ("20-garden.wasm.bak", Kind::Other),
-            ("README.md", Kind::Other),
-            ("js", Kind::Other),
+            ("10-a.wasm", PluginFileKind::Wasm),
+            ("20-garden.rhai", PluginFileKind::Script("rhai.wasm")),
+            ("30-speed.js", PluginFileKind::Script("javascript.wasm")),
+            ("20-garden.toml", PluginFileKind::Sidecar),
+            ("40-mine.py", PluginFileKind::Source),
+            ("20-garden.rahi", PluginFileKind::Misspelt("rhai")),
+            ("20-garden.JS", PluginFileKind::Misspelt("js")),
+            ("20-garden.wsm", PluginFileKind::Misspelt("wasm")),
+            ("20-garden.jsonl", PluginFileKind::Other),
+            ("20-garden.wasm.bak", PluginFileKind::Other),
+            ("README.md", PluginFileKind::Other),
+            ("js", PluginFileKind::Other),
         ] {
-            assert_eq!(Kind::of(Path::new(name)), kind, "{name}");
+            assert_eq!(PluginFileKind::of(Path::new(name)), kind, "{name}");
         }
     }
 
     #[test]
     #[cfg(feature = "scripts")]
-    fn a_missing_interpreter_is_told_with_its_place() {
+    fn a_missing_interpreter_is_reported_with_its_place() {
         let mistake = interpreter("rhai.wasm", Some(Path::new("/nowhere"))).unwrap_err();
         assert!(mistake.contains("looked for /nowhere/rhai.wasm; install it"), "{mistake}");
         let mistake = interpreter("none.wasm", None).unwrap_err();

@@ -10,7 +10,7 @@ use lessor_config::Configuration;
 
 use crate::{
     last_accepted::{self, Fallback, Inputs, LastAccepted},
-    reading::{self, Refusal},
+    reading::{self, ConfigurationRefused},
 };
 
 /// A configuration to start with.
@@ -51,7 +51,7 @@ impl Candidate {
     pub fn instead(&self, error: anyhow::Error, strict: bool) -> anyhow::Result<Self> {
         let store = self.configuration.store.backend.state_folder();
         let (Some(refusal), Some(store), None, false) =
-            (error.downcast_ref::<Refusal>(), store, &self.fallback, strict)
+            (error.downcast_ref::<ConfigurationRefused>(), store, &self.fallback, strict)
         else {
             return Err(error);
         };
@@ -78,7 +78,7 @@ impl Candidate {
         );
     }
 
-    fn of(found: LastAccepted, refusal: &Refusal) -> Self {
+    fn of(found: LastAccepted, refusal: &ConfigurationRefused) -> Self {
         let LastAccepted { configuration, accepted_at } = found;
         let mistakes = refusal.mistakes.clone();
         Self { configuration, inputs: None, fallback: Some(Fallback { accepted_at, mistakes }) }

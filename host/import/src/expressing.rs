@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lessor_core::{IdentifierKind, OptionKind, ReservationOwner, option::code};
-use lessor_vocabulary::{Catalogue, Vendor, Written, hexadecimal};
+use lessor_vocabulary::{Catalogue, OptionSetting, Vendor, hexadecimal};
 
 use crate::model::{Boot, Options, Reservation, Site, SubOptions, Value};
 
@@ -16,7 +16,7 @@ pub(crate) fn option_name(catalogue: &Catalogue, code: u8) -> String {
 }
 
 /// The value of option `code`.
-pub(crate) fn value(catalogue: &Catalogue, code: u8, value: &Value) -> Written {
+pub(crate) fn value(catalogue: &Catalogue, code: u8, value: &Value) -> OptionSetting {
     match value {
         Value::Octets(octets) => of_octets(catalogue, code, octets),
         Value::SubOptions(options) => of_octets(catalogue, code, &packed(options)),
@@ -24,7 +24,7 @@ pub(crate) fn value(catalogue: &Catalogue, code: u8, value: &Value) -> Written {
             let member = |(key, options): (&String, &SubOptions)| {
                 (key.clone(), of_vendor(catalogue, code, key, &packed(options)))
             };
-            Written::Table(vendors.iter().map(member).collect())
+            OptionSetting::Table(vendors.iter().map(member).collect())
         }
     }
 }
@@ -116,8 +116,8 @@ pub(crate) fn for_one_client(
     Some(octets)
 }
 
-fn of_octets(catalogue: &Catalogue, code: u8, octets: &[u8]) -> Written {
-    let as_octets = || Written::Text(hexadecimal::text(octets));
+fn of_octets(catalogue: &Catalogue, code: u8, octets: &[u8]) -> OptionSetting {
+    let as_octets = || OptionSetting::Text(hexadecimal::text(octets));
     // A table of vendors in options 43 and 125 would choose by client.
     if code == code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC
         || catalogue.kind(code) == Some(&OptionKind::Octets)
@@ -132,7 +132,7 @@ fn of_octets(catalogue: &Catalogue, code: u8, octets: &[u8]) -> Written {
 }
 
 /// The sub-options of one vendor in option 43 or 125.
-fn of_vendor(catalogue: &Catalogue, code: u8, key: &str, part: &[u8]) -> Written {
+fn of_vendor(catalogue: &Catalogue, code: u8, key: &str, part: &[u8]) -> OptionSetting {
     let vendor = catalogue.vendors().iter().find(|vendor| *vendor.name == *key);
     let class = vendor.and_then(|vendor| vendor.class.as_deref()).map(str::as_bytes);
     let whole = match (code, enterprise(catalogue, key), u8::try_from(part.len())) {
@@ -142,10 +142,12 @@ fn of_vendor(catalogue: &Catalogue, code: u8, key: &str, part: &[u8]) -> Written
         _ => part.to_vec(),
     };
     let read = match catalogue.decode(code, &whole, class) {
-        Written::Table(members) => members.into_iter().next().filter(|(found, _)| found == key),
+        OptionSetting::Table(members) => {
+            members.into_iter().next().filter(|(found, _)| found == key)
+        }
         _ => None,
     };
-    read.map_or_else(|| Written::Text(hexadecimal::text(part)), |(_, options)| options)
+    read.map_or_else(|| OptionSetting::Text(hexadecimal::text(part)), |(_, options)| options)
 }
 
 /// The enterprise number of a vendor by its name or its number.

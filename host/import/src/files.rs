@@ -1,7 +1,7 @@
 //! Writes the configuration and the file of reservations: beside their places, then renamed.
 //!
-//! Invariant: until [`Written::commit`], nothing is at its place; a write that is not committed
-//! leaves nothing behind.
+//! Invariant: until [`UnplacedFiles::commit`], nothing is at its place; a write that is not
+//! committed leaves nothing behind.
 
 use std::{
     fs::{self, OpenOptions},
@@ -40,12 +40,12 @@ impl std::error::Error for WriteError {}
 
 /// Files that are written but not at their places yet. They are removed if it is dropped.
 #[derive(Debug)]
-pub struct Written {
+pub struct UnplacedFiles {
     /// Where each is, and where it belongs.
     files: Vec<(PathBuf, PathBuf)>,
 }
 
-impl Written {
+impl UnplacedFiles {
     /// Writes the files of an import beside their places.
     ///
     /// # Errors
@@ -100,7 +100,7 @@ impl Written {
     }
 }
 
-impl Drop for Written {
+impl Drop for UnplacedFiles {
     fn drop(&mut self) {
         for (aside, _) in &self.files {
             let _ = fs::remove_file(aside);
@@ -159,15 +159,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("lessor.toml");
         let names = || fs::read_dir(folder.path()).unwrap().count();
-        let mut written = Written { files: Vec::new() };
+        let mut written = UnplacedFiles { files: Vec::new() };
         written.add(&target, "a", false).unwrap();
         assert_eq!(names(), 1);
         drop(written);
         assert_eq!(names(), 0);
-        let mut written = Written { files: Vec::new() };
+        let mut written = UnplacedFiles { files: Vec::new() };
         written.add(&target, "b", false).unwrap();
         assert_eq!(written.commit().unwrap(), std::slice::from_ref(&target));
-        let mut written = Written { files: Vec::new() };
+        let mut written = UnplacedFiles { files: Vec::new() };
         let refusal = written.add(&target, "c", false).unwrap_err().to_string();
         assert!(refusal.contains("--replace"), "{refusal}");
         written.add(&target, "c", true).unwrap();

@@ -50,11 +50,11 @@ use lessor_settings::StoreBackend;
 use serde::Serialize;
 
 pub use carry::{CarryError, Existing, carry};
-pub use files::{WriteError, Written};
+pub use files::{UnplacedFiles, WriteError};
 pub use input::{CONFIGURATION_OCTETS_MAX, INCLUDES_DEPTH_MAX, INCLUDES_MAX, LEASES_OCTETS_MAX};
 pub use leases::{LeaseTotals, Times};
 pub use place::{Place, Refusal};
-pub use report::{Entry, Outcome, Report, Totals};
+pub use report::{Outcome, Report, ReportEntry, Totals};
 
 use input::Reader;
 use model::Site;

@@ -10,10 +10,10 @@ use lessor_vocabulary::option::{Field, Shared};
 use OptionKind::{Address, Addresses, DomainNames, Flag, I32, Octets, Servers, Text, U8, U16, U32};
 
 /// A name of an option and its code.
-type Row = (&'static str, u8);
+type NameAndCode = (&'static str, u8);
 
 /// The names in Kea and ISC dhcpd, which share most of them.
-static ISC: &[Row] = &[
+static ISC: &[NameAndCode] = &[
     ("boot-size", code::BOOT_FILE_SIZE),
     ("merit-dump", code::MERIT_DUMP_FILE),
     ("policy-filter", code::POLICY_FILTERS),
@@ -68,7 +68,7 @@ static ISC: &[Row] = &[
 ];
 
 /// The names that only Kea has.
-static KEA: &[Row] = &[
+static KEA: &[NameAndCode] = &[
     ("nwip-domain-name", code::NETWARE_DOMAIN),
     ("nisplus-domain-name", code::NISPLUS_DOMAIN),
     ("dhcp-agent-options", code::RELAY_AGENT_INFORMATION),
@@ -86,7 +86,7 @@ static KEA: &[Row] = &[
 ];
 
 /// The names that only ISC dhcpd has.
-static DHCPD: &[Row] = &[
+static DHCPD: &[NameAndCode] = &[
     ("ien116-name-servers", code::NAME_SERVERS),
     ("nwip-domain", code::NETWARE_DOMAIN),
     ("bootfile-name", code::BOOT_FILE_NAME),
@@ -225,7 +225,7 @@ pub(crate) fn dnsmasq_form(code: u8) -> Option<OptionKind> {
     row.or_else(|| (code == code::MICROSOFT_ROUTES).then_some(OptionKind::Routes))
 }
 
-fn found(name: &str, own: &[Row]) -> Option<(u8, Option<OptionKind>)> {
+fn found(name: &str, own: &[NameAndCode]) -> Option<(u8, Option<OptionKind>)> {
     let rows = own.iter().chain(ISC);
     let theirs = rows.into_iter().find(|row| row.0.eq_ignore_ascii_case(name)).map(|row| row.1);
     let same = || OptionDefinition::by_name(name).map(|definition| definition.code);

@@ -43,7 +43,7 @@ impl Outcome {
 /// A statement and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Entry {
+pub struct ReportEntry {
     /// The line.
     pub place: Place,
     /// The beginning of the statement.
@@ -62,7 +62,7 @@ pub(crate) struct EntryId(usize);
 /// What became of everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    entries: Vec<Entry>,
+    entries: Vec<ReportEntry>,
 }
 
 /// How many statements had which outcome.
@@ -109,7 +109,7 @@ impl Report {
         note: String,
     ) -> EntryId {
         let statement = shown(statement, STATEMENT_LETTERS_MAX);
-        self.entries.push(Entry { place: place.clone(), statement, outcome, note });
+        self.entries.push(ReportEntry { place: place.clone(), statement, outcome, note });
         EntryId(self.entries.len() - 1)
     }
 
@@ -149,12 +149,13 @@ impl Report {
                 files.push(file.to_owned());
             }
         }
-        let position = |entry: &Entry| files.iter().position(|file| file == entry.place.file());
+        let position =
+            |entry: &ReportEntry| files.iter().position(|file| file == entry.place.file());
         self.entries.sort_by_cached_key(|entry| (position(entry), entry.place.line()));
     }
 
     /// The entries, in the order of the files and their lines.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[ReportEntry] {
         &self.entries
     }
 

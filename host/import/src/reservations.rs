@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use csv_core::{WriteResult, Writer, WriterBuilder};
 use lessor_core::{IdentifierKind, ReservationOwner};
-use lessor_vocabulary::{Catalogue, Written, hexadecimal};
+use lessor_vocabulary::{Catalogue, OptionSetting, hexadecimal};
 
 use crate::{
     expressing,
@@ -68,10 +68,10 @@ fn shown(value: Option<&impl ToString>) -> String {
 /// A value as a cell. What has no plain form there is written as octets.
 fn cell(catalogue: &Catalogue, code: u8, value: &Value) -> String {
     match expressing::value(catalogue, code, value) {
-        Written::Text(text) => text,
-        Written::Number(number) => number.to_string(),
-        Written::Flag(flag) => flag.to_string(),
-        Written::List(items) if items.iter().all(|value| item(value).is_some()) => {
+        OptionSetting::Text(text) => text,
+        OptionSetting::Number(number) => number.to_string(),
+        OptionSetting::Flag(flag) => flag.to_string(),
+        OptionSetting::List(items) if items.iter().all(|value| item(value).is_some()) => {
             items.iter().filter_map(item).collect::<Vec<String>>().join(" ")
         }
         // A reservation has no sub-options for several vendors once it is settled.
@@ -80,10 +80,10 @@ fn cell(catalogue: &Catalogue, code: u8, value: &Value) -> String {
 }
 
 /// An item of a list, which stands between spaces.
-fn item(value: &Written) -> Option<String> {
+fn item(value: &OptionSetting) -> Option<String> {
     match value {
-        Written::Text(text) => (!text.contains(char::is_whitespace)).then(|| text.clone()),
-        Written::Number(number) => Some(number.to_string()),
+        OptionSetting::Text(text) => (!text.contains(char::is_whitespace)).then(|| text.clone()),
+        OptionSetting::Number(number) => Some(number.to_string()),
         _ => None,
     }
 }

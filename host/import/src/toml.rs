@@ -10,7 +10,7 @@ mod matching;
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use lessor_core::{AllocationOrder, ClientKeyKind, INFINITE_SECS, LeasePart, ReservationOwner};
-use lessor_vocabulary::{Catalogue, Written, hexadecimal};
+use lessor_vocabulary::{Catalogue, OptionSetting, hexadecimal};
 use toml_edit::{Array, InlineTable, Key, Value};
 
 use crate::{
@@ -310,13 +310,13 @@ fn named<'o>(
     })
 }
 
-fn written(value: &Written) -> Value {
+fn written(value: &OptionSetting) -> Value {
     match value {
-        Written::Flag(flag) => (*flag).into(),
-        Written::Number(number) => (*number).into(),
-        Written::Text(text) | Written::Other(text) => text.as_str().into(),
-        Written::List(items) => list(items.iter().map(written)),
-        Written::Table(members) => {
+        OptionSetting::Flag(flag) => (*flag).into(),
+        OptionSetting::Number(number) => (*number).into(),
+        OptionSetting::Text(text) | OptionSetting::Other(text) => text.as_str().into(),
+        OptionSetting::List(items) => list(items.iter().map(written)),
+        OptionSetting::Table(members) => {
             let members = members.iter().map(|(key, value)| (Key::new(key), written(value)));
             let mut table: InlineTable = members.collect();
             table.fmt();

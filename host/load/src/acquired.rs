@@ -6,8 +6,8 @@ use dhcproto::v4::MessageType;
 
 use crate::{
     code,
-    mistake::{self, Mistake},
-    reply::{Options, Reply},
+    mistake::{self, Violation},
+    reply::{Reply, ReplyOptions},
 };
 
 /// The contents of an ACK, or of an OFFER.
@@ -39,14 +39,14 @@ pub struct Acquired {
     /// Option 82 as it was echoed, without code and length.
     pub relay_information: Option<Vec<u8>>,
     /// Every option, including those above.
-    pub options: Options,
+    pub options: ReplyOptions,
 }
 
 impl Acquired {
     /// Reads an OFFER, or an ACK to a REQUEST. Returns a mistake if it lacks what RFC 2131 table 3
     /// demands.
-    pub fn from_reply(reply: Reply) -> Result<Self, Mistake> {
-        let missing = |what| Mistake::Missing { what };
+    pub fn from_reply(reply: Reply) -> Result<Self, Violation> {
+        let missing = |what| Violation::Missing { what };
         let server_identifier =
             reply.server_identifier().ok_or(missing(mistake::SERVER_IDENTIFIER))?;
         let lease_time_secs = reply.lease_time_secs().ok_or(missing(mistake::LEASE_TIME))?;

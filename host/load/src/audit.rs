@@ -10,7 +10,7 @@ use crate::{
     acquired::Acquired,
     code,
     message::Asked,
-    mistake::{Mistake, SERVER_IDENTIFIER, written},
+    mistake::{SERVER_IDENTIFIER, Violation, written},
     reply::Reply,
 };
 
@@ -18,7 +18,7 @@ const ETHERNET: u8 = 1;
 const BROADCAST: u16 = 0x8000;
 
 /// Checks what must be true of every reply, including a NAK.
-pub(crate) fn of_any_reply(asked: &Asked, reply: &Reply) -> Vec<Mistake> {
+pub(crate) fn of_any_reply(asked: &Asked, reply: &Reply) -> Vec<Violation> {
     let mut mistakes = Vec::new();
     if reply.hardware_type != ETHERNET {
         mistakes.push(not_copied("htype", ETHERNET, reply.hardware_type));
@@ -33,17 +33,17 @@ pub(crate) fn of_any_reply(asked: &Asked, reply: &Reply) -> Vec<Mistake> {
         mistakes.push(not_copied("flags", flags, reply.flags));
     }
     if is_nak && reply.server_identifier().is_none() {
-        mistakes.push(Mistake::Missing { what: SERVER_IDENTIFIER });
+        mistakes.push(Violation::Missing { what: SERVER_IDENTIFIER });
     }
     if reply.relay_information() != asked.relay_information.as_deref() {
-        mistakes.push(Mistake::RelayInformationNotEchoed {
+        mistakes.push(Violation::RelayInformationNotEchoed {
             sent: asked.relay_information.clone(),
             found: reply.relay_information().map(<[u8]>::to_owned),
         });
     }
     let client_identifier = reply.options.get(code::CLIENT_IDENTIFIER);
     if client_identifier != asked.client_identifier.as_deref() {
-        mistakes.push(Mistake::ClientIdentifierNotEchoed {
+        mistakes.push(Violation::ClientIdentifierNotEchoed {
             sent: asked.client_identifier.clone(),
             found: client_identifier.map(<[u8]>::to_owned),
         });
@@ -57,8 +57,8 @@ pub(crate) fn of_ack_after_offer(
     offer: &Acquired,
     ack: &Acquired,
     elapsed: Duration,
-) -> Option<Mistake> {
-    let differs = |what: String| Some(Mistake::AckDiffersFromOffer { what });
+) -> Option<Violation> {
+    let differs = |what: String| Some(Violation::AckDiffersFromOffer { what });
     if offer.address != ack.address {
         return differs(format!("address {}, then {}", offer.address, ack.address));
     }
@@ -96,8 +96,8 @@ pub(crate) fn of_ack_after_offer(
     None
 }
 
-fn not_copied(field: &'static str, wanted: impl ToString, found: impl ToString) -> Mistake {
-    Mistake::HeaderNotCopied { field, wanted: wanted.to_string(), found: found.to_string() }
+fn not_copied(field: &'static str, wanted: impl ToString, found: impl ToString) -> Violation {
+    Violation::HeaderNotCopied { field, wanted: wanted.to_string(), found: found.to_string() }
 }
 
 #[cfg(test)]
@@ -119,7 +119,7 @@ mod tests {
     fn kinds(change: impl FnOnce(&mut Reply)) -> Vec<&'static str> {
         let mut reply = offer();
         change(&mut reply);
-        of_any_reply(&asked(), &reply).iter().map(Mistake::kind).collect()
+        of_any_reply(&asked(), &reply).iter().map(Violation::kind).collect()
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
     fn an_option_82_or_61_that_was_not_sent_must_not_come_back() {
         let mut asked = asked();
         asked.relay_information = None;
-        let kinds: Vec<_> = of_any_reply(&asked, &offer()).iter().map(Mistake::kind).collect();
+        let kinds: Vec<_> = of_any_reply(&asked, &offer()).iter().map(Violation::kind).collect();
         assert_eq!(kinds, ["relay-information-not-echoed"]);
     }
 
@@ -158,15 +158,15 @@ mod tests {
         for (code, wanted) in [(54, SERVER_IDENTIFIER), (51, LEASE_TIME)] {
             let mut reply = offer();
             reply.options.remove(code);
-            assert_eq!(Acquired::from_reply(reply), Err(Mistake::Missing { what: wanted }));
+            assert_eq!(Acquired::from_reply(reply), Err(Violation::Missing { what: wanted }));
         }
         let mut reply = offer();
         reply.your_address = Ipv4Addr::UNSPECIFIED;
-        assert_eq!(Acquired::from_reply(reply.clone()), Err(Mistake::Missing { what: ADDRESS }));
+        assert_eq!(Acquired::from_reply(reply.clone()), Err(Violation::Missing { what: ADDRESS }));
         reply.options.set(108, &[0, 0, 7, 8]);
         assert!(Acquired::from_reply(reply.clone()).is_ok(), "an IPv6-only client gets none");
         reply.message_type = MessageType::Ack;
-        assert_eq!(Acquired::from_reply(reply), Err(Mistake::Missing { what: ADDRESS }));
+        assert_eq!(Acquired::from_reply(reply), Err(Violation::Missing { what: ADDRESS }));
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ack_that_breaks_its_word_is_told_with_both_values() {
+    fn an_ack_that_breaks_its_word_is_reported_with_both_values() {
         let said = |change: fn(&mut Reply)| {
             let mistake = of_ack_after_offer(&acquired(|_| ()), &acquired(change), Duration::ZERO);
             mistake.unwrap().to_string()

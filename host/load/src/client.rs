@@ -20,12 +20,12 @@ const CLIENT_PORT: u16 = 68;
 
 /// A client's socket, bound to the address of its lease.
 #[derive(Debug)]
-pub struct Client {
+pub struct ClientSocket {
     socket: Relay,
     address: Ipv4Addr,
 }
 
-impl Client {
+impl ClientSocket {
     /// Binds the socket of a client that has `address`.
     ///
     /// # Errors

@@ -22,21 +22,21 @@ use nix::{
 use crate::{
     args::LoadArgs,
     exchange::{self, Exchange, ExchangeEnd, ExchangeKind},
-    ledger::{Held, Ledger},
+    ledger::{HeldLease, Ledger},
     message::{Intent, RelayAgent, octets_of},
-    mistake::Mistake,
+    mistake::Violation,
     pace::Pace,
-    plan::{Next, Plan, Task},
+    plan::{LoadPlan, NextTask, SubscriberTask},
     progress::Progress,
     reply::Reply,
-    report::{Report, counted},
+    report::{LoadReport, counted},
     socket::{self, Socket},
     tally::{Circumstances, Tally},
 };
 
 /// An exchange that ended, for the observer of a run.
 #[derive(Debug)]
-pub struct Event<'a> {
+pub struct ExchangeEvent<'a> {
     /// The number of the subscriber.
     pub client: u32,
     /// What the subscriber did.
@@ -66,7 +66,10 @@ const SLEEP_MAX: Duration = Duration::from_millis(100);
 const DATAGRAM_OCTETS_MAX: usize = 4096;
 
 /// Runs to the end and returns the report.
-pub(crate) fn run(args: &LoadArgs, observer: &mut dyn FnMut(&Event<'_>)) -> anyhow::Result<Report> {
+pub(crate) fn run(
+    args: &LoadArgs,
+    observer: &mut dyn FnMut(&ExchangeEvent<'_>),
+) -> anyhow::Result<LoadReport> {
     args.check()?;
     let mut driver = Driver::new(args, observer)?;
     let busy_before = busy()?;
@@ -89,9 +92,9 @@ pub(crate) fn run(args: &LoadArgs, observer: &mut dyn FnMut(&Event<'_>)) -> anyh
 
 struct Driver<'a> {
     args: &'a LoadArgs,
-    observer: &'a mut dyn FnMut(&Event<'_>),
+    observer: &'a mut dyn FnMut(&ExchangeEvent<'_>),
     relays: Vec<RelaySocket>,
-    plan: Plan,
+    plan: LoadPlan,
     ledger: Ledger,
     tally: Tally,
     progress: Progress,
@@ -99,7 +102,7 @@ struct Driver<'a> {
     /// Deadlines of transmissions; those of answered messages remain and are ignored.
     deadlines: BinaryHeap<Reverse<Deadline>>,
     /// The next task of the plan, which may not be started yet.
-    pending: Option<(u32, Task)>,
+    pending: Option<(u32, SubscriberTask)>,
     starts: Pace,
     releases: Pace,
     began_at: Instant,
@@ -123,7 +126,10 @@ struct Deadline {
 }
 
 impl<'a> Driver<'a> {
-    fn new(args: &'a LoadArgs, observer: &'a mut dyn FnMut(&Event<'_>)) -> anyhow::Result<Self> {
+    fn new(
+        args: &'a LoadArgs,
+        observer: &'a mut dyn FnMut(&ExchangeEvent<'_>),
+    ) -> anyhow::Result<Self> {
         let mut relays = Vec::new();
         for local in &args.relay {
             let socket = Socket::bind(*local, args.server)
@@ -138,7 +144,7 @@ impl<'a> Driver<'a> {
             args,
             observer,
             relays,
-            plan: Plan::new(args, now),
+            plan: LoadPlan::new(args, now),
             ledger: Ledger::new(args.clients),
             tally: Tally::new()?,
             progress: Progress::new(args, now),
@@ -187,20 +193,22 @@ impl<'a> Driver<'a> {
         for started in 0..STARTS_PER_TURN_MAX {
             if self.pending.is_none() {
                 match self.plan.next(&self.ledger, self.under_way.len(), now) {
-                    Next::Start { client, task } => self.pending = Some((client, task)),
-                    Next::Wait => return Ok(Some(started)),
-                    Next::Finished => return Ok(None),
+                    NextTask::Start { client, task } => self.pending = Some((client, task)),
+                    NextTask::Wait => return Ok(Some(started)),
+                    NextTask::Finished => return Ok(None),
                 }
             }
             let Some((client, task)) = self.pending else { return Ok(Some(started)) };
             let is_window_full = self.under_way.len() >= self.args.window as usize;
             let may_start = match task {
-                Task::Release if !self.plan.is_giving_back() => true,
-                Task::Release => {
+                SubscriberTask::Release if !self.plan.is_giving_back() => true,
+                SubscriberTask::Release => {
                     self.releases.set(self.releases_per_sec());
                     self.releases.take(now)
                 }
-                Task::Acquire | Task::Renew => !is_window_full && self.starts.take(now),
+                SubscriberTask::Acquire | SubscriberTask::Renew => {
+                    !is_window_full && self.starts.take(now)
+                }
             };
             if !may_start {
                 return Ok(Some(started));
@@ -211,17 +219,22 @@ impl<'a> Driver<'a> {
         Ok(Some(STARTS_PER_TURN_MAX))
     }
 
-    fn start_task(&mut self, client: u32, task: Task, now: Instant) -> anyhow::Result<()> {
+    fn start_task(
+        &mut self,
+        client: u32,
+        task: SubscriberTask,
+        now: Instant,
+    ) -> anyhow::Result<()> {
         let subscriber = self.args.subscriber(self.number(client));
         let Some(agent) = self.relay_of(client).map(|relay| relay.agent) else { return Ok(()) };
         let xid = self.first_xid.wrapping_add(self.xids_used);
         self.xids_used = self.xids_used.wrapping_add(1);
         let exchange = match (task, self.ledger.lease(client, now)) {
-            (Task::Acquire, _) => Exchange::acquire(client, subscriber, agent, xid, now)?,
-            (Task::Renew, Some(Held { address, .. })) => {
+            (SubscriberTask::Acquire, _) => Exchange::acquire(client, subscriber, agent, xid, now)?,
+            (SubscriberTask::Renew, Some(HeldLease { address, .. })) => {
                 Exchange::renew(client, &subscriber, address, agent, xid, now)?
             }
-            (Task::Release, Some(Held { address, server_identifier, .. })) => {
+            (SubscriberTask::Release, Some(HeldLease { address, server_identifier, .. })) => {
                 let intent = Intent::Release { address, server_identifier };
                 let message = agent.message(&subscriber, intent, xid)?;
                 // The lease is unbound before the message is sent, because the server may give the
@@ -233,7 +246,7 @@ impl<'a> Driver<'a> {
                 return Ok(());
             }
             // The lease ended at this very moment.
-            (Task::Renew | Task::Release, None) => {
+            (SubscriberTask::Renew | SubscriberTask::Release, None) => {
                 self.plan.done(client);
                 return Ok(());
             }
@@ -332,17 +345,17 @@ impl<'a> Driver<'a> {
             return Ok(());
         }
         match exchange.on_reply(reply, now)? {
-            exchange::Progress::None => {
+            exchange::ReplyEffect::None => {
                 unexpected.out_of_turn += 1;
                 self.under_way.insert(xid, exchange);
                 Ok(())
             }
-            exchange::Progress::Offered { latency, mistakes } => {
+            exchange::ReplyEffect::Offered { latency, mistakes } => {
                 self.tally.discover_to_offer.record(latency);
                 self.mistakes(exchange.client, &mistakes);
                 self.transmit(xid, exchange, now)
             }
-            exchange::Progress::Ended { latency, mistakes, outcome } => {
+            exchange::ReplyEffect::Ended { latency, mistakes, outcome } => {
                 if matches!(*outcome, ExchangeEnd::Acquired(_)) {
                     self.tally.request_to_ack.record(latency);
                 }
@@ -366,10 +379,10 @@ impl<'a> Driver<'a> {
                     }
                     ExchangeKind::Renew => self.tally.renewed += 1,
                 }
-                let held = Held::new(acquired, exchange.asked_at);
+                let held = HeldLease::new(acquired, exchange.asked_at);
                 if let Some(holder) = self.ledger.bind(client, held, now) {
                     let (address, holder) = (held.address, self.number(holder));
-                    let mistake = Mistake::DuplicateAddress { address, holder, client: number };
+                    let mistake = Violation::DuplicateAddress { address, holder, client: number };
                     self.mistakes(client, &[mistake]);
                 }
             }
@@ -387,7 +400,7 @@ impl<'a> Driver<'a> {
             // The mistake was counted already.
             ExchangeEnd::Unusable(_) => self.tally.failed += 1,
         }
-        (self.observer)(&Event {
+        (self.observer)(&ExchangeEvent {
             client: number,
             kind: exchange.kind,
             asked_at: exchange.asked_at,
@@ -397,7 +410,7 @@ impl<'a> Driver<'a> {
         self.plan.done(client);
     }
 
-    fn mistakes(&mut self, client: u32, mistakes: &[Mistake]) {
+    fn mistakes(&mut self, client: u32, mistakes: &[Violation]) {
         for mistake in mistakes {
             self.tally.mistake(self.number(client), mistake);
         }
@@ -412,7 +425,7 @@ impl<'a> Driver<'a> {
             wake_at = wake_at.min(due.at);
         }
         match self.pending {
-            Some((_, Task::Release)) => wake_at = wake_at.min(self.releases.next_at()),
+            Some((_, SubscriberTask::Release)) => wake_at = wake_at.min(self.releases.next_at()),
             Some(_) if self.under_way.len() < self.args.window as usize => {
                 wake_at = wake_at.min(self.starts.next_at());
             }

@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use dhcproto::error::{DecodeError, EncodeError};
 use thiserror::Error;
 
-use crate::{code, mistake::Mistake};
+use crate::{code, mistake::Violation};
 
 /// Why an exchange failed.
 #[derive(Debug, Error)]
@@ -18,7 +18,7 @@ pub enum ExchangeError {
         sent: &'static str,
         /// The rule that the answer violates.
         #[source]
-        mistake: Box<Mistake>,
+        mistake: Box<Violation>,
     },
     /// No answer arrived in time.
     #[error(

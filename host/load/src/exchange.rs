@@ -15,7 +15,7 @@ use crate::{
     audit,
     error::ExchangeError,
     message::{Asked, Intent, RelayAgent, Subscriber, octets_of},
-    mistake::Mistake,
+    mistake::Violation,
     reply::Reply,
 };
 
@@ -44,7 +44,7 @@ pub enum ExchangeEnd {
         wanted: &'static str,
     },
     /// The reply lacks what the subscriber needs to continue.
-    Unusable(Mistake),
+    Unusable(Violation),
 }
 
 /// An exchange in progress.
@@ -73,13 +73,13 @@ enum WaitsFor {
 
 /// The effect of a reply.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum ReplyEffect {
     /// None: this reply is not the expected one.
     None,
     /// The OFFER arrived, and the REQUEST has to be sent.
-    Offered { latency: Duration, mistakes: Vec<Mistake> },
+    Offered { latency: Duration, mistakes: Vec<Violation> },
     /// The exchange has ended.
-    Ended { latency: Duration, mistakes: Vec<Mistake>, outcome: Box<ExchangeEnd> },
+    Ended { latency: Duration, mistakes: Vec<Violation>, outcome: Box<ExchangeEnd> },
 }
 
 impl Exchange {
@@ -168,26 +168,26 @@ impl Exchange {
         &mut self,
         reply: Reply,
         now: Instant,
-    ) -> Result<Progress, ExchangeError> {
+    ) -> Result<ReplyEffect, ExchangeError> {
         let latency = now.saturating_duration_since(self.asked_at);
         let is_waited_for = match self.waits_for {
             WaitsFor::Offer { .. } => reply.message_type == MessageType::Offer,
             _ => matches!(reply.message_type, MessageType::Ack | MessageType::Nak),
         };
         if !is_waited_for {
-            return Ok(Progress::None);
+            return Ok(ReplyEffect::None);
         }
         let mut mistakes = audit::of_any_reply(&self.asked, &reply);
         if reply.message_type == MessageType::Nak {
             let outcome = Box::new(ExchangeEnd::Refused { message: reply.message() });
-            return Ok(Progress::Ended { latency, mistakes, outcome });
+            return Ok(ReplyEffect::Ended { latency, mistakes, outcome });
         }
         let acquired = match Acquired::from_reply(reply) {
             Ok(acquired) => acquired,
             Err(mistake) => {
                 mistakes.push(mistake.clone());
                 let outcome = Box::new(ExchangeEnd::Unusable(mistake));
-                return Ok(Progress::Ended { latency, mistakes, outcome });
+                return Ok(ReplyEffect::Ended { latency, mistakes, outcome });
             }
         };
         match &self.waits_for {
@@ -201,18 +201,18 @@ impl Exchange {
                 self.retransmissions = 0;
                 self.transmissions += 1;
                 self.waits_for = WaitsFor::AckOf { offer: Box::new(acquired) };
-                return Ok(Progress::Offered { latency, mistakes });
+                return Ok(ReplyEffect::Offered { latency, mistakes });
             }
             WaitsFor::AckOf { offer } => {
                 mistakes.extend(audit::of_ack_after_offer(offer, &acquired, latency));
             }
             WaitsFor::Renewal { address } if acquired.address != *address => {
                 let (wanted, found) = (*address, acquired.address);
-                mistakes.push(Mistake::AnotherAddress { wanted, found });
+                mistakes.push(Violation::AnotherAddress { wanted, found });
             }
             WaitsFor::Renewal { .. } => {}
         }
         let outcome = Box::new(ExchangeEnd::Acquired(acquired));
-        Ok(Progress::Ended { latency, mistakes, outcome })
+        Ok(ReplyEffect::Ended { latency, mistakes, outcome })
     }
 }

@@ -15,20 +15,20 @@ use crate::acquired::Acquired;
 /// The leases of all subscribers of a run, by their position in it.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    leases: Vec<Option<Held>>,
+    leases: Vec<Option<HeldLease>>,
     holders: HashMap<Ipv4Addr, u32>,
 }
 
 /// A lease that a subscriber holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
+pub(crate) struct HeldLease {
     pub(crate) address: Ipv4Addr,
     pub(crate) server_identifier: Ipv4Addr,
     /// `None` if it never ends.
     ends_at: Option<Instant>,
 }
 
-impl Held {
+impl HeldLease {
     /// Creates a lease whose REQUEST was sent at `asked_at`.
     pub(crate) fn new(acquired: &Acquired, asked_at: Instant) -> Self {
         let lasts = Duration::from_secs(acquired.lease_time_secs.into());
@@ -50,13 +50,13 @@ impl Ledger {
     }
 
     /// Returns the lease of a subscriber, if it has not ended.
-    pub(crate) fn lease(&self, client: u32, now: Instant) -> Option<Held> {
+    pub(crate) fn lease(&self, client: u32, now: Instant) -> Option<HeldLease> {
         self.leases.get(client as usize).copied().flatten().filter(|held| held.is_running(now))
     }
 
     /// Notes that a subscriber was given a lease, and returns the other holder of the address, if
     /// there is one.
-    pub(crate) fn bind(&mut self, client: u32, held: Held, now: Instant) -> Option<u32> {
+    pub(crate) fn bind(&mut self, client: u32, held: HeldLease, now: Instant) -> Option<u32> {
         self.unbind(client);
         let address = held.address;
         let former = self.holders.insert(address, client);
@@ -82,8 +82,8 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    fn held(last: u8, ends_at: Option<Instant>) -> Held {
-        Held {
+    fn held(last: u8, ends_at: Option<Instant>) -> HeldLease {
+        HeldLease {
             address: Ipv4Addr::new(100, 64, 0, last),
             server_identifier: Ipv4Addr::new(192, 0, 2, 1),
             ends_at,
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_the_address_already_is_told() {
+    fn the_holder_of_a_taken_address_is_reported() {
         let (mut ledger, now) = (Ledger::new(3), Instant::now());
         assert_eq!(ledger.bind(0, held(1, None), now), None);
         assert_eq!(ledger.bind(1, held(2, None), now), None);

@@ -2,10 +2,10 @@
 //! what the subscribers were given.
 //!
 //! - [`run`] and [`run_with`]: many subscribers at once, as in `lessor load`, ending in a
-//!   [`Report`].
+//!   [`LoadReport`].
 //! - [`StreamRelay`]: streams of messages, each at its own rate, whatever the server answers.
-//! - [`Relay`]: single exchanges, one after the other, for demonstrations and tests; [`Client`]: a
-//!   renewal without a relay.
+//! - [`Relay`]: single exchanges, one after the other, for demonstrations and tests;
+//!   [`ClientSocket`]: a renewal without a relay.
 //!
 //! This is an independent implementation of the protocol: messages are built and read with
 //! dhcproto, not with the server's own code, so that it can find mistakes of the server. It works
@@ -43,15 +43,15 @@ pub use dhcproto;
 
 pub use acquired::Acquired;
 pub use args::LoadArgs;
-pub use client::Client;
-pub use driver::Event;
+pub use client::ClientSocket;
+pub use driver::ExchangeEvent;
 pub use error::ExchangeError;
 pub use exchange::{ExchangeEnd, ExchangeKind};
 pub use message::Subscriber;
-pub use mistake::Mistake;
+pub use mistake::Violation;
 pub use relay::{Answer, Relay};
-pub use reply::{Options, Reply, ReplyError};
-pub use report::{DuplicateAddress, Latency, Percentiles, Report, UnexpectedReplies};
+pub use reply::{Reply, ReplyError, ReplyOptions};
+pub use report::{DuplicateAddress, Latency, LoadReport, Percentiles, UnexpectedReplies};
 pub use streams::{Drive, Saying, Stream, StreamRelay, StreamReport, StreamsReport};
 pub use template::{Template, TemplateError};
 
@@ -60,8 +60,8 @@ pub use template::{Template, TemplateError};
 ///
 /// # Errors
 /// If arguments are out of their limits, or a socket fails. A mistake of the server is not an error
-/// but part of the report; see [`Report::ok`].
-pub fn run(args: &LoadArgs) -> anyhow::Result<Report> {
+/// but part of the report; see [`LoadReport::ok`].
+pub fn run(args: &LoadArgs) -> anyhow::Result<LoadReport> {
     run_with(args, |_| ())
 }
 
@@ -70,6 +70,9 @@ pub fn run(args: &LoadArgs) -> anyhow::Result<Report> {
 ///
 /// # Errors
 /// Those of [`run`].
-pub fn run_with(args: &LoadArgs, mut observer: impl FnMut(&Event<'_>)) -> anyhow::Result<Report> {
+pub fn run_with(
+    args: &LoadArgs,
+    mut observer: impl FnMut(&ExchangeEvent<'_>),
+) -> anyhow::Result<LoadReport> {
     driver::run(args, &mut observer)
 }

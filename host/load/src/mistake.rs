@@ -9,7 +9,7 @@ use thiserror::Error;
 /// A violation of a rule by the server.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Mistake {
+pub enum Violation {
     /// RFC 2131 section 4.3.1: parameters of an ACK should not conflict with those of the OFFER.
     #[error("the ACK differs from the OFFER: {what}")]
     AckDiffersFromOffer {
@@ -68,7 +68,7 @@ pub enum Mistake {
     },
 }
 
-impl Mistake {
+impl Violation {
     /// Returns the name under which a report counts it.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -13,10 +13,10 @@ use crate::{args::LoadArgs, ledger::Ledger};
 
 /// The next step of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextTask {
     Start {
         client: u32,
-        task: Task,
+        task: SubscriberTask,
     },
     /// Nothing can be started before an exchange in progress ends.
     Wait,
@@ -25,14 +25,14 @@ pub(crate) enum Next {
 
 /// The task of a subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Task {
+pub(crate) enum SubscriberTask {
     Acquire,
     Renew,
     Release,
 }
 
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct LoadPlan {
     clients: u32,
     renew: u32,
     release: bool,
@@ -51,7 +51,7 @@ enum Phase {
     Rounds { until: Instant, idle: VecDeque<u32>, renewals: Vec<u32> },
 }
 
-impl Plan {
+impl LoadPlan {
     pub(crate) fn new(args: &LoadArgs, now: Instant) -> Self {
         let mut phases = VecDeque::new();
         match args.duration_secs {
@@ -73,19 +73,19 @@ impl Plan {
     }
 
     /// Returns the next step, with this many exchanges in progress.
-    pub(crate) fn next(&mut self, ledger: &Ledger, under_way: usize, now: Instant) -> Next {
+    pub(crate) fn next(&mut self, ledger: &Ledger, under_way: usize, now: Instant) -> NextTask {
         let (renew, release) = (self.renew, self.release);
         while let Some(phase) = self.phases.front_mut() {
             let task = match phase {
-                Phase::Acquire => Some(Task::Acquire),
-                Phase::Renew => Some(Task::Renew),
-                Phase::Release => Some(Task::Release),
+                Phase::Acquire => Some(SubscriberTask::Acquire),
+                Phase::Renew => Some(SubscriberTask::Renew),
+                Phase::Release => Some(SubscriberTask::Release),
                 Phase::Rounds { until, idle, renewals } if now < *until => {
-                    let Some(client) = idle.pop_front() else { return Next::Wait };
+                    let Some(client) = idle.pop_front() else { return NextTask::Wait };
                     let holds = ledger.lease(client, now).is_some();
                     let Some(renewals) = renewals.get_mut(client as usize) else { continue };
                     let task = next_of_round(holds, renewals, renew, release);
-                    return Next::Start { client, task };
+                    return NextTask::Start { client, task };
                 }
                 Phase::Rounds { .. } => None,
             };
@@ -93,19 +93,19 @@ impl Plan {
                 while self.cursor < self.clients {
                     let client = self.cursor;
                     self.cursor += 1;
-                    if task == Task::Acquire || ledger.lease(client, now).is_some() {
-                        return Next::Start { client, task };
+                    if task == SubscriberTask::Acquire || ledger.lease(client, now).is_some() {
+                        return NextTask::Start { client, task };
                     }
-                    self.skipped_renewals += u64::from(task == Task::Renew);
+                    self.skipped_renewals += u64::from(task == SubscriberTask::Renew);
                 }
             }
             if under_way > 0 {
-                return Next::Wait;
+                return NextTask::Wait;
             }
             self.phases.pop_front();
             self.cursor = 0;
         }
-        Next::Finished
+        NextTask::Finished
     }
 
     /// Notes that a subscriber has finished its task.
@@ -129,49 +129,53 @@ impl Plan {
 /// Returns the next task of a round: acquire a lease, renew it as often as requested, release it if
 /// requested. A subscriber that keeps its lease continues to renew it, or acquires it again if
 /// there are no renewals.
-fn next_of_round(holds: bool, renewals: &mut u32, renew: u32, release: bool) -> Task {
+fn next_of_round(holds: bool, renewals: &mut u32, renew: u32, release: bool) -> SubscriberTask {
     if !holds {
         *renewals = 0;
-        Task::Acquire
+        SubscriberTask::Acquire
     } else if *renewals < renew {
         *renewals += 1;
-        Task::Renew
+        SubscriberTask::Renew
     } else if release {
-        Task::Release
+        SubscriberTask::Release
     } else if renew > 0 {
-        Task::Renew
+        SubscriberTask::Renew
     } else {
-        Task::Acquire
+        SubscriberTask::Acquire
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{acquired::Acquired, ledger::Held, testing::offer};
+    use crate::{acquired::Acquired, ledger::HeldLease, testing::offer};
 
     /// Runs a plan by hand in which every exchange succeeds at once. Returns tasks and clients in
     /// order.
-    fn run(args: &LoadArgs, steps_max: usize, time_is_up_after: Option<usize>) -> Vec<(u32, Task)> {
+    fn run(
+        args: &LoadArgs,
+        steps_max: usize,
+        time_is_up_after: Option<usize>,
+    ) -> Vec<(u32, SubscriberTask)> {
         let now = Instant::now();
-        let mut plan = Plan::new(args, now);
+        let mut plan = LoadPlan::new(args, now);
         let mut ledger = Ledger::new(args.clients);
         let mut done = Vec::new();
         loop {
             let is_over = time_is_up_after.is_some_and(|steps| done.len() >= steps);
             let at = if is_over { now + Duration::from_secs(6) } else { now };
             match plan.next(&ledger, 0, at) {
-                Next::Start { client, task } => {
-                    let held = Held::new(&Acquired::from_reply(offer()).unwrap(), at);
+                NextTask::Start { client, task } => {
+                    let held = HeldLease::new(&Acquired::from_reply(offer()).unwrap(), at);
                     match task {
-                        Task::Release => ledger.unbind(client),
+                        SubscriberTask::Release => ledger.unbind(client),
                         _ => drop(ledger.bind(client, held, at)),
                     }
                     plan.done(client);
                     done.push((client, task));
                 }
-                Next::Wait => panic!("nothing is under way"),
-                Next::Finished => return done,
+                NextTask::Wait => panic!("nothing is under way"),
+                NextTask::Finished => return done,
             }
             assert!(done.len() <= steps_max, "{done:?}");
         }
@@ -180,7 +184,8 @@ mod tests {
     #[test]
     fn all_finish_a_phase_before_the_next_begins() {
         let args = LoadArgs { clients: 2, renew: 1, release: true, ..LoadArgs::default() };
-        let wanted = [Task::Acquire, Task::Renew, Task::Release].map(|task| [(0, task), (1, task)]);
+        let wanted = [SubscriberTask::Acquire, SubscriberTask::Renew, SubscriberTask::Release]
+            .map(|task| [(0, task), (1, task)]);
         assert_eq!(run(&args, 6, None), wanted.concat());
     }
 
@@ -188,10 +193,13 @@ mod tests {
     fn a_phase_waits_for_what_is_under_way() {
         let args = LoadArgs { clients: 1, renew: 1, ..LoadArgs::default() };
         let (now, ledger) = (Instant::now(), Ledger::new(1));
-        let mut plan = Plan::new(&args, now);
-        assert_eq!(plan.next(&ledger, 0, now), Next::Start { client: 0, task: Task::Acquire });
-        assert_eq!(plan.next(&ledger, 1, now), Next::Wait);
-        assert_eq!(plan.next(&ledger, 0, now), Next::Finished);
+        let mut plan = LoadPlan::new(&args, now);
+        assert_eq!(
+            plan.next(&ledger, 0, now),
+            NextTask::Start { client: 0, task: SubscriberTask::Acquire }
+        );
+        assert_eq!(plan.next(&ledger, 1, now), NextTask::Wait);
+        assert_eq!(plan.next(&ledger, 0, now), NextTask::Finished);
         assert_eq!(plan.skipped_renewals(), 1, "the client never got its lease");
     }
 
@@ -204,7 +212,7 @@ mod tests {
             duration_secs: Some(5),
             ..LoadArgs::default()
         };
-        use Task::{Acquire, Release, Renew};
+        use SubscriberTask::{Acquire, Release, Renew};
         let tasks: Vec<_> = run(&args, 9, Some(6)).into_iter().map(|(_, task)| task).collect();
         assert_eq!(tasks, [Acquire, Renew, Renew, Release, Acquire, Renew, Release]);
         let args = LoadArgs { release: false, ..args };
@@ -219,10 +227,10 @@ mod tests {
     fn when_the_time_is_up_the_plan_waits_for_what_is_under_way_only() {
         let args = LoadArgs { clients: 2, duration_secs: Some(5), ..LoadArgs::default() };
         let (now, ledger) = (Instant::now(), Ledger::new(2));
-        let mut plan = Plan::new(&args, now);
-        assert!(matches!(plan.next(&ledger, 0, now), Next::Start { client: 0, .. }));
+        let mut plan = LoadPlan::new(&args, now);
+        assert!(matches!(plan.next(&ledger, 0, now), NextTask::Start { client: 0, .. }));
         let later = now + Duration::from_secs(5);
-        assert_eq!(plan.next(&ledger, 1, later), Next::Wait);
-        assert_eq!(plan.next(&ledger, 0, later), Next::Finished);
+        assert_eq!(plan.next(&ledger, 1, later), NextTask::Wait);
+        assert_eq!(plan.next(&ledger, 0, later), NextTask::Finished);
     }
 }

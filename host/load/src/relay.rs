@@ -20,7 +20,7 @@ use crate::{
     audit,
     error::ExchangeError,
     message::{Asked, Intent, RelayAgent, Subscriber, information_octets, octets_of},
-    mistake::Mistake,
+    mistake::Violation,
     reply::Reply,
     socket::bind,
 };
@@ -359,7 +359,7 @@ fn answer(intent: Intent, reply: Reply) -> Result<Answer, ExchangeError> {
     }
 }
 
-fn mistake(intent: Intent, mistake: Mistake) -> ExchangeError {
+fn mistake(intent: Intent, mistake: Violation) -> ExchangeError {
     ExchangeError::Mistake { sent: intent.name(), mistake: Box::new(mistake) }
 }
 

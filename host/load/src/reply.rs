@@ -39,13 +39,13 @@ pub struct Reply {
     /// The boot file's name (file) up to its zero octet; empty if the field holds options.
     pub boot_file: Vec<u8>,
     /// All options, including those in overloaded fields.
-    pub options: Options,
+    pub options: ReplyOptions,
 }
 
 /// The options of a reply: octets by code, split options joined (RFC 3396), in the order of the
 /// message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct ReplyOptions {
     entries: Vec<(u8, Vec<u8>)>,
 }
 
@@ -110,7 +110,7 @@ impl Reply {
         if cookie != MAGIC {
             return Err(ReplyError::NoMagicCookie { found: cookie.to_owned() });
         }
-        let mut options = Options::default();
+        let mut options = ReplyOptions::default();
         options.join_field(octets.get(240..).unwrap_or_default(), "options")?;
         // RFC 2131 section 4.1: 1 means that file contains options, 2 that sname does, 3 that both
         // do.
@@ -169,7 +169,7 @@ impl Reply {
     }
 }
 
-impl Options {
+impl ReplyOptions {
     /// Returns the octets of option `code`, with all of its parts.
     pub fn get(&self, code: u8) -> Option<&[u8]> {
         self.iter().find(|(found, _)| *found == code).map(|(_, octets)| octets)

@@ -11,7 +11,7 @@ const INDENT: usize = 2;
 /// The results of a run. `Display` prints the table for people; programs use its serialised form.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Report {
+pub struct LoadReport {
     /// The server under load.
     pub server: SocketAddrV4,
     /// The addresses that the relays sent from.
@@ -54,7 +54,7 @@ pub struct Report {
     pub generator_busy_percent: f64,
     /// Latencies in milliseconds, from the first transmission of each message.
     pub latency: Latency,
-    /// The number of mistakes of each kind; the kinds are those of [`crate::Mistake::kind`].
+    /// The number of mistakes of each kind; the kinds are those of [`crate::Violation::kind`].
     pub mistakes: BTreeMap<&'static str, u64>,
     /// The first mistakes and failures, as sentences.
     pub samples: Vec<String>,
@@ -119,7 +119,7 @@ pub struct DuplicateAddress {
     pub client: u32,
 }
 
-impl Report {
+impl LoadReport {
     /// The largest number of samples, and of duplicate addresses, that are kept.
     pub const SAMPLES_MAX: usize = 10;
 
@@ -139,7 +139,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -156,7 +156,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl Report {
+impl LoadReport {
     fn write_counts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unexpected = self.unexpected_replies;
         let always = [
@@ -275,7 +275,7 @@ mod tests {
     use super::*;
     use crate::{
         args::LoadArgs,
-        mistake::Mistake,
+        mistake::Violation,
         tally::{Circumstances, Tally},
     };
 
@@ -290,7 +290,7 @@ mod tests {
         tally
     }
 
-    fn report(tally: Tally) -> Report {
+    fn report(tally: Tally) -> LoadReport {
         tally.into_report(
             &LoadArgs { clients: 12_000, ..LoadArgs::default() },
             Circumstances {
@@ -367,14 +367,14 @@ no mistakes found
         tally.unexpected.out_of_turn = 1234;
         let address = Ipv4Addr::new(100, 64, 0, 1);
         for client in 1..=1500 {
-            tally.mistake(client, &Mistake::DuplicateAddress { address, holder: 0, client });
+            tally.mistake(client, &Violation::DuplicateAddress { address, holder: 0, client });
         }
-        tally.mistake(9, &Mistake::Missing { what: "lease time (option 51)" });
+        tally.mistake(9, &Violation::Missing { what: "lease time (option 51)" });
         let report = report(tally);
         assert!(!report.ok());
         assert_eq!(report.mistakes["duplicate-address"], 1500);
-        assert_eq!(report.samples.len(), Report::SAMPLES_MAX);
-        assert_eq!(report.duplicate_addresses.len(), Report::SAMPLES_MAX);
+        assert_eq!(report.samples.len(), LoadReport::SAMPLES_MAX);
+        assert_eq!(report.duplicate_addresses.len(), LoadReport::SAMPLES_MAX);
         let text = report.to_string();
         let end = "
 NOT OK: 1 refused, 1,501 mistakes
@@ -390,7 +390,7 @@ NOT OK: 1 refused, 1,501 mistakes
     }
 
     #[test]
-    fn who_hears_nothing_is_told_where_to_look() {
+    fn a_run_without_replies_says_where_to_look() {
         let mut tally = Tally::new().unwrap();
         (tally.failed, tally.packets_sent) = (12_000, 48_000);
         tally.sample(|| "client 0: no OFFER to 4 messages".to_owned());
@@ -409,7 +409,7 @@ NOT OK: 12,000 failed
 
     #[test]
     fn any_single_fault_makes_a_report_not_ok() {
-        let faulty = |change: fn(&mut Report)| {
+        let faulty = |change: fn(&mut LoadReport)| {
             let mut report = report(tally());
             assert!(report.ok());
             change(&mut report);

@@ -7,8 +7,8 @@ use hdrhistogram::Histogram;
 
 use crate::{
     args::LoadArgs,
-    mistake::Mistake,
-    report::{DuplicateAddress, Latency, Percentiles, Report, UnexpectedReplies},
+    mistake::Violation,
+    report::{DuplicateAddress, Latency, LoadReport, Percentiles, UnexpectedReplies},
 };
 
 #[derive(Debug)]
@@ -22,9 +22,9 @@ pub(crate) struct Tally {
     pub(crate) packets_sent: u64,
     pub(crate) packets_received: u64,
     pub(crate) unexpected: UnexpectedReplies,
-    pub(crate) discover_to_offer: Stopwatch,
-    pub(crate) request_to_ack: Stopwatch,
-    pub(crate) exchange: Stopwatch,
+    pub(crate) discover_to_offer: LatencyHistogram,
+    pub(crate) request_to_ack: LatencyHistogram,
+    pub(crate) exchange: LatencyHistogram,
     mistakes: BTreeMap<&'static str, u64>,
     samples: Vec<String>,
     duplicate_addresses: Vec<DuplicateAddress>,
@@ -46,7 +46,7 @@ pub(crate) struct Circumstances {
 
 /// Latencies in microseconds, to three digits; the longest is exact.
 #[derive(Debug)]
-pub(crate) struct Stopwatch {
+pub(crate) struct LatencyHistogram {
     histogram: Histogram<u64>,
     micros_max: u64,
 }
@@ -63,9 +63,9 @@ impl Tally {
             packets_sent: 0,
             packets_received: 0,
             unexpected: UnexpectedReplies::default(),
-            discover_to_offer: Stopwatch::new()?,
-            request_to_ack: Stopwatch::new()?,
-            exchange: Stopwatch::new()?,
+            discover_to_offer: LatencyHistogram::new()?,
+            request_to_ack: LatencyHistogram::new()?,
+            exchange: LatencyHistogram::new()?,
             mistakes: BTreeMap::new(),
             samples: Vec::new(),
             duplicate_addresses: Vec::new(),
@@ -73,11 +73,11 @@ impl Tally {
     }
 
     /// Counts a mistake in a message to the subscriber with this number.
-    pub(crate) fn mistake(&mut self, client: u32, mistake: &Mistake) {
+    pub(crate) fn mistake(&mut self, client: u32, mistake: &Violation) {
         *self.mistakes.entry(mistake.kind()).or_default() += 1;
         self.sample(|| format!("client {client}: {mistake}"));
-        if let Mistake::DuplicateAddress { address, holder, client } = *mistake
-            && self.duplicate_addresses.len() < Report::SAMPLES_MAX
+        if let Violation::DuplicateAddress { address, holder, client } = *mistake
+            && self.duplicate_addresses.len() < LoadReport::SAMPLES_MAX
         {
             self.duplicate_addresses.push(DuplicateAddress { address, holder, client });
         }
@@ -85,7 +85,7 @@ impl Tally {
 
     /// Keeps a sentence for the report, if it is one of the first.
     pub(crate) fn sample(&mut self, sentence: impl FnOnce() -> String) {
-        if self.samples.len() < Report::SAMPLES_MAX {
+        if self.samples.len() < LoadReport::SAMPLES_MAX {
             self.samples.push(sentence());
         }
     }
@@ -100,11 +100,11 @@ impl Tally {
         self.failed + self.naks
     }
 
-    pub(crate) fn into_report(self, args: &LoadArgs, circumstances: Circumstances) -> Report {
+    pub(crate) fn into_report(self, args: &LoadArgs, circumstances: Circumstances) -> LoadReport {
         let elapsed_secs = circumstances.elapsed.as_secs_f64();
         let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
         let busy = ratio(circumstances.busy.as_secs_f64(), circumstances.lasted.as_secs_f64());
-        Report {
+        LoadReport {
             server: args.server,
             relays: circumstances.relays,
             clients: args.clients,
@@ -136,7 +136,7 @@ impl Tally {
     }
 }
 
-impl Stopwatch {
+impl LatencyHistogram {
     /// The longest latency that is recorded, an hour; longer ones count as this.
     const MICROS_MAX: u64 = 3_600_000_000;
 

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_comes_and_goes_is_told_of_now_and_then() {
+    fn a_source_that_comes_and_goes_is_reported_now_and_then() {
         let log = FailureLog::default();
         for _ in 0..100 {
             log.left_alone("crm", Duration::from_secs(1));

@@ -44,4 +44,4 @@ pub use limits::{
 };
 pub use sources::Sources;
 pub use status::SourceStatus;
-pub use table::Table;
+pub use table::LookupTable;

@@ -23,10 +23,10 @@ use tokio::sync::{Semaphore, watch};
 
 pub(crate) use self::backend::Backend;
 use self::{
-    back_off::{BackOff, Next},
-    cache::{Answers, Remembered},
+    back_off::{BackOff, Reaction},
+    cache::{Answers, CachedAnswer},
     failed_keys::FailedKeys,
-    question::{Failure, Question},
+    question::{Failure, SourceQuery},
 };
 use crate::{
     limits::KEY_OCTETS_MAX,
@@ -119,7 +119,7 @@ impl Remote {
             return Some(answer);
         }
         let remembered = self.answers.get(key);
-        if let Some(Remembered::Fresh(answer)) = remembered {
+        if let Some(CachedAnswer::Fresh(answer)) = remembered {
             let is_found = matches!(answer, LookupAnswer::Found { .. });
             let counters = &self.counters;
             Counters::count(if is_found { &counters.hits } else { &counters.negative_hits });
@@ -148,7 +148,7 @@ impl Remote {
             return Ok(flight.clone());
         }
         // The query may have finished since the first check.
-        if let Some(Remembered::Fresh(answer)) = self.answers.get(key) {
+        if let Some(CachedAnswer::Fresh(answer)) = self.answers.get(key) {
             return Err(answer);
         }
         if flights.len() >= self.limits.concurrency_max + self.limits.queue_max {
@@ -195,9 +195,9 @@ impl Remote {
             }
             Err(Trouble::Down(why)) => {
                 match self.back_off.failed(key) {
-                    Next::GoOn => {}
-                    Next::Probe(answered) => self.probe(answered),
-                    Next::Pause(pause) => self.counters.left_alone(&self.name, pause),
+                    Reaction::GoOn => {}
+                    Reaction::Probe(answered) => self.probe(answered),
+                    Reaction::Pause(pause) => self.counters.left_alone(&self.name, pause),
                 }
                 why
             }
@@ -243,7 +243,7 @@ impl Remote {
             return Err(Trouble::NoPlace(why));
         };
         let begun = Instant::now();
-        let question = Question { key: Arc::clone(key), deadline, place };
+        let question = SourceQuery { key: Arc::clone(key), deadline, place };
         let asked = tokio::time::timeout_at(deadline.into(), self.backend.fetch(question));
         match asked.await {
             Ok(Ok(row)) => {
@@ -334,9 +334,9 @@ impl Drop for PendingQuery {
     }
 }
 
-fn stale_or(remembered: Option<Remembered>, why: String) -> LookupAnswer {
+fn stale_or(remembered: Option<CachedAnswer>, why: String) -> LookupAnswer {
     match remembered {
-        Some(Remembered::Fresh(answer) | Remembered::Stale(answer)) => answer,
+        Some(CachedAnswer::Fresh(answer) | CachedAnswer::Stale(answer)) => answer,
         None => LookupAnswer::Unavailable(why),
     }
 }

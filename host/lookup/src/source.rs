@@ -19,7 +19,7 @@ use crate::no_remote::{Backend, Remote};
 #[cfg(feature = "remote")]
 use crate::remote::{Backend, Remote};
 use crate::{
-    SourceProblem, SourceStatus, Table,
+    LookupTable, SourceProblem, SourceStatus,
     limits::SHRINKS_TO_ONE_IN,
     secret::{Secret, Secrets, read_certificates},
     status::Counters,
@@ -39,7 +39,7 @@ pub(crate) struct Source {
 }
 
 enum Body {
-    File { table: Table, counters: Box<Counters> },
+    File { table: LookupTable, counters: Box<Counters> },
     Remote(Arc<Remote>),
 }
 
@@ -52,7 +52,7 @@ impl Source {
         let SourceSettings { name, kind, .. } = settings.clone();
         let secrets = secrets(&kind)?;
         let serving = old.and_then(Self::table);
-        let of_file = |path: &Path, rows_min, (table, stamp): (Table, Stamp)| {
+        let of_file = |path: &Path, rows_min, (table, stamp): (LookupTable, Stamp)| {
             check_rows(path, rows_min, &table, serving)?;
             Ok((Body::File { table, counters: Box::default() }, Some(stamp)))
         };
@@ -60,8 +60,8 @@ impl Source {
             Body::Remote(Arc::new(Remote::new(&name, backend, *limits)))
         };
         let (body, stamp) = match &kind {
-            SourceKind::Csv(file) => of_file(&file.path, file.rows_min, Table::csv(file)?)?,
-            SourceKind::Json(file) => of_file(&file.path, file.rows_min, Table::json(file)?)?,
+            SourceKind::Csv(file) => of_file(&file.path, file.rows_min, LookupTable::csv(file)?)?,
+            SourceKind::Json(file) => of_file(&file.path, file.rows_min, LookupTable::json(file)?)?,
             SourceKind::Sqlite(database, limits) => {
                 let stamp = stamp_of_database(&database.path)?;
                 (remote(Backend::sqlite(database, limits)?, limits), Some(stamp))
@@ -126,7 +126,7 @@ impl Source {
         }
     }
 
-    pub(crate) fn table(&self) -> Option<&Table> {
+    pub(crate) fn table(&self) -> Option<&LookupTable> {
         match &self.body {
             Body::File { table, .. } => Some(table),
             Body::Remote(_) => None,
@@ -162,8 +162,8 @@ impl Source {
 fn check_rows(
     path: &Path,
     rows_min: Option<u64>,
-    table: &Table,
-    old: Option<&Table>,
+    table: &LookupTable,
+    old: Option<&LookupTable>,
 ) -> Result<(), SourceProblem> {
     let (path, rows) = (path.to_owned(), table.rows() as u64);
     match (rows_min, old.map(|old| old.rows() as u64)) {

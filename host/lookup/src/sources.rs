@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use lessor_core::LookupAnswer;
 use lessor_settings::SourceSettings;
 
-use crate::{SourceError, SourceProblem, SourceStatus, Table, source::Source};
+use crate::{LookupTable, SourceError, SourceProblem, SourceStatus, source::Source};
 
 /// All sources of one configuration. The set is immutable; a reload creates another one, which
 /// shares the unchanged sources.
@@ -97,7 +97,7 @@ impl Sources {
     }
 
     /// The rows of a source that is a file.
-    pub fn table(&self, name: &str) -> Option<&Table> {
+    pub fn table(&self, name: &str) -> Option<&LookupTable> {
         self.source(name)?.table()
     }
 

@@ -19,20 +19,20 @@ use lessor_core::SourceRow;
 use lessor_settings::{CsvSettings, JsonSettings};
 
 pub(crate) use self::file::Stamp;
-use self::{memory::Memory, packed::Layout};
+use self::{memory::Memory, packed::PackedLayout};
 use crate::{SourceProblem, limits::KEY_OCTETS_MAX};
 
 /// The rows of a file, by key.
-pub struct Table {
+pub struct LookupTable {
     /// Packed rows, one after another: see [`packed`].
     octets: Vec<u8>,
     /// The offset of each packed row.
     index: HashTable<u32>,
-    layouts: Vec<Layout>,
+    layouts: Vec<PackedLayout>,
     hasher: RandomState,
 }
 
-impl Table {
+impl LookupTable {
     /// Reads a CSV file.
     pub(crate) fn csv(file: &CsvSettings) -> Result<(Self, Stamp), SourceProblem> {
         file::read(&file.path, |reader, sink| csv::read(reader, file, sink))
@@ -69,7 +69,7 @@ impl Table {
         self.octets.capacity() + self.index.allocation_size()
     }
 
-    fn find(&self, key: &str) -> Option<(&Layout, packed::Values<'_>)> {
+    fn find(&self, key: &str) -> Option<(&PackedLayout, packed::Values<'_>)> {
         let offset = self.index.find(self.hasher.hash_one(key), |at| self.key_at(*at) == key)?;
         packed::open(&self.octets, *offset, &self.layouts)
     }
@@ -81,7 +81,7 @@ impl Table {
 
 /// Builds a table row by row.
 struct Builder {
-    table: Table,
+    table: LookupTable,
     known: HashMap<Vec<Option<String>>, usize>,
     names: HashMap<String, Arc<str>>,
     memory: Memory,
@@ -103,7 +103,7 @@ type Sink<'a> = dyn FnMut(Parsed<'_>) -> Result<(), String> + 'a;
 impl Builder {
     /// Creates a builder for a file of this size.
     fn of_file(octets: u64) -> Self {
-        let table = Table {
+        let table = LookupTable {
             // Memory that is not written is not taken from the system.
             octets: Vec::with_capacity(usize::try_from(octets).unwrap_or_default()),
             index: HashTable::new(),
@@ -123,7 +123,7 @@ impl Builder {
     fn add(&mut self, row: &Parsed<'_>) -> Result<bool, String> {
         let key = usable_key(row)?;
         let layout = self.layout(row);
-        let Table { octets, index, layouts, hasher } = &mut self.table;
+        let LookupTable { octets, index, layouts, hasher } = &mut self.table;
         let offset = u32::try_from(octets.len())
             .map_err(|_| "the rows before this one fill the table; split the file".to_owned())?;
         let is_same = |at: &u32| packed::key(octets, *at, layouts) == key;
@@ -136,9 +136,9 @@ impl Builder {
         Ok(true)
     }
 
-    fn finish(mut self) -> Table {
+    fn finish(mut self) -> LookupTable {
         self.table.octets.shrink_to_fit();
-        let Table { octets, index, layouts, hasher } = &mut self.table;
+        let LookupTable { octets, index, layouts, hasher } = &mut self.table;
         index.shrink_to_fit(|at| hasher.hash_one(packed::key(octets, *at, layouts)));
         self.table
     }
@@ -162,7 +162,7 @@ impl Builder {
             Some(Arc::clone(known))
         });
         let columns = columns.collect();
-        self.table.layouts.push(Layout { columns, key_at: row.key_at });
+        self.table.layouts.push(PackedLayout { columns, key_at: row.key_at });
         self.known.insert(signature, self.table.layouts.len() - 1);
         self.table.layouts.len() - 1
     }

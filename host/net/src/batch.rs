@@ -162,7 +162,7 @@ struct Item {
 }
 
 /// What the system says about a datagram besides its payload.
-pub(super) struct Origin {
+pub(super) struct DatagramOrigin {
     /// The sender.
     pub(super) source: SocketAddrV4,
     /// The destination in its header.
@@ -224,7 +224,7 @@ impl ReceiveBatch {
         &mut self,
         socket: BorrowedFd<'_>,
         waited_max: Duration,
-        mut describe: impl FnMut(&Origin) -> (Arrival, bool),
+        mut describe: impl FnMut(&DatagramOrigin) -> (Arrival, bool),
     ) -> io::Result<(usize, Option<u32>)> {
         self.items.clear();
         self.is_full = false;
@@ -280,14 +280,14 @@ impl fmt::Debug for ReceiveBatch {
 
 /// Returns the origin of a message, which the system always provides on a socket with IP_PKTINFO,
 /// and how many messages were lost since the socket was opened, which it provides once any were.
-fn origin(message: &RecvMsg<'_, '_, SockaddrIn>) -> (Option<Origin>, Option<u32>) {
+fn origin(message: &RecvMsg<'_, '_, SockaddrIn>) -> (Option<DatagramOrigin>, Option<u32>) {
     let mut origin = None;
     let mut lost = None;
     let mut arrived = Duration::MAX;
     for control in message.cmsgs().into_iter().flatten() {
         match control {
             ControlMessageOwned::Ipv4PacketInfo(info) => {
-                origin = message.address.map(|source| Origin {
+                origin = message.address.map(|source| DatagramOrigin {
                     source: source.into(),
                     destination: Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()),
                     own_address: Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()),
@@ -301,5 +301,5 @@ fn origin(message: &RecvMsg<'_, '_, SockaddrIn>) -> (Option<Origin>, Option<u32>
         }
     }
     // Without a time, it counts as just arrived.
-    (origin.map(|origin| Origin { arrived, ..origin }), lost)
+    (origin.map(|origin| DatagramOrigin { arrived, ..origin }), lost)
 }

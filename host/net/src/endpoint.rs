@@ -21,7 +21,7 @@ use socket2::Socket;
 
 use super::{
     Host, NetError, Outgoing, ReceiveBatch, SendFailure, SendReport,
-    batch::Origin,
+    batch::DatagramOrigin,
     frame::{self, Station},
     host::LinksCache,
     links::{Link, Links},
@@ -194,7 +194,7 @@ impl Endpoint {
         let (attachment, links) = (&self.attachment, self.links.load());
         let now = Instant::now();
         let waited_max = now.saturating_duration_since(self.empty_at);
-        let describe = |origin: &Origin| attachment.describe(links, origin);
+        let describe = |origin: &DatagramOrigin| attachment.describe(links, origin);
         let (count, lost) = batch.fill(self.socket.as_fd(), waited_max, describe)?;
         if !batch.is_full() {
             self.empty_at = now;
@@ -354,7 +354,7 @@ impl fmt::Display for Attachment {
 impl Attachment {
     /// Returns the arrival of a datagram from `origin`, and whether it was not relayed, so that the
     /// endpoint of the interface receives it too.
-    fn describe(&self, links: &Links, origin: &Origin) -> (Arrival, bool) {
+    fn describe(&self, links: &Links, origin: &DatagramOrigin) -> (Arrival, bool) {
         // The system would answer a broadcast, directed or not, from another address.
         let unicast = origin.destination == origin.own_address;
         let mut arrival = Arrival {

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_rights_are_told_by_capability() {
+    fn missing_rights_are_reported_by_capability() {
         for errno in [Errno::EACCES, Errno::EPERM] {
             assert!(NetError::system("x", errno).to_string().contains("CAP_NET_BIND_SERVICE"));
         }

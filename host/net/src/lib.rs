@@ -65,7 +65,7 @@ pub use endpoint::Endpoint;
 pub use error::NetError;
 pub use host::Host;
 pub use links::{Link, Links, PartOf};
-pub use own::{OwnSockets, Refused};
+pub use own::{NotSentTo, OwnSockets};
 pub use poll::{Poller, Waker};
 pub use probes::{ProbeAnswer, ProbeBell, ProbeSockets};
 pub use sockets::buffers_are_allowed;

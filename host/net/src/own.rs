@@ -23,7 +23,7 @@ pub struct OwnSockets {
 
 /// Why nothing is sent to an address and port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum NotSentTo {
     /// This server itself receives there.
     OwnSocket,
     /// It is the broadcast address of a link of this host.
@@ -43,11 +43,11 @@ impl OwnSockets {
     }
 
     /// Returns why nothing is sent to `to`, or `None` if it may receive.
-    pub fn refuses(&self, to: SocketAddrV4) -> Option<Refused> {
+    pub fn refuses(&self, to: SocketAddrV4) -> Option<NotSentTo> {
         let links = self.links.load();
         let address = *to.ip();
         if links.is_broadcast(address) {
-            return Some(Refused::Broadcast);
+            return Some(NotSentTo::Broadcast);
         }
         let is_listened = self.listen.iter().any(|listen| {
             let is_everywhere = || listen.ip().is_unspecified() && links.is_own(address);
@@ -57,7 +57,7 @@ impl OwnSockets {
             |name: &String| links.named(name).is_some_and(|link| link.addresses.contains(&address));
         let is_on_link = to.port() == SERVER_PORT && self.interfaces.iter().any(is_of);
         let is_own = is_listened || is_on_link || self.sends_from(to);
-        is_own.then_some(Refused::OwnSocket)
+        is_own.then_some(NotSentTo::OwnSocket)
     }
 
     /// Returns whether a socket that only sends may have this address and port.
@@ -93,19 +93,19 @@ mod tests {
     #[test]
     fn only_the_sockets_of_this_server_are_its_own() {
         for (listen, interfaces, to, expected) in [
-            (&["192.0.2.1:67"][..], &[][..], "192.0.2.1:67", Some(Refused::OwnSocket)),
+            (&["192.0.2.1:67"][..], &[][..], "192.0.2.1:67", Some(NotSentTo::OwnSocket)),
             // A relay on the same host has another port or address.
             (&["192.0.2.1:67"], &[], "192.0.2.1:1067", None),
             (&["192.0.2.1:67"], &[], "198.51.100.1:67", None),
             (&["192.0.2.1:1067"], &[], "192.0.2.1:67", None),
-            (&["0.0.0.0:67"], &[], "198.51.100.1:67", Some(Refused::OwnSocket)),
-            (&["0.0.0.0:67"], &[], "127.0.0.1:67", Some(Refused::OwnSocket)),
+            (&["0.0.0.0:67"], &[], "198.51.100.1:67", Some(NotSentTo::OwnSocket)),
+            (&["0.0.0.0:67"], &[], "127.0.0.1:67", Some(NotSentTo::OwnSocket)),
             (&["0.0.0.0:67"], &[], "203.0.113.1:67", None),
-            (&[], &["eth0"], "192.0.2.1:67", Some(Refused::OwnSocket)),
+            (&[], &["eth0"], "192.0.2.1:67", Some(NotSentTo::OwnSocket)),
             (&[], &["eth0"], "192.0.2.1:68", None),
             (&[], &["eth0"], "198.51.100.1:67", None),
-            (&[], &["eth0"], "192.0.2.255:67", Some(Refused::Broadcast)),
-            (&["192.0.2.1:67"], &[], "198.51.100.255:68", Some(Refused::Broadcast)),
+            (&[], &["eth0"], "192.0.2.255:67", Some(NotSentTo::Broadcast)),
+            (&["192.0.2.1:67"], &[], "198.51.100.255:68", Some(NotSentTo::Broadcast)),
         ] {
             let found = sockets(listen, interfaces).refuses(at(to));
             assert_eq!(found, expected, "{to} for {listen:?} {interfaces:?}");
@@ -118,7 +118,7 @@ mod tests {
         let at = |port| SocketAddrV4::new([127, 67, high, low].into(), port);
         for (listen, interfaces) in [(&["192.0.2.1:67"][..], &[][..]), (&[], &["eth0"])] {
             let sockets = sockets(listen, interfaces);
-            assert_eq!(sockets.refuses(at(67)), Some(Refused::OwnSocket));
+            assert_eq!(sockets.refuses(at(67)), Some(NotSentTo::OwnSocket));
             assert_eq!(sockets.refuses(at(1067)), None);
             // Other loopback addresses belong to relays on this host.
             let other = SocketAddrV4::new([127, 67, high, !low].into(), 67);
@@ -130,8 +130,8 @@ mod tests {
     fn the_kernel_tells_the_addresses_and_broadcast_addresses_of_the_host() {
         let host = Host::read(0).unwrap();
         let sockets = OwnSockets::new(&[at("0.0.0.0:67")], &[], &host);
-        assert_eq!(sockets.refuses(at("127.0.0.1:67")), Some(Refused::OwnSocket));
-        assert_eq!(sockets.refuses(at("127.255.255.255:67")), Some(Refused::Broadcast));
+        assert_eq!(sockets.refuses(at("127.0.0.1:67")), Some(NotSentTo::OwnSocket));
+        assert_eq!(sockets.refuses(at("127.255.255.255:67")), Some(NotSentTo::Broadcast));
         assert_eq!(sockets.refuses(at("127.0.0.1:68")), None);
     }
 }

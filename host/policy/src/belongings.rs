@@ -17,19 +17,19 @@ use self::writer::Writer;
 pub(crate) use self::{
     log::LogBudget,
     metrics::{MetricCell, MetricError, Metrics},
-    state::{LineTag, Occasion, State, StateError},
+    state::{KeptState, LineTag, Occasion, StateError},
 };
 pub use self::{
     metrics::Metric,
     state::{StateEntry, StateStatus},
-    writer::{Remembered, StateChange, StateStore, StateStoreError},
+    writer::{KeptValue, StateChange, StateStore, StateStoreError},
 };
 
 /// The data that belongs to one plugin.
 pub(crate) struct Belongings {
     pub(crate) log: LogBudget,
     pub(crate) metrics: Metrics,
-    pub(crate) state: State,
+    pub(crate) state: KeptState,
 }
 
 impl Belongings {
@@ -67,7 +67,7 @@ impl Registry {
                     let belongings = Arc::new(Belongings {
                         log: LogBudget::default(),
                         metrics: Metrics::default(),
-                        state: State::new(Arc::clone(plugin), self.writer.clone()),
+                        state: KeptState::new(Arc::clone(plugin), self.writer.clone()),
                     });
                     known.retain(|_, belongings| belongings.strong_count() > 0);
                     known.insert(Arc::clone(plugin), Arc::downgrade(&belongings));

@@ -52,7 +52,7 @@ pub(crate) struct Cache {
 }
 
 /// Compiled code that was found.
-pub(crate) struct Found {
+pub(crate) struct CachedCode {
     pub(crate) sealed: Sealed,
     pub(crate) path: PathBuf,
 }
@@ -89,7 +89,7 @@ impl Cache {
 
     /// Returns the compiled code for the first of these keys that there is a file for which can be
     /// trusted.
-    pub(crate) fn get(&self, keys: &[Key]) -> Option<Found> {
+    pub(crate) fn get(&self, keys: &[Key]) -> Option<CachedCode> {
         keys.iter().find_map(|key| self.own(key).or_else(|| self.of_others(key)))
     }
 
@@ -118,14 +118,14 @@ impl Cache {
         Some(path_in(self.folder.as_deref()?, key))
     }
 
-    fn own(&self, key: &Key) -> Option<Found> {
+    fn own(&self, key: &Key) -> Option<CachedCode> {
         let path = path_in(self.folder.as_deref()?, key);
         match read_checked(&path, key) {
             Ok(found) => {
                 let (file, sealed) = found?;
                 // The modification time only determines which files are removed first.
                 let _ = file.set_modified(SystemTime::now());
-                Some(Found { sealed, path })
+                Some(CachedCode { sealed, path })
             }
             Err(problem) => {
                 warn(&path, &problem);
@@ -135,7 +135,7 @@ impl Cache {
         }
     }
 
-    fn of_others(&self, key: &Key) -> Option<Found> {
+    fn of_others(&self, key: &Key) -> Option<CachedCode> {
         self.further.iter().find_map(|folder| {
             let metadata = fs::metadata(folder).ok()?;
             if !is_trusted(&metadata) {
@@ -144,7 +144,7 @@ impl Cache {
             }
             let path = path_in(folder, key);
             let read = read_checked(&path, key).inspect_err(|problem| warn(&path, problem));
-            read.ok().flatten().map(|(_, sealed)| Found { sealed, path })
+            read.ok().flatten().map(|(_, sealed)| CachedCode { sealed, path })
         })
     }
 }

@@ -28,8 +28,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::work::run as compile_child;
 use self::{
-    child::{Child, End, Slot},
-    job::{Answer, Job, Task},
+    child::{Child, ChildSlot, End},
+    job::{ChildTask, Job, JobResult},
 };
 use crate::{
     Allocation,
@@ -86,7 +86,7 @@ pub(crate) struct Compiler {
     target: Target,
     /// Held by the caller whose child runs.
     turn: Mutex<()>,
-    slot: Slot,
+    slot: ChildSlot,
     /// The results of earlier examinations by digest: a reload asks for the same files again.
     known: Mutex<HashMap<[u8; 32], Arc<Examination>>>,
 }
@@ -120,11 +120,12 @@ impl Compiler {
         if let Some(examination) = self.known(file) {
             return Ok(examination);
         }
-        let answered = self.ask(Task::Examine, file).map_err(|problem| vec![problem.into()])?;
+        let answered =
+            self.ask(ChildTask::Examine, file).map_err(|problem| vec![problem.into()])?;
         let examination = match answered {
-            (Answer::Examined(examination), _) => Arc::new(*examination),
-            (Answer::Refused(problems), _) => return Err(problems),
-            (Answer::Compiled { .. }, _) => return Err(vec![other_answer().into()]),
+            (JobResult::Examined(examination), _) => Arc::new(*examination),
+            (JobResult::Refused(problems), _) => return Err(problems),
+            (JobResult::Compiled { .. }, _) => return Err(vec![other_answer().into()]),
         };
         self.remember(file, &examination);
         Ok(examination)
@@ -140,11 +141,11 @@ impl Compiler {
     /// The problem of the file, or the limit that the child reached.
     #[cfg(feature = "compile")]
     pub(crate) fn compile(&self, file: &Artifact) -> Result<Compiled, PluginProblem> {
-        match self.ask(Task::Compile, file)? {
-            (Answer::Compiled { octets }, code) if octets == code.len() as u64 => {
+        match self.ask(ChildTask::Compile, file)? {
+            (JobResult::Compiled { octets }, code) if octets == code.len() as u64 => {
                 Ok(Compiled(code))
             }
-            (Answer::Refused(problems), _) => {
+            (JobResult::Refused(problems), _) => {
                 Err(problems.into_iter().next().unwrap_or_else(|| other_answer().into()))
             }
             _ => Err(other_answer().into()),
@@ -162,7 +163,11 @@ impl Compiler {
     }
 
     /// Runs a task in a child. The octets after the answer are compiled code.
-    fn ask(&self, task: Task, file: &Artifact) -> Result<(Answer, Vec<u8>), CompileProblem> {
+    fn ask(
+        &self,
+        task: ChildTask,
+        file: &Artifact,
+    ) -> Result<(JobResult, Vec<u8>), CompileProblem> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let limits = self.settings.limits;
         let job = Job::new(task, (self.allocation, self.target), limits, &file.octets);

@@ -35,7 +35,7 @@ pub use self::{
     status::{LastFault, OffenderStatus, Suspension},
 };
 pub(crate) use self::{
-    offender::{Culprit, Subject},
+    offender::{Chargeable, Culprit},
     status::clock_in,
 };
 use crate::{
@@ -131,7 +131,7 @@ impl Health {
 
     /// Returns the reason why the plugin must not be called at `now` for this subject, if there is
     /// one.
-    pub(crate) fn refuses(&self, now: Instant, subject: &impl Subject) -> Option<FaultKind> {
+    pub(crate) fn refuses(&self, now: Instant, subject: &impl Chargeable) -> Option<FaultKind> {
         let now_ms = self.since_start_ms(now);
         if now_ms < self.suspended_until_ms.load(Ordering::Relaxed) {
             return Some(FaultKind::Suspended);

@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hooks_are_told_apart_and_are_those_of_the_table() {
+    fn hooks_are_distinguished_and_are_those_of_the_table() {
         for hook in Hook::ALL {
             let mut set = HookSet::default();
             set.insert(hook);

@@ -29,7 +29,7 @@ use crate::{
     LeaseEvent, LookupSources, PlannedLookup, View,
     belongings::{Belongings, MetricCell},
     fault::BadAnswer,
-    health::{Culprit, Subject as _},
+    health::{Chargeable as _, Culprit},
     stopwatch::Stopwatch,
 };
 
@@ -54,7 +54,7 @@ mod bindings {
 pub(crate) struct Guest {
     /// The name of the plugin.
     plugin: Arc<str>,
-    subject: Subject,
+    subject: CallSubject,
     lookup_sources: Arc<dyn LookupSources>,
     catalogue: Arc<Catalogue>,
     grants: Grants,
@@ -69,7 +69,7 @@ pub(crate) struct Guest {
 
 /// The subject of a call.
 #[allow(clippy::large_enum_variant, reason = "an instance has one; it is replaced in place")]
-enum Subject {
+enum CallSubject {
     Nothing,
     /// The names are those that the plugin has planned in the round before.
     Plan(View, Vec<PlannedLookup>, Vec<Arc<str>>),
@@ -91,7 +91,7 @@ impl Guest {
     ) -> Self {
         Self {
             plugin,
-            subject: Subject::Nothing,
+            subject: CallSubject::Nothing,
             lookup_sources,
             catalogue,
             grants,
@@ -113,63 +113,63 @@ impl Guest {
         let mut earlier: Vec<_> = own.map(|lookup| Arc::clone(&lookup.name)).collect();
         earlier.sort_unstable();
         earlier.dedup();
-        self.subject = Subject::Plan(view.clone(), Vec::new(), earlier);
+        self.subject = CallSubject::Plan(view.clone(), Vec::new(), earlier);
     }
 
     pub(crate) fn begin_plan_for_event(&mut self, event: &LeaseEvent) {
-        self.subject = Subject::PlanEvent(event.clone(), Vec::new());
+        self.subject = CallSubject::PlanEvent(event.clone(), Vec::new());
     }
 
     pub(crate) fn begin_request(&mut self, view: &View, earlier: &lessor_core::Terms) {
-        self.subject = Subject::Request(view.clone(), DraftTerms::after(earlier));
+        self.subject = CallSubject::Request(view.clone(), DraftTerms::after(earlier));
     }
 
     pub(crate) fn begin_reply(&mut self, view: &View, reply: &Reply) {
-        self.subject = Subject::Reply(view.clone(), ReplyDraft::new(reply));
+        self.subject = CallSubject::Reply(view.clone(), ReplyDraft::new(reply));
     }
 
     pub(crate) fn begin_lease_event(&mut self, event: &LeaseEvent) {
-        self.subject = Subject::Lease(event.clone());
+        self.subject = CallSubject::Lease(event.clone());
     }
 
     /// Ends the call and returns the planned lookups.
     pub(crate) fn end_plan(&mut self) -> Vec<PlannedLookup> {
-        match std::mem::replace(&mut self.subject, Subject::Nothing) {
-            Subject::Plan(_, planned, _) | Subject::PlanEvent(_, planned) => planned,
+        match std::mem::replace(&mut self.subject, CallSubject::Nothing) {
+            CallSubject::Plan(_, planned, _) | CallSubject::PlanEvent(_, planned) => planned,
             _ => Vec::new(),
         }
     }
 
     /// Ends the call and returns the terms that it set.
     pub(crate) fn end_request(&mut self) -> DraftTerms {
-        match std::mem::replace(&mut self.subject, Subject::Nothing) {
-            Subject::Request(_, draft) => draft,
+        match std::mem::replace(&mut self.subject, CallSubject::Nothing) {
+            CallSubject::Request(_, draft) => draft,
             _ => DraftTerms::default(),
         }
     }
 
     /// Ends the call and returns the edited reply.
     pub(crate) fn end_reply(&mut self) -> Option<ReplyDraft> {
-        match std::mem::replace(&mut self.subject, Subject::Nothing) {
-            Subject::Reply(_, draft) => Some(draft),
+        match std::mem::replace(&mut self.subject, CallSubject::Nothing) {
+            CallSubject::Reply(_, draft) => Some(draft),
             _ => None,
         }
     }
 
     /// Ends the call.
     pub(crate) fn end(&mut self) {
-        self.subject = Subject::Nothing;
+        self.subject = CallSubject::Nothing;
     }
 
     /// The client that the current call is made for, and the server's time in milliseconds since
     /// the Unix epoch; `None` outside of a message.
     fn culprit(&self) -> Option<(Culprit, u64)> {
         match &self.subject {
-            Subject::Nothing => None,
-            Subject::Plan(view, ..) | Subject::Request(view, _) | Subject::Reply(view, _) => {
-                Some((view.culprit(), view.now.unix_ms()))
-            }
-            Subject::PlanEvent(event, _) | Subject::Lease(event) => {
+            CallSubject::Nothing => None,
+            CallSubject::Plan(view, ..)
+            | CallSubject::Request(view, _)
+            | CallSubject::Reply(view, _) => Some((view.culprit(), view.now.unix_ms())),
+            CallSubject::PlanEvent(event, _) | CallSubject::Lease(event) => {
                 Some((event.culprit(), event.now.unix_ms()))
             }
         }
@@ -179,19 +179,21 @@ impl Guest {
     /// of a message.
     fn now_ms(&self) -> Option<u64> {
         match &self.subject {
-            Subject::Nothing => None,
-            Subject::Plan(view, ..) | Subject::Request(view, _) | Subject::Reply(view, _) => {
-                Some(view.now.unix_ms())
+            CallSubject::Nothing => None,
+            CallSubject::Plan(view, ..)
+            | CallSubject::Request(view, _)
+            | CallSubject::Reply(view, _) => Some(view.now.unix_ms()),
+            CallSubject::PlanEvent(event, _) | CallSubject::Lease(event) => {
+                Some(event.now.unix_ms())
             }
-            Subject::PlanEvent(event, _) | Subject::Lease(event) => Some(event.now.unix_ms()),
         }
     }
 
     fn view(&self) -> Result<&View, BadAnswer> {
         match &self.subject {
-            Subject::Plan(view, ..) | Subject::Request(view, _) | Subject::Reply(view, _) => {
-                Ok(view)
-            }
+            CallSubject::Plan(view, ..)
+            | CallSubject::Request(view, _)
+            | CallSubject::Reply(view, _) => Ok(view),
             _ => Err(BadAnswer::NoSubject),
         }
     }
@@ -199,29 +201,29 @@ impl Guest {
     /// The lookups that the current call has planned, and the names of those of the round before.
     fn plan(&mut self) -> Result<(&mut Vec<PlannedLookup>, &[Arc<str>]), BadAnswer> {
         match &mut self.subject {
-            Subject::Plan(_, planned, earlier) => Ok((planned, earlier)),
-            Subject::PlanEvent(_, planned) => Ok((planned, &[])),
+            CallSubject::Plan(_, planned, earlier) => Ok((planned, earlier)),
+            CallSubject::PlanEvent(_, planned) => Ok((planned, &[])),
             _ => Err(BadAnswer::NoSubject),
         }
     }
 
     fn draft(&mut self) -> Result<&mut DraftTerms, BadAnswer> {
         match &mut self.subject {
-            Subject::Request(_, draft) => Ok(draft),
+            CallSubject::Request(_, draft) => Ok(draft),
             _ => Err(BadAnswer::NoSubject),
         }
     }
 
     fn reply(&mut self) -> Result<&mut ReplyDraft, BadAnswer> {
         match &mut self.subject {
-            Subject::Reply(_, reply) => Ok(reply),
+            CallSubject::Reply(_, reply) => Ok(reply),
             _ => Err(BadAnswer::NoSubject),
         }
     }
 
     fn event(&self) -> Result<&LeaseEvent, BadAnswer> {
         match &self.subject {
-            Subject::PlanEvent(event, _) | Subject::Lease(event) => Ok(event),
+            CallSubject::PlanEvent(event, _) | CallSubject::Lease(event) => Ok(event),
             _ => Err(BadAnswer::NoSubject),
         }
     }

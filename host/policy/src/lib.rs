@@ -80,7 +80,7 @@ mod view;
 
 pub use allocation::Allocation;
 pub use belongings::{
-    Metric, Remembered, StateChange, StateEntry, StateStatus, StateStore, StateStoreError,
+    KeptValue, Metric, StateChange, StateEntry, StateStatus, StateStore, StateStoreError,
 };
 pub use cache::user_cache;
 pub use chain::{Chain, Unready};
@@ -105,5 +105,7 @@ pub use shadow::{
 pub use source::{PluginReport, PluginSource};
 pub use status::PluginStatus;
 pub use target::{Architecture, Target, UnknownTarget};
-pub use trace::{EditOutcome, EventPlan, Plan, PolicyOutcome, Setting, ShownEntry, TraceEntry};
+pub use trace::{
+    EditOutcome, EventPlan, PolicyOutcome, RequestPlan, Setting, ShownEntry, TraceEntry,
+};
 pub use view::{Absent, AnsweredLookup, LeaseEvent, Lookups, PlannedLookup, Pools, View};

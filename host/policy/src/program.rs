@@ -13,7 +13,7 @@ use wasmtime::component::Component;
 
 use crate::{
     artifact::Artifact,
-    cache::{Found, Key, Sealed},
+    cache::{CachedCode, Key, Sealed},
     compiler::Examination,
     contract::Examined,
     error::{CompileProblem, PluginProblem},
@@ -126,7 +126,7 @@ impl Program {
         let keys: Vec<Key> =
             [Some(Target::Here), Target::baseline()].into_iter().flatten().map(key).collect();
         let mut refused = None;
-        if let Some(Found { sealed, path }) = runtime.cache().get(&keys) {
+        if let Some(CachedCode { sealed, path }) = runtime.cache().get(&keys) {
             match trusted::load(runtime.engine(), &sealed) {
                 Ok(component) => {
                     return Ok(Code { component, from_cache: true, file: Some(path) });

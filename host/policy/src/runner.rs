@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 use lessor_core::{Reply, ReplyKind, Terms, Verdict};
 
 use crate::{
-    Chain, EditOutcome, EventPlan, FaultKind, LeaseEvent, Plan, PluginError, PolicyOutcome,
+    Chain, EditOutcome, EventPlan, FaultKind, LeaseEvent, PluginError, PolicyOutcome, RequestPlan,
     TraceEntry, View,
     hook::{Hook, HookSet},
     seat::{Duty, Seat},
@@ -86,7 +86,7 @@ impl Runner {
 
     /// Calls the plugins that have a hook for the request and plan lookups, in order, and returns
     /// what they want to look up. The answers go into [`View::lookups`].
-    pub fn plan(&mut self, view: &View) -> Plan {
+    pub fn plan(&mut self, view: &View) -> RequestPlan {
         let hook = Hook::for_request(view.request.kind);
         self.plan_round(Hook::PlanLookups, view, |seat| seat.plugin.hooks.planned().contains(hook))
     }
@@ -94,7 +94,7 @@ impl Runner {
     /// Does the same for the second round: calls the plugins that have planned lookups in the first
     /// one and have a hook for a second. The answers of the first round are in [`View::lookups`],
     /// and those of the second are added to it.
-    pub fn plan_further(&mut self, view: &View) -> Plan {
+    pub fn plan_further(&mut self, view: &View) -> RequestPlan {
         let hook = Hook::for_request(view.request.kind);
         self.plan_round(Hook::PlanFurtherLookups, view, |seat| {
             seat.plugin.hooks.planned_further().contains(hook)
@@ -104,8 +104,13 @@ impl Runner {
     }
 
     /// Calls the plugins that `is_asked` accepts at the hook for a round of lookups.
-    fn plan_round(&mut self, round: Hook, view: &View, is_asked: impl Fn(&Seat) -> bool) -> Plan {
-        let mut plan = Plan::default();
+    fn plan_round(
+        &mut self,
+        round: Hook,
+        view: &View,
+        is_asked: impl Fn(&Seat) -> bool,
+    ) -> RequestPlan {
+        let mut plan = RequestPlan::default();
         let mut absent = view.absent.to_vec();
         let mut clock = Instant::now();
         for seat in self.seats.iter_mut().filter(|seat| is_asked(seat)) {

@@ -9,7 +9,7 @@ use crate::{
     FaultKind, View,
     error::PluginError,
     fault::Fault,
-    health::{Health, Subject},
+    health::{Chargeable, Health},
     hook::Hook,
     instance::Instance,
     keeper::Spare,
@@ -94,7 +94,7 @@ impl Seat {
     pub(crate) fn call<T>(
         &mut self,
         clock: &mut Instant,
-        subject: &impl Subject,
+        subject: &impl Chargeable,
         act: impl FnOnce(&mut Instance) -> Result<T, Fault>,
     ) -> Result<T, FaultKind> {
         if let Some(why) = self.health.refuses(*clock, subject) {

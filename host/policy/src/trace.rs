@@ -25,7 +25,7 @@ pub struct PolicyOutcome {
 
 /// The lookups that the chain plans before it is called for a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct RequestPlan {
     /// The lookups of all plugins together, in the order in which the plugins were called.
     pub lookups: Vec<PlannedLookup>,
     /// Plugins that failed and are skipped: they count as absent for this request. Goes into

@@ -20,7 +20,7 @@ use lessor_policy_host::{AnsweredLookup, TraceEntry, View};
 use lessor_vocabulary::Catalogue;
 use serde::{Deserialize, Serialize};
 
-pub use reader::{Recording, Step, read};
+pub use reader::{RecordedEvent, Recording, read};
 
 /// The version of the format that is written, and the only one that is read.
 pub const VERSION: u32 = 1;
@@ -28,9 +28,9 @@ pub const VERSION: u32 = 1;
 /// One line of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Line {
+pub enum RecordingLine {
     /// The first line.
-    Recording(Header),
+    Recording(RecordingHeader),
     /// A binding that the server had when the recording began.
     #[serde(rename = "lease")]
     Binding(Binding),
@@ -39,9 +39,9 @@ pub enum Line {
     /// A network for which the server had no records when it began to serve it.
     NoRecords(NoRecords),
     /// A datagram and what was decided about it.
-    Input(Box<Input>),
+    Input(Box<RecordedInput>),
     /// An address was probed before it was offered.
-    Probed(Probed),
+    Probed(RecordedProbe),
     /// Ended leases, offers and quarantines were reclaimed.
     Reclaim(Reclaim),
     /// An operator changed a lease.
@@ -49,13 +49,13 @@ pub enum Line {
     /// The pools of a network that are drained from now on.
     Drained(Drained),
     /// The last line.
-    End(End),
+    End(RecordingEnd),
 }
 
 /// What was recorded, and by which server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Header {
+pub struct RecordingHeader {
     /// The version of the format, [`VERSION`].
     pub version: u32,
     /// The server's version.
@@ -87,7 +87,7 @@ pub struct PluginDigest {
 /// A datagram and what was decided about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Input {
+pub struct RecordedInput {
     /// The place of the decision in the order of decisions; there are gaps.
     pub sequence: u64,
     /// When it was decided, in server time, like all times in a recording.
@@ -109,7 +109,7 @@ pub struct Input {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lookups: Vec<AnsweredLookup>,
     /// What was decided.
-    pub decision: Decided,
+    pub decision: RecordedDecision,
 }
 
 /// A datagram as it arrived.
@@ -129,7 +129,7 @@ pub struct Datagram {
 /// What was decided about an input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Decided {
+pub struct RecordedDecision {
     /// The reason in which the input ended.
     pub reason: Reason,
     /// Details of the reason, if there are any.
@@ -149,7 +149,7 @@ pub struct Decided {
     pub terms: Option<Terms>,
     /// What each plugin did, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub plugins: Vec<Said>,
+    pub plugins: Vec<PluginCall>,
     /// The reply, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply: Option<ReplyFacts>,
@@ -158,7 +158,7 @@ pub struct Decided {
 /// What one plugin did in one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Said {
+pub struct PluginCall {
     /// The name of the plugin.
     pub plugin: String,
     /// What it set, as text.
@@ -196,7 +196,7 @@ pub struct ReplyFacts {
 /// The result of a probe reached the engine of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Probed {
+pub struct RecordedProbe {
     /// The place in the order of decisions.
     pub sequence: u64,
     /// When the engine learned it.
@@ -262,7 +262,7 @@ pub struct NoRecords {
 /// How a recording ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct End {
+pub struct RecordingEnd {
     /// Why it ended.
     pub why: EndReason,
     /// The number of inputs in the file.
@@ -285,7 +285,7 @@ pub enum EndReason {
     Stopped,
 }
 
-impl Decided {
+impl RecordedDecision {
     /// Creates a decision with nothing but a reason.
     pub fn new(reason: Reason, detail: Option<String>) -> Self {
         Self {
@@ -307,7 +307,7 @@ impl Decided {
     }
 }
 
-impl Said {
+impl PluginCall {
     /// Describes what a plugin did, with the names of options in `catalogue`.
     pub fn of(entry: &TraceEntry, catalogue: &Catalogue) -> Self {
         Self {

@@ -5,10 +5,13 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use lessor_core::{Binding, OpenOffer};
 
-use super::{ByHand, Drained, End, Header, Input, Line, NoRecords, Probed, Reclaim, VERSION};
+use super::{
+    ByHand, Drained, NoRecords, Reclaim, RecordedInput, RecordedProbe, RecordingEnd,
+    RecordingHeader, RecordingLine, VERSION,
+};
 
 /// The largest file that is replayed, in octets: its contents are held in memory.
 const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
@@ -17,7 +20,7 @@ const RECORDING_OCTETS_MAX: u64 = 1024 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Recording {
     /// What was recorded, and by which server.
-    pub header: Header,
+    pub header: RecordingHeader,
     /// The bindings that the server had when the recording began, if they were recorded.
     pub bindings: Vec<Binding>,
     /// The offers that were open then.
@@ -25,18 +28,18 @@ pub struct Recording {
     /// The networks for which the server had no records when it began to serve them.
     pub no_records: Vec<NoRecords>,
     /// What happened, in the order of decisions.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RecordedEvent>,
     /// How it ended; `None` if the file is truncated and that was accepted.
-    pub end: Option<End>,
+    pub end: Option<RecordingEnd>,
 }
 
 /// A recorded event.
 #[derive(Debug)]
-pub enum Step {
+pub enum RecordedEvent {
     /// A datagram was decided.
-    Input(Box<Input>),
+    Input(Box<RecordedInput>),
     /// An address was probed.
-    Probed(Probed),
+    Probed(RecordedProbe),
     /// Ended leases, offers and quarantines were reclaimed.
     Reclaim(Reclaim),
     /// An operator changed a lease.
@@ -45,7 +48,7 @@ pub enum Step {
     Drained(Drained),
 }
 
-impl Step {
+impl RecordedEvent {
     const fn sequence(&self) -> u64 {
         match self {
             Self::Input(input) => input.sequence,
@@ -76,74 +79,97 @@ pub fn read(path: &Path, incomplete: bool) -> anyhow::Result<Recording> {
     let mut reader = BufReader::new(file.take(RECORDING_OCTETS_MAX + 1));
     let mut text = Vec::new();
     let mut number = 0;
-    let mut header = None;
-    let (mut bindings, mut offers, mut steps) = (Vec::new(), Vec::new(), Vec::new());
-    let mut no_records = Vec::new();
-    let mut end = None;
+    let mut lines = Lines::default();
     loop {
         text.clear();
         if reader.read_until(b'\n', &mut text).with_context(place)? == 0 {
             break;
         }
         number += 1;
-        let wrong = |what: String| anyhow::anyhow!("{}:{number}: {what}", path.display());
         let Some(whole) = text.strip_suffix(b"\n") else {
             if incomplete {
                 break;
             }
-            return Err(wrong(CUT_SHORT.to_owned()));
+            bail!("{}:{number}: {CUT_SHORT}", path.display());
         };
-        let line: Line = serde_json::from_slice(whole).map_err(|error| {
-            wrong(format!(
-                "this is not a line of a recording: {error}; record again, or correct the line as \
-                 described in docs/replay.md"
-            ))
-        })?;
-        if end.is_some() {
-            return Err(wrong("found a line after the end; remove it".to_owned()));
-        }
-        match (line, &header) {
-            (Line::Recording(found), None) => {
-                if found.version != VERSION {
-                    return Err(wrong(format!(
-                        "found a recording of version {}; wanted {VERSION}; replay it with the \
-                         lessor that recorded it, {}",
-                        found.version, found.server
-                    )));
-                }
-                header = Some(found);
-            }
-            (Line::Recording(_), Some(_)) => {
-                return Err(wrong(
-                    "found a second header; wanted one recording per file".to_owned(),
-                ));
-            }
-            (_, None) => {
-                return Err(wrong(
-                    "found no header; wanted a line that begins with {\"recording\": — was the \
-                     beginning of the file cut off?"
-                        .to_owned(),
-                ));
-            }
-            (Line::Binding(binding), _) => bindings.push(binding),
-            (Line::Offer(offer), _) => offers.push(offer),
-            (Line::NoRecords(found), _) => no_records.push(found),
-            (Line::Input(input), _) => steps.push(Step::Input(input)),
-            (Line::Probed(probed), _) => steps.push(Step::Probed(probed)),
-            (Line::Reclaim(reclaim), _) => steps.push(Step::Reclaim(reclaim)),
-            (Line::ByHand(by_hand), _) => steps.push(Step::ByHand(by_hand)),
-            (Line::Drained(drained), _) => steps.push(Step::Drained(drained)),
-            (Line::End(found), _) => end = Some(found),
-        }
+        lines.take(whole).map_err(|what| anyhow!("{}:{number}: {what}", path.display()))?;
     }
+    let Lines { header, bindings, offers, no_records, mut steps, end } = lines;
     let Some(header) = header else {
         bail!("{}: the file is empty; record it with `lessor record`", path.display());
     };
     if end.is_none() && !incomplete {
         bail!("{}:{}: {CUT_SHORT}", path.display(), number + 1);
     }
-    steps.sort_by_key(Step::sequence);
+    steps.sort_by_key(RecordedEvent::sequence);
     Ok(Recording { header, bindings, offers, no_records, steps, end })
+}
+
+/// What the lines say that were read.
+#[derive(Default)]
+struct Lines {
+    header: Option<RecordingHeader>,
+    bindings: Vec<Binding>,
+    offers: Vec<OpenOffer>,
+    no_records: Vec<NoRecords>,
+    steps: Vec<RecordedEvent>,
+    end: Option<RecordingEnd>,
+}
+
+impl Lines {
+    /// Reads one line.
+    ///
+    /// # Errors
+    /// With what was found, what was wanted and what to do.
+    fn take(&mut self, line: &[u8]) -> Result<(), String> {
+        let line: RecordingLine = serde_json::from_slice(line).map_err(|error| {
+            format!(
+                "this is not a line of a recording: {error}; record again, or correct the line as \
+                 described in docs/replay.md"
+            )
+        })?;
+        if self.end.is_some() {
+            return Err("found a line after the end; remove it".to_owned());
+        }
+        match (line, &self.header) {
+            (RecordingLine::Recording(found), None) => self.header = Some(of_this_version(found)?),
+            (RecordingLine::Recording(_), Some(_)) => {
+                return Err("found a second header; wanted one recording per file".to_owned());
+            }
+            (_, None) => {
+                return Err(
+                    "found no header; wanted a line that begins with {\"recording\": — was \
+                            the beginning of the file cut off?"
+                        .to_owned(),
+                );
+            }
+            (RecordingLine::Binding(binding), _) => self.bindings.push(binding),
+            (RecordingLine::Offer(offer), _) => self.offers.push(offer),
+            (RecordingLine::NoRecords(found), _) => self.no_records.push(found),
+            (RecordingLine::Input(input), _) => self.steps.push(RecordedEvent::Input(input)),
+            (RecordingLine::Probed(probed), _) => self.steps.push(RecordedEvent::Probed(probed)),
+            (RecordingLine::Reclaim(reclaim), _) => {
+                self.steps.push(RecordedEvent::Reclaim(reclaim));
+            }
+            (RecordingLine::ByHand(change), _) => self.steps.push(RecordedEvent::ByHand(change)),
+            (RecordingLine::Drained(drained), _) => {
+                self.steps.push(RecordedEvent::Drained(drained));
+            }
+            (RecordingLine::End(found), _) => self.end = Some(found),
+        }
+        Ok(())
+    }
+}
+
+fn of_this_version(found: RecordingHeader) -> Result<RecordingHeader, String> {
+    if found.version == VERSION {
+        return Ok(found);
+    }
+    Err(format!(
+        "found a recording of version {}; wanted {VERSION}; replay it with the lessor that \
+         recorded it, {}",
+        found.version, found.server
+    ))
 }
 
 const CUT_SHORT: &str = "the recording is truncated: found no end; replay what is there with \

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use lessor_config::{FILE_OCTETS_MAX, Found};
+use lessor_config::{FILE_OCTETS_MAX, FoundValue};
 use serde::de::DeserializeOwned;
 
 use crate::questions::Question;
@@ -73,16 +73,20 @@ pub(crate) fn socket_of(config: &Path) -> anyhow::Result<PathBuf> {
 fn socket_despite_mistakes(text: &str, base: &Path) -> Option<PathBuf> {
     let get = |table, key| lessor_config::look_up(text, table, key);
     match get("control", "enabled") {
-        Found::Nothing | Found::Flag(true) => {}
+        FoundValue::Nothing | FoundValue::Flag(true) => {}
         _ => return None,
     }
-    if let Found::Text(socket) = get("control", "socket") {
+    if let FoundValue::Text(socket) = get("control", "socket") {
         return Some(base.join(socket));
     }
     let folder = match (get("control", "socket"), get("store", "path"), get("store", "backend")) {
-        (Found::Nothing, Found::Text(folder), _) => base.join(folder),
-        (Found::Nothing, Found::Nothing, Found::Nothing) => PathBuf::from(STATE_FOLDER),
-        (Found::Nothing, Found::Nothing, Found::Text(name)) if name == "embedded" => {
+        (FoundValue::Nothing, FoundValue::Text(folder), _) => base.join(folder),
+        (FoundValue::Nothing, FoundValue::Nothing, FoundValue::Nothing) => {
+            PathBuf::from(STATE_FOLDER)
+        }
+        (FoundValue::Nothing, FoundValue::Nothing, FoundValue::Text(name))
+            if name == "embedded" =>
+        {
             PathBuf::from(STATE_FOLDER)
         }
         _ => return None,

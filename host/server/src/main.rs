@@ -23,7 +23,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 use lessor_files::NameProblem;
-use lessor_generation::Refusal;
+use lessor_generation::ConfigurationRefused;
 use mimalloc::MiMalloc;
 
 use self::commands::{
@@ -220,7 +220,7 @@ fn load(arguments: &lessor_load::LoadArgs) -> anyhow::Result<ExitCode> {
 
 /// Prints an error to standard error. Mistakes in files are already formatted.
 fn complain(error: &anyhow::Error) {
-    match error.downcast_ref::<Refusal>() {
+    match error.downcast_ref::<ConfigurationRefused>() {
         Some(refusal) if error.chain().len() == 1 => eprintln!("{refusal}"),
         _ => eprintln!("lessor: {error:#}"),
     }

@@ -26,8 +26,8 @@ pub(crate) enum Question {
     Record(RecordRequest),
     /// Lists or removes what policies have stored; the lines of [`lessor_serving::state`].
     State(StateQuestion),
-    /// Changes a lease, or drains or opens a pool; one [`by_hand::Answer`].
-    ByHand(by_hand::Order),
+    /// Changes a lease, or drains or opens a pool; one [`by_hand::AnswerByHand`].
+    ByHand(by_hand::OrderByHand),
     /// Explains what would happen to a client; one line.
     Explain(Subject),
 }

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_that_fills_up_is_told_of_at_each_level_once() {
+    fn a_pool_that_fills_up_is_reported_at_each_level_once() {
         let counters = Arc::new(Counters::new());
         let mut watch = PoolWatch::new(Arc::clone(&counters));
         watch.throttle = Throttle::new(Duration::ZERO);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn many_pools_that_are_full_at_once_are_told_of_one_after_the_other() {
+    fn many_pools_that_are_full_at_once_are_reported_one_after_the_other() {
         let mut watch = PoolWatch::new(Arc::new(Counters::new()));
         let now = Instant::now();
         let lines: usize = (0..100)

@@ -26,7 +26,7 @@ pub use self::client::ClientFacts;
 /// What an operator wants, and what it says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Order {
+pub struct OrderByHand {
     /// What to change.
     pub what: What,
     /// The user that called `sudo`, according to the caller.
@@ -90,11 +90,11 @@ pub struct NamedPool {
 /// The answer of the server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub enum AnswerByHand {
     /// It is as the operator wanted.
-    Done(Box<Done>),
+    Done(Box<DoneByHand>),
     /// Nothing was changed, because of the state of the server.
-    Refused(Refusal),
+    Refused(NothingChanged),
     /// Nothing was changed, because the server could not write.
     Failed(String),
 }
@@ -102,7 +102,7 @@ pub enum Answer {
 /// A change that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Done {
+pub struct DoneByHand {
     /// What was done, as the journal names it.
     pub what: Deed,
     /// Whether something was changed: `false` if it was so before.
@@ -136,14 +136,14 @@ pub struct Done {
 /// Why nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Refusal {
+pub struct NothingChanged {
     /// The cause in one word, for scripts.
     pub cause: String,
     /// What was found, and what to do.
     pub text: String,
 }
 
-impl Done {
+impl DoneByHand {
     fn new(what: Deed, changed: bool, network: &str, by: Operator) -> Self {
         Self {
             what,
@@ -161,7 +161,7 @@ impl Done {
     }
 }
 
-impl fmt::Display for Done {
+impl fmt::Display for DoneByHand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, moves_to, client, pool, leases, network, .. } = self;
         f.write_str(if self.changed { self.what.name() } else { "unchanged" })?;
@@ -175,21 +175,21 @@ impl fmt::Display for Done {
     }
 }
 
-impl Refusal {
+impl NothingChanged {
     fn new(cause: &str, text: impl Into<String>) -> Self {
         Self { cause: cause.to_owned(), text: text.into() }
     }
 }
 
-impl From<Refusal> for Answer {
-    fn from(refusal: Refusal) -> Self {
+impl From<NothingChanged> for AnswerByHand {
+    fn from(refusal: NothingChanged) -> Self {
         Self::Refused(refusal)
     }
 }
 
 /// Makes the change that a caller of the control socket wants, and says what became of it.
-pub fn answer(reloader: &Reloader, peer: Peer, order: Order, say: &mut Say<'_>) -> bool {
-    let Order { what, claimed_sudo_user, note } = order;
+pub fn answer(reloader: &Reloader, peer: Peer, order: OrderByHand, say: &mut Say<'_>) -> bool {
+    let OrderByHand { what, claimed_sudo_user, note } = order;
     let by = Operator::of(peer, claimed_sudo_user, note);
     let done = match what {
         What::Add { address, vpn, client, secs } => {
@@ -200,11 +200,11 @@ pub fn answer(reloader: &Reloader, peer: Peer, order: Order, say: &mut Say<'_>) 
         What::Drain(named) => pools::drain(reloader, by, &named),
         What::Open(named) => pools::open(reloader, by, &named),
     };
-    say(json_line(&done.map_or_else(|answer| answer, |done| Answer::Done(Box::new(done)))))
+    say(json_line(&done.map_or_else(|answer| answer, |done| AnswerByHand::Done(Box::new(done)))))
 }
 
 /// Logs what an operator did: a journal is not everywhere.
-fn log(done: &Done) {
+fn log(done: &DoneByHand) {
     tracing::info!(
         network = done.network,
         pool = done.pool,

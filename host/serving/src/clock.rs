@@ -67,7 +67,7 @@ struct Clock {
 
 /// The clock of the machine was set while the server ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Step {
+pub(crate) struct ClockStep {
     /// How far it was set forward; negative if it was set back.
     pub(crate) by_ms: i64,
 }
@@ -141,7 +141,7 @@ pub(crate) fn verdict() -> Verdict {
 
 /// Compares server time with the clock of the machine, and adjusts the offset if the clock was set.
 /// One thread calls this regularly.
-pub(crate) fn look() -> Option<Step> {
+pub(crate) fn look() -> Option<ClockStep> {
     let clock = clock();
     let (machine, boot) = read_both()?;
     let server = boot.moved_by_ms(clock.since_boot_ms.load(Ordering::Relaxed));
@@ -152,7 +152,7 @@ pub(crate) fn look() -> Option<Step> {
     clock.offset_ms.store(server.ms_until(machine), Ordering::Relaxed);
     clock.steps.fetch_add(1, Ordering::Relaxed);
     clock.last_step_ms.store(by_ms, Ordering::Relaxed);
-    Some(Step { by_ms })
+    Some(ClockStep { by_ms })
 }
 
 /// Formats a span of time for people, in the largest unit of which it has at least two.

@@ -210,14 +210,14 @@ impl Pipeline<'_> {
             moment,
         });
         match next {
-            Ok(lessor_stages::Next::LookUp(stage)) => Next::LookUp(Exchange { notes, stage }),
-            Ok(lessor_stages::Next::Wait(stage, number)) => {
+            Ok(lessor_stages::Pending::LookUp(stage)) => Next::LookUp(Exchange { notes, stage }),
+            Ok(lessor_stages::Pending::Wait(stage, number)) => {
                 Next::Wait(number, Exchange { notes, stage })
             }
-            Ok(lessor_stages::Next::Written(stage)) if stage.changes().is_empty() => {
+            Ok(lessor_stages::Pending::Written(stage)) if stage.changes().is_empty() => {
                 Next::End(Finished::of(notes, stage))
             }
-            Ok(lessor_stages::Next::Written(stage)) => Next::Commit(Exchange { notes, stage }),
+            Ok(lessor_stages::Pending::Written(stage)) => Next::Commit(Exchange { notes, stage }),
             Err(ended) => {
                 let mut finished = Finished::ended(notes, ended);
                 let changes = std::mem::take(&mut finished.changes);
@@ -232,7 +232,7 @@ impl Pipeline<'_> {
 type LifeOf<'l, 'e, 's> = Life<'l, Surroundings<'e, 's>, Runner, Watching<'e, 's>>;
 
 /// The outcome of a step of an exchange's life.
-type Stepped = Result<lessor_stages::Next<u64>, Ended<Reached>>;
+type Stepped = Result<lessor_stages::Pending<u64>, Ended<Reached>>;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use lessor_config::Configuration;
 use lessor_generation::{
-    Candidate, GenerationSources, Opening, Refusal, StandIn,
+    Candidate, ConfigurationRefused, GenerationSources, Opening, StandIn,
     last_accepted::{Fallback, Inputs},
 };
 use lessor_policy_host::{Chain, Runtime};
@@ -40,7 +40,7 @@ impl First {
         candidate: Candidate,
         strict: bool,
         starting: &Starting,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ConfigurationRefused> {
         match lessor_generation::open(runtime, &candidate, strict)? {
             Opening::Ready { lookups, chain } => Ok(Self::of(candidate, lookups, chain)),
             Opening::Nothing { lookups, waits_for } => {

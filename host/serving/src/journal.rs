@@ -41,7 +41,7 @@ pub(crate) struct Journal {
 /// A line of the journal; absent fields are left out.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Line<'a> {
+struct JournalLine<'a> {
     time: String,
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,7 +176,7 @@ impl Journal {
     /// Writes the result of an input.
     pub(crate) fn input(&mut self, event: &Event) {
         let catalogue = event.catalogue();
-        let mut line = Line {
+        let mut line = JournalLine {
             reason: event.reason.name(),
             outcome: Some(event.reason.outcome()),
             detail: event.detail.as_deref(),
@@ -200,7 +200,7 @@ impl Journal {
             relay_address: event.relay_address(),
             stand_in: event.stand_in,
             plugins: event.trace.iter().map(|entry| entry.shown(catalogue)).collect(),
-            ..Line::default()
+            ..JournalLine::default()
         };
         if let Some(written) = &event.written {
             line.destination = Some(written.destination);
@@ -230,14 +230,14 @@ impl Journal {
 
     /// Writes what an operator did.
     pub(crate) fn by_hand(&mut self, event: &HandEvent) {
-        let mut line = Line {
+        let mut line = JournalLine {
             reason: event.deed.name(),
             network: Some(&*event.network.name),
             vpn: event.network.vpn_name(),
             pool: event.pool.as_deref(),
             moved_from: event.from,
             operator: Some(&event.by),
-            ..Line::default()
+            ..JournalLine::default()
         };
         if let Some(change) = event.changes.first() {
             let binding = &change.binding;
@@ -254,18 +254,18 @@ impl Journal {
 
     /// Writes that a client has no entry in the hosts file, because another one has its name.
     pub(crate) fn name_taken(&mut self, address: Ipv4Addr, name: &HostName, held_by: Ipv4Addr) {
-        self.write(Line {
+        self.write(JournalLine {
             reason: "host-name-taken",
             lease_name: Some(name),
             address: Some(address),
             held_by: Some(held_by),
-            ..Line::default()
+            ..JournalLine::default()
         });
     }
 
     /// Writes that a lease ended without a message of its client: it expired or was replaced.
     pub(crate) fn ended(&mut self, end: LeaseEnd, network: Option<&str>, lease: &Binding) {
-        let mut line = Line {
+        let mut line = JournalLine {
             reason: end.name(),
             network,
             vpn: lease.vpn.as_ref(),
@@ -274,7 +274,7 @@ impl Journal {
             hardware_address: Some(lease.hardware_address.to_string()),
             lease_name: lease.host_name.as_deref(),
             address: Some(lease.address),
-            ..Line::default()
+            ..JournalLine::default()
         };
         line.say_line(lease.relay_information.as_ref());
         self.write(line);
@@ -282,7 +282,7 @@ impl Journal {
 
     /// Writes how a shadow plugin differed.
     pub(crate) fn shadow_difference(&mut self, difference: &ShadowDifference) {
-        self.write(Line {
+        self.write(JournalLine {
             reason: "shadow-difference",
             message: Some(&difference.message),
             transaction_id: Some(format!("{:08x}", difference.transaction_id)),
@@ -294,16 +294,16 @@ impl Journal {
             circuit_id: difference.circuit_id.clone(),
             shadow: Some(&difference.plugin),
             differences: &difference.differences,
-            ..Line::default()
+            ..JournalLine::default()
         });
     }
 
     /// Writes how many lines were left out since the last time.
     pub(crate) fn left_out(&mut self, left_out: LeftOut) {
-        self.write(Line {
+        self.write(JournalLine {
             reason: "lines-left-out",
             lines_left_out: Some(left_out),
-            ..Line::default()
+            ..JournalLine::default()
         });
     }
 
@@ -322,7 +322,7 @@ impl Journal {
         self.file.flush_if_older_than(age);
     }
 
-    fn write(&mut self, mut line: Line<'_>) {
+    fn write(&mut self, mut line: JournalLine<'_>) {
         line.time = jiff::Timestamp::now().to_string();
         self.line.clear();
         // Neither can fail: the line is written to memory, and contains only text and numbers.
@@ -333,7 +333,7 @@ impl Journal {
     }
 }
 
-impl Line<'_> {
+impl JournalLine<'_> {
     fn say_line(&mut self, relay_information: Option<&RelayInformation>) {
         let Some(information) = relay_information else { return };
         self.circuit_id = information.circuit_id().map(readable);

@@ -272,7 +272,7 @@ mod tests {
     use super::*;
     use crate::{
         exchange::{Finished, Next},
-        testing::{NOW, Parts, SERVER, packet, parts, received},
+        testing::{NOW, SERVER, TestParts, packet, parts, received},
     };
 
     const RELAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 200);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     /// Decides the REQUEST of a client for [`ADDRESS`]; storage makes its change.
-    fn requested(parts: &mut Parts, client: u8) -> Finished {
+    fn requested(parts: &mut TestParts, client: u8) -> Finished {
         let options =
             vec![DhcpOption::RequestedIpAddress(ADDRESS), DhcpOption::ServerIdentifier(SERVER)];
         let payload = packet(MessageType::Request, client, RELAY, options);

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_limit_what_happened_is_told_as_it_comes() {
+    fn beyond_the_limit_what_happened_is_reported_as_it_comes() {
         let (order, told) = order(2);
         let first = order.take(NETWORK, [A]).unwrap();
         let _second = order.take(NETWORK, [B]).unwrap();

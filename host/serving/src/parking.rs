@@ -27,7 +27,7 @@ use self::{askers::Askers, parked::Parked};
 pub(crate) const AWAY_MAX: usize = 4096;
 
 /// An exchange that cannot wait, and why.
-pub(crate) type Refused = (Box<Exchange<Asked>>, Reason);
+pub(crate) type CannotWait = (Box<Exchange<Asked>>, Reason);
 
 /// The exchanges of a worker that wait.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Parking {
         &mut self,
         number: u64,
         exchange: Exchange<Asked>,
-    ) -> Result<Option<Exchange<Asked>>, Refused> {
+    ) -> Result<Option<Exchange<Asked>>, CannotWait> {
         let ticket = Ticket::of(exchange.request());
         if self.parked.len() >= self.away_max && self.parked.of(&ticket).is_none() {
             return Err((Box::new(exchange), Reason::ChangeQueueFull));

@@ -11,7 +11,7 @@ use std::{
 };
 
 use lessor_config::Configuration;
-use lessor_policy_host::{Remembered, StateChange, StateStore, StateStoreError};
+use lessor_policy_host::{KeptValue, StateChange, StateStore, StateStoreError};
 use lessor_store::{KeyedStore, KeyedValue};
 
 /// The folder of the database, beside that of the leases.
@@ -52,10 +52,10 @@ impl StateStore for PluginState {
     fn load(
         &self,
         plugin: &str,
-        each: &mut dyn FnMut(&str, Remembered),
+        each: &mut dyn FnMut(&str, KeptValue),
     ) -> Result<(), StateStoreError> {
         Ok(self.opened()?.load(plugin, &mut |key, KeyedValue { value, at_ms, tag }| {
-            each(key, Remembered { value: value.into(), set_at_ms: at_ms, line: tag });
+            each(key, KeptValue { value: value.into(), set_at_ms: at_ms, line: tag });
         })?)
     }
 
@@ -71,7 +71,7 @@ impl StateStore for PluginState {
     }
 }
 
-fn kept(found: &Remembered) -> KeyedValue<'_> {
+fn kept(found: &KeptValue) -> KeyedValue<'_> {
     KeyedValue { value: &found.value, at_ms: found.set_at_ms, tag: found.line }
 }
 

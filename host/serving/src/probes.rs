@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender};
 use lessor_core::{Origin, Probe};
 use lessor_net::ProbeBell;
 
-pub(crate) use self::under_way::Refusal;
+pub(crate) use self::under_way::NoProbe;
 use self::under_way::UnderWay;
 
 /// Passes probes to the thread that sends them.
@@ -39,7 +39,7 @@ impl Probes {
     ///
     /// # Errors
     /// If it must not be waited for, because too many are under way.
-    pub(crate) fn begin(&self, probe: Probe, origin: Origin) -> Result<(), Refusal> {
+    pub(crate) fn begin(&self, probe: Probe, origin: Origin) -> Result<(), NoProbe> {
         let address = probe.address;
         if self.under_way.begin(address, origin, || self.queue.try_send(probe).is_ok())? {
             self.bell.get().into_iter().for_each(ProbeBell::ring);

@@ -18,7 +18,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use crossbeam_channel::Sender;
 use lessor_core::{Network, ProbeResult, Timestamp};
-use lessor_recording::{ByHand, Drained, Input, Line, Probed, Reclaim};
+use lessor_recording::{ByHand, Drained, Reclaim, RecordedInput, RecordedProbe, RecordingLine};
 use serde::{Deserialize, Serialize};
 
 pub use self::session::record;
@@ -73,7 +73,7 @@ pub(crate) struct Recorder {
 /// A recording that runs.
 #[derive(Debug)]
 struct Session {
-    queue: Sender<Line>,
+    queue: Sender<RecordingLine>,
     lost: AtomicU64,
 }
 
@@ -84,8 +84,8 @@ impl Recorder {
     }
 
     /// Records an input that was decided during a recording.
-    pub(crate) fn input(&self, input: Input) {
-        self.tell(Line::Input(Box::new(input)));
+    pub(crate) fn input(&self, input: RecordedInput) {
+        self.tell(RecordingLine::Input(Box::new(input)));
     }
 
     /// Records that ended leases of a network are about to be reclaimed. Must be called under its
@@ -93,7 +93,7 @@ impl Recorder {
     pub(crate) fn reclaim(&self, now: Timestamp, network: &Network, limit: usize) {
         if let Some(sequence) = self.sequence.take() {
             let network = network.name.to_string();
-            self.tell(Line::Reclaim(Reclaim { sequence, at_ms: now, network, limit }));
+            self.tell(RecordingLine::Reclaim(Reclaim { sequence, at_ms: now, network, limit }));
         }
     }
 
@@ -107,21 +107,27 @@ impl Recorder {
     ) {
         if let Some(sequence) = self.sequence.take() {
             let network = network.name.to_string();
-            self.tell(Line::Probed(Probed { sequence, at_ms: now, network, address, result }));
+            self.tell(RecordingLine::Probed(RecordedProbe {
+                sequence,
+                at_ms: now,
+                network,
+                address,
+                result,
+            }));
         }
     }
 
     /// Records a change by hand that was decided during a recording.
     pub(crate) fn by_hand(&self, change: ByHand) {
-        self.tell(Line::ByHand(change));
+        self.tell(RecordingLine::ByHand(change));
     }
 
     /// Records which pools are drained from now on.
     pub(crate) fn drained(&self, drained: Drained) {
-        self.tell(Line::Drained(drained));
+        self.tell(RecordingLine::Drained(drained));
     }
 
-    fn tell(&self, line: Line) {
+    fn tell(&self, line: RecordingLine) {
         if let Some(session) = &*self.session.load()
             && session.queue.try_send(line).is_err()
         {

@@ -8,7 +8,7 @@ use std::{
 
 use lessor_config::{Configuration, ServerSettings};
 use lessor_generation::{
-    Generation, GenerationSources, Parts, Refusal, StandIn,
+    ConfigurationRefused, Generation, GenerationParts, GenerationSources, StandIn,
     last_accepted::{self, Fallback, Inputs},
     named, patience,
 };
@@ -142,15 +142,19 @@ impl Reloader {
         &self.shared.heard
     }
 
-    fn build(&self) -> Result<Built, Refusal> {
+    fn build(&self) -> Result<Built, ConfigurationRefused> {
         let old = self.shared.generation.load_full();
         let parts = lessor_generation::read(&self.runtime, &self.path, false, Some(&old))?;
         self.built(parts, None)
     }
 
     /// Creates what every thread needs of a generation.
-    pub(crate) fn built(&self, parts: Parts, stand_in: Option<StandIn>) -> Result<Built, Refusal> {
-        let Parts { mut configuration, lookups, chain, inputs } = parts;
+    pub(crate) fn built(
+        &self,
+        parts: GenerationParts,
+        stand_in: Option<StandIn>,
+    ) -> Result<Built, ConfigurationRefused> {
+        let GenerationParts { mut configuration, lookups, chain, inputs } = parts;
         let engines = self.shared.engines.load();
         configuration.topology = configuration.topology.sharing(engines.topology());
         let prepared = self.prepare(lookups, chain, stand_in)?;
@@ -195,7 +199,7 @@ impl Reloader {
         lookups: GenerationSources,
         chain: Arc<Chain>,
         stand_in: Option<StandIn>,
-    ) -> Result<Prepared, Refusal> {
+    ) -> Result<Prepared, ConfigurationRefused> {
         // Workers and observer already have the instances of plugins that did not change.
         let serving = self.shared.generation.load_full();
         let before = Some(&*serving.chain);
@@ -203,7 +207,8 @@ impl Reloader {
         let runners: Result<_, _> = runners.collect();
         let Shared { observer, counters, .. } = &*self.shared;
         let shadows = shadow_journal::start(chain.shadow_runner()?, observer, counters);
-        let shadows = shadows.map_err(|error| Refusal { mistakes: vec![format!("{error:#}")] })?;
+        let shadows = shadows
+            .map_err(|error| ConfigurationRefused { mistakes: vec![format!("{error:#}")] })?;
         let watchers = chain.observer_after(before)?;
         Ok(Prepared { watchers, runners: runners?, shadows, lookups, chain, stand_in })
     }

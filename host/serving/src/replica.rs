@@ -16,10 +16,10 @@ use lessor_core::{
     Answer, AttemptByHand, Binding, ChangeByHand, Engine, LookupAnswer, Network, OpenOffer,
     PoolUsage, Preference, ProbeResult, Reason, Request, Timestamp,
 };
-use lessor_generation::{Generation, Parts, Refusal};
+use lessor_generation::{ConfigurationRefused, Generation, GenerationParts};
 use lessor_net::Received;
 use lessor_policy_host::{AnsweredLookup, Runner};
-use lessor_recording::{Datagram, Decided, NoRecords};
+use lessor_recording::{Datagram, NoRecords, RecordedDecision};
 use lessor_stages::{Moment, Planned};
 
 use crate::{
@@ -42,7 +42,7 @@ const RECLAIM_BATCH: usize = 256;
 
 /// The state of a server when a replay begins.
 #[derive(Clone, Debug, Default)]
-pub struct State {
+pub struct InitialState {
     /// The time, in server time.
     pub now: Timestamp,
     /// The bindings on record.
@@ -70,7 +70,7 @@ pub struct Replayed {
     /// The request; `None` if it could not be parsed.
     pub request: Option<Arc<Request>>,
     /// What was decided.
-    pub decided: Decided,
+    pub decided: RecordedDecision,
 }
 
 impl Replica {
@@ -79,9 +79,9 @@ impl Replica {
     /// # Errors
     /// If a plugin cannot be instantiated.
     pub fn new(
-        Parts { configuration, lookups, chain, .. }: &Parts,
-        state: &State,
-    ) -> Result<Self, Refusal> {
+        GenerationParts { configuration, lookups, chain, .. }: &GenerationParts,
+        state: &InitialState,
+    ) -> Result<Self, ConfigurationRefused> {
         let chain = chain.rehearsal(PATIENCE)?;
         let runner = chain.runner()?;
         let mut shards = Shards::new(configuration.topology.clone(), HASH_SEED);
@@ -136,7 +136,7 @@ impl Replica {
         datagram: &Datagram,
         pools: &[PoolUsage],
         lookups: &[AnsweredLookup],
-        recorded: Option<&Decided>,
+        recorded: Option<&RecordedDecision>,
     ) -> Replayed {
         let Self { held, counters, sequence, spoken_for, unanswered } = self;
         // The choice among free addresses depends on all other leases, so it follows the recording
@@ -194,7 +194,7 @@ impl Replica {
         wait_until_prepared(&held.runner);
         let decided = finished.take_decided().map(|(_, decided)| decided);
         Replayed {
-            decided: decided.unwrap_or_else(|| Decided::new(finished.reason, None)),
+            decided: decided.unwrap_or_else(|| RecordedDecision::new(finished.reason, None)),
             request: finished.request().cloned(),
         }
     }
@@ -278,7 +278,7 @@ fn answered(
 struct RecordedReach(Option<Reason>);
 
 impl RecordedReach {
-    fn of(recorded: Option<&Decided>) -> Self {
+    fn of(recorded: Option<&RecordedDecision>) -> Self {
         let refused = recorded.filter(|recorded| recorded.network.is_none());
         Self(
             refused.map(|recorded| recorded.reason).filter(|reason| {

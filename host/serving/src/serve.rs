@@ -201,10 +201,15 @@ impl Server {
             Endpoints::open(&configuration.server, Arc::clone(&host), workers_of(&configuration))?;
         // All instances are made before the first client is answered.
         let runners = endpoints.iter().map(|_| generation.chain.runner());
-        let runners: Vec<_> =
-            runners.collect::<Result<_, _>>().map_err(lessor_generation::Refusal::from)?;
-        let watchers = generation.chain.observer().map_err(lessor_generation::Refusal::from)?;
-        let shadows = generation.chain.shadow_runner().map_err(lessor_generation::Refusal::from)?;
+        let runners: Vec<_> = runners
+            .collect::<Result<_, _>>()
+            .map_err(lessor_generation::ConfigurationRefused::from)?;
+        let watchers =
+            generation.chain.observer().map_err(lessor_generation::ConfigurationRefused::from)?;
+        let shadows = generation
+            .chain
+            .shadow_runner()
+            .map_err(lessor_generation::ConfigurationRefused::from)?;
         let counters = Arc::new(Counters::new());
         let journal = journal_bounds(&configuration);
         let watching = Watching { runner: watchers, lookups: generation.lookups.clone() };

@@ -41,9 +41,9 @@ pub enum StateQuestion {
 /// A line of the server's answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer {
+pub enum StateAnswer {
     /// A key.
-    Entry(Entry),
+    Entry(ShownEntry),
     /// The number of removed keys.
     Removed(usize),
     /// Why nothing was done.
@@ -53,7 +53,7 @@ pub enum Answer {
 /// A key in the form in which it is shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Entry {
+pub struct ShownEntry {
     /// The policy, or `NAME/shadow` for its shadow.
     pub policy: Arc<str>,
     /// The key.
@@ -73,7 +73,7 @@ pub struct Entry {
 pub fn answer(reloader: &Reloader, question: &StateQuestion, say: &mut Say<'_>) -> bool {
     match act(reloader, question, say) {
         Ok(heard) => heard,
-        Err(mistake) => say(json_line(&Answer::Mistake(mistake))),
+        Err(mistake) => say(json_line(&StateAnswer::Mistake(mistake))),
     }
 }
 
@@ -93,7 +93,7 @@ fn act(reloader: &Reloader, question: &StateQuestion, say: &mut Say<'_>) -> Resu
             let keys = keys.iter().map(|key| Arc::from(key.as_str()));
             let removed = runtime.forget(&known(policy)?, keys)?;
             tracing::info!(plugin = policy.as_str(), removed, "keys were removed by command");
-            Ok(say(json_line(&Answer::Removed(removed))))
+            Ok(say(json_line(&StateAnswer::Removed(removed))))
         }
         StateQuestion::Clear { policy } => {
             let owner = known(policy)?;
@@ -102,7 +102,7 @@ fn act(reloader: &Reloader, question: &StateQuestion, say: &mut Say<'_>) -> Resu
             runtime.each_remembered(&owner, &all, 0, |entry| keys.push(entry.key));
             let removed = runtime.forget(&owner, keys)?;
             tracing::info!(plugin = policy.as_str(), removed, "every key was removed by command");
-            Ok(say(json_line(&Answer::Removed(removed))))
+            Ok(say(json_line(&StateAnswer::Removed(removed))))
         }
     }
 }
@@ -117,16 +117,17 @@ fn tell(reloader: &Reloader, owner: &Arc<str>, say: &mut Say<'_>) -> bool {
     reloader.runtime.each_remembered(owner, &rules, now_ms, |entry| found.push(entry));
     let mut chunks = found.chunks(256);
     chunks.all(|chunk| {
-        let lines = chunk.iter().flat_map(|entry| json_line(&Answer::Entry(shown(entry, &rules))));
+        let lines =
+            chunk.iter().flat_map(|entry| json_line(&StateAnswer::Entry(shown(entry, &rules))));
         say(lines.collect())
     })
 }
 
-fn shown(entry: &StateEntry, rules: &StateRules) -> Entry {
+fn shown(entry: &StateEntry, rules: &StateRules) -> ShownEntry {
     let at = |ms| written(clock::shown(Timestamp::from_unix_ms(ms)));
     let is_known = entry.set_at_ms > 0;
     let keep_ms = rules.keep_secs.map(|secs| u64::from(secs) * 1_000);
-    Entry {
+    ShownEntry {
         policy: Arc::clone(&entry.plugin),
         key: Arc::clone(&entry.key),
         value: readable(&entry.value),

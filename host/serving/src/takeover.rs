@@ -12,7 +12,9 @@ use std::{
     time::Instant,
 };
 
-use lessor_generation::{Candidate, GenerationSources, Parts, Refusal, StandIn};
+use lessor_generation::{
+    Candidate, ConfigurationRefused, GenerationParts, GenerationSources, StandIn,
+};
 use lessor_policy_host::Chain;
 use sd_notify::NotifyState;
 use tokio::task::JoinHandle;
@@ -75,10 +77,10 @@ fn swap_in(
     serving: &mut Serving,
     candidate: &Candidate,
     (lookups, chain): (GenerationSources, Arc<Chain>),
-) -> Result<(), Refusal> {
+) -> Result<(), ConfigurationRefused> {
     let Candidate { configuration, inputs, fallback } = candidate.clone();
     let stand_in = fallback.as_ref().map(|_| StandIn::LastAccepted);
-    let parts = Parts { configuration, lookups, chain, inputs };
+    let parts = GenerationParts { configuration, lookups, chain, inputs };
     let built = reloader.built(parts, stand_in)?;
     // What serves meanwhile is nothing to return to.
     reloader.accept(serving, built, fallback, MayRollBack::No);

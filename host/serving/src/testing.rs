@@ -33,7 +33,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// The parts of a server without sockets.
-pub(crate) struct Parts {
+pub(crate) struct TestParts {
     pub(crate) shared: Arc<Shared>,
     pub(crate) held: Held,
     pub(crate) committer_thread: CommitterThread,
@@ -56,7 +56,7 @@ pub(crate) fn topology(prefixes: &[&str]) -> lessor_core::Topology {
 }
 
 /// Creates the shared parts over a memory store.
-pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
+pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> TestParts {
     let runtime = Runtime::new(RuntimeSettings::default()).unwrap();
     let chain = runtime.chain(Vec::new()).unwrap();
     let engines = Arc::new(ArcSwap::from_pointee(Shards::new(topology(prefixes), 7)));
@@ -89,7 +89,7 @@ pub(crate) fn parts(prefixes: &[&str], limits: CommitterLimits) -> Parts {
         probes: Probes::new(),
         own_sockets: OwnSockets::nowhere(),
     });
-    Parts { shared, held, committer_thread, observer_thread }
+    TestParts { shared, held, committer_thread, observer_thread }
 }
 
 /// Returns a relayed message of client `client`, from the relay with address `relay`.

@@ -10,7 +10,7 @@ use crate::{
     asked::Asked,
     decided::{Decided, Edited},
     ended::Ended,
-    environment::Sources,
+    environment::LookupAnswers,
     informed::{Informed, Planned},
     located::Located,
     policies::Policies,
@@ -37,7 +37,7 @@ pub enum Consulted {
     LookUp(Planned),
 }
 
-impl<S: Sources, P: Policies, W: Witness> Consultation<'_, S, P, W> {
+impl<S: LookupAnswers, P: Policies, W: Witness> Consultation<'_, S, P, W> {
     /// Asks the policies what to look up, and then for their terms.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use lessor_policy_host::{TraceEntry, View};
 use crate::{
     asked::Asked,
     ended::Ended,
-    environment::{self, Environment, Question, Ruling},
+    environment::{self, Environment, RequestToDecide, Ruling},
     policies::Policies,
     why,
     witness::Witness,
@@ -76,8 +76,13 @@ impl Asked {
         let request = self.request();
         let ruling = environment::where_it_belongs(environment, request, |environment| {
             let location = environment.topology().locate(request)?;
-            let question =
-                Question { now, location, request, terms: self.terms(), probes: self.probes() };
+            let question = RequestToDecide {
+                now,
+                location,
+                request,
+                terms: self.terms(),
+                probes: self.probes(),
+            };
             Some(environment.decide(question, witness))
         });
         match ruling {

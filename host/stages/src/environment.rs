@@ -10,7 +10,7 @@ use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 
 use crate::{
     why,
-    witness::{Found, Witness},
+    witness::{RequestLocation, Witness},
 };
 
 /// How many times the successor of a retired engine is looked for. Each attempt takes another
@@ -23,7 +23,7 @@ pub struct Retired;
 
 /// A request to decide.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'q> {
+pub struct RequestToDecide<'q> {
     /// The server time.
     pub now: Timestamp,
     /// Where the request belongs.
@@ -36,7 +36,7 @@ pub struct Question<'q> {
     pub probes: u8,
 }
 
-/// The answer to a [`Question`].
+/// The answer to a [`RequestToDecide`].
 #[derive(Debug)]
 pub enum Ruling<W> {
     /// The request is decided; the text says more about the reason.
@@ -50,7 +50,7 @@ pub enum Ruling<W> {
 }
 
 /// The answers to the lookups of an exchange.
-pub trait Sources {
+pub trait LookupAnswers {
     /// Returns the lookups whose answers are known at once, and the others.
     fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>);
 
@@ -62,7 +62,7 @@ pub trait Sources {
 }
 
 /// What an exchange meets on its way.
-pub trait Environment: Sources {
+pub trait Environment: LookupAnswers {
     /// Identifies an exchange that waits for storage or a probe.
     type Wait;
 
@@ -97,7 +97,7 @@ pub trait Environment: Sources {
     /// If the engine was retired.
     fn decide(
         &mut self,
-        question: Question<'_>,
+        question: RequestToDecide<'_>,
         witness: &mut impl Witness,
     ) -> Result<Ruling<Self::Wait>, Retired>;
 }
@@ -112,10 +112,10 @@ impl<W> Ruling<W> {
 }
 
 /// Returns where a request belongs.
-pub(crate) fn find(topology: &Topology, request: &Request) -> Option<Found> {
+pub(crate) fn find(topology: &Topology, request: &Request) -> Option<RequestLocation> {
     let selected = topology.find(request)?;
     let network = Arc::clone(topology.network(selected.location)?);
-    Some(Found { selected, network })
+    Some(RequestLocation { selected, network })
 }
 
 /// Calls `attempt` with the place of a request, and again with newer engines as long as those that

@@ -4,7 +4,7 @@
 //! second one is planned only after the first.
 
 use lessor_core::Reason;
-use lessor_policy_host::{AnsweredLookup, Lookups, Plan, PlannedLookup};
+use lessor_policy_host::{AnsweredLookup, Lookups, PlannedLookup, RequestPlan};
 
 use crate::{ended::Ended, located::Located, policies::Policies, witness::Witness};
 
@@ -55,7 +55,7 @@ impl Located {
         Informed { located: self, round: None }
     }
 
-    fn planned_in(mut self, round: Round, plan: Plan) -> Result<Planned, Ended<Self>> {
+    fn planned_in(mut self, round: Round, plan: RequestPlan) -> Result<Planned, Ended<Self>> {
         self.planned.extend(plan.trace);
         if plan.dropped.is_some() {
             return Err(Ended::at(self, Reason::PolicyFailed, plan.dropped));

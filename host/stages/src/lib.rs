@@ -11,7 +11,7 @@
 //!
 //! On the way an exchange can end ([`Ended`]), with a reason and with the stage that it reached. It
 //! can wait, for lookups or for storage: [`Life`] drives an exchange up to such a point, returns it
-//! ([`Next`]), and continues later. So its caller decides how to wait.
+//! ([`Pending`]), and continues later. So its caller decides how to wait.
 //!
 //! Sockets, engines and lookup sources belong to the caller, who passes them as an [`Environment`],
 //! and its policies as [`Policies`]. A caller without engines asks its policies in a
@@ -48,13 +48,13 @@ pub use asked::Asked;
 pub use consultation::{Consultation, Consulted};
 pub use decided::{About, Attempted, Decided, Edited};
 pub use ended::Ended;
-pub use environment::{Environment, Question, Retired, Ruling, Sources};
+pub use environment::{Environment, LookupAnswers, RequestToDecide, Retired, Ruling};
 pub use informed::{Informed, Planned, Round};
-pub use life::{Life, Next, Reached};
-pub use located::{Located, Wanted};
+pub use life::{Life, Pending, Reached};
+pub use located::{Located, WantedState};
 pub use moment::{Moment, in_clock_time};
 pub use parsed::Parsed;
 pub use policies::Policies;
 pub use rehearsal::rehearse;
-pub use witness::{Found, Witness};
+pub use witness::{RequestLocation, Witness};
 pub use written::{Written, WrittenReply};

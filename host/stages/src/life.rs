@@ -13,7 +13,7 @@ use crate::{
     ended::Ended,
     environment::Environment,
     informed::Planned,
-    located::{Located, Wanted},
+    located::{Located, WantedState},
     moment::Moment,
     parsed::Parsed,
     policies::Policies,
@@ -36,7 +36,7 @@ pub struct Life<'l, E, P, W> {
 /// Where an exchange is that has not ended.
 #[allow(clippy::large_enum_variant, reason = "most exchanges are written; a box would be one each")]
 #[derive(Debug)]
-pub enum Next<W> {
+pub enum Pending<W> {
     /// It waits for lookups; [`Life::answered`] continues.
     LookUp(Planned),
     /// It waits for storage or for a probe; [`Life::go_on`] continues.
@@ -69,7 +69,7 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
         &mut self,
         payload: &[u8],
         arrival: Arrival,
-    ) -> Result<Next<E::Wait>, Ended<Reached>> {
+    ) -> Result<Pending<E::Wait>, Ended<Reached>> {
         let parsed = match Parsed::read(payload, arrival, self.environment.topology()) {
             Ok(parsed) => parsed,
             Err(malformed) => {
@@ -78,7 +78,7 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
             }
         };
         self.witness.parsed(parsed.request(), parsed.reply_source());
-        let wanted = Wanted::by(self.policies, parsed.request().kind);
+        let wanted = WantedState::by(self.policies, parsed.request().kind);
         let located = parsed.locate(self.environment, self.moment, wanted, self.witness)?;
         let consulted = self.consultation().begin(located)?;
         self.consulted(consulted)
@@ -93,7 +93,7 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
         &mut self,
         planned: Planned,
         answers: Vec<AnsweredLookup>,
-    ) -> Result<Next<E::Wait>, Ended<Reached>> {
+    ) -> Result<Pending<E::Wait>, Ended<Reached>> {
         let informed = planned.answer(answers, self.witness);
         let informed = informed.map(|located| self.refreshed(located))?;
         let consulted = self.consultation().informed(informed)?;
@@ -104,7 +104,7 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
     ///
     /// # Errors
     /// If it ended.
-    pub fn plan_again(&mut self, planned: Planned) -> Result<Next<E::Wait>, Ended<Reached>> {
+    pub fn plan_again(&mut self, planned: Planned) -> Result<Pending<E::Wait>, Ended<Reached>> {
         let located = self.refreshed(planned.into_located())?;
         let consulted = self.consultation().begin(located)?;
         self.consulted(consulted)
@@ -115,12 +115,12 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
     ///
     /// # Errors
     /// If it ended.
-    pub fn go_on(&mut self, asked: Asked) -> Result<Next<E::Wait>, Ended<Reached>> {
+    pub fn go_on(&mut self, asked: Asked) -> Result<Pending<E::Wait>, Ended<Reached>> {
         match asked.decide(self.environment, self.moment.at, self.witness)? {
-            Attempted::Waits(asked, wait) => Ok(Next::Wait(asked, wait)),
+            Attempted::Waits(asked, wait) => Ok(Pending::Wait(asked, wait)),
             Attempted::Decided(decided) => {
                 let edited = decided.edit(self.policies, self.witness)?;
-                Ok(Next::Written(edited.write(self.witness)?))
+                Ok(Pending::Written(edited.write(self.witness)?))
             }
         }
     }
@@ -129,15 +129,15 @@ impl<E: Environment, P: Policies, W: Witness> Life<'_, E, P, W> {
         Consultation { sources: self.environment, policies: self.policies, witness: self.witness }
     }
 
-    fn consulted(&mut self, consulted: Consulted) -> Result<Next<E::Wait>, Ended<Reached>> {
+    fn consulted(&mut self, consulted: Consulted) -> Result<Pending<E::Wait>, Ended<Reached>> {
         match consulted {
             Consulted::Asked(asked) => self.go_on(asked),
-            Consulted::LookUp(planned) => Ok(Next::LookUp(planned)),
+            Consulted::LookUp(planned) => Ok(Pending::LookUp(planned)),
         }
     }
 
     fn refreshed(&mut self, located: Located) -> Result<Located, Ended<Located>> {
-        let wanted = Wanted::by(self.policies, located.view().request.kind);
+        let wanted = WantedState::by(self.policies, located.view().request.kind);
         located.refresh(self.environment, self.moment, wanted, self.witness)
     }
 }

@@ -30,14 +30,14 @@ pub struct Located {
 
 /// What policies may read of the state of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedState {
     /// The client's binding.
     pub binding: bool,
     /// How full pools are.
     pub pools: bool,
 }
 
-impl Wanted {
+impl WantedState {
     /// What these policies may read for messages of this kind.
     pub fn by(policies: &impl Policies, kind: RequestKind) -> Self {
         Self { binding: policies.wants_binding_of(kind), pools: policies.wants_pools_of(kind) }
@@ -55,7 +55,7 @@ impl Parsed {
         mut self,
         environment: &mut impl Environment,
         moment: Moment,
-        wanted: Wanted,
+        wanted: WantedState,
         witness: &mut impl Witness,
     ) -> Result<Located, Ended<Self>> {
         if let Some((reason, detail)) = environment.refusal(self.request()) {
@@ -111,7 +111,7 @@ impl Located {
         mut self,
         environment: &mut impl Environment,
         moment: Moment,
-        wanted: Wanted,
+        wanted: WantedState,
         witness: &mut impl Witness,
     ) -> Result<Self, Ended<Self>> {
         classify(&mut self.view.request, environment);
@@ -144,7 +144,7 @@ fn see(
     request: &Arc<Request>,
     environment: &mut impl Environment,
     moment: Moment,
-    wanted: Wanted,
+    wanted: WantedState,
     witness: &mut impl Witness,
 ) -> Result<Seen, (Reason, String)> {
     let wants_binding = wanted.binding || witness.wants_binding();

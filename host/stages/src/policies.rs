@@ -1,7 +1,7 @@
 //! The policies that an exchange asks.
 
 use lessor_core::{Reply, RequestKind};
-use lessor_policy_host::{EditOutcome, Plan, PolicyOutcome, Runner, View};
+use lessor_policy_host::{EditOutcome, PolicyOutcome, RequestPlan, Runner, View};
 
 /// The policies of an exchange: a chain of plugins, or what takes its place.
 pub trait Policies {
@@ -21,10 +21,10 @@ pub trait Policies {
     fn wants_pools_of(&self, kind: RequestKind) -> bool;
 
     /// Returns what the policies want to look up.
-    fn plan(&mut self, view: &View) -> Plan;
+    fn plan(&mut self, view: &View) -> RequestPlan;
 
     /// Returns what the policies want to look up in the second round.
-    fn plan_further(&mut self, view: &View) -> Plan;
+    fn plan_further(&mut self, view: &View) -> RequestPlan;
 
     /// Returns the terms that the policies set.
     fn terms(&mut self, view: &View) -> PolicyOutcome;
@@ -54,11 +54,11 @@ impl Policies for Runner {
         self.chain().wants_pools_of(kind)
     }
 
-    fn plan(&mut self, view: &View) -> Plan {
+    fn plan(&mut self, view: &View) -> RequestPlan {
         Self::plan(self, view)
     }
 
-    fn plan_further(&mut self, view: &View) -> Plan {
+    fn plan_further(&mut self, view: &View) -> RequestPlan {
         Self::plan_further(self, view)
     }
 

@@ -4,13 +4,13 @@
 
 use lessor_core::{Reply, RequestKind};
 use lessor_policy_host::{
-    Absent, AnsweredLookup, EditOutcome, Plan, PlannedLookup, PolicyOutcome, SampledAnswers,
+    Absent, AnsweredLookup, EditOutcome, PlannedLookup, PolicyOutcome, RequestPlan, SampledAnswers,
     Understudy, View,
 };
 
 use crate::{
     consultation::{Consultation, Consulted},
-    environment::Sources,
+    environment::LookupAnswers,
     located::Located,
     policies::Policies,
 };
@@ -36,7 +36,7 @@ pub fn rehearse(understudy: &mut Understudy<'_>) {
     }
 }
 
-impl Sources for SampledAnswers<'_> {
+impl LookupAnswers for SampledAnswers<'_> {
     fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
         Self::known(self, planned)
     }
@@ -63,11 +63,11 @@ impl Policies for Understudy<'_> {
         true
     }
 
-    fn plan(&mut self, view: &View) -> Plan {
+    fn plan(&mut self, view: &View) -> RequestPlan {
         Self::plan(self, view)
     }
 
-    fn plan_further(&mut self, view: &View) -> Plan {
+    fn plan_further(&mut self, view: &View) -> RequestPlan {
         Self::plan_further(self, view)
     }
 

@@ -5,11 +5,11 @@ use std::{net::Ipv4Addr, sync::Arc};
 use lessor_core::{
     Binding, ClientKey, Decision, Engine, Network, PoolUsage, Reply, Request, Selected,
 };
-use lessor_policy_host::{AnsweredLookup, EditOutcome, Plan, PolicyOutcome, View};
+use lessor_policy_host::{AnsweredLookup, EditOutcome, PolicyOutcome, RequestPlan, View};
 
 /// Where a request belongs.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct RequestLocation {
     /// Its subnet, and what determined it.
     pub selected: Selected,
     /// The network.
@@ -29,7 +29,7 @@ pub trait Witness {
     }
 
     /// The subnet of the request was looked for.
-    fn found(&mut self, found: Option<&Found>) {
+    fn found(&mut self, found: Option<&RequestLocation>) {
         let _ = found;
     }
 
@@ -44,12 +44,12 @@ pub trait Witness {
     }
 
     /// The policies said what they look up. Not called if none looks up anything for such messages.
-    fn planned(&mut self, view: &View, plan: &Plan) {
+    fn planned(&mut self, view: &View, plan: &RequestPlan) {
         let _ = (view, plan);
     }
 
     /// The policies said what they look up in the second round. Not called if there is none.
-    fn planned_further(&mut self, view: &View, plan: &Plan) {
+    fn planned_further(&mut self, view: &View, plan: &RequestPlan) {
         let _ = (view, plan);
     }
 
@@ -83,7 +83,7 @@ pub trait Witness {
     }
 
     /// The reply was written as `packet`.
-    fn written(&mut self, reply: &Reply, packet: &[u8], written: &lessor_wire::Written) {
+    fn written(&mut self, reply: &Reply, packet: &[u8], written: &lessor_wire::LeftOut) {
         let _ = (reply, packet, written);
     }
 }

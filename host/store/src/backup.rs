@@ -56,7 +56,7 @@ pub struct Heading {
 
 /// What the caller of an export knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct ExportContext {
     /// The program that makes the backup, with its version.
     pub program: String,
     /// The clock time, as RFC 3339 in UTC.
@@ -68,7 +68,7 @@ pub struct Origin {
 /// A line behind the heading.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Line {
+enum BackupLine {
     Record(RecordLine),
     End(EndLine),
 }

@@ -35,7 +35,7 @@ pub(crate) fn batch<'a, R: StoredBindings>(
     batch: &'a [Changes],
     records: &R,
 ) -> Result<Compared<'a>, R::Error> {
-    let mut written = Written::with_capacity(batch.len());
+    let mut written = BatchRecords::with_capacity(batch.len());
     let mut answers = Vec::with_capacity(batch.len());
     for changes in batch {
         let mut is_made = true;
@@ -64,13 +64,13 @@ pub(crate) fn batch<'a, R: StoredBindings>(
 }
 
 /// The records of a batch that replace those in storage.
-struct Written<'a> {
+struct BatchRecords<'a> {
     bindings: Vec<&'a Arc<Binding>>,
     /// Clients choose neither addresses nor configured VPNs, so their hash needs no secret.
     positions: FxHashMap<RecordKey, usize>,
 }
 
-impl<'a> Written<'a> {
+impl<'a> BatchRecords<'a> {
     fn with_capacity(capacity: usize) -> Self {
         let positions = FxHashMap::with_capacity_and_hasher(capacity, Default::default());
         Self { bindings: Vec::with_capacity(capacity), positions }

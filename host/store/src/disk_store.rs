@@ -34,8 +34,8 @@ use crate::{
         folder::{self, Folder},
         format::{Contents, FORMAT},
         snapshot::Snapshot,
-        survey::{self, Damage, Found, NoSurvey, Survey, Visit},
-        table::{Batch, Key, ScanError, Table},
+        survey::{self, Damage, NoSurvey, Survey, SurveyedLog, Visit},
+        table::{Batch, Key, LogTable, ScanError},
     },
     record,
     record_key::RecordKey,
@@ -57,7 +57,7 @@ const UNREADABLE_MAX: usize = 20;
 /// delay before it is [`DiskStore::RETRY_DELAY_MIN_MS`] after the first failure and doubles with
 /// every further one, up to [`DiskStore::RETRY_DELAY_MAX_MS`].
 pub struct DiskStore {
-    table: Table<RecordKey>,
+    table: LogTable<RecordKey>,
     batch: Batch<RecordKey>,
     /// The record that is being encoded.
     value: Vec<u8>,
@@ -97,7 +97,7 @@ impl DiskStore {
         }
         let mut strange = None;
         let mut take = |key: &[u8]| strange = Some(record::strange_key(key));
-        let table = match Table::open(&log, settings, &mut take) {
+        let table = match LogTable::open(&log, settings, &mut take) {
             Ok(table) => table,
             Err(OpenError::Damaged(survey)) => return Err(damaged(path, &survey)),
             Err(OpenError::Former) => return Err(StoreError::Former { path: path.to_owned() }),
@@ -212,7 +212,7 @@ impl Store for DiskStore {
     }
 }
 
-impl compare::StoredBindings for Table<RecordKey> {
+impl compare::StoredBindings for LogTable<RecordKey> {
     type Error = StoreError;
 
     fn revision(&self, key: &RecordKey) -> Result<u64, StoreError> {
@@ -306,7 +306,10 @@ pub(crate) fn default_settings() -> Settings {
 }
 
 /// Surveys the log of the store in `path`, which no server uses.
-pub(crate) fn survey(path: &Path, each: &mut dyn FnMut(Visit<'_>)) -> Result<Found, StoreError> {
+pub(crate) fn survey(
+    path: &Path,
+    each: &mut dyn FnMut(Visit<'_>),
+) -> Result<SurveyedLog, StoreError> {
     let folder = Folder::new(&path.join(FOLDER));
     survey::survey(&folder, Contents::Bindings, false, each)
         .map_err(|error| unsurveyed(path, error))
@@ -325,7 +328,7 @@ pub(crate) fn survey_of(
     path: &Path,
     snapshot: &Snapshot,
     each: &mut dyn FnMut(Visit<'_>),
-) -> Result<Found, StoreError> {
+) -> Result<SurveyedLog, StoreError> {
     let surveyed = survey::survey_of(snapshot, Contents::Bindings, each);
     surveyed.map_err(|error| unsurveyed(path, error))
 }

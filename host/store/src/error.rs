@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_cause_is_reported_once() {
         let refused = StoreError::open(Path::new("/store"), io::ErrorKind::PermissionDenied.into());
         assert_eq!(
             refused.to_string(),

@@ -28,7 +28,7 @@ use crate::log::{
     format::{Contents, FORMAT},
     slots::Hashed,
     survey::Survey,
-    table::{Batch, Key, ScanError, Table},
+    table::{Batch, Key, LogTable, ScanError},
 };
 
 const SETTINGS: Settings = Settings { contents: Contents::PluginState, segment_octets: 4 << 20 };
@@ -43,7 +43,7 @@ const FORMER_VERSION: u8 = 1;
 /// Small values on stable storage.
 pub struct KeyedStore {
     path: PathBuf,
-    table: Mutex<Table<Name>>,
+    table: Mutex<LogTable<Name>>,
     /// Released last, because fields are dropped in this order.
     _lock: File,
 }
@@ -222,7 +222,7 @@ impl KeyedStore {
         let Some(lock) = folder::lock(path).map_err(|error| unusable(error.to_string()))? else {
             return Err(unusable("another process uses it".to_owned()));
         };
-        let table = Table::open(path, SETTINGS, &mut |_| {}).map_err(|error| match error {
+        let table = LogTable::open(path, SETTINGS, &mut |_| {}).map_err(|error| match error {
             OpenError::Unusable(error) => unusable(error.to_string()),
             OpenError::Damaged(survey) => damaged(first_damage(&survey)),
             OpenError::Former => damaged("it is a database of an earlier version".to_owned()),

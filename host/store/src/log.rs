@@ -42,8 +42,8 @@ use std::{
 
 use self::{
     folder::Folder,
-    format::{Contents, HEADER_OCTETS, Header, Mark, Position},
-    survey::{Found, NoSurvey, Survey, Visit},
+    format::{Contents, HEADER_OCTETS, Mark, Position, SegmentHeader},
+    survey::{NoSurvey, Survey, SurveyedLog, Visit},
 };
 
 pub(crate) use self::append::{AppendError, RETRY_DELAY_MAX_MS, RETRY_DELAY_MIN_MS};
@@ -180,7 +180,7 @@ impl Log {
     }
 
     /// Continues a log in which no damage was found.
-    fn go_on(folder: Folder, settings: Settings, found: &Found) -> io::Result<Self> {
+    fn go_on(folder: Folder, settings: Settings, found: &SurveyedLog) -> io::Result<Self> {
         folder.tidy(found.first)?;
         folder.restrict()?;
         let end = found.end;
@@ -225,7 +225,7 @@ fn create_in(path: &Path, settings: Settings) -> io::Result<()> {
     let folder = Folder::new(path);
     let store = random();
     let (contents, continues) = (settings.contents, Position::default());
-    let header = Header { contents, store, segment: 1, continues, first: 1 };
+    let header = SegmentHeader { contents, store, segment: 1, continues, first: 1 };
     folder.create(&folder.segment(1), &header.encode())?;
     let end = Position { segment: 1, offset: HEADER_OCTETS as u32, ..continues };
     folder.create(&folder.mark(), &Mark { store, end }.encode())?;
@@ -235,7 +235,7 @@ fn create_in(path: &Path, settings: Settings) -> io::Result<()> {
 /// Makes the contents of the newest segment durable. If the process ended after a failed flush,
 /// frames after the mark may exist only in the system's memory. A flush alone would not write them,
 /// so they are written again.
-fn settle(newest: &File, found: &Found) -> io::Result<()> {
+fn settle(newest: &File, found: &SurveyedLog) -> io::Result<()> {
     let from = match found.mark {
         Some(mark) if mark.end.segment == found.end.segment => mark.end.offset,
         _ => HEADER_OCTETS as u32,

@@ -16,7 +16,7 @@ use crate::{
     disk_store::{FOLDER, REPLACEMENT_FOLDER, default_settings},
     log::{
         Log, folder,
-        table::{Batch, Table},
+        table::{Batch, LogTable},
     },
     record_key::RecordKey,
 };
@@ -31,7 +31,7 @@ pub(crate) struct Replacement {
     /// The folder of the log. It has another name until the log is complete; otherwise the next
     /// start would use it.
     unfinished: PathBuf,
-    table: Option<Table<RecordKey>>,
+    table: Option<LogTable<RecordKey>>,
     batch: Batch<RecordKey>,
     batch_records: usize,
     batch_octets: usize,
@@ -50,7 +50,7 @@ impl Replacement {
             batch_octets: 0,
         };
         Log::create(&replacement.unfinished, default_settings()).map_err(failed)?;
-        let table = Table::open(&replacement.unfinished, default_settings(), &mut |_| {});
+        let table = LogTable::open(&replacement.unfinished, default_settings(), &mut |_| {});
         replacement.table = Some(table.map_err(|error| failed(format!("{error:?}")))?);
         Ok(replacement)
     }

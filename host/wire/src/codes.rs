@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_told_from_every_other() {
+    fn every_code_is_distinguished_from_every_other() {
         for code in 0..=255 {
             let mut set = CodeSet::default();
             assert!(set.insert(code));

@@ -32,7 +32,7 @@ pub use glance::{Glance, glance};
 pub use header::{Header, header};
 pub use parse::{Malformed, parse};
 pub use value::encode_value;
-pub use write::{REPLY_OCTETS_MAX, Unwritable, Written, write};
+pub use write::{LeftOut, REPLY_OCTETS_MAX, Unwritable, write};
 
 use std::ops::Range;
 

@@ -244,18 +244,18 @@ const fn fixed_octets(code: u8) -> Option<usize> {
 }
 
 /// The parts of options in the order of the packet, as code and octets. Most requests have fewer.
-type Parts<'a> = SmallVec<[(u8, &'a [u8]); 24]>;
+type OptionParts<'a> = SmallVec<[(u8, &'a [u8]); 24]>;
 
 /// All options of the packet, with their parts joined; and the truncated option, if there is one.
 fn read_options(
     packet: &[u8],
     options_field: &[u8],
 ) -> Result<(ReceivedOptions, Option<Fault>), Fault> {
-    let mut parts = Parts::new();
+    let mut parts = OptionParts::new();
     let mut cut = read_field(options_field, "options", &mut parts)?;
     let overload = overload(&parts)?;
     if overload != 0 {
-        let mut overloaded = Parts::new();
+        let mut overloaded = OptionParts::new();
         if overload & OVERLOAD_FILE != 0 {
             let file = packet.get(BOOT_FILE).unwrap_or_default();
             cut = read_field(file, "file", &mut overloaded)?.or(cut);
@@ -284,7 +284,7 @@ fn read_options(
 fn read_field<'a>(
     field: &'a [u8],
     name: &'static str,
-    parts: &mut Parts<'a>,
+    parts: &mut OptionParts<'a>,
 ) -> Result<Option<Fault>, Fault> {
     let mut rest = field;
     loop {
@@ -307,7 +307,7 @@ fn read_field<'a>(
 }
 
 /// The header fields that also contain options: the value of option 52, or zero without it.
-fn overload(parts: &Parts<'_>) -> Result<u8, Fault> {
+fn overload(parts: &OptionParts<'_>) -> Result<u8, Fault> {
     let of_option = parts.iter().filter(|(code, _)| *code == code::OVERLOAD);
     let mut values = of_option.map(|(_, part)| *part).filter(|part| !part.is_empty());
     let Some(first) = values.next() else { return Ok(0) };
@@ -332,7 +332,7 @@ fn overload(parts: &Parts<'_>) -> Result<u8, Fault> {
 ///
 /// `ReceivedOptions` joins adjacent parts without copying; separated parts are brought together
 /// first, so that a packet of nothing but scattered parts takes no more memory than it has octets.
-fn join(parts: &mut Parts<'_>) -> ReceivedOptions {
+fn join(parts: &mut OptionParts<'_>) -> ReceivedOptions {
     if has_repeats(parts) {
         drop_repeats(parts);
     }
@@ -354,13 +354,13 @@ fn join(parts: &mut Parts<'_>) -> ReceivedOptions {
 }
 
 /// Returns whether an option has several parts.
-fn has_repeats(parts: &Parts<'_>) -> bool {
+fn has_repeats(parts: &OptionParts<'_>) -> bool {
     let mut seen = CodeSet::default();
     parts.iter().any(|(code, _)| !seen.insert(*code))
 }
 
 /// Removes the parts that do not count in addition to others of the same option.
-fn drop_repeats(parts: &mut Parts<'_>) {
+fn drop_repeats(parts: &mut OptionParts<'_>) {
     let mut dropped = CodeSet::default();
     for (position, (code, first)) in parts.iter().enumerate() {
         let others = || parts.iter().skip(position + 1).filter(|(other, _)| other == code);
@@ -389,7 +389,7 @@ fn drop_repeats(parts: &mut Parts<'_>) {
 }
 
 /// Returns whether two parts of one option are separated by another option.
-fn is_scattered(parts: &Parts<'_>) -> bool {
+fn is_scattered(parts: &OptionParts<'_>) -> bool {
     let mut seen = CodeSet::default();
     let mut previous = None;
     parts.iter().any(|(code, _)| previous.replace(*code) != Some(*code) && !seen.insert(*code))

@@ -44,7 +44,7 @@ const FRAMING_CODES: [u8; 5] =
 
 /// The result of writing a reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct LeftOut {
     /// Codes of the options that were left out for lack of room, in the order of the reply.
     pub left_out: SmallVec<[u8; 4]>,
     /// Whether option 82 was left out for lack of room (RFC 3046 section 2.2 requires this to be
@@ -52,7 +52,7 @@ pub struct Written {
     pub relay_information_left_out: bool,
 }
 
-impl Written {
+impl LeftOut {
     /// Codes of everything that was left out, including option 82.
     pub fn all_left_out(&self) -> SmallVec<[u8; 4]> {
         let mut codes = self.left_out.clone();
@@ -99,7 +99,7 @@ pub fn write(
     request: &Request,
     reply: &Reply,
     packet: &mut Vec<u8>,
-) -> Result<Written, Unwritable> {
+) -> Result<LeftOut, Unwritable> {
     packet.clear();
     header_of(request, reply).write(packet);
     if request.kind != RequestKind::Bootp {
@@ -115,7 +115,7 @@ pub fn write(
         });
     let relay_information = relay_information.as_deref();
     let relay_octets = relay_information.map_or(0, |octets| framed_octets(octets.len()));
-    let mut written = Written::default();
+    let mut written = LeftOut::default();
     if packet.len() + relay_octets + 1 > limit {
         let fields = free_fields(request, reply);
         written = make_fit(fields, &options, relay_octets, limit, packet)?;
@@ -229,7 +229,7 @@ fn make_fit(
     relay_octets: usize,
     limit: usize,
     packet: &mut Vec<u8>,
-) -> Result<Written, Unwritable> {
+) -> Result<LeftOut, Unwritable> {
     let items: SmallVec<[Item; 32]> = options
         .iter()
         .map(|option| Item { octets: option.range.len(), is_mandatory: is_mandatory(option.code) })
@@ -255,7 +255,7 @@ fn make_fit(
     };
     put_back(options, &places, options_start, packet);
     let left_out = options.iter().zip(&places).filter(|(_, place)| **place == OptionField::Nowhere);
-    Ok(Written {
+    Ok(LeftOut {
         left_out: left_out.map(|(option, _)| option.code).collect(),
         relay_information_left_out,
     })

@@ -4,7 +4,7 @@ mod common;
 
 use common::{COOKIE, HARDWARE, Packet, arrival, codes, octets, option_parts, reply, written};
 use lessor_core::{OptionValue, Reason, ReplyKind, Request, RequestKind};
-use lessor_wire::{Written, parse, write};
+use lessor_wire::{LeftOut, parse, write};
 use proptest::{collection::vec, prelude::*};
 
 /// The octets of a message of RFC 951, with a vendor area of 64 octets.
@@ -81,7 +81,7 @@ fn a_reply_has_no_option_that_only_dhcp_has() {
     let all = (50..=61).map(|code| (code, octets(1))).chain([(1, octets(4)), (66, octets(3))]);
     let (packet, written) = written(&request(64), &reply(ReplyKind::Ack, all.collect()));
     assert_eq!(codes(&packet), [1, 66]);
-    assert_eq!((packet.len(), written), (OCTETS, Written::default()));
+    assert_eq!((packet.len(), written), (OCTETS, LeftOut::default()));
     assert_eq!(packet[0], 2);
 }
 

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use common::{RELAY, SERVER, arrival};
 use lessor_core::{Destination, OptionValue, Reply, ReplyKind, Request, RequestKind};
-use lessor_wire::{Written, parse, write};
+use lessor_wire::{LeftOut, parse, write};
 
 /// Octets written in hexadecimal with spaces; `00*192` repeats one.
 fn octets(text: &str) -> Vec<u8> {
@@ -147,7 +147,7 @@ fn reply(kind: ReplyKind) -> Reply {
 #[track_caller]
 fn assert_written(request: &Request, reply: &Reply, expected: &str) {
     let mut packet = Vec::new();
-    assert_eq!(write(request, reply, &mut packet), Ok(Written::default()));
+    assert_eq!(write(request, reply, &mut packet), Ok(LeftOut::default()));
     assert_eq!(hex::encode(packet), hex::encode(octets(expected)));
 }
 

@@ -9,7 +9,7 @@ use lessor_core::{Outcome, Reason, RequestKind};
 use lessor_wire::{header, parse};
 
 #[test]
-fn malformed_packets_are_told_apart_and_explained() {
+fn malformed_packets_are_distinguished_and_explained() {
     let discover = Packet::discover();
     for (name, packet, reason, message) in [
         ("empty", vec![], Reason::TooShort, "found 0 octets; wanted a DHCP header"),

@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct ConformanceArguments {
     /// Which server is tested.
     #[arg(long, value_enum, default_value = "lessor")]
-    subject: Subject,
+    subject: ConformanceSubject,
     /// Write the tables to docs/conformance.md; needs --subject all.
     #[arg(long)]
     write: bool,
@@ -36,7 +36,7 @@ pub(crate) struct ConformanceArguments {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Subject {
+enum ConformanceSubject {
     Lessor,
     Kea,
     Dhcpd,
@@ -53,7 +53,7 @@ enum Subject {
 pub(crate) fn run(arguments: &ConformanceArguments) -> anyhow::Result<()> {
     ensure!(nix::unistd::geteuid().is_root(), "needs root, for network namespaces with port 67");
     ensure!(
-        !arguments.write || arguments.subject == Subject::All,
+        !arguments.write || arguments.subject == ConformanceSubject::All,
         "--write needs the results of all subjects: add --subject all"
     );
     let kinds = arguments.subject.kinds();
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &ConformanceArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-impl Subject {
+impl ConformanceSubject {
     fn kinds(self) -> Vec<Kind> {
         match self {
             Self::Lessor => vec![Kind::Lessor],

@@ -39,7 +39,7 @@ pub(crate) struct LoadArguments {
 }
 
 /// A server that is measured.
-struct Subject {
+struct MeasuredServer {
     name: String,
     /// Whether leases are on the disk before they are acknowledged.
     durable: &'static str,
@@ -66,12 +66,12 @@ pub(crate) fn run(arguments: &LoadArguments) -> anyhow::Result<()> {
         let server = Server::start(&lessor, &config)?;
         let report = measure(&lessor, arguments)?;
         server.stop()?;
-        subjects.push(Subject { name: name.to_owned(), durable: "yes", report });
+        subjects.push(MeasuredServer { name: name.to_owned(), durable: "yes", report });
     }
     if is_installed("kea-dhcp4") {
         let kea = Kea::start(folder.path())?;
         let report = measure(&lessor, arguments)?;
-        subjects.push(Subject { name: kea.name()?, durable: "no", report });
+        subjects.push(MeasuredServer { name: kea.name()?, durable: "no", report });
     } else {
         println!(
             "Kea is not installed (Debian package kea-dhcp4-server), so there is no comparison"
@@ -98,7 +98,7 @@ fn measure(lessor: &Path, arguments: &LoadArguments) -> anyhow::Result<Value> {
     serde_json::from_slice(&output.stdout).context("the generator printed no report")
 }
 
-fn print(subjects: &[Subject]) {
+fn print(subjects: &[MeasuredServer]) {
     let mut table = table(&[
         "server",
         "leases/s",
@@ -112,7 +112,8 @@ fn print(subjects: &[Subject]) {
         "mistakes",
         "durable",
     ]);
-    let rate = |subject: &Subject| subject.report["exchanges-per-sec"].as_f64().unwrap_or(0.0);
+    let rate =
+        |subject: &MeasuredServer| subject.report["exchanges-per-sec"].as_f64().unwrap_or(0.0);
     let last = subjects.last().map_or(0.0, rate);
     for subject in subjects {
         let report = &subject.report;

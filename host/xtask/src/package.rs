@@ -25,7 +25,7 @@ use crate::{
 pub(crate) struct PackageArguments {
     /// What to build; default: everything for this machine.
     #[arg(value_enum)]
-    kinds: Vec<Kind>,
+    kinds: Vec<PackageKind>,
     /// The architecture of the tarball; default: that of this machine.
     #[arg(long, value_enum)]
     architecture: Option<Architecture>,
@@ -39,7 +39,7 @@ pub(crate) struct PackageArguments {
 
 /// What can be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Kind {
+enum PackageKind {
     /// The Debian package, by cargo-deb.
     Deb,
     /// The static tarball, with an install script and a Containerfile.
@@ -61,12 +61,12 @@ pub(crate) fn run_command(arguments: &PackageArguments) -> anyhow::Result<()> {
     };
     let stage = Stage::new(&stage_of(profile)?, &lessor, interpreters)?;
     let mut tested = Vec::new();
-    if wants(Kind::Deb) {
+    if wants(PackageKind::Deb) {
         let package = deb::build(&stage, profile)?;
         println!("{}", package.display());
         tested.push(("LESSOR_DEB", "a_package", package));
     }
-    if wants(Kind::Tarball) {
+    if wants(PackageKind::Tarball) {
         let tarball = tarball::build(&stage, architecture, profile)?;
         println!("{}", tarball.display());
         // This machine cannot run a server for another one.

@@ -29,7 +29,7 @@ fn a_reused_address_is_probed_before_it_is_offered() {
     let address = ack.said.your_address;
     let server = ack.said.server_identifier().expect("an ACK has option 54");
     world.site.tell(&release(1, address, server));
-    world.site.somebody_uses(address);
+    world.site.client_host_uses(address);
     let offer = world.site.broadcast(&discover(2).address_option(50, address)).offer();
     assert_ne!(offer.said.your_address, address, "a host without a lease uses it");
 }

@@ -7,7 +7,7 @@ const OUTSIDE_OF_POOLS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 77, 0, 
 #[test]
 fn an_inform_is_answered_with_parameters_and_without_a_lease() {
     let world = world!();
-    world.site.somebody_uses(OUTSIDE_OF_POOLS);
+    world.site.client_host_uses(OUTSIDE_OF_POOLS);
     let ack = world.site.broadcast(&inform(1, OUTSIDE_OF_POOLS)).ack();
     assert_eq!(ack.said.options.addresses(6), [NAME_SERVER]);
     for of_leases in [51, 58, 59] {

@@ -124,7 +124,7 @@ fn a_client_without_an_address_is_answered_at_its_hardware_address() {
 fn a_renewal_is_answered_to_ciaddr() {
     let world = world!();
     let address = world.acquire(1).said.your_address;
-    world.site.somebody_uses(address);
+    world.site.client_host_uses(address);
     let ack = world.site.unicast_on_link(&extending(1, address)).ack();
     assert_eq!((ack.place, ack.datagram.destination.port()), (Place::ToClientAddress, 68));
 }
@@ -133,7 +133,7 @@ fn a_renewal_is_answered_to_ciaddr() {
 fn a_rebinding_client_that_wants_a_broadcast_is_answered_to_ciaddr() {
     let world = world!();
     let address = world.acquire(1).said.your_address;
-    world.site.somebody_uses(address);
+    world.site.client_host_uses(address);
     let ack = world.site.broadcast(&extending(1, address).flags(0x8000)).ack();
     assert_eq!(ack.place, Place::ToClientAddress);
 }
@@ -158,7 +158,7 @@ fn a_nak_on_the_link_is_broadcast_also_with_ciaddr() {
     let world = world!();
     world.acquire(1);
     let of_another = world.acquire(2).said.your_address;
-    world.site.somebody_uses(of_another);
+    world.site.client_host_uses(of_another);
     let nak = world.site.unicast_on_link(&extending(1, of_another)).nak();
     assert_eq!(nak.place, Place::Broadcast);
 }

@@ -14,7 +14,7 @@ const BEHIND_THE_RELAY: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 150);
 #[test]
 fn the_answer_goes_to_ciaddr() {
     let world = world!();
-    world.site.somebody_uses(OUTSIDE_OF_POOLS);
+    world.site.client_host_uses(OUTSIDE_OF_POOLS);
     let ack = world.site.broadcast(&inform(1, OUTSIDE_OF_POOLS)).ack();
     assert_eq!((ack.place, ack.datagram.destination.port()), (Place::ToClientAddress, 68));
 }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_load::{ExchangeEnd, LoadArgs, Report};
+use lessor_load::{ExchangeEnd, LoadArgs, LoadReport};
 
 use crate::{
     Server,
@@ -120,7 +120,7 @@ impl Bystanders {
         }
     }
 
-    fn round(&self) -> (Report, u64) {
+    fn round(&self) -> (LoadReport, u64) {
         let mut args = LoadArgs {
             server: self.server,
             relay: vec![SocketAddrV4::new(loopback_address(), 0)],
@@ -154,7 +154,7 @@ fn round_secs() -> u64 {
 }
 
 impl Phase {
-    fn add(&mut self, (report, others): &(Report, u64)) {
+    fn add(&mut self, (report, others): &(LoadReport, u64)) {
         self.sent += report.acquired + report.failed + report.naks;
         self.lost += report.failed + report.naks + others;
         self.p50_ms = self.p50_ms.max(report.latency.exchange.p50);

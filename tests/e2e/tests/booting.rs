@@ -92,7 +92,7 @@ fn secs(reply: &PlainReply, code: u8) -> Option<u32> {
 }
 
 #[test]
-fn each_client_is_told_what_it_can_boot() {
+fn each_client_gets_what_it_can_boot() {
     let server = setup().start();
     let client = Booting::new();
     let x64: (u8, &[u8]) = (93, &[0, 7]);

@@ -130,7 +130,7 @@ fn a_new_router_on_the_line_has_the_address_of_the_old_one() {
 }
 
 #[test]
-fn devices_are_told_apart_by_line_and_hardware_address_or_by_hardware_address() {
+fn devices_are_distinguished_by_line_and_hardware_address_or_by_hardware_address() {
     let setting = "client-key = \"line-and-hardware-address\"";
     let server = Setup::on_loopback(&subnets(setting)).start();
     let mut relay = relay(server.address(), LINK);

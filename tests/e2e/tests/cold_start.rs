@@ -125,7 +125,7 @@ fn no_policies_decide_until_they_are_compiled_if_that_is_allowed() {
 }
 
 #[test]
-fn the_sockets_stay_closed_and_everybody_is_told_why() {
+fn the_sockets_stay_closed_and_every_command_says_why() {
     let _alone = heavy();
     // That no answer is better than one without the policy weighs more than the permission.
     for (setting, sidecar) in [("", ""), (NO_POLICIES, "on-failure = \"drop\"\n")] {

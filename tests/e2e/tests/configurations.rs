@@ -82,7 +82,7 @@ fn every_mistake_is_listed_at_a_reload_and_the_old_configuration_serves_on() {
 }
 
 #[test]
-fn a_socket_that_cannot_be_had_is_told_with_what_to_do() {
+fn a_socket_that_cannot_be_had_is_reported_with_what_to_do() {
     let taken = UdpSocket::bind((loopback_address(), 6767)).unwrap();
     let SocketAddr::V4(address) = taken.local_addr().unwrap() else { panic!("not IPv4") };
     let said = Setup::listening(address, SUBNETS).refused();
@@ -102,7 +102,7 @@ fn an_address_that_is_not_there_yet_is_waited_for_and_told() {
 }
 
 #[test]
-fn a_plugin_that_cannot_serve_is_told_at_the_start() {
+fn a_plugin_that_cannot_serve_is_reported_at_the_start() {
     let setup = Setup::on_loopback(SUBNETS);
     setup.put_policy("10-broken", b"this is no policy", "");
     setup.put_policy("20-broken", b"nor is this", "");

@@ -154,7 +154,7 @@ fn carry_out(attack: &Attack) {
     assert_eq!(plugin.suspensions, 0, "{}: {plugin:?}", attack.name);
     assert!(server.process().is_running());
     match attack.is_shut_out {
-        true => is_told_who(&mut server, attack, &plugin),
+        true => shows_the_offender(&mut server, attack, &plugin),
         false => assert_eq!(plugin.shut_out, 0, "{}: {plugin:?}", attack.name),
     }
     println!("faults {:?}", nonzero(&plugin));
@@ -168,7 +168,7 @@ fn nonzero(plugin: &PluginRow) -> Vec<(&str, u64)> {
 /// Checks that the log, the status and its JSON show who is shut out, what happens to its packets,
 /// and until when.
 #[track_caller]
-fn is_told_who(server: &mut Server, attack: &Attack, plugin: &PluginRow) {
+fn shows_the_offender(server: &mut Server, attack: &Attack, plugin: &PluginRow) {
     let worst = plugin.offenders.iter().find(|offender| offender.shut_out.is_some());
     let worst = worst.unwrap_or_else(|| panic!("{}: {plugin:?}", attack.name));
     assert_eq!(worst.who.circuit_id.as_deref(), Some("broken"), "{worst:?}");

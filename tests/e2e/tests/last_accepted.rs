@@ -24,7 +24,7 @@ const OTHER_SUBNETS: &str = r#"
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 
 #[test]
-fn clients_are_served_after_a_start_with_a_broken_policy_and_the_operator_is_told() {
+fn clients_are_served_after_a_start_with_a_broken_policy_and_the_operator_is_notified() {
     let mut server = Setup::on_loopback(SUBNETS).with_policy("10-policy", "minimal", "").start();
     let before = acquire(&server, 1);
     assert!(server.stop().success());

@@ -444,7 +444,7 @@ fn a_renewal_from_behind_a_relay_is_served_by_the_clients_own_address() {
 }
 
 #[test]
-fn a_socket_buffer_that_is_smaller_than_wanted_is_told_at_the_start() {
+fn a_socket_buffer_that_is_smaller_than_wanted_is_reported_at_the_start() {
     require!(root, ip, setpriv);
     let link = Link::new();
     let server_host = link.host("server");
@@ -458,7 +458,7 @@ fn a_socket_buffer_that_is_smaller_than_wanted_is_told_at_the_start() {
 }
 
 #[test]
-fn what_the_reverse_path_filter_will_drop_is_told_at_the_start() {
+fn what_the_reverse_path_filter_will_drop_is_reported_at_the_start() {
     require!(root, ip);
     let links = [Link::new(), Link::new()];
     let server_host = links[0].host("server");

@@ -82,7 +82,7 @@ fn wait_until_waiting(server: &Server, count: u64) {
 }
 
 #[test]
-fn whoever_waits_for_a_slow_source_delays_nobody() {
+fn clients_that_wait_for_a_slow_source_delay_no_others() {
     let _alone = heavy();
     let service = service();
     let server = started(&service, "");

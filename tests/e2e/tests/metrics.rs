@@ -85,7 +85,7 @@ fn metrics_are_fetched_and_are_those_of_the_guide() {
 }
 
 #[test]
-fn what_is_no_request_for_metrics_is_told_so() {
+fn what_is_no_request_for_metrics_is_refused() {
     let (setup, address) = with_metrics();
     let _server = setup.start();
     let (head, body) = get(address, "/");

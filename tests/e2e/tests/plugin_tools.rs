@@ -316,7 +316,7 @@ fn every_case_meets_a_fresh_policy() {
 }
 
 #[test]
-fn a_folder_without_cases_is_told() {
+fn a_folder_without_cases_is_reported() {
     let folder = with_garden();
     let (_, said) = fails(folder.path(), &["test", "policy.wasm"]);
     assert!(said.contains("--cases"), "{said}");

@@ -303,7 +303,7 @@ fn who_comes_back_gets_the_address_it_had() {
 }
 
 #[test]
-fn an_expired_lease_is_somebody_elses_and_an_open_one_is_not() {
+fn an_expired_lease_may_be_of_another_client_and_an_open_one_is_not() {
     let subnets = r#"
         [[subnet]]
         prefix = "100.64.0.0/24"

@@ -12,7 +12,7 @@ use std::{
 };
 
 use lessor_e2e::{Reload, Server, Setup, built, heavy, loopback_address, relay, wait};
-use lessor_load::{ExchangeEnd, LoadArgs, Relay, Report, Subscriber};
+use lessor_load::{ExchangeEnd, LoadArgs, LoadReport, Relay, Subscriber};
 use nix::sys::signal::Signal;
 
 const SUBNETS: &str = r#"
@@ -156,7 +156,7 @@ fn a_changed_subnet_takes_its_leases_along_and_no_exchange_is_lost() {
 }
 
 #[test]
-fn what_only_a_restart_changes_is_told() {
+fn what_only_a_restart_changes_is_reported() {
     let mut server = Setup::on_loopback(SUBNETS).start();
     server.setup().put_subnets(&format!("[log]\nlevel = \"debug\"\n{SUBNETS}"));
     for reload in [server.hang_up(), server.reload()] {
@@ -246,7 +246,7 @@ fn every_reply_obeys(acknowledged: &[Acknowledged], secs_at_first: u32, swaps: &
 /// Subscribers that repeatedly request a lease, without retransmissions.
 struct Load {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<(Vec<Report>, Vec<Acknowledged>)>,
+    thread: JoinHandle<(Vec<LoadReport>, Vec<Acknowledged>)>,
 }
 
 impl Load {
@@ -294,7 +294,7 @@ impl Load {
 }
 
 #[track_caller]
-fn is_lossless(report: &Report) {
+fn is_lossless(report: &LoadReport) {
     assert!(report.acquired > 0, "{report}");
     assert_eq!((report.failed, report.naks, report.retransmissions), (0, 0, 0), "{report}");
     // The policies may have changed between an OFFER and its ACK; all other differences are

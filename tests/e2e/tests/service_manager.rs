@@ -11,7 +11,7 @@ const SUBNETS: &str = r#"
 "#;
 
 #[test]
-fn ready_reloading_and_stopping_are_told() {
+fn ready_reloading_and_stopping_are_reported() {
     let manager = Notifications::open();
     let setup = Setup::on_loopback(SUBNETS).with_environment("NOTIFY_SOCKET", manager.path());
     let mut server = setup.start();

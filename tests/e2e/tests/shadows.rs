@@ -7,7 +7,7 @@ use std::{
 };
 
 use lessor_e2e::{JournalLine, Server, Setup, ShadowRow, heavy, loopback_address, relay, wait};
-use lessor_load::{LoadArgs, Report, Subscriber};
+use lessor_load::{LoadArgs, LoadReport, Subscriber};
 
 const SUBNETS: &str = r#"
     [[subnet]]
@@ -32,7 +32,7 @@ const NEW: &str = "mode = \"shadow\"\n[limits]\ndeadline-ms = 1000\n[settings]\n
                    [\"olt0/1/0/onu3\", \"olt0/1/2/onu7\"]\n";
 const NEW_LINE: &str = "olt0/1/2/onu7";
 
-fn load(server: &Server, first_client: u32) -> Report {
+fn load(server: &Server, first_client: u32) -> LoadReport {
     lessor_load::run(&LoadArgs {
         server: server.address(),
         relay: vec![SocketAddrV4::new(loopback_address(), 0)],

@@ -43,7 +43,7 @@ fn is_acknowledged(answer: &Answer, address: Ipv4Addr) {
 }
 
 #[test]
-fn an_unknown_client_hears_nothing_keeps_its_address_or_must_ask_anew() {
+fn an_unknown_client_hears_nothing_keeps_its_address_or_must_ask_again() {
     for (settings, expected) in [
         ("", "unknown-client"),
         ("unknown-clients = \"ignore\"", "unknown-client"),
@@ -68,7 +68,7 @@ fn an_unknown_client_hears_nothing_keeps_its_address_or_must_ask_anew() {
 }
 
 #[test]
-fn an_authoritative_server_tells_an_unknown_client_that_its_address_is_somebody_elses() {
+fn an_authoritative_server_refuses_an_unknown_client_the_address_of_another() {
     for (settings, is_told) in [("authoritative = true", true), ("", false)] {
         let (_server, mut relay) = start(settings);
         let taken = relay.acquire(&subscriber(1), PATIENCE).unwrap().address;

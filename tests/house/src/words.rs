@@ -1,5 +1,5 @@
-//! How comments, messages and documents are worded, as far as a program can tell: see
-//! `docs/contributing.md`.
+//! How comments, messages, documents and the names of functions are worded, as far as a program
+//! can tell: see `docs/contributing.md`.
 
 use syn::visit::Visit;
 
@@ -74,6 +74,35 @@ pub fn in_strings(text: &str, words: &[String]) -> syn::Result<Vec<Refused>> {
     Ok(refused.collect())
 }
 
+/// Returns the functions of a Rust file, and its tests, whose names say one of `words`.
+///
+/// # Errors
+/// If the text is no Rust.
+pub fn in_names(text: &str, words: &[String]) -> syn::Result<Vec<Refused>> {
+    let mut names = Names::default();
+    names.visit_file(&syn::parse_file(text)?);
+    let refused = names.0.iter().flat_map(|name| {
+        let said = name.replace('_', " ");
+        let found = words.iter().filter(|word| has_word(&said, word)).collect::<Vec<_>>();
+        let line = line_of(text, &format!("fn {name}"));
+        let refused =
+            |word| Refused { line, why: format!("the name of the function {name} says {word:?}") };
+        found.into_iter().map(refused).collect::<Vec<_>>()
+    });
+    Ok(refused.collect())
+}
+
+/// The names of the functions of a file.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl<'ast> Visit<'ast> for Names {
+    fn visit_signature(&mut self, function: &'ast syn::Signature) {
+        self.0.push(function.ident.to_string());
+        syn::visit::visit_signature(self, function);
+    }
+}
+
 /// The strings of a file, without its documentation.
 #[derive(Default)]
 struct Strings(Vec<String>);
@@ -116,8 +145,10 @@ impl<'ast> Visit<'ast> for Strings {
 /// The line where a string begins, or 1 if it is written with escapes.
 fn line_of(text: &str, string: &str) -> usize {
     let first = string.lines().next().unwrap_or_default();
-    let first: String = first.chars().take(20).collect();
-    let position = text.lines().position(|line| line.contains(&first));
+    let position = text.lines().position(|line| line.contains(first)).or_else(|| {
+        let first: String = first.chars().take(20).collect();
+        text.lines().position(|line| line.contains(&first))
+    });
     position.map_or(1, |position| position + 1)
 }
 
@@ -204,6 +235,18 @@ mod tests {
         ];
         assert_eq!(whys, wanted);
         assert_eq!(found[1].0, 4);
+    }
+
+    #[test]
+    fn a_word_is_found_in_the_name_of_a_function() {
+        let text = "fn told() {}\nimpl A { fn starts_anew(&self) {} }\n\
+                    mod tests { #[test]\n fn the_client_is_told() {} fn renewal() {} }";
+        let found = shown(in_names(text, &words()).unwrap());
+        let wanted = [
+            (2, "the name of the function starts_anew says \"anew\"".into()),
+            (4, "the name of the function the_client_is_told says \"is told\"".into()),
+        ];
+        assert_eq!(found, wanted);
     }
 
     #[test]

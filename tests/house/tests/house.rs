@@ -39,7 +39,7 @@ fn no_two_modules_of_a_crate_need_each_other() {
 }
 
 #[test]
-fn comments_messages_and_pages_are_worded_plainly_and_lines_are_short() {
+fn comments_messages_names_and_pages_are_worded_plainly_and_lines_are_short() {
     let contributing = fs::read_to_string(sources::root().join("docs/contributing.md")).unwrap();
     let refused = words::refused_words(&contributing);
     assert!(refused.len() > 5, "the list of words was not found: {refused:?}");
@@ -58,7 +58,8 @@ fn comments_messages_and_pages_are_worded_plainly_and_lines_are_short() {
             true => Vec::new(),
             false => words::in_strings(text, &refused).unwrap(),
         };
-        [words::long_lines(text), words::in_comments(text, "//", &refused), strings].concat()
+        let names = words::in_names(text, &refused).unwrap();
+        [words::long_lines(text), words::in_comments(text, "//", &refused), strings, names].concat()
     });
     check("wit", &|path, text| match path.iter().any(|part| part == "frozen") {
         true => Vec::new(),

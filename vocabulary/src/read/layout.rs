@@ -21,11 +21,16 @@ use crate::{
 };
 
 use super::{
-    Form, Refusal, Source, all, domain_name, filled_text, fits, flag, number, octets, text,
+    ValueForm, ValueRefusal, ValueSource, all, domain_name, filled_text, fits, flag, number,
+    octets, text,
 };
 
 /// Appends the octets of a value of this kind.
-pub(super) fn write<S: Source>(source: &S, kind: &OptionKind, out: &mut Vec<u8>) -> Option<()> {
+pub(super) fn write<S: ValueSource>(
+    source: &S,
+    kind: &OptionKind,
+    out: &mut Vec<u8>,
+) -> Option<()> {
     match kind {
         OptionKind::Text => out.extend(text_or_hex(source)?),
         OptionKind::Fixed(length) => fixed(source, usize::from(*length), out)?,
@@ -64,15 +69,15 @@ pub(super) fn write<S: Source>(source: &S, kind: &OptionKind, out: &mut Vec<u8>)
 
 /// Appends the octets of a value whose length is written beside it, so that a text that begins with
 /// `hex:` can give any octets.
-fn delimited<S: Source>(source: &S, kind: &OptionKind, out: &mut Vec<u8>) -> Option<()> {
+fn delimited<S: ValueSource>(source: &S, kind: &OptionKind, out: &mut Vec<u8>) -> Option<()> {
     match source.form() {
-        Form::Text(text) if text.starts_with(HEX) => out.extend(octets(source)?),
+        ValueForm::Text(text) if text.starts_with(HEX) => out.extend(octets(source)?),
         _ => write(source, kind, out)?,
     }
     Some(())
 }
 
-pub(super) fn write_sub_options<S: Source>(
+pub(super) fn write_sub_options<S: ValueSource>(
     source: &S,
     options: &[SubOption],
     out: &mut Vec<u8>,
@@ -84,11 +89,11 @@ pub(super) fn write_sub_options<S: Source>(
     };
     if members.is_empty() {
         let help = "remove the option if there is nothing to send";
-        source.refuse(Refusal::wanted("at least one sub-option").help(help));
+        source.refuse(ValueRefusal::wanted("at least one sub-option").help(help));
         return None;
     }
     if members.len() > MEMBERS_MAX {
-        source.refuse(Refusal::wanted(format!("at most {MEMBERS_MAX} sub-options")));
+        source.refuse(ValueRefusal::wanted(format!("at most {MEMBERS_MAX} sub-options")));
         return None;
     }
     let mut codes = Vec::with_capacity(members.len());
@@ -100,7 +105,7 @@ pub(super) fn write_sub_options<S: Source>(
             continue;
         };
         if codes.contains(&code) {
-            value.refuse(Refusal::wanted("each sub-option once, by name or by number"));
+            value.refuse(ValueRefusal::wanted("each sub-option once, by name or by number"));
             is_right = false;
         }
         codes.push(code);
@@ -127,7 +132,7 @@ fn recognise<'o>(key: &str, options: &'o [SubOption]) -> Option<(u8, Option<&'o 
     Some((code, option.map(|option| &option.kind)))
 }
 
-fn record<S: Source>(source: &S, fields: &[Field], out: &mut Vec<u8>) -> Option<()> {
+fn record<S: ValueSource>(source: &S, fields: &[Field], out: &mut Vec<u8>) -> Option<()> {
     let names = || fields.iter().map(|field| &*field.name);
     let Some(members) = source.members() else {
         source.refuse(wanted_table("the fields", names()));
@@ -161,7 +166,7 @@ fn record<S: Source>(source: &S, fields: &[Field], out: &mut Vec<u8>) -> Option<
         };
         if let Some(left_out) = left_out {
             let found = &*field.name;
-            value.refuse(Refusal::wanted(format!(
+            value.refuse(ValueRefusal::wanted(format!(
                 "`{left_out}` as well, which stands before `{found}`"
             )));
             is_right = false;
@@ -171,16 +176,16 @@ fn record<S: Source>(source: &S, fields: &[Field], out: &mut Vec<u8>) -> Option<
     is_right.then_some(())
 }
 
-fn wanted_table<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> Refusal {
-    Refusal::wanted(format!("a table with {what} {}", joined(names)))
+fn wanted_table<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> ValueRefusal {
+    ValueRefusal::wanted(format!("a table with {what} {}", joined(names)))
 }
 
 fn unknown<'n>(
     noun: &'static str,
     found: &str,
     names: impl Iterator<Item = &'n str> + Clone,
-) -> Refusal {
-    Refusal::Unknown {
+) -> ValueRefusal {
+    ValueRefusal::Unknown {
         noun,
         found: found.to_string(),
         meant: near::closest(found, names.clone()).map(ToString::to_string),
@@ -199,17 +204,17 @@ fn joined<'n>(names: impl Iterator<Item = &'n str>) -> String {
 }
 
 /// Reads a text, or the octets of one.
-fn text_or_hex<S: Source>(source: &S) -> Option<Vec<u8>> {
+fn text_or_hex<S: ValueSource>(source: &S) -> Option<Vec<u8>> {
     match source.form() {
-        Form::Text(text) if text.starts_with(HEX) => octets(source),
+        ValueForm::Text(text) if text.starts_with(HEX) => octets(source),
         _ => filled_text(source).map(|text| text.as_bytes().to_vec()),
     }
 }
 
-fn fixed<S: Source>(source: &S, length: usize, out: &mut Vec<u8>) -> Option<()> {
+fn fixed<S: ValueSource>(source: &S, length: usize, out: &mut Vec<u8>) -> Option<()> {
     let octets = text_or_hex(source)?;
     if octets.len() != length {
-        source.refuse(Refusal::wanted(format!("{length} octets, as a text or as \"hex:…\"")));
+        source.refuse(ValueRefusal::wanted(format!("{length} octets, as a text or as \"hex:…\"")));
         return None;
     }
     out.extend(octets);
@@ -217,19 +222,19 @@ fn fixed<S: Source>(source: &S, length: usize, out: &mut Vec<u8>) -> Option<()> 
 }
 
 /// An option without octets is written as `true`.
-fn empty<S: Source>(source: &S) -> Option<()> {
+fn empty<S: ValueSource>(source: &S) -> Option<()> {
     if flag(source)? {
         return Some(());
     }
-    source.refuse(Refusal::wanted("true").help("remove the key to leave it out"));
+    source.refuse(ValueRefusal::wanted("true").help("remove the key to leave it out"));
     None
 }
 
-fn ipv6_address<S: Source>(source: &S) -> Option<Ipv6Addr> {
+fn ipv6_address<S: ValueSource>(source: &S) -> Option<Ipv6Addr> {
     const WANTED: &str = "an IPv6 address, such as \"2001:db8::1\"";
     let address = text(source, WANTED)?.parse().ok();
     if address.is_none() {
-        source.refuse(Refusal::wanted(WANTED));
+        source.refuse(ValueRefusal::wanted(WANTED));
     }
     address
 }
@@ -239,13 +244,13 @@ fn write_name(name: String, out: &mut Vec<u8>) {
 }
 
 /// Appends servers: an octet that says what they are, and their addresses or their names.
-fn servers<S: Source>(source: &S, items: &[S], out: &mut Vec<u8>) -> Option<()> {
+fn servers<S: ValueSource>(source: &S, items: &[S], out: &mut Vec<u8>) -> Option<()> {
     const WANTED: &str = "an IPv4 address or a domain name, such as \"192.0.2.1\"";
     let texts: Option<Vec<&str>> = items.iter().map(|item| text(item, WANTED)).collect();
     let texts = texts?;
     let addresses: Vec<Ipv4Addr> = texts.iter().filter_map(|text| text.parse().ok()).collect();
     if texts.is_empty() {
-        source.refuse(Refusal::wanted("at least one server"));
+        source.refuse(ValueRefusal::wanted("at least one server"));
         return None;
     }
     if addresses.len() == texts.len() {
@@ -254,7 +259,7 @@ fn servers<S: Source>(source: &S, items: &[S], out: &mut Vec<u8>) -> Option<()> 
         return Some(());
     }
     if !addresses.is_empty() {
-        source.refuse(Refusal::wanted("only addresses or only domain names"));
+        source.refuse(ValueRefusal::wanted("only addresses or only domain names"));
         return None;
     }
     let names: Option<Vec<String>> = items.iter().map(domain_name).collect();

@@ -19,16 +19,16 @@ use crate::{
     value_text,
 };
 
-use super::Written;
+use super::OptionSetting;
 
 /// The value of this kind that the octets are; `None` if they are none.
-pub(super) fn read(kind: &OptionKind, octets: &[u8]) -> Option<Written> {
+pub(super) fn read(kind: &OptionKind, octets: &[u8]) -> Option<OptionSetting> {
     let (value, rest) = take(kind, octets)?;
     rest.is_empty().then_some(value)
 }
 
 /// Takes a value from the beginning of octets.
-fn take<'o>(kind: &OptionKind, octets: &'o [u8]) -> Option<(Written, &'o [u8])> {
+fn take<'o>(kind: &OptionKind, octets: &'o [u8]) -> Option<(OptionSetting, &'o [u8])> {
     const END: &[u8] = &[];
     Some(match kind {
         OptionKind::Text => (of_text(octets), END),
@@ -37,14 +37,14 @@ fn take<'o>(kind: &OptionKind, octets: &'o [u8]) -> Option<(Written, &'o [u8])> 
             let (value, rest) = octets.split_at_checked(usize::from(*length))?;
             (of_text(value), rest)
         }
-        OptionKind::Empty => (Written::Flag(true), octets),
+        OptionKind::Empty => (OptionSetting::Flag(true), octets),
         OptionKind::I8 => {
             let (value, rest) = octets.split_first_chunk::<1>()?;
-            (Written::Number(i8::from_be_bytes(*value).into()), rest)
+            (OptionSetting::Number(i8::from_be_bytes(*value).into()), rest)
         }
         OptionKind::I16 => {
             let (value, rest) = octets.split_first_chunk::<2>()?;
-            (Written::Number(i16::from_be_bytes(*value).into()), rest)
+            (OptionSetting::Number(i16::from_be_bytes(*value).into()), rest)
         }
         OptionKind::Ipv6Address => {
             let (value, rest) = octets.split_first_chunk::<16>()?;
@@ -75,19 +75,19 @@ fn take<'o>(kind: &OptionKind, octets: &'o [u8]) -> Option<(Written, &'o [u8])> 
     })
 }
 
-fn leaf<'o>(kind: &OptionKind, parts: (&[u8], &'o [u8])) -> Option<(Written, &'o [u8])> {
-    Some((Written::from(&kind.decode(parts.0)?), parts.1))
+fn leaf<'o>(kind: &OptionKind, parts: (&[u8], &'o [u8])) -> Option<(OptionSetting, &'o [u8])> {
+    Some((OptionSetting::from(&kind.decode(parts.0)?), parts.1))
 }
 
 /// The value of octets whose length is known: they are shown as octets if they are no value of the
 /// kind.
-fn delimited(kind: &OptionKind, octets: &[u8]) -> Written {
+fn delimited(kind: &OptionKind, octets: &[u8]) -> OptionSetting {
     read(kind, octets).unwrap_or_else(|| hexadecimal::text(octets).into())
 }
 
 /// A text that would be read as the same octets.
-fn of_text(octets: &[u8]) -> Written {
-    let plain = value_text(octets).map(Written::from);
+fn of_text(octets: &[u8]) -> OptionSetting {
+    let plain = value_text(octets).map(OptionSetting::from);
     plain.unwrap_or_else(|| hexadecimal::text(octets).into())
 }
 
@@ -151,7 +151,7 @@ fn servers(octets: &[u8]) -> Option<Vec<String>> {
     }
 }
 
-fn list(item: &OptionKind, octets: &[u8]) -> Option<Written> {
+fn list(item: &OptionKind, octets: &[u8]) -> Option<OptionSetting> {
     let mut items = Vec::new();
     let mut rest = octets;
     while !rest.is_empty() {
@@ -162,10 +162,10 @@ fn list(item: &OptionKind, octets: &[u8]) -> Option<Written> {
         items.push(value);
         rest = after;
     }
-    (!items.is_empty()).then_some(Written::List(items))
+    (!items.is_empty()).then_some(OptionSetting::List(items))
 }
 
-fn record<'o>(fields: &[Field], octets: &'o [u8]) -> Option<(Written, &'o [u8])> {
+fn record<'o>(fields: &[Field], octets: &'o [u8]) -> Option<(OptionSetting, &'o [u8])> {
     let mut members = Vec::with_capacity(fields.len());
     let mut rest = octets;
     for field in fields {
@@ -176,13 +176,13 @@ fn record<'o>(fields: &[Field], octets: &'o [u8]) -> Option<(Written, &'o [u8])>
         members.push((String::from(&*field.name), value));
         rest = after;
     }
-    Some((Written::Table(members), rest))
+    Some((OptionSetting::Table(members), rest))
 }
 
 /// The sub-options by name, or by number without a name; `None` if there is none, or if a code
 /// occurs twice.
-pub(super) fn sub_options(options: &[SubOption], octets: &[u8]) -> Option<Written> {
-    let mut members: Vec<(String, Written)> = Vec::new();
+pub(super) fn sub_options(options: &[SubOption], octets: &[u8]) -> Option<OptionSetting> {
+    let mut members: Vec<(String, OptionSetting)> = Vec::new();
     let mut rest = octets;
     while let Some((code, after)) = rest.split_first() {
         let (value, after) = take_counted(Width::One, after)?;
@@ -197,5 +197,5 @@ pub(super) fn sub_options(options: &[SubOption], octets: &[u8]) -> Option<Writte
         members.push((name, value));
         rest = after;
     }
-    (!members.is_empty()).then_some(Written::Table(members))
+    (!members.is_empty()).then_some(OptionSetting::Table(members))
 }

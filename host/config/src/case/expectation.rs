@@ -233,7 +233,7 @@ fn options(table: &Table) -> ExpectedOptions {
 fn planned(table: &Table) -> Vec<PlannedName> {
     let Some(value) = table.get("lookups") else { return Vec::new() };
     let wanted = "a table of lookups, such as { plan = { source = \"crm\", key = \"olt1/1\" } }";
-    let read = |entry: crate::reader::Entry| {
+    let read = |entry: crate::reader::KeyValue| {
         let lookup = entry.value.table(&CASE_PLANNED)?;
         let text = |key, example| lookup.require(key, example)?.text("a text").map(str::to_owned);
         let (source, key) = (text("source", "\"crm\""), text("key", "\"olt1/1\""));

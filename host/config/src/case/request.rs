@@ -292,7 +292,7 @@ fn pools(table: &Table) -> Vec<PoolUsage> {
         value.refuse(&format!("at most {POOLS_MAX} pools"));
         return Vec::new();
     }
-    let read = |entry: crate::reader::Entry| {
+    let read = |entry: crate::reader::KeyValue| {
         let pool = entry.value.table(&CASE_POOL)?;
         let count = |key| pool.get(key).and_then(|value| value.number(0, u32::MAX));
         let total = pool.require("total", "100")?.number(0, u32::MAX)?;
@@ -367,7 +367,7 @@ fn lookups(table: &Table) -> Vec<(Arc<str>, LookupAnswer)> {
             None
         }
     };
-    let read = |entry: crate::reader::Entry| {
+    let read = |entry: crate::reader::KeyValue| {
         Some((Arc::from(entry.key.value), answer(entry.key.value, &entry.value)?))
     };
     entries.into_iter().filter_map(read).collect()
@@ -389,7 +389,7 @@ fn rows(table: &Table) -> Vec<(Arc<str>, Arc<str>, SourceRow)> {
 
 /// Fields are texts; numbers and flags are converted as written.
 fn row(value: &Value) -> SourceRow {
-    let field = |entry: crate::reader::Entry| {
+    let field = |entry: crate::reader::KeyValue| {
         let text = match entry.value.raw() {
             DeValue::String(text) => text.to_string(),
             DeValue::Boolean(flag) => flag.to_string(),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use ipnet::Ipv4Net;
-use lessor_core::{Condition, Fact, OptionKind, Reading, Relays, Test, option::code, relay};
+use lessor_core::{Condition, Fact, OctetReading, OptionKind, Relays, Test, option::code, relay};
 use toml::de::DeValue;
 
 use crate::{
@@ -19,14 +19,14 @@ use crate::{
 
 use super::{
     fitting::{Wanted, all},
-    reading::{Reader, Tests},
+    reading::{ConditionReader, Tests},
     set_file, without_test,
 };
 
 /// The depth to which conditions can be nested.
 const DEPTH_MAX: usize = 8;
 
-impl Reader<'_> {
+impl ConditionReader<'_> {
     /// Reads a table of tests. Returns `None` if it has mistakes, which are reported.
     pub(super) fn condition(&mut self, table: &Table, value: &Value) -> Option<Condition> {
         if self.depth >= DEPTH_MAX {
@@ -52,10 +52,10 @@ impl Reader<'_> {
         // All keys are read, so that every mistake is found.
         let mut is_right = true;
         for (key, fact, reading) in [
-            ("vendor-class", Fact::option(code::VENDOR_CLASS), Reading::Text),
-            ("user-class", Fact::option(code::USER_CLASS), Reading::Texts),
-            ("circuit-id", Fact::of_relay(relay::CIRCUIT_ID), Reading::Octets),
-            ("remote-id", Fact::of_relay(relay::REMOTE_ID), Reading::Octets),
+            ("vendor-class", Fact::option(code::VENDOR_CLASS), OctetReading::Text),
+            ("user-class", Fact::option(code::USER_CLASS), OctetReading::Texts),
+            ("circuit-id", Fact::of_relay(relay::CIRCUIT_ID), OctetReading::Octets),
+            ("remote-id", Fact::of_relay(relay::REMOTE_ID), OctetReading::Octets),
         ] {
             if let Some(value) = table.get(key) {
                 let wanted = Wanted { kind: Some(&OptionKind::Text), reading };

@@ -4,21 +4,21 @@
 //! Values have the type of their option. Those of an option that is a list are its items: one of
 //! the items in the message has to fit. Invariant: some octets fit, unless a file is empty.
 
-use lessor_core::{Fitting, OctetSet, OptionKind, Reading};
+use lessor_core::{Fitting, OctetReading, OctetSet, OptionKind};
 use lessor_vocabulary::{
     hexadecimal::HEX,
     option::Width,
-    read::{self, Writer},
+    read::{self, ValueWriter},
 };
 use toml::de::DeValue;
 
 use crate::{
     mistake::Draft,
-    reader::{Entry, Value},
+    reader::{KeyValue, Value},
     suggest::{closest, joined},
 };
 
-use super::{reading::Reader, set_file};
+use super::{reading::ConditionReader, set_file};
 
 /// The ways to compare. A table with one of these keys says how; any other has parts.
 const OPERATORS: [&str; 4] = ["equals", "starts-with", "in-file", "present"];
@@ -29,7 +29,7 @@ pub(super) struct Wanted<'k> {
     /// The kind of a value, or of an item if the option is a list.
     pub(super) kind: Option<&'k OptionKind>,
     /// How octets are read.
-    pub(super) reading: Reading,
+    pub(super) reading: OctetReading,
 }
 
 impl<'k> Wanted<'k> {
@@ -40,16 +40,18 @@ impl<'k> Wanted<'k> {
             Some(OptionKind::U16s) => Some((&OptionKind::U16, 2)),
             Some(OptionKind::List(item)) => match &**item {
                 OptionKind::Counted(Width::One, text) if **text == OptionKind::Text => {
-                    return Self { kind: Some(&OptionKind::Text), reading: Reading::Texts };
+                    return Self { kind: Some(&OptionKind::Text), reading: OctetReading::Texts };
                 }
                 item => width(item).map(|width| (item, width)),
             },
             _ => None,
         };
         match (item, kind) {
-            (Some((item, width)), _) => Self { kind: Some(item), reading: Reading::Items(width) },
-            (None, Some(OptionKind::Text)) => Self { kind, reading: Reading::Text },
-            (None, kind) => Self { kind, reading: Reading::Octets },
+            (Some((item, width)), _) => {
+                Self { kind: Some(item), reading: OctetReading::Items(width) }
+            }
+            (None, Some(OptionKind::Text)) => Self { kind, reading: OctetReading::Text },
+            (None, kind) => Self { kind, reading: OctetReading::Octets },
         }
     }
 
@@ -66,7 +68,9 @@ impl<'k> Wanted<'k> {
                 );
                 None
             }
-            kind => read::value(value, kind, Writer::Configuration).map(|value| value.to_octets()),
+            kind => {
+                read::value(value, kind, ValueWriter::Configuration).map(|value| value.to_octets())
+            }
         }
     }
 }
@@ -77,7 +81,7 @@ pub(super) fn has_operators(value: &Value) -> bool {
     entries.keys().any(|key| OPERATORS.contains(&key.get_ref().as_ref()))
 }
 
-impl Reader<'_> {
+impl ConditionReader<'_> {
     /// Reads what fits. Returns `None` if there are mistakes, which are reported.
     pub(super) fn fitting(&mut self, value: &Value, wanted: Wanted) -> Option<Fitting> {
         if !matches!(value.raw(), DeValue::Table(_)) {
@@ -91,7 +95,7 @@ impl Reader<'_> {
             value.refuse(&format!("at least one of {}", joined(OPERATORS)));
             return None;
         }
-        for Entry { key, value } in entries {
+        for KeyValue { key, value } in entries {
             match key.value {
                 "equals" => match all(&value, |item| wanted.octets(item)) {
                     Some(set) => fitting.equal = joined_sets(&fitting.equal, set),

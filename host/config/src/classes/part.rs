@@ -6,23 +6,23 @@
 //! option 43 takes codes, which mean the sub-options of any vendor, and the others take enterprise
 //! numbers. Invariant: sub-options of a vendor in option 43 are tested only for its clients.
 
-use lessor_core::{Fact, FactPart, OptionKind, Reading, Test, option::code};
+use lessor_core::{Fact, FactPart, OctetReading, OptionKind, Test, option::code};
 use lessor_vocabulary::{Catalogue, Vendor, option::SubOption};
 use toml::de::DeValue;
 
 use crate::{
     mistake::Draft,
-    reader::Entry,
+    reader::KeyValue,
     suggest::{closest, joined},
 };
 
 use super::{
     fitting::{Wanted, has_operators},
-    reading::{Reader, Tests},
+    reading::{ConditionReader, Tests},
 };
 
 /// Octets that a value, or a table of their parts, is about.
-struct Place<'c> {
+struct OctetPlace<'c> {
     fact: Fact,
     wanted: Wanted<'c>,
     parts: Parts<'c>,
@@ -41,11 +41,11 @@ enum Parts<'c> {
     Enterprises,
 }
 
-impl Reader<'_> {
+impl ConditionReader<'_> {
     /// Reads the tests of an option. Returns `None` if there are mistakes, which are reported.
     pub(super) fn parts(
         &mut self,
-        entry: &Entry,
+        entry: &KeyValue,
         option: u8,
         catalogue: &Catalogue,
         tests: &mut Tests,
@@ -58,14 +58,14 @@ impl Reader<'_> {
             }
             _ => Parts::of(kind),
         };
-        let place = Place { fact: Fact::option(option), wanted: Wanted::of(kind), parts };
+        let place = OctetPlace { fact: Fact::option(option), wanted: Wanted::of(kind), parts };
         self.tests_at(&place, entry, catalogue, tests)
     }
 
     fn tests_at(
         &mut self,
-        place: &Place,
-        Entry { key, value }: &Entry,
+        place: &OctetPlace,
+        KeyValue { key, value }: &KeyValue,
         catalogue: &Catalogue,
         tests: &mut Tests,
     ) -> Option<()> {
@@ -103,14 +103,14 @@ impl<'c> Parts<'c> {
     }
 }
 
-impl Place<'_> {
+impl OctetPlace<'_> {
     /// The part that a key means, and the vendor whose clients alone send it; an unknown key is
     /// reported.
     fn part<'p>(
         &'p self,
-        entry: &Entry,
+        entry: &KeyValue,
         catalogue: &'p Catalogue,
-    ) -> Option<(Place<'p>, Option<&'p Vendor>)> {
+    ) -> Option<(OctetPlace<'p>, Option<&'p Vendor>)> {
         let key = entry.key.value;
         let vendors = || catalogue.vendors().iter();
         let vendor = vendors().find(|vendor| &*vendor.name == key);
@@ -119,7 +119,10 @@ impl Place<'_> {
                 if let Some(vendor) = vendor.filter(|vendor| vendor.class.is_some()) {
                     let parts = Parts::SubOptions(&vendor.options);
                     let wanted = Wanted::of(None);
-                    return Some((Place { fact: self.fact.clone(), wanted, parts }, Some(vendor)));
+                    return Some((
+                        OctetPlace { fact: self.fact.clone(), wanted, parts },
+                        Some(vendor),
+                    ));
                 }
                 if let Ok(code) = key.parse() {
                     return Some((self.within(FactPart::SubOption(code), None), None));
@@ -133,7 +136,7 @@ impl Place<'_> {
                 if let Some(number) = enterprise.or_else(|| key.parse().ok()) {
                     let mut place = self.within(FactPart::Enterprise(number), None);
                     match self.fact.option == code::VENDOR_IDENTIFYING_VENDOR_CLASS {
-                        true => place.wanted.reading = Reading::Texts,
+                        true => place.wanted.reading = OctetReading::Texts,
                         false => {
                             let options = vendor.map(|vendor| &*vendor.options);
                             place.parts = Parts::SubOptions(options.unwrap_or_default());
@@ -161,15 +164,15 @@ impl Place<'_> {
     }
 
     /// A part of these octets, of this kind.
-    fn within<'k>(&self, part: FactPart, kind: Option<&'k OptionKind>) -> Place<'k> {
+    fn within<'k>(&self, part: FactPart, kind: Option<&'k OptionKind>) -> OctetPlace<'k> {
         let parts = self.fact.parts.iter().copied().chain([part]).collect();
         let fact = Fact { option: self.fact.option, parts };
-        Place { fact, wanted: Wanted::of(kind), parts: Parts::of(kind) }
+        OctetPlace { fact, wanted: Wanted::of(kind), parts: Parts::of(kind) }
     }
 }
 
 /// Reports the key of a part that is not known.
-fn report_unknown<'n>(entry: &Entry, noun: &str, names: impl Iterator<Item = &'n str> + Clone) {
+fn report_unknown<'n>(entry: &KeyValue, noun: &str, names: impl Iterator<Item = &'n str> + Clone) {
     let key = entry.key.value;
     let draft = Draft::found(format!("`{key}` is not {noun}"));
     let draft = match closest(key, names.clone()) {

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use ipnet::Ipv4Net;
-use lessor_core::{Condition, Fact, Fitting, Reading, Test, option::code};
+use lessor_core::{Condition, Fact, Fitting, OctetReading, Test, option::code};
 
 use crate::{
     Surroundings,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Reads conditions.
-pub(super) struct Reader<'r> {
+pub(super) struct ConditionReader<'r> {
     pub(super) surroundings: &'r Surroundings<'r>,
     /// The interfaces that the server listens on, if they are known.
     pub(super) interfaces: Option<&'r [String]>,
@@ -52,7 +52,7 @@ impl Tests {
     /// Adds that the vendor class begins as that of a vendor's clients.
     pub(super) fn add_vendor_class(&mut self, value: &Value, class: &str) {
         let fitting = Fitting { starting: [class].into_iter().collect(), ..Fitting::default() };
-        let test = Test::Octets(Fact::option(code::VENDOR_CLASS), Reading::Text, fitting);
+        let test = Test::Octets(Fact::option(code::VENDOR_CLASS), OctetReading::Text, fitting);
         // The class itself may test the vendor class more precisely.
         self.0.push(value.place(Test::Any([Condition::all(vec![test])].into())));
     }

@@ -21,12 +21,12 @@ use crate::{
         Line, Lines, RESERVATION_ROW_OCTETS_MAX, Unreadable, open, report_unreadable,
     },
     settings::ClassFile,
-    source::Source,
+    source::SourceFile,
     values,
 };
 
 /// What the lines of a file are.
-pub(super) struct Kind {
+pub(super) struct SetFileKind {
     /// What a line should be.
     wanted: &'static str,
     /// The octets of a line; `None` if it is not valid.
@@ -34,13 +34,13 @@ pub(super) struct Kind {
 }
 
 /// Texts, or octets in hexadecimal.
-pub(super) static IDENTIFIERS: Kind = Kind {
+pub(super) static IDENTIFIERS: SetFileKind = SetFileKind {
     wanted: "a text of 1 to 255 octets, or octets such as hex:0a0b",
     read: |text| values::identifier(text).map(Vec::from),
 };
 
 /// Hardware addresses, or their first octets.
-pub(super) static HARDWARE_ADDRESSES: Kind = Kind {
+pub(super) static HARDWARE_ADDRESSES: SetFileKind = SetFileKind {
     wanted: "a hardware address such as 02:00:5e:00:53:01, or its first octets",
     read: |text| {
         let address = plain_hardware_address(text)?;
@@ -58,7 +58,7 @@ pub(super) fn read(
     value: &Value,
     surroundings: &Surroundings,
     files: &mut Vec<ClassFile>,
-    kind: &Kind,
+    kind: &SetFileKind,
 ) -> Option<OctetSet> {
     let path = value.path(surroundings.base)?;
     let place = (surroundings.stand_in)(&path);
@@ -83,10 +83,10 @@ fn read_file(
     path: PathBuf,
     place: &Path,
     name: &str,
-    kind: &Kind,
+    kind: &SetFileKind,
 ) -> Result<Option<(OctetSet, ClassFile)>, Unreadable> {
     let (file, stamp) = open(place)?;
-    let mistakes = Collector::new(Source::new(name, ""));
+    let mistakes = Collector::new(SourceFile::new(name, ""));
     let packed = read_lines(&mut Lines::new(&file), kind, &mistakes).map_err(Unreadable::Failed)?;
     let is_whole = mistakes.is_empty();
     value.collector().adopt(mistakes);
@@ -102,7 +102,7 @@ fn read_file(
     Ok(Some((set, ClassFile { path, stamp, values })))
 }
 
-fn read_lines(lines: &mut Lines, kind: &Kind, mistakes: &Collector) -> io::Result<Packed> {
+fn read_lines(lines: &mut Lines, kind: &SetFileKind, mistakes: &Collector) -> io::Result<Packed> {
     let mut packed = Packed::default();
     while let Some(line) = lines.next()? {
         let (number, text) = match line {
@@ -120,7 +120,7 @@ fn read_lines(lines: &mut Lines, kind: &Kind, mistakes: &Collector) -> io::Resul
             Some(octets) => packed.add(&octets),
             None => {
                 let excerpt =
-                    Collector::new(Source::excerpt(mistakes.source().name(), text, number));
+                    Collector::new(SourceFile::excerpt(mistakes.source().name(), text, number));
                 let draft = Draft::found("the line is not what this class compares")
                     .wanted(format!("wanted {}", kind.wanted))
                     .help("write one value on each line; a line that begins with # is a comment");
@@ -149,7 +149,7 @@ fn refuse(mistakes: &Collector, line: Line) -> bool {
             (number, String::new(), 0..0, draft, false)
         }
     };
-    let excerpt = Collector::new(Source::excerpt(mistakes.source().name(), text, number));
+    let excerpt = Collector::new(SourceFile::excerpt(mistakes.source().name(), text, number));
     excerpt.report(&span, draft);
     mistakes.adopt(excerpt);
     goes_on

@@ -316,7 +316,7 @@ fn plain<'c>(columns: &[Column], cells: &'c Cells) -> Option<PlainRow<'c>> {
 
 /// Converts the row to a table. Empty cells are omitted.
 fn entries<'c>(text: &str, columns: &'c [Column], cells: &'c Cells) -> DeTable<'c> {
-    let mut row = Row { entries: DeTable::new(), whole: 0..text.len() };
+    let mut row = RowTable { entries: DeTable::new(), whole: 0..text.len() };
     for ((column, cell), span) in columns.iter().zip(cells.iter()).zip(cells.places(text)) {
         if cell.is_empty() {
             continue;
@@ -350,12 +350,12 @@ fn identifier_cell<'c>(kind: IdentifierKind, cell: &'c str, span: &Range<usize>)
 }
 
 /// A row as a table.
-struct Row<'c> {
+struct RowTable<'c> {
     entries: DeTable<'c>,
     whole: Range<usize>,
 }
 
-impl<'c> Row<'c> {
+impl<'c> RowTable<'c> {
     /// Adds a value under a name whose parts are separated by dots. A name of three parts at most
     /// is that of a sub-option; what follows the first dot of an option is its name.
     fn put(&mut self, path: &'c str, span: &Range<usize>, value: DeValue<'c>) {

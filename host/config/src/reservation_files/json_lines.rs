@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    json::{self, Subject},
+    json::{self, JsonDescription},
     syntax,
 };
 
@@ -37,7 +37,7 @@ struct JsonReservation<'l> {
     vpn: Option<Cow<'l, str>>,
 }
 
-const LINE: Subject = Subject {
+const LINE: JsonDescription = JsonDescription {
     noun: "the line",
     help: "write { \"circuit-id\": \"olt1/1/3/onu17\", \"address\": \"100.64.201.17\" }, for \
            example",

@@ -4,7 +4,7 @@ use lessor_settings::{SourceKind, SourceSettings};
 
 use crate::{
     mistake::Draft,
-    reader::{Entry, Placed, Value},
+    reader::{KeyValue, Placed, Value},
     shapes::RESERVATION_SOURCE,
     suggest::closest,
 };
@@ -54,7 +54,7 @@ pub(super) fn of_source<'l>(
     const WANTED: &str = "a table, such as { circuit-id = \"port\", address = \"ip\" }";
     let columns = table.require("columns", "{ circuit-id = \"port\", address = \"ip\" }")?;
     let mut mapped: Vec<Mapped> = Vec::new();
-    for Entry { key, value } in columns.entries(WANTED) {
+    for KeyValue { key, value } in columns.entries(WANTED) {
         let Some(column) = value.text("the name of a column of the file") else { continue };
         let meaning = Placed { value: key.value.to_owned(), span: key.span };
         mapped.push(Mapped { column: column.to_owned(), meaning });

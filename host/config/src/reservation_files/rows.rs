@@ -16,7 +16,7 @@ use crate::{
         Conflicts, OUTSIDE, Reserved, Space, address_twice, one_kind_too_many, owner_twice,
     },
     shapes,
-    source::Source,
+    source::SourceFile,
     vpns::Vpns,
 };
 
@@ -46,7 +46,7 @@ pub(super) struct Rows<'r, 's> {
     /// The names of all files.
     pub(super) names: &'r [String],
     /// The configuration file.
-    pub(super) document: &'r Source,
+    pub(super) document: &'r SourceFile,
     pub(super) reserved: &'r mut Reserved<'s>,
     pub(super) given: Given<'r>,
     pub(super) vpns: &'r Vpns,
@@ -66,7 +66,7 @@ impl Rows<'_, '_> {
     /// Creates a collector for the mistakes of one line.
     pub(super) fn collector_of(&self, line: usize, text: &str) -> Collector {
         let catalogue = Arc::clone(self.collector.catalogue());
-        Collector::with_catalogue(Source::excerpt(self.name(), text, line), catalogue)
+        Collector::with_catalogue(SourceFile::excerpt(self.name(), text, line), catalogue)
     }
 
     /// Adds a row without options whose owner, address and VPN are unambiguously valid.

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use crate::{
     mistake::Draft,
-    reader::{Entry, Table, Value},
+    reader::{KeyValue, Table, Value},
     suggest::{closest, joined},
 };
 
@@ -92,7 +92,7 @@ fn files(value: &Value) -> BootFiles {
 }
 
 /// The kind of client that a key stands for.
-fn client(entry: &Entry, table: &Value) -> Option<BootClient> {
+fn client(entry: &KeyValue, table: &Value) -> Option<BootClient> {
     let key = entry.key.value;
     if let Some((_, client)) = CLIENTS.iter().find(|(name, _)| *name == key) {
         return Some(*client);

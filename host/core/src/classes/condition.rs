@@ -21,7 +21,7 @@ pub struct Condition(Box<[Test]>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
     /// Octets of the message fit.
-    Octets(Fact, Reading, Fitting),
+    Octets(Fact, OctetReading, Fitting),
     /// The hardware address begins with one of these: the type, and octets of the address.
     HardwareAddress(OctetSet),
     /// One of these relays forwarded the message.
@@ -64,7 +64,7 @@ pub enum FactPart {
 
 /// How octets are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum OctetReading {
     /// As they are.
     Octets,
     /// As a text: zeros at its end do not count.
@@ -162,7 +162,7 @@ impl Test {
     }
 }
 
-impl Reading {
+impl OctetReading {
     /// Returns whether octets are several items, each of which may fit.
     pub const fn has_items(self) -> bool {
         matches!(self, Self::Items(_) | Self::Texts)
@@ -217,15 +217,15 @@ impl Fact {
 
 impl Fitting {
     /// Returns whether octets fit if they are read in this way.
-    pub fn fits_as(&self, reading: Reading, octets: &[u8]) -> bool {
+    pub fn fits_as(&self, reading: OctetReading, octets: &[u8]) -> bool {
         match reading {
-            Reading::Octets => self.fits(octets),
-            Reading::Items(width) => {
+            OctetReading::Octets => self.fits(octets),
+            OctetReading::Items(width) => {
                 let mut items = octets.chunks_exact(usize::from(width).max(1));
                 self.fits(octets) || items.any(|item| self.fits(item))
             }
-            Reading::Text => self.fits(without_final_zeros(octets)),
-            Reading::Texts => {
+            OctetReading::Text => self.fits(without_final_zeros(octets)),
+            OctetReading::Texts => {
                 self.fits(without_final_zeros(octets)) || texts(octets).any(|text| self.fits(text))
             }
         }
@@ -279,20 +279,21 @@ mod tests {
     fn texts_fit_with_and_without_zeros_and_lengths() {
         let found = fitting(&["iPXE"], &["docsis"]);
         for octets in [&b"iPXE"[..], b"iPXE\0", b"docsis", b"docsis3.0:", b"docsis\0\0"] {
-            assert!(found.fits_as(Reading::Text, octets), "{octets:?}");
-            assert!(found.fits_as(Reading::Texts, octets), "{octets:?}");
+            assert!(found.fits_as(OctetReading::Text, octets), "{octets:?}");
+            assert!(found.fits_as(OctetReading::Texts, octets), "{octets:?}");
         }
         for octets in [&b"\x04iPXE"[..], b"\x03abc\x04iPXE", b"\x09docsis3.1", b"\x04iPXE\x09"] {
-            assert!(!found.fits_as(Reading::Text, octets), "{octets:?}");
-            assert!(found.fits_as(Reading::Texts, octets), "{octets:?}");
+            assert!(!found.fits_as(OctetReading::Text, octets), "{octets:?}");
+            assert!(found.fits_as(OctetReading::Texts, octets), "{octets:?}");
         }
         for octets in [&b""[..], b"ipxe", b"iPXE2", b"\x05iPXE", b"\x04iPX", b"\0"] {
-            assert!(!found.fits_as(Reading::Texts, octets), "{octets:?}");
+            assert!(!found.fits_as(OctetReading::Texts, octets), "{octets:?}");
         }
-        assert!(!found.fits_as(Reading::Octets, b"iPXE\0"));
+        assert!(!found.fits_as(OctetReading::Octets, b"iPXE\0"));
         let anything = Fitting { anything: true, ..Fitting::default() };
         assert!(
-            anything.fits_as(Reading::Octets, b"") && anything.fits_as(Reading::Texts, b"\xff")
+            anything.fits_as(OctetReading::Octets, b"")
+                && anything.fits_as(OctetReading::Texts, b"\xff")
         );
     }
 }

@@ -162,7 +162,7 @@ struct Hand<'e> {
 }
 
 /// A decision, or why there is none.
-type Decided = Result<AttemptByHand, AttemptByHand>;
+type DecidedByHand = Result<AttemptByHand, AttemptByHand>;
 
 impl Hand<'_> {
     fn add(
@@ -171,7 +171,7 @@ impl Hand<'_> {
         client: &ClientKey,
         hardware_address: HardwareAddress,
         secs: u32,
-    ) -> Decided {
+    ) -> DecidedByHand {
         let known = self.bindings().look_up(client.clone());
         self.look_at(address, &known)?;
         if self.active(address).is_some_and(|record| known.is_holder_of(record)) {
@@ -205,7 +205,7 @@ impl Hand<'_> {
         Ok(self.depart(lease))
     }
 
-    fn end(&mut self, address: u32, client: Option<&ClientKey>) -> Decided {
+    fn end(&mut self, address: u32, client: Option<&ClientKey>) -> DecidedByHand {
         let record = self.held_by(address, client)?;
         let ended = match record.state {
             BindingState::Quarantined => Binding { expires_at: self.now, ..record },
@@ -217,7 +217,7 @@ impl Hand<'_> {
         Ok(self.depart(Binding { changed_at: self.now, ..ended }))
     }
 
-    fn move_to(&mut self, from: u32, to: u32, client: Option<&ClientKey>) -> Decided {
+    fn move_to(&mut self, from: u32, to: u32, client: Option<&ClientKey>) -> DecidedByHand {
         let lease = self.held_by(from, client)?;
         if lease.state != BindingState::Leased {
             return refused(RefusalByHand::NotLeased(address_of(from)));
@@ -362,6 +362,6 @@ impl Hand<'_> {
     }
 }
 
-fn refused(why: RefusalByHand) -> Decided {
+fn refused(why: RefusalByHand) -> DecidedByHand {
     Err(AttemptByHand::Refused(why))
 }

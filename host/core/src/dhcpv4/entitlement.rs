@@ -185,7 +185,7 @@ impl<'e> Decider<'e, '_> {
     fn why_not_reserved_now(&self, reservation: &Reservation, address: u32) -> Option<Obstacle> {
         let active = self.bindings.slot(address).and_then(View::active);
         let is_of_other = active.is_some_and(|record| {
-            let takes_over = self.starts_anew() && self.is_same_owner(reservation, record);
+            let takes_over = self.seeks_address() && self.is_same_owner(reservation, record);
             !takes_over && !self.client.on_record().is_holder_of(record)
         });
         if is_of_other && !self.gives_way(address) {

@@ -11,8 +11,8 @@ use crate::{
     Binding, ClientKey, HardwareAddress, HostName, Line, Link, Origin, RelayInformation, Request,
     RequestKind, UnknownFields, VpnName,
     ledger::{
-        BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Record,
-        Resource, Source, Tenure, put_part,
+        BindingRecord, Family, FreeSet, Holder, Layout, MessageSource, OctetReader, Octets,
+        PAGE_SIZE, Record, Resource, Tenure, put_part,
     },
 };
 
@@ -102,7 +102,7 @@ impl Resource for u32 {
     }
 }
 
-impl Source for Origin {
+impl MessageSource for Origin {
     type Link = Link;
 
     fn link(&self) -> &Link {

@@ -15,7 +15,9 @@
 
 use smallvec::SmallVec;
 
-use crate::{BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit, ledger::Account};
+use crate::{
+    BeyondLimit, ClientState, Reason, RequestKind, SubscriberLimit, ledger::SubscriberAccount,
+};
 
 use super::{
     Decision,
@@ -30,7 +32,7 @@ pub(super) const ENDED_FOR_ONE_MAX: usize = 64;
 
 /// The leases and offers on an account, except those of the client.
 struct Others<'a> {
-    account: &'a Account<u32>,
+    account: &'a SubscriberAccount<u32>,
     /// Addresses that do not count: those of the client, and the one that it is given.
     not_counted: AddressesOfClient,
     leases: usize,
@@ -129,7 +131,7 @@ impl Decider<'_, '_> {
             // A client that extends a lease which does not count, for example because it was
             // replaced, ends none.
             BeyondLimit::ReplaceOldest => {
-                beyond(0) == 0 || (self.starts_anew() && beyond(0) <= ENDED_FOR_ONE_MAX)
+                beyond(0) == 0 || (self.seeks_address() && beyond(0) <= ENDED_FOR_ONE_MAX)
             }
         }
     }
@@ -161,11 +163,11 @@ impl Decider<'_, '_> {
     /// The subscriber's limit, if leases may give way for this request.
     fn replacing(&self) -> Option<&SubscriberLimit> {
         let limit = self.subscriber.as_ref()?;
-        (limit.beyond == BeyondLimit::ReplaceOldest && self.starts_anew()).then_some(limit)
+        (limit.beyond == BeyondLimit::ReplaceOldest && self.seeks_address()).then_some(limit)
     }
 
     /// Returns whether the client looks for an address instead of only extending a lease.
-    pub(super) fn starts_anew(&self) -> bool {
+    pub(super) fn seeks_address(&self) -> bool {
         let extends = self.request.kind == RequestKind::Request
             && matches!(
                 self.request.client_state(),

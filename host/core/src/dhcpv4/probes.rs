@@ -21,7 +21,7 @@ pub(super) const NO_HARDWARE_ADDRESS: HardwareAddress = HardwareAddress::etherne
 /// The probes that an engine remembers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Probes {
-    by_address: BTreeMap<u32, Remembered>,
+    by_address: BTreeMap<u32, ProbedAddress>,
     /// Each address with a time at which it was remembered, the oldest first. A newer entry of an
     /// address makes older ones void.
     order: VecDeque<(Timestamp, u32)>,
@@ -29,7 +29,7 @@ pub(super) struct Probes {
 
 /// What is remembered of one address.
 #[derive(Clone, Copy, Debug)]
-struct Remembered {
+struct ProbedAddress {
     at: Timestamp,
     /// Whether the result is known.
     is_over: bool,
@@ -62,7 +62,7 @@ impl Probes {
         self.by_address.get(&address)?.chosen_for
     }
 
-    fn remember(&mut self, address: u32, remembered: Remembered) {
+    fn remember(&mut self, address: u32, remembered: ProbedAddress) {
         self.by_address.insert(address, remembered);
         self.order.push_back((remembered.at, address));
         while self.by_address.len() > REMEMBERED_MAX || self.order.len() > 4 * REMEMBERED_MAX {
@@ -80,7 +80,7 @@ impl Probes {
             Probed::First(probe, reason) => {
                 let address = u32::from(probe.address);
                 let chosen_for = self.chosen_for(address).or(Some(*reason));
-                self.remember(address, Remembered { at: now, is_over: false, chosen_for });
+                self.remember(address, ProbedAddress { at: now, is_over: false, chosen_for });
             }
             Probed::Before(address) => {
                 if let Some(found) = self.by_address.get_mut(address) {
@@ -98,7 +98,7 @@ impl Probes {
             }
             ProbeResult::Unanswered | ProbeResult::NotSent => {
                 let chosen_for = self.chosen_for(address);
-                self.remember(address, Remembered { at: now, is_over: true, chosen_for });
+                self.remember(address, ProbedAddress { at: now, is_over: true, chosen_for });
             }
         }
     }

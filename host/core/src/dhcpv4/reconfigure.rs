@@ -4,13 +4,13 @@
 //! Does not check the configuration. Invariant: every slot is in the engine of the network that
 //! spans its address, or is returned to the caller.
 //!
-//! What can be derived from the configuration alone is prepared before ([`Prepared`]). The rest
-//! runs in the caller's thread while the requests of the network wait. If no subnet or pool changed
-//! (but options, lease times, names, reservations), it takes the time to compare the reserved
-//! addresses, and to move those that differ into their pools or out of them. Otherwise the free
-//! sets are rebuilt, in time proportional to the records of the network, about 0.2 s for a million.
-//! Records move to another engine, which takes about 2 s for a million, only if subnets moved from
-//! one network to another.
+//! What can be derived from the configuration alone is prepared before ([`PreparedNetwork`]). The
+//! rest runs in the caller's thread while the requests of the network wait. If no subnet or pool
+//! changed (but options, lease times, names, reservations), it takes the time to compare the
+//! reserved addresses, and to move those that differ into their pools or out of them. Otherwise the
+//! free sets are rebuilt, in time proportional to the records of the network, about 0.2 s for a
+//! million. Records move to another engine, which takes about 2 s for a million, only if subnets
+//! moved from one network to another.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -24,9 +24,9 @@ use super::{
 /// A network, prepared for its engine. This takes longer than anything else that an engine does
 /// when there are many reservations, so it is done while another configuration still serves.
 #[derive(Clone, Debug)]
-pub struct Prepared(Arc<Plan>);
+pub struct PreparedNetwork(Arc<Plan>);
 
-impl Prepared {
+impl PreparedNetwork {
     /// Prepares `network`.
     pub fn new(network: Arc<Network>) -> Self {
         Self(Arc::new(Plan::new(network)))
@@ -80,7 +80,9 @@ impl Engine {
         topology: &Topology,
         hash_seed: u64,
     ) -> (Vec<Engine>, Vec<Remembered>) {
-        Self::rebuild_with(old, topology, hash_seed, |network| Prepared::new(Arc::clone(network)))
+        Self::rebuild_with(old, topology, hash_seed, |network| {
+            PreparedNetwork::new(Arc::clone(network))
+        })
     }
 
     /// Does the same with networks that `prepare` returns, prepared before.
@@ -88,7 +90,7 @@ impl Engine {
         old: Vec<Engine>,
         topology: &Topology,
         hash_seed: u64,
-        mut prepare: impl FnMut(&Arc<Network>) -> Prepared,
+        mut prepare: impl FnMut(&Arc<Network>) -> PreparedNetwork,
     ) -> (Vec<Engine>, Vec<Remembered>) {
         let networks = topology.networks();
         let own = old.first().map(|engine| engine.own.clone()).unwrap_or_default();
@@ -134,10 +136,10 @@ impl Engine {
     /// Switches to another configuration of the same network, in the same VPN. Returns what was
     /// known of addresses that no subnet of `network` spans.
     pub fn reconfigure(&mut self, network: Arc<Network>) -> Vec<Remembered> {
-        self.reconfigure_to(Prepared::new(network))
+        self.reconfigure_to(PreparedNetwork::new(network))
     }
 
-    fn reconfigure_to(&mut self, prepared: Prepared) -> Vec<Remembered> {
+    fn reconfigure_to(&mut self, prepared: PreparedNetwork) -> Vec<Remembered> {
         let plan = prepared.into_plan();
         let former = std::mem::replace(&mut self.plan, Arc::clone(&plan));
         self.drained.within(&plan);

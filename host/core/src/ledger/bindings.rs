@@ -31,7 +31,7 @@ use super::{
     quarantines::Quarantines,
     slot::{Claim, Offer, View},
     slots::{PageOf, Slots},
-    subscribers::{Account, Subscribers},
+    subscribers::{SubscriberAccount, Subscribers},
 };
 
 use self::layout::fresh_pools;
@@ -147,7 +147,7 @@ impl<F: Family> Bindings<F> {
     }
 
     /// The account of a subscriber, or `None` if nothing is held on it.
-    pub(crate) fn account(&self, subscriber: &str) -> Option<&Account<F::Resource>> {
+    pub(crate) fn account(&self, subscriber: &str) -> Option<&SubscriberAccount<F::Resource>> {
         self.subscribers.account(subscriber)
     }
 

@@ -16,8 +16,8 @@ use smallvec::SmallVec;
 use crate::Timestamp;
 
 use super::{
-    BindingRecord, Family, FreeSet, Holder, Layout, OctetReader, Octets, PAGE_SIZE, Resource,
-    Source, Tenure, put_part,
+    BindingRecord, Family, FreeSet, Holder, Layout, MessageSource, OctetReader, Octets, PAGE_SIZE,
+    Resource, Tenure, put_part,
 };
 
 /// A family of the resources `R`.
@@ -231,7 +231,7 @@ pub(super) struct Line {
     pub(super) line: u8,
 }
 
-impl Source for Line {
+impl MessageSource for Line {
     type Link = u8;
 
     fn link(&self) -> &u8 {

@@ -22,7 +22,7 @@ pub(crate) trait Family: Copy + Eq + Hash + Debug + 'static {
     /// Distinguishes the message that a decision answers from other messages of its client.
     type Cause: Copy + Eq + Debug;
     /// The origin of a message.
-    type Source: Source;
+    type Source: MessageSource;
     /// What a declined resource counts against.
     type Account: Clone + Eq + Hash + Debug;
     /// The free resources of a pool that were never used.
@@ -106,7 +106,7 @@ pub(crate) trait BindingRecord<F: Family>: Clone + Eq + Debug {
 }
 
 /// The origin of messages: a line of a link.
-pub(crate) trait Source: Clone + Ord + Hash + Debug {
+pub(crate) trait MessageSource: Clone + Ord + Hash + Debug {
     /// The link that many sources share.
     type Link: Clone + Ord + Hash + Debug;
 

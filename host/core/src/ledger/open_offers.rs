@@ -17,12 +17,12 @@ use hashbrown::{HashMap, hash_map::Entry};
 use crate::{Timestamp, keyed_hash::KeyedState};
 
 use super::{
-    family::{Family, Source},
+    family::{Family, MessageSource},
     ordered::Ordered,
 };
 
 /// The link that many sources share.
-type LinkOf<F> = <<F as Family>::Source as Source>::Link;
+type LinkOf<F> = <<F as Family>::Source as MessageSource>::Link;
 
 /// The open offers of every pool.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ struct Listed<R> {
 
 /// A resource that only an offer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Held<'s, F: Family> {
+pub(super) struct HeldByOffer<'s, F: Family> {
     pub(super) source: &'s Arc<F::Source>,
     pub(super) expires_at: Timestamp,
 }
@@ -89,7 +89,7 @@ impl<F: Family> OpenOffers<F> {
     }
 
     /// Adds `resource`, which only an offer holds from now on.
-    pub(super) fn open(&mut self, pool: usize, resource: F::Resource, held: &Held<'_, F>) {
+    pub(super) fn open(&mut self, pool: usize, resource: F::Resource, held: &HeldByOffer<'_, F>) {
         if let Some(pool) = self.pools.get_mut(pool) {
             let entry = (held.expires_at, resource);
             pool.sources.insert(held.source, entry);
@@ -98,7 +98,7 @@ impl<F: Family> OpenOffers<F> {
     }
 
     /// Removes `resource`: the offer is closed, or something else holds the resource too.
-    pub(super) fn close(&mut self, pool: usize, resource: F::Resource, held: &Held<'_, F>) {
+    pub(super) fn close(&mut self, pool: usize, resource: F::Resource, held: &HeldByOffer<'_, F>) {
         if let Some(pool) = self.pools.get_mut(pool) {
             let entry = (held.expires_at, resource);
             pool.sources.remove(held.source, entry);

@@ -17,7 +17,7 @@ use super::{
     bindings::Bindings,
     family::{BindingRecord as _, Family, Layout},
     record::Record,
-    slot::{Claim, Flight, Next, Offer, View},
+    slot::{Claim, Flight, NextRecord, Offer, View},
 };
 
 impl<F: Family> Bindings<F> {
@@ -143,8 +143,8 @@ impl<F: Family> Bindings<F> {
         let offer =
             offer.filter(|offer| is_open_still(offer) && (is_same || !is_in_the_way(offer)));
         let next = match is_same {
-            true => Next::Same,
-            false => Next::Record(record.map(|record| Record::new(record, holds))),
+            true => NextRecord::Same,
+            false => NextRecord::Record(record.map(|record| Record::new(record, holds))),
         };
         self.put(resource, next, offer.map(Claim::Offer));
     }

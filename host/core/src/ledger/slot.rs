@@ -10,7 +10,7 @@ use crate::{BindingState, Change, Timestamp};
 use super::{
     family::{BindingRecord as _, Family, Holder},
     octets::Octets,
-    open_offers::Held,
+    open_offers::HeldByOffer,
     pool::Standing,
     record::Record,
     subscribers::{Entries, LeaseEntry, OfferEntry},
@@ -62,7 +62,7 @@ pub(crate) struct Slot<F: Family> {
 
 /// What happens to the record of a slot.
 #[derive(Clone, Debug)]
-pub(super) enum Next<F> {
+pub(super) enum NextRecord<F> {
     /// The record stays as it is.
     Same,
     /// The end of the record was noticed.
@@ -83,7 +83,7 @@ pub(super) enum NextClaim<F: Family> {
 /// What a slot was before a change, as far as it differs.
 #[derive(Debug)]
 pub(super) struct Former<F: Family> {
-    record: Next<F>,
+    record: NextRecord<F>,
     holds: bool,
     claim: NextClaim<F>,
 }
@@ -143,15 +143,17 @@ impl<F: Family> Slot<F> {
     }
 
     /// Changes the slot and returns what it was before.
-    pub(super) fn replace(&mut self, record: Next<F>, claim: NextClaim<F>) -> Former<F> {
+    pub(super) fn replace(&mut self, record: NextRecord<F>, claim: NextClaim<F>) -> Former<F> {
         let holds = self.record.as_ref().is_some_and(Record::holds);
         let record = match record {
-            Next::Same => Next::Same,
-            Next::Ended => {
+            NextRecord::Same => NextRecord::Same,
+            NextRecord::Ended => {
                 self.record.iter_mut().for_each(Record::end);
-                Next::Same
+                NextRecord::Same
             }
-            Next::Record(record) => Next::Record(std::mem::replace(&mut self.record, record)),
+            NextRecord::Record(record) => {
+                NextRecord::Record(std::mem::replace(&mut self.record, record))
+            }
         };
         let claim = match claim {
             NextClaim::Same => NextClaim::Same,
@@ -177,8 +179,8 @@ impl<F: Family> Former<F> {
     /// The slot as it was before the change that made it `now`.
     pub(super) fn view<'s>(&'s self, now: View<'s, F>) -> View<'s, F> {
         let record = match &self.record {
-            Next::Record(record) => record.as_ref(),
-            Next::Same | Next::Ended => now.record,
+            NextRecord::Record(record) => record.as_ref(),
+            NextRecord::Same | NextRecord::Ended => now.record,
         };
         let claim = match &self.claim {
             NextClaim::Claim(claim) => claim.as_ref(),
@@ -189,7 +191,7 @@ impl<F: Family> Former<F> {
 
     /// Returns whether the record was replaced.
     pub(super) const fn had_other_record(&self) -> bool {
-        matches!(self.record, Next::Record(_))
+        matches!(self.record, NextRecord::Record(_))
     }
 }
 
@@ -293,9 +295,9 @@ impl<'s, F: Family> View<'s, F> {
     }
 
     /// The source and the end of the offer, if only an offer holds the resource.
-    pub(super) fn held(self) -> Option<Held<'s, F>> {
+    pub(super) fn held(self) -> Option<HeldByOffer<'s, F>> {
         let offer = self.offer().filter(|_| self.standing() == Standing::Offered)?;
-        Some(Held { source: &offer.source, expires_at: offer.expires_at })
+        Some(HeldByOffer { source: &offer.source, expires_at: offer.expires_at })
     }
 
     /// The time at which the resource was declined, if it is quarantined and not offered.

@@ -15,12 +15,12 @@ use super::{
 /// Every account on which something is held.
 #[derive(Clone, Debug)]
 pub(super) struct Subscribers<R> {
-    accounts: Table<Account<R>>,
+    accounts: Table<SubscriberAccount<R>>,
 }
 
 /// The resources that are held for one subscriber.
 #[derive(Clone, Debug)]
-pub(crate) struct Account<R> {
+pub(crate) struct SubscriberAccount<R> {
     name: Box<str>,
     /// Leases, ordered by age.
     leases: Ordered<R>,
@@ -60,7 +60,7 @@ pub(crate) struct OfferEntry<'s> {
     pub(crate) expires_at: Timestamp,
 }
 
-impl<R> Keyed for Account<R> {
+impl<R> Keyed for SubscriberAccount<R> {
     type Key = str;
 
     fn key(&self) -> &str {
@@ -75,7 +75,7 @@ impl<R: Copy + Ord> Subscribers<R> {
     }
 
     /// The account of a subscriber, or `None` if nothing is held on it.
-    pub(super) fn account(&self, name: &str) -> Option<&Account<R>> {
+    pub(super) fn account(&self, name: &str) -> Option<&SubscriberAccount<R>> {
         self.accounts.get(name)
     }
 
@@ -123,7 +123,7 @@ impl<R: Copy + Ord> Subscribers<R> {
         &mut self,
         resource: R,
         (before, after): (Option<&str>, Option<&str>),
-        list: fn(&mut Account<R>) -> &mut Ordered<R>,
+        list: fn(&mut SubscriberAccount<R>) -> &mut Ordered<R>,
     ) {
         let entry = (Timestamp::NEVER, resource);
         if let Some(name) = before {
@@ -135,14 +135,14 @@ impl<R: Copy + Ord> Subscribers<R> {
     }
 
     /// Adds a copy of an account.
-    pub(super) fn copy(&mut self, account: &Account<R>) {
+    pub(super) fn copy(&mut self, account: &SubscriberAccount<R>) {
         self.accounts.put(account.clone());
     }
 
-    fn change(&mut self, name: &str, change: impl FnOnce(&mut Account<R>)) {
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut SubscriberAccount<R>)) {
         self.accounts.change(
             name,
-            || Account::new(name),
+            || SubscriberAccount::new(name),
             |account| {
                 change(account);
                 if account.is_empty() { Left::Nothing } else { Left::Something }
@@ -157,7 +157,7 @@ impl<R: Copy + Ord> Subscribers<R> {
     }
 }
 
-impl<R: Copy + Ord> Account<R> {
+impl<R: Copy + Ord> SubscriberAccount<R> {
     fn new(name: &str) -> Self {
         Self {
             name: name.into(),

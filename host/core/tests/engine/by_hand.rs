@@ -128,7 +128,7 @@ fn an_address_whose_lease_was_ended_goes_to_another_client_last() {
 }
 
 #[test]
-fn after_the_promised_end_the_client_may_have_its_address_back_without_asking_anew() {
+fn after_the_promised_end_the_client_may_have_its_address_back_without_asking_again() {
     let mut server = Server::plain();
     let address = server.lease(1);
     make(&mut server, &end(address));

@@ -163,7 +163,7 @@ fn a_client_that_joins_a_class_moves_to_its_pools() {
 }
 
 #[test]
-fn a_class_says_by_what_its_clients_are_told_apart() {
+fn a_class_says_by_what_its_clients_are_distinguished() {
     let class = || {
         let client_key = Some(ClientKeyKind::HardwareAddress);
         [Class { client_key, ..Class::named("rooms") }]

@@ -74,7 +74,7 @@ fn the_rule_of_the_scope_says_which_names_count() {
 }
 
 #[test]
-fn a_given_name_takes_precedence_and_its_client_is_told() {
+fn a_given_name_takes_precedence_and_its_client_learns_it() {
     let mut server = Server::new(named_network(None));
     let fqdn: &[(u8, &[u8])] = &[(12, b"pc"), (FQDN, b"\x05\0\0\x02pc\0")];
     let ask = |server: &mut Server, request, terms: &Terms| {
@@ -97,7 +97,7 @@ fn a_given_name_takes_precedence_and_its_client_is_told() {
 }
 
 #[test]
-fn only_clients_that_state_a_name_or_ask_for_it_are_told_one() {
+fn only_clients_that_state_a_name_or_ask_for_it_get_one() {
     let told = |names: &[(u8, &[u8])], list: &[u8], rule| {
         let request = with(stating(names, discover(1)), |r| {
             r.parameter_request_list = list.iter().copied().collect();

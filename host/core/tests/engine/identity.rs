@@ -116,7 +116,7 @@ fn a_line_is_compared_with_the_lease_that_is_left_of_two() {
 }
 
 #[test]
-fn clients_are_told_apart_by_hardware_address_only() {
+fn clients_are_distinguished_by_hardware_address_only() {
     let mut server = Server::new(keyed_by(ClientKeyKind::HardwareAddress));
     let address = server.lease(1);
     // Another system starts on the device, with its own identifier.
@@ -128,7 +128,7 @@ fn clients_are_told_apart_by_hardware_address_only() {
 }
 
 #[test]
-fn clients_are_told_apart_by_line_only() {
+fn clients_are_distinguished_by_line_only() {
     let mut server = Server::new(keyed_by(ClientKeyKind::Line));
     let address = lease_on(&mut server, LINE, 1);
     assert_ne!(lease_on(&mut server, OTHER_LINE, 2), address);
@@ -161,7 +161,7 @@ fn clients_are_told_apart_by_line_only() {
 }
 
 #[test]
-fn clients_are_told_apart_by_line_and_hardware_address() {
+fn clients_are_distinguished_by_line_and_hardware_address() {
     let mut server = Server::new(keyed_by(ClientKeyKind::LineAndHardwareAddress));
     let address = lease_on(&mut server, LINE, 1);
     let others = [lease_on(&mut server, LINE, 2), lease_on(&mut server, OTHER_LINE, 1)];

@@ -10,7 +10,7 @@ fn preview(server: &Server, request: &Request, terms: &Terms) -> Preview {
 }
 
 /// The rules, addresses and obstacles of the candidates.
-fn thought_of(preview: &Preview) -> Vec<(Rule, Option<u8>, Option<Obstacle>)> {
+fn candidates_of(preview: &Preview) -> Vec<(Rule, Option<u8>, Option<Obstacle>)> {
     let candidates = preview.candidates.iter();
     candidates
         .map(|found| (found.rule, found.address.map(|found| found.octets()[3]), found.obstacle))
@@ -46,36 +46,36 @@ fn a_preview_leaves_leases_offers_and_counters_as_they_are() {
 }
 
 #[test]
-fn the_addresses_that_were_thought_of_are_listed_up_to_the_one_taken() {
+fn the_addresses_that_were_considered_are_listed_up_to_the_one_taken() {
     let mut server = Server::plain();
     let address = server.lease(1);
     let found = preview(&server, &discover(1), &Terms::default());
-    assert_eq!(thought_of(&found), [(Rule::Current, Some(10), None)]);
+    assert_eq!(candidates_of(&found), [(Rule::Current, Some(10), None)]);
     let mut greedy = discover(2);
     greedy.requested_address = Some(address);
     let found = preview(&server, &greedy, &Terms::default());
     let taken = (Rule::Asked, Some(10), Some(Obstacle::HeldByOther));
-    assert_eq!(thought_of(&found), [taken, (Rule::Free, Some(11), None)]);
+    assert_eq!(candidates_of(&found), [taken, (Rule::Free, Some(11), None)]);
     assert_eq!(found.candidates[0].holder, Some(key(1)));
     assert_eq!(found.candidates[1].pool.as_deref(), Some("open"));
     let garden = Terms { pool: Some("garden".into()), ..Terms::default() };
     let outside = (Rule::Current, Some(10), Some(Obstacle::OutsidePools));
     assert_eq!(
-        thought_of(&preview(&server, &discover(1), &garden)),
+        candidates_of(&preview(&server, &discover(1), &garden)),
         [outside, (Rule::Free, Some(100), None)]
     );
     let nowhere = Terms { pool: Some("nowhere".into()), ..Terms::default() };
     assert_eq!(
-        thought_of(&preview(&server, &discover(2), &nowhere)),
+        candidates_of(&preview(&server, &discover(2), &nowhere)),
         [(Rule::Searched, None, Some(Obstacle::UnknownPool))]
     );
     server.lease_each(2..=4);
     let found = preview(&server, &discover(5), &Terms::default());
     assert_eq!(found.decision.reason, Reason::NoFreeAddress);
-    assert_eq!(thought_of(&found), [(Rule::Searched, None, Some(Obstacle::PoolExhausted))]);
+    assert_eq!(candidates_of(&found), [(Rule::Searched, None, Some(Obstacle::PoolExhausted))]);
     let named = Terms { address: Some(address), ..Terms::default() };
     assert_eq!(
-        thought_of(&preview(&server, &discover(5), &named)),
+        candidates_of(&preview(&server, &discover(5), &named)),
         [
             (Rule::Policy, Some(10), Some(Obstacle::HeldByOther)),
             (Rule::Searched, None, Some(Obstacle::PoolExhausted)),

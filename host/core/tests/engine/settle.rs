@@ -82,7 +82,7 @@ fn who_asks_about_a_change_in_flight_waits_for_it() {
 }
 
 #[test]
-fn the_same_message_again_is_told_from_another_one() {
+fn the_same_message_again_is_distinguished_from_another_one() {
     let mut server = Server::plain();
     let address = server.lease(1);
     let request = renewing(1, address);

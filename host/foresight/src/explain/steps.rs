@@ -7,11 +7,12 @@ use std::convert::Infallible;
 
 use anyhow::{anyhow, bail};
 use lessor_core::{Engine, NetworkId, Preview, Reason, Request, Topology};
-use lessor_generation::Refusal;
+use lessor_generation::ConfigurationRefused;
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
 use lessor_serving::{Reach as _, clock};
 use lessor_stages::{
-    Ended, Environment, Life, Moment, Next, Question, Reached, Retired, Ruling, Sources, Witness,
+    Ended, Environment, Life, LookupAnswers, Moment, Pending, Reached, RequestToDecide, Retired,
+    Ruling, Witness,
 };
 
 use super::{Basis, Explanation, Subject, telling::Telling};
@@ -20,8 +21,8 @@ impl Basis<'_> {
     /// Explains what would happen to the subject.
     pub(super) fn explain(&self, subject: &Subject) -> anyhow::Result<Explanation> {
         let message = subject.message(self)?;
-        let chain = self.generation.chain.rehearsal(1).map_err(Refusal::from)?;
-        let mut runner = chain.runner().map_err(Refusal::from)?;
+        let chain = self.generation.chain.rehearsal(1).map_err(ConfigurationRefused::from)?;
+        let mut runner = chain.runner().map_err(ConfigurationRefused::from)?;
         let mut environment = Previewing { place: self, preview: None, failure: None };
         let mut witness = Telling::new(self, &chain, message.assumed);
         let moment = Moment { at: self.now, clock_offset_ms: clock::offset_ms() };
@@ -36,12 +37,12 @@ impl Basis<'_> {
             return Err(failure);
         }
         let (reason, detail) = match next {
-            Ok(Next::Written(written)) => {
+            Ok(Pending::Written(written)) => {
                 let (mut decided, _) = written.into_parts();
                 (decided.reason(), decided.take_detail())
             }
-            Ok(Next::LookUp(_)) => bail!("a lookup has no answer; try again"),
-            Ok(Next::Wait(_, never)) => match never {},
+            Ok(Pending::LookUp(_)) => bail!("a lookup has no answer; try again"),
+            Ok(Pending::Wait(_, never)) => match never {},
             Err(Ended { reached: Reached::Nothing(_), detail, .. }) => {
                 let why = anyhow!(detail.unwrap_or_default());
                 return Err(
@@ -63,7 +64,7 @@ struct Previewing<'p> {
     failure: Option<anyhow::Error>,
 }
 
-impl Sources for Previewing<'_> {
+impl LookupAnswers for Previewing<'_> {
     fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
         let answers = self.place.generation.lookups.look_up(planned);
         let answers = answers.unwrap_or_else(|error| {
@@ -103,10 +104,10 @@ impl Environment for Previewing<'_> {
 
     fn decide(
         &mut self,
-        question: Question<'_>,
+        question: RequestToDecide<'_>,
         _: &mut impl Witness,
     ) -> Result<Ruling<Infallible>, Retired> {
-        let Question { now, location, request, terms, .. } = question;
+        let RequestToDecide { now, location, request, terms, .. } = question;
         let engines = self.place.engines;
         engines.with_engine(location.network, |engine| {
             let preview = engine.preview(now, location.subnet, request, terms);

@@ -22,14 +22,14 @@ use lessor_wire::ClientMessage;
 use serde::{Deserialize, Serialize};
 
 use self::whereabouts::{CLIENT_PORT, HeardAs};
-use super::{Basis, Kind, Octets};
+use super::{Basis, ClientMessageKind, Octets};
 
 /// The client that the question is about, and what it sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Subject {
     /// The message that it sends.
-    pub kind: Kind,
+    pub kind: ClientMessageKind,
     /// Its hardware address.
     pub hardware_address: Option<HardwareAddress>,
     /// Its client identifier (option 61).
@@ -82,95 +82,144 @@ impl Subject {
     pub(super) fn message(&self, place: &Basis<'_>) -> anyhow::Result<Message> {
         let mut assumed = Vec::new();
         let binding = self.binding_on_record(place);
-        let hardware_address = match (self.hardware_address, &binding) {
-            (Some(given), _) => given,
+        let binding = binding.as_deref();
+        let hardware_address = self.sender(binding, &mut assumed)?;
+        let client_identifier = self.identifier(binding, &mut assumed);
+        let information = self.relay_information(binding, &mut assumed);
+        let known_address = binding.map(|binding| binding.hardware_address);
+        let heard_as = HeardAs {
+            hardware_address: self.hardware_address.or(known_address),
+            information: information.as_ref(),
+        };
+        let where_from = self.where_from(place, binding, heard_as, &mut assumed)?;
+        let address = self.leased_address(binding, &mut assumed)?;
+
+        let (client_address, requested_address) = match self.has_address() {
+            true => (address, None),
+            false => (None, address),
+        };
+        let client_address = client_address.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let information = self.selecting(where_from.link_selection, information);
+        let mut arrival = where_from.arrival;
+        arrival.mtu_octets = place.mtu_octets(&arrival);
+        // The message is sent to the server directly (RFC 2131 sections 4.3.2 and 4.4.6).
+        let is_direct = self.is_renewal_or_release();
+        if is_direct {
+            arrival.source = SocketAddrV4::new(client_address, CLIENT_PORT);
+            arrival.unicast = true;
+        }
+        let catalogue = place.engines.topology().catalogue();
+        let server_identifier = self.named_server(&arrival);
+        let message = ClientMessage {
+            wants_broadcast: self.is_broadcast,
+            client_address,
+            relay_address: match is_direct {
+                true => Ipv4Addr::UNSPECIFIED,
+                false => where_from.relay_address,
+            },
+            options: self.options(
+                catalogue,
+                client_identifier,
+                requested_address,
+                server_identifier,
+            )?,
+            relay_information: information.filter(|_| !is_direct),
+            ..ClientMessage::new(self.message_kind(), hardware_address)
+        };
+        Ok(Message { arrival, payload: message.to_octets(), assumed })
+    }
+
+    /// Returns the hardware address of the client: what is given, that of the binding, or an
+    /// imaginary one if something else identifies the client.
+    ///
+    /// # Errors
+    /// If nothing identifies the client.
+    fn sender(
+        &self,
+        binding: Option<&Binding>,
+        assumed: &mut Vec<String>,
+    ) -> anyhow::Result<HardwareAddress> {
+        let (address, assumption) = match (self.hardware_address, binding) {
+            (Some(given), _) => return Ok(given),
             (None, Some(binding)) => {
                 let found = binding.hardware_address;
-                assumed.push(format!("hardware address {found}, of the lease on record"));
-                found
+                (found, format!("hardware address {found}, of the lease on record"))
             }
             (None, None) if self.client_identifier.is_some() => {
-                assumed.push("hardware address 00:00:00:00:00:00".to_owned());
-                HardwareAddress::ethernet([0; 6])
+                let zeros = HardwareAddress::ethernet([0; 6]);
+                (zeros, format!("hardware address {zeros}"))
             }
             (None, None) if self.circuit_id.is_some() || self.remote_id.is_some() => {
                 let address = HardwareAddress::ethernet(SOME_DEVICE);
-                assumed.push(format!(
-                    "hardware address {address}, invented because the line has no lease"
-                ));
-                address
+                let why = "invented because the line has no lease";
+                (address, format!("hardware address {address}, {why}"))
             }
             (None, None) => bail!(
                 "the client is not identified; give --hardware-address, --client-id, --circuit-id \
                  or --remote-id"
             ),
         };
-        let client_identifier = match (&self.client_identifier, binding.as_deref()) {
-            (Some(given), _) => Some(given.0.clone()),
-            (None, Some(Binding { client: ClientKey::Identifier(octets), .. })) => {
-                let shown = readable(octets);
-                assumed.push(format!("client identifier {shown}, of the lease on record"));
-                Some(octets.to_vec())
-            }
-            (None, _) => None,
-        };
-        let information = self.relay_information(binding.as_deref(), &mut assumed);
-        let heard_as = HeardAs {
-            hardware_address: self
-                .hardware_address
-                .or(binding.as_deref().map(|l| l.hardware_address)),
-            information: information.as_ref(),
-        };
-        let where_from = self.where_from(place, binding.as_deref(), heard_as, &mut assumed)?;
-        let information = self.selecting(where_from.link_selection, information);
-        let is_renewal = matches!(self.kind, Kind::Renew | Kind::Release);
-        let has_address = match self.kind {
-            Kind::Bootp => self.address.is_some(),
-            kind => is_renewal || kind == Kind::Inform,
-        };
-        let names_address = matches!(self.kind, Kind::Request | Kind::Decline);
-        let address = match (self.address, &binding) {
-            (Some(given), _) => Some(given),
-            (None, Some(binding)) if has_address || names_address => {
+        assumed.push(assumption);
+        Ok(address)
+    }
+
+    /// Returns the client identifier: what is given, or that of the binding.
+    fn identifier(&self, binding: Option<&Binding>, assumed: &mut Vec<String>) -> Option<Vec<u8>> {
+        if let Some(Octets(given)) = &self.client_identifier {
+            return Some(given.clone());
+        }
+        let ClientKey::Identifier(octets) = &binding?.client else { return None };
+        let shown = readable(octets);
+        assumed.push(format!("client identifier {shown}, of the lease on record"));
+        Some(octets.to_vec())
+    }
+
+    /// Returns the address that the message names, if it names one: what is given, or that of the
+    /// binding.
+    ///
+    /// # Errors
+    /// If the message has to name an address and none is known.
+    fn leased_address(
+        &self,
+        binding: Option<&Binding>,
+        assumed: &mut Vec<String>,
+    ) -> anyhow::Result<Option<Ipv4Addr>> {
+        let is_needed = self.has_address()
+            || matches!(self.kind, ClientMessageKind::Request | ClientMessageKind::Decline);
+        match (self.address, binding) {
+            (None, Some(binding)) if is_needed => {
                 assumed.push(format!("address {}, of the lease on record", binding.address));
-                Some(binding.address)
+                Ok(Some(binding.address))
             }
-            (None, None) if has_address || names_address => {
+            (None, None) if is_needed => {
                 bail!("the client has no lease on record; give its address with --address")
             }
-            (None, _) => None,
-        };
-        let mut arrival = where_from.arrival;
-        arrival.mtu_octets = place.mtu_octets(&arrival);
-        let client_address = address.filter(|_| has_address).unwrap_or(Ipv4Addr::UNSPECIFIED);
-        if is_renewal {
-            // The message is sent to the server directly (RFC 2131 sections 4.3.2 and 4.4.6).
-            arrival.source = SocketAddrV4::new(client_address, CLIENT_PORT);
-            arrival.unicast = true;
+            (given, _) => Ok(given),
         }
-        let server_identifier = match self.kind {
-            // Both messages must name the server (RFC 2131 table 5).
-            Kind::Decline | Kind::Release => {
-                Some(self.server_identifier.unwrap_or(arrival.server_address))
+    }
+
+    const fn is_renewal_or_release(&self) -> bool {
+        matches!(self.kind, ClientMessageKind::Renew | ClientMessageKind::Release)
+    }
+
+    /// Returns whether the client uses its address already, so that the header names it.
+    const fn has_address(&self) -> bool {
+        match self.kind {
+            ClientMessageKind::Bootp => self.address.is_some(),
+            ClientMessageKind::Renew | ClientMessageKind::Release | ClientMessageKind::Inform => {
+                true
             }
-            _ => self.server_identifier,
-        };
-        let requested_address = address.filter(|_| !has_address);
-        let catalogue = place.engines.topology().catalogue();
-        let options =
-            self.options(catalogue, client_identifier, requested_address, server_identifier)?;
-        let message = ClientMessage {
-            wants_broadcast: self.is_broadcast,
-            client_address,
-            relay_address: match is_renewal {
-                true => Ipv4Addr::UNSPECIFIED,
-                false => where_from.relay_address,
-            },
-            options,
-            relay_information: information.filter(|_| !is_renewal),
-            ..ClientMessage::new(self.message_kind(), hardware_address)
-        };
-        Ok(Message { arrival, payload: message.to_octets(), assumed })
+            ClientMessageKind::Discover
+            | ClientMessageKind::Request
+            | ClientMessageKind::Decline => false,
+        }
+    }
+
+    /// Returns the server that the message names. DECLINE and RELEASE must name one (RFC 2131
+    /// table 5).
+    fn named_server(&self, arrival: &Arrival) -> Option<Ipv4Addr> {
+        let must = matches!(self.kind, ClientMessageKind::Decline | ClientMessageKind::Release);
+        self.server_identifier.or(must.then_some(arrival.server_address))
     }
 
     /// Returns the options of the message, without its type and without that of the relay.
@@ -205,12 +254,12 @@ impl Subject {
 
     const fn message_kind(&self) -> RequestKind {
         match self.kind {
-            Kind::Discover => RequestKind::Discover,
-            Kind::Request | Kind::Renew => RequestKind::Request,
-            Kind::Decline => RequestKind::Decline,
-            Kind::Release => RequestKind::Release,
-            Kind::Inform => RequestKind::Inform,
-            Kind::Bootp => RequestKind::Bootp,
+            ClientMessageKind::Discover => RequestKind::Discover,
+            ClientMessageKind::Request | ClientMessageKind::Renew => RequestKind::Request,
+            ClientMessageKind::Decline => RequestKind::Decline,
+            ClientMessageKind::Release => RequestKind::Release,
+            ClientMessageKind::Inform => RequestKind::Inform,
+            ClientMessageKind::Bootp => RequestKind::Bootp,
         }
     }
 

@@ -11,10 +11,10 @@ use lessor_core::{
     Terms, Verdict, option::code,
 };
 use lessor_policy_host::{
-    AnsweredLookup, Chain, EditOutcome, Hook, Plan, PolicyOutcome, TraceEntry, View,
+    AnsweredLookup, Chain, EditOutcome, Hook, PolicyOutcome, RequestPlan, TraceEntry, View,
 };
 use lessor_serving::{clock, leases::LeaseRow};
-use lessor_stages::{Found, Witness};
+use lessor_stages::{RequestLocation, Witness};
 use lessor_vocabulary::{Catalogue, Shape};
 
 use super::{
@@ -158,7 +158,7 @@ impl Witness for Telling<'_> {
         self.watch.skip();
     }
 
-    fn found(&mut self, found: Option<&Found>) {
+    fn found(&mut self, found: Option<&RequestLocation>) {
         self.watch.lap("locate");
         self.explanation.location = found.map(|found| {
             let selected = found.selected;
@@ -190,13 +190,13 @@ impl Witness for Telling<'_> {
         self.explanation.pools = pools.to_vec();
     }
 
-    fn planned(&mut self, _: &View, plan: &Plan) {
+    fn planned(&mut self, _: &View, plan: &RequestPlan) {
         self.watch.lap("plan");
         self.add_plugins(Hook::PlanLookups, &plan.trace, None);
         self.watch.skip();
     }
 
-    fn planned_further(&mut self, _: &View, plan: &Plan) {
+    fn planned_further(&mut self, _: &View, plan: &RequestPlan) {
         self.watch.lap("plan further");
         self.add_plugins(Hook::PlanFurtherLookups, &plan.trace, None);
         self.watch.skip();
@@ -238,7 +238,7 @@ impl Witness for Telling<'_> {
         self.watch.skip();
     }
 
-    fn written(&mut self, reply: &Reply, packet: &[u8], written: &lessor_wire::Written) {
+    fn written(&mut self, reply: &Reply, packet: &[u8], written: &lessor_wire::LeftOut) {
         self.watch.lap("write");
         let left_out = written.all_left_out();
         let catalogue = self.catalogue();

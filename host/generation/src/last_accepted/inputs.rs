@@ -8,7 +8,7 @@ use lessor_files::Stamp;
 use super::{FILE_OCTETS_MAX, files_of};
 use crate::{
     plugin_folder::PluginFolder,
-    scripts::{self, Kind},
+    scripts::{self, PluginFileKind},
 };
 
 /// The folder of policies in a copy.
@@ -26,13 +26,13 @@ pub struct Inputs {
     /// The folder that a copy goes to.
     pub(super) store: PathBuf,
     /// The first is the configuration file.
-    pub(super) files: Vec<Input>,
+    pub(super) files: Vec<CopiedFile>,
     plugins: Option<PluginSettings>,
 }
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Input {
+pub(super) struct CopiedFile {
     pub(super) original: PathBuf,
     /// The path in the copy, below its folder.
     pub(super) copy: PathBuf,
@@ -51,7 +51,7 @@ impl Inputs {
     ) -> Option<Self> {
         let store = configuration.store.backend.state_folder()?.to_owned();
         let original = std::path::absolute(path).ok()?;
-        let mut files = vec![Input { original, copy: CONFIGURATION.into(), stamp }];
+        let mut files = vec![CopiedFile { original, copy: CONFIGURATION.into(), stamp }];
         if let Some(settings) = &configuration.plugins {
             files.extend(of_plugins(settings));
         }
@@ -63,17 +63,17 @@ impl Inputs {
             let is_small = stamp.is_some_and(|stamp| stamp.octets() <= FILE_OCTETS_MAX);
             if is_small && !files.iter().any(|file| file.original == *place) {
                 let copy = Path::new(FILES).join(number.to_string());
-                files.push(Input { original: place.clone(), copy, stamp });
+                files.push(CopiedFile { original: place.clone(), copy, stamp });
             }
         }
         for (number, file) in configuration.class_files.iter().enumerate() {
             let copy = Path::new(FILES).join(format!("class-{number}"));
-            files.push(Input { original: file.path.clone(), copy, stamp: Some(file.stamp) });
+            files.push(CopiedFile { original: file.path.clone(), copy, stamp: Some(file.stamp) });
         }
         for (number, file) in configuration.reservation_files.iter().enumerate() {
             let copy = Path::new(FILES).join(format!("reservations-{number}"));
             let stamp = Some(file.stamp);
-            files.push(Input { original: file.path.clone(), copy, stamp });
+            files.push(CopiedFile { original: file.path.clone(), copy, stamp });
         }
         Some(Self { store, files, plugins: configuration.plugins.clone() })
     }
@@ -88,8 +88,9 @@ impl Inputs {
     /// were read.
     pub(super) fn are_unchanged(&self) -> bool {
         let of_plugins = self.plugins.iter().flat_map(of_plugins);
-        let is_of_plugins =
-            |file: &&Input| file.copy.starts_with(PLUGINS) || file.copy.starts_with(INTERPRETERS);
+        let is_of_plugins = |file: &&CopiedFile| {
+            file.copy.starts_with(PLUGINS) || file.copy.starts_with(INTERPRETERS)
+        };
         self.files
             .iter()
             .all(|file| file.stamp.is_some() && file.stamp == Stamp::of(&file.original))
@@ -98,23 +99,23 @@ impl Inputs {
 }
 
 /// Lists policies, scripts, sidecar files and interpreters.
-fn of_plugins(settings: &PluginSettings) -> Vec<Input> {
+fn of_plugins(settings: &PluginSettings) -> Vec<CopiedFile> {
     // A directory that cannot be read counts as empty; the generation reports why.
     let PluginFolder { plugins, sidecars, .. } =
         PluginFolder::list(&settings.directory).unwrap_or_default();
     let input = |path: PathBuf, folder: &str| {
         let copy = Path::new(folder).join(path.file_name().unwrap_or_default());
-        Input { stamp: Stamp::of(&path), original: path, copy }
+        CopiedFile { stamp: Stamp::of(&path), original: path, copy }
     };
     let mut interpreters = Vec::new();
     for path in &plugins {
-        if let Kind::Script(interpreter) = Kind::of(path) {
+        if let PluginFileKind::Script(interpreter) = PluginFileKind::of(path) {
             let folder = settings.interpreters.as_deref();
             interpreters.extend(scripts::interpreter(interpreter, folder));
         }
     }
     let own = plugins.into_iter().chain(sidecars);
-    let mut files: Vec<Input> = own.map(|path| input(path, PLUGINS)).collect();
+    let mut files: Vec<CopiedFile> = own.map(|path| input(path, PLUGINS)).collect();
     interpreters.sort();
     interpreters.dedup();
     files.extend(interpreters.into_iter().map(|path| input(path, INTERPRETERS)));

@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_quotes_and_parts_are_told_apart() {
+    fn comments_quotes_and_parts_are_distinguished() {
         assert_eq!(split("  # a"), None);
         let (key, value) = split("dhcp-option=option:domain-name,\"a # b, c\" # d").unwrap();
         let place = Place::new(&"f".into(), 1);

@@ -20,7 +20,7 @@ use nix::{
     },
 };
 
-use crate::tally::Stopwatch;
+use crate::tally::LatencyHistogram;
 
 use super::{BATCH, Drive, Stream, StreamReport};
 
@@ -60,7 +60,7 @@ pub(super) struct Tally {
     skipped_secs: f64,
     pub(super) answered: u64,
     naks: u64,
-    latency: Stopwatch,
+    latency: LatencyHistogram,
 }
 
 #[derive(Clone, Copy)]
@@ -90,7 +90,7 @@ impl<'a> Run<'a> {
                 skipped_secs: 0.0,
                 answered: 0,
                 naks: 0,
-                latency: Stopwatch::new()?,
+                latency: LatencyHistogram::new()?,
             })
         };
         Ok(Self {

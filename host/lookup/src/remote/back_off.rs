@@ -20,7 +20,7 @@ pub(super) struct BackOff(Mutex<Failures>);
 
 /// The reaction to a failure.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum Reaction {
     /// Nothing changes.
     GoOn,
     /// The source is probed with this key, to find out whether the source itself fails.
@@ -100,14 +100,14 @@ impl BackOff {
     }
 
     /// Records a failure for a key.
-    pub(super) fn failed(&self, key: &Arc<str>) -> Next {
+    pub(super) fn failed(&self, key: &Arc<str>) -> Reaction {
         self.failures().failed(key, Instant::now())
     }
 
     /// Records that a query was abandoned, so that no task is left for a probe.
     pub(super) fn given_up(&self, key: &Arc<str>) {
         let mut failures = self.failures();
-        if let Next::Probe(_) = failures.failed(key, Instant::now()) {
+        if let Reaction::Probe(_) = failures.failed(key, Instant::now()) {
             failures.leave_alone(Instant::now());
         }
     }
@@ -164,12 +164,12 @@ impl Failures {
         }
     }
 
-    fn failed(&mut self, key: &Arc<str>, now: Instant) -> Next {
+    fn failed(&mut self, key: &Arc<str>, now: Instant) -> Reaction {
         match self.state {
-            State::Trusted { until } if now < until => return Next::GoOn,
+            State::Trusted { until } if now < until => return Reaction::GoOn,
             // These failures belong to queries that began earlier.
             State::Down { .. } | State::Doubted | State::Tried { is_probed: true, .. } => {
-                return Next::GoOn;
+                return Reaction::GoOn;
             }
             State::Up | State::Trusted { .. } | State::Tried { .. } => {}
         }
@@ -181,17 +181,17 @@ impl Failures {
             self.failed.push(Arc::clone(key));
         }
         if !is_trial && self.failed.len() < FAILED_KEYS_IN_A_ROW_MAX {
-            return Next::GoOn;
+            return Reaction::GoOn;
         }
         let Some(answered) = self.answered.clone().filter(|answered| !self.has_failed(answered))
         else {
-            return Next::Pause(self.leave_alone(now));
+            return Reaction::Pause(self.leave_alone(now));
         };
         self.state = match self.state {
             State::Tried { pause, .. } => State::Tried { pause, is_probed: true },
             _ => State::Doubted,
         };
-        Next::Probe(answered)
+        Reaction::Probe(answered)
     }
 
     /// Pauses the source for twice as long as before.
@@ -221,7 +221,7 @@ mod tests {
     }
 
     /// Fails this many different keys.
-    fn fail(back_off: &BackOff, count: usize) -> Next {
+    fn fail(back_off: &BackOff, count: usize) -> Reaction {
         (0..count).map(|number| back_off.failed(&key(number))).last().unwrap()
     }
 
@@ -237,7 +237,7 @@ mod tests {
     fn one_key_never_takes_a_source_away() {
         let back_off = BackOff::default();
         for _ in 0..1000 {
-            assert_eq!(back_off.failed(&key(1)), Next::GoOn);
+            assert_eq!(back_off.failed(&key(1)), Reaction::GoOn);
         }
         assert!(!back_off.is_down() && back_off.admits("2"));
     }
@@ -245,13 +245,13 @@ mod tests {
     #[test]
     fn a_source_that_fails_is_left_alone_longer_and_longer() {
         let back_off = BackOff::default();
-        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX - 1), Next::GoOn);
+        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX - 1), Reaction::GoOn);
         let mut expected = RETRY_AFTER_MIN;
         for number in FAILED_KEYS_IN_A_ROW_MAX..FAILED_KEYS_IN_A_ROW_MAX + 8 {
             let asked = key(number);
-            assert_eq!(back_off.failed(&asked), Next::Pause(expected));
+            assert_eq!(back_off.failed(&asked), Reaction::Pause(expected));
             assert!(back_off.is_down() && !back_off.admits("other"));
-            assert_eq!(back_off.failed(&key(99)), Next::GoOn, "a straggler changes nothing");
+            assert_eq!(back_off.failed(&key(99)), Reaction::GoOn, "a straggler changes nothing");
             over(&back_off, Duration::ZERO);
             assert!(!back_off.is_down());
             assert!(!back_off.admits(&asked), "another key goes first");
@@ -279,18 +279,18 @@ mod tests {
         let back_off = BackOff::default();
         let good: Arc<str> = "good".into();
         back_off.worked(Some(&good));
-        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX), Next::Probe(Arc::clone(&good)));
+        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX), Reaction::Probe(Arc::clone(&good)));
         assert!(!back_off.is_down(), "it is in doubt only");
-        assert_eq!(back_off.failed(&key(7)), Next::GoOn, "one probe at a time");
+        assert_eq!(back_off.failed(&key(7)), Reaction::GoOn, "one probe at a time");
         assert_eq!(back_off.worked(Some(&good)), None);
-        assert_eq!(fail(&back_off, 100), Next::GoOn, "it was seen to work a moment ago");
+        assert_eq!(fail(&back_off, 100), Reaction::GoOn, "it was seen to work a moment ago");
         back_off.failures().state = State::Trusted { until: Instant::now() };
-        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX), Next::Probe(Arc::clone(&good)));
+        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX), Reaction::Probe(Arc::clone(&good)));
         assert_eq!(back_off.probe_failed(), Some(RETRY_AFTER_MIN));
         over(&back_off, Duration::ZERO);
         assert!(back_off.admits("other"));
-        assert_eq!(back_off.failed(&"other".into()), Next::Probe(good), "the trial failed");
-        assert_eq!(back_off.failed(&key(7)), Next::GoOn, "a straggler");
+        assert_eq!(back_off.failed(&"other".into()), Reaction::Probe(good), "the trial failed");
+        assert_eq!(back_off.failed(&key(7)), Reaction::GoOn, "a straggler");
         assert_eq!(back_off.probe_failed(), Some(RETRY_AFTER_MIN * 2));
         assert_eq!(back_off.probe_failed(), None);
     }
@@ -299,7 +299,7 @@ mod tests {
     fn a_key_that_was_answered_and_fails_now_is_no_probe() {
         let back_off = BackOff::default();
         back_off.worked(Some(&key(0)));
-        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX), Next::Pause(RETRY_AFTER_MIN));
+        assert_eq!(fail(&back_off, FAILED_KEYS_IN_A_ROW_MAX), Reaction::Pause(RETRY_AFTER_MIN));
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
         over(&back_off, Duration::ZERO);
         assert!(back_off.admits("other"), "another trial");
         let pause = back_off.failed(&"other".into());
-        assert_eq!(pause, Next::Pause(RETRY_AFTER_MIN * 2), "the pause did not grow before");
+        assert_eq!(pause, Reaction::Pause(RETRY_AFTER_MIN * 2), "the pause did not grow before");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use lessor_settings::{
 use super::{
     http::{self, Http},
     postgresql::Postgresql,
-    question::{Failure, Question},
+    question::{Failure, SourceQuery},
     radius::Radius,
     sqlite::{self, Sqlite},
 };
@@ -79,7 +79,7 @@ impl Backend {
         }
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
+    pub(super) async fn fetch(&self, question: SourceQuery) -> Result<Option<SourceRow>, Failure> {
         match self {
             Self::Sqlite(source) => source.fetch(question).await,
             Self::Postgresql(source) => source.fetch(question).await,

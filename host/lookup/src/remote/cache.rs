@@ -20,7 +20,7 @@ pub(super) struct Answers {
 }
 
 /// A cached answer.
-pub(super) enum Remembered {
+pub(super) enum CachedAnswer {
     /// A valid answer.
     Fresh(LookupAnswer),
     /// A row that is used only while the source fails. The absence of a row is never kept this
@@ -60,15 +60,15 @@ impl Answers {
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<Remembered> {
+    pub(super) fn get(&self, key: &str) -> Option<CachedAnswer> {
         let entries = self.entries.as_ref()?;
         let entry = entries.get(key)?;
         let (age, ttl) = (entry.since.elapsed(), self.ttl(entry.row.is_some()));
         if age < ttl {
-            return Some(Remembered::Fresh(answer(entry.row, false)));
+            return Some(CachedAnswer::Fresh(answer(entry.row, false)));
         }
         if entry.row.is_some() && age < ttl + self.stale_for {
-            return Some(Remembered::Stale(answer(entry.row, true)));
+            return Some(CachedAnswer::Stale(answer(entry.row, true)));
         }
         self.forget(key, entry.since);
         None
@@ -116,7 +116,7 @@ mod tests {
         let ended = since();
         answers.put(&key, None);
         answers.forget(&key, ended);
-        assert!(matches!(answers.get(&key), Some(Remembered::Fresh(LookupAnswer::NotFound))));
+        assert!(matches!(answers.get(&key), Some(CachedAnswer::Fresh(LookupAnswer::NotFound))));
         answers.forget(&key, since());
         assert!(answers.get(&key).is_none());
     }

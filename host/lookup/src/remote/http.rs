@@ -18,7 +18,7 @@ use lessor_settings::{HttpSettings, RemoteLimits};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::RootCertStore;
 
-use super::question::{Failure, Question};
+use super::question::{Failure, SourceQuery};
 use crate::{SourceProblem, cause, limits::ROW_OCTETS_MAX, row::Fields, secret::Secrets, tls};
 
 /// All characters that RFC 3986 does not call unreserved.
@@ -69,9 +69,9 @@ impl Http {
         Ok(Self { client, url: settings.url.clone(), headers: headers(settings, secrets)? })
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
+    pub(super) async fn fetch(&self, question: SourceQuery) -> Result<Option<SourceRow>, Failure> {
         // The permit is held until this function returns.
-        let Question { key, place: _place, .. } = question;
+        let SourceQuery { key, place: _place, .. } = question;
         let encoded = utf8_percent_encode(&key, ENCODED).to_string();
         let mut request =
             Request::get(self.url.replace(KEY, &encoded)).body(Empty::new()).map_err(bad_answer)?;

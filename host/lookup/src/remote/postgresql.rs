@@ -13,7 +13,7 @@ use rustls::RootCertStore;
 use tokio_postgres::{Client, Config, Statement, config::SslMode, types::Type};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::question::{Failure, Question, several_rows};
+use super::question::{Failure, SourceQuery, several_rows};
 use crate::{
     SourceProblem, cause,
     limits::ROW_OCTETS_MAX,
@@ -92,9 +92,9 @@ impl Postgresql {
         })
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
+    pub(super) async fn fetch(&self, question: SourceQuery) -> Result<Option<SourceRow>, Failure> {
         // The permit is held until this function returns.
-        let Question { key, place: _place, .. } = question;
+        let SourceQuery { key, place: _place, .. } = question;
         let mut idle = self.take_idle();
         loop {
             let was_idle = idle.is_some();
@@ -230,7 +230,7 @@ mod tests {
         let process = async || {
             let place = Arc::clone(&places).acquire_owned().await.unwrap();
             let deadline = Instant::now() + source.deadline;
-            let question = Question { key: "a".into(), deadline, place };
+            let question = SourceQuery { key: "a".into(), deadline, place };
             let row = source.fetch(question).await.unwrap().unwrap();
             row.field("process").unwrap().to_owned()
         };

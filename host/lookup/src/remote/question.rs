@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A query to a source.
-pub(super) struct Question {
+pub(super) struct SourceQuery {
     pub(super) key: Arc<str>,
     /// The time after which no caller waits for the answer.
     pub(super) deadline: Instant,

@@ -20,8 +20,8 @@ use lessor_core::SourceRow;
 use lessor_settings::{RadiusSettings, RemoteLimits};
 use tokio::net::{UdpSocket, lookup_host};
 
-use self::packet::{Answer, Request};
-use super::question::{Failure, Question};
+use self::packet::{RadiusAnswer, Request};
+use super::question::{Failure, SourceQuery};
 use crate::{
     SourceProblem,
     secret::{Secret, Secrets},
@@ -95,9 +95,9 @@ impl Radius {
         })
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
+    pub(super) async fn fetch(&self, question: SourceQuery) -> Result<Option<SourceRow>, Failure> {
         // The permit is held until this function returns.
-        let Question { key, place: _place, .. } = question;
+        let SourceQuery { key, place: _place, .. } = question;
         let found = lookup_host(&self.server).await.map_err(|error| self.down(&error))?;
         self.ask(&key, found.collect()).await
     }
@@ -173,19 +173,19 @@ impl Radius {
             let received = octets.get(..length).unwrap_or_default();
             let must_be_signed = self.require_message_authenticator;
             match request.answer(received, self.secret.octets(), must_be_signed) {
-                Answer::Accept(attributes) => match attributes::row(&attributes) {
+                RadiusAnswer::Accept(attributes) => match attributes::row(&attributes) {
                     Ok(row) => return Ok(Ok(Some(row))),
                     Err(what) => self.discard(Discarded::Broken(what)),
                 },
-                Answer::Reject => return Ok(Ok(None)),
-                Answer::Challenge => {
+                RadiusAnswer::Reject => return Ok(Ok(None)),
+                RadiusAnswer::Challenge => {
                     let why = "the server answers with a challenge; wanted to accept or reject";
                     return Ok(Err(Failure::BadAnswer(why.to_owned())));
                 }
-                Answer::Forged => self.discard(Discarded::Forged),
-                Answer::Unsigned => self.discard(Discarded::Unsigned),
-                Answer::Broken(what) => self.discard(Discarded::Broken(what)),
-                Answer::Other => {}
+                RadiusAnswer::Forged => self.discard(Discarded::Forged),
+                RadiusAnswer::Unsigned => self.discard(Discarded::Unsigned),
+                RadiusAnswer::Broken(what) => self.discard(Discarded::Broken(what)),
+                RadiusAnswer::Other => {}
             }
         }
     }

@@ -19,7 +19,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use self::connection::{Asker, Identity};
-use super::question::{Failure, Question};
+use super::question::{Failure, SourceQuery};
 use crate::{SourceProblem, limits::COMPUTING_THREADS_MAX};
 
 /// A database and its threads, which end with it.
@@ -30,7 +30,7 @@ pub(crate) struct Sqlite {
 
 /// A query, and the channel for its answer.
 struct Job {
-    question: Question,
+    question: SourceQuery,
     answer: oneshot::Sender<Result<Option<SourceRow>, Failure>>,
 }
 
@@ -72,7 +72,7 @@ impl Sqlite {
         self.warnings.clone()
     }
 
-    pub(super) async fn fetch(&self, question: Question) -> Result<Option<SourceRow>, Failure> {
+    pub(super) async fn fetch(&self, question: SourceQuery) -> Result<Option<SourceRow>, Failure> {
         let given_up = || Failure::Down("the query was abandoned".to_owned());
         let (answer, answered) = oneshot::channel();
         // A query with a permit has a thread, so nothing waits in the channel.

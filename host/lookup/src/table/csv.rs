@@ -5,7 +5,7 @@ use std::{collections::HashSet, io::Read};
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
 use lessor_settings::CsvSettings;
 
-use super::{Parsed, Sink, file::Mistake};
+use super::{Parsed, Sink, file::TableMistake};
 use crate::{
     limits::{COLUMNS_MAX, ROW_OCTETS_MAX},
     row,
@@ -18,7 +18,7 @@ pub(super) fn read(
     input: impl Read,
     file: &CsvSettings,
     sink: &mut Sink<'_>,
-) -> Result<(), Mistake> {
+) -> Result<(), TableMistake> {
     let delimiter = u8::try_from(file.delimiter).unwrap_or(b',');
     // Rows with a wrong number of values get our own message.
     let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(input);
@@ -33,7 +33,7 @@ pub(super) fn read(
             Err(error) => return Err(broken_off(error, &row)),
         }
         let line = line_of(&row, reader.position());
-        let refuse = |message| Mistake { line, message };
+        let refuse = |message| TableMistake { line, message };
         if row.len() != columns.len() {
             return Err(refuse(format!(
                 "the row has {} values and the header has {} names; wanted the same number. A \
@@ -59,8 +59,8 @@ fn line_of(row: &StringRecord, behind: &csv::Position) -> u64 {
     begun.max(behind.line().saturating_sub(within + 1))
 }
 
-fn key_column(header: &StringRecord, key: &str) -> Result<usize, Mistake> {
-    let refuse = |message| Err(Mistake { line: 1, message });
+fn key_column(header: &StringRecord, key: &str) -> Result<usize, TableMistake> {
+    let refuse = |message| Err(TableMistake { line: 1, message });
     if header.is_empty() {
         return refuse(
             "the file is empty; wanted a first line with the names of the columns".into(),
@@ -91,13 +91,13 @@ fn key_column(header: &StringRecord, key: &str) -> Result<usize, Mistake> {
 }
 
 /// The mistake for a row that could not be read completely, at the line where it begins.
-fn broken_off(error: csv::Error, row: &StringRecord) -> Mistake {
+fn broken_off(error: csv::Error, row: &StringRecord) -> TableMistake {
     let begun = row.position().map_or(0, csv::Position::line);
-    let Mistake { line, message } = mistake(error);
-    Mistake { line: if line == 0 { begun } else { line }, message }
+    let TableMistake { line, message } = mistake(error);
+    TableMistake { line: if line == 0 { begun } else { line }, message }
 }
 
-fn mistake(error: csv::Error) -> Mistake {
+fn mistake(error: csv::Error) -> TableMistake {
     let line = error.position().map_or(0, csv::Position::line);
     let message = match error.into_kind() {
         ErrorKind::Utf8 { err, .. } => {
@@ -106,5 +106,5 @@ fn mistake(error: csv::Error) -> Mistake {
         ErrorKind::Io(error) => format!("the rest of the file cannot be read: {error}"),
         other => format!("{other:?}"),
     };
-    Mistake { line, message }
+    TableMistake { line, message }
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Builder, Parsed, Sink, Table, input::Input};
+use super::{Builder, LookupTable, Parsed, Sink, input::TableFile};
 use crate::{SourceProblem, limits::FILE_OCTETS_MAX};
 
 /// A file that changed this recently before it was read may change again within the same tick of
@@ -23,13 +23,13 @@ pub(crate) struct Stamp {
 }
 
 /// A mistake found by a reader, with its line; 0 if the file could not be read further.
-pub(super) struct Mistake {
+pub(super) struct TableMistake {
     pub(super) line: u64,
     pub(super) message: String,
 }
 
 /// Reads one format and passes each row to the sink.
-type Reader<'a> = &'a dyn Fn(Input<File>, &mut Sink<'_>) -> Result<(), Mistake>;
+type Reader<'a> = &'a dyn Fn(TableFile<File>, &mut Sink<'_>) -> Result<(), TableMistake>;
 
 impl Stamp {
     /// Whether the file at the path is still the version that was read.
@@ -54,12 +54,12 @@ impl Stamp {
 /// Reads a file into a table.
 pub(super) fn read(
     path: &Path,
-    format: impl Fn(Input<File>, &mut Sink<'_>) -> Result<(), Mistake>,
-) -> Result<(Table, Stamp), SourceProblem> {
+    format: impl Fn(TableFile<File>, &mut Sink<'_>) -> Result<(), TableMistake>,
+) -> Result<(LookupTable, Stamp), SourceProblem> {
     let (file, metadata) = open(path)?;
     let mut builder = Builder::of_file(metadata.len());
     let mut repeated = None;
-    let input = Input::new(file);
+    let input = TableFile::new(file);
     let progress = input.progress();
     let outcome = format(input, &mut |row| {
         progress.has_row();
@@ -80,13 +80,13 @@ pub(super) fn read(
         mistake.message =
             format!("the key {key:?} already occurs on {first}; remove one of the rows");
     }
-    let Mistake { line, message } = mistake;
+    let TableMistake { line, message } = mistake;
     Err(SourceProblem::Content { path: path.to_owned(), line, message })
 }
 
 fn first_line_of(path: &Path, key: &str, format: Reader<'_>) -> Option<u64> {
     let (file, _) = open(path).ok()?;
-    let input = Input::new(file);
+    let input = TableFile::new(file);
     let progress = input.progress();
     let found = format(input, &mut |row: Parsed<'_>| {
         progress.has_row();

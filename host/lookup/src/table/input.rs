@@ -16,7 +16,7 @@ use crate::limits::{FILE_OCTETS_MAX, HEADER_OCTETS_MAX, ROW_IN_FILE_OCTETS_MAX};
 const READ_OCTETS: usize = 256 * 1024;
 
 /// A file that is being read.
-pub(super) struct Input<R> {
+pub(super) struct TableFile<R> {
     file: BufReader<R>,
     progress: Rc<Progress>,
 }
@@ -30,7 +30,7 @@ pub(super) struct Progress {
     left: Cell<u64>,
 }
 
-impl<R: Read> Input<R> {
+impl<R: Read> TableFile<R> {
     pub(super) fn new(file: R) -> Self {
         let progress = Progress {
             octets: Cell::new(0),
@@ -93,7 +93,7 @@ impl Progress {
     }
 }
 
-impl<R: Read> Read for Input<R> {
+impl<R: Read> Read for TableFile<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let allowed = self.allowed()?.min(buffer.len());
         let Some(buffer) = buffer.get_mut(..allowed) else { return Ok(0) };
@@ -103,7 +103,7 @@ impl<R: Read> Read for Input<R> {
     }
 }
 
-impl<R: Read> BufRead for Input<R> {
+impl<R: Read> BufRead for TableFile<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let allowed = self.allowed()?;
         let octets = self.file.fill_buf()?;
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn no_more_is_read_without_a_row_than_allowed() {
-        let mut input = Input::new(io::repeat(b'\n'));
+        let mut input = TableFile::new(io::repeat(b'\n'));
         let progress = input.progress();
         let error = io::copy(&mut input, &mut io::sink()).unwrap_err().to_string();
         assert!(error.contains("no row in the first 4194304 octets"), "{error}");
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_file_that_grows_while_it_is_read_comes_to_an_end() {
-        let mut input = Input::new(io::repeat(b'x'));
+        let mut input = TableFile::new(io::repeat(b'x'));
         input.progress.octets.set(FILE_OCTETS_MAX - 10);
         let mut octets = Vec::new();
         let error = input.read_to_end(&mut octets).unwrap_err().to_string();
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_file_that_fills_the_bound_is_read() {
-        let mut input = Input::new(io::repeat(b'x').take(HEADER_OCTETS_MAX));
+        let mut input = TableFile::new(io::repeat(b'x').take(HEADER_OCTETS_MAX));
         assert_eq!(io::copy(&mut input, &mut io::sink()).unwrap(), HEADER_OCTETS_MAX);
     }
 }

@@ -12,15 +12,15 @@ use serde::{
 };
 use serde_json::error::Category;
 
-use super::{Parsed, Sink, file::Mistake};
+use super::{Parsed, Sink, file::TableMistake};
 use crate::{limits::ROW_IN_FILE_OCTETS_MAX, row::Fields};
 
 pub(super) fn read(
     mut input: impl BufRead,
     key: Option<&str>,
     sink: &mut Sink<'_>,
-) -> Result<(), Mistake> {
-    let (first, line) = first_octet(&mut input).map_err(|error| Mistake {
+) -> Result<(), TableMistake> {
+    let (first, line) = first_octet(&mut input).map_err(|error| TableMistake {
         line: 1,
         message: format!("the file cannot be read: {error}"),
     })?;
@@ -31,7 +31,7 @@ pub(super) fn read(
     let read = match (first, key) {
         (None, _) => {
             let message = "the file is empty; wanted rows, or {} for none".to_owned();
-            return Err(Mistake { line: 1, message });
+            return Err(TableMistake { line: 1, message });
         }
         (Some(b'['), Some(key)) => {
             json.deserialize_seq(Array { key, sink }).and_then(|()| json.end())
@@ -40,11 +40,11 @@ pub(super) fn read(
         (Some(b'['), None) => {
             let message = "the file is an array; set the field of its objects that contains the \
                  key: key = \"…\"";
-            return Err(Mistake { line, message: message.to_owned() });
+            return Err(TableMistake { line, message: message.to_owned() });
         }
         (Some(_), _) => {
             let message = "wanted an object, or an array of objects";
-            return Err(Mistake { line, message: message.to_owned() });
+            return Err(TableMistake { line, message: message.to_owned() });
         }
     };
     // `first_octet` consumed the preceding line breaks.
@@ -57,10 +57,10 @@ fn lines(
     key: &str,
     sink: &mut Sink<'_>,
     first: u64,
-) -> Result<(), Mistake> {
+) -> Result<(), TableMistake> {
     let mut octets = Vec::new();
     for line in first.. {
-        let refuse = |message| Mistake { line, message };
+        let refuse = |message| TableMistake { line, message };
         octets.clear();
         let mut bounded = (&mut input).take(ROW_IN_FILE_OCTETS_MAX);
         let read = bounded.read_until(b'\n', &mut octets);
@@ -81,7 +81,7 @@ fn lines(
         let mut json = serde_json::Deserializer::from_slice(&octets);
         let row = KeyedRow { key, sink }.deserialize(&mut json).and_then(|()| json.end());
         row.map_err(|error| {
-            let Mistake { message, .. } = mistake(&error, 0);
+            let TableMistake { message, .. } = mistake(&error, 0);
             let hint = if error.is_data() { "" } else { "; wanted one object per line" };
             refuse(message + hint)
         })?;
@@ -171,7 +171,7 @@ fn first_octet(input: &mut impl BufRead) -> std::io::Result<(Option<u8>, u64)> {
     }
 }
 
-fn mistake(error: &serde_json::Error, lines_before: u64) -> Mistake {
+fn mistake(error: &serde_json::Error, lines_before: u64) -> TableMistake {
     let line = lines_before + error.line() as u64;
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
@@ -183,5 +183,5 @@ fn mistake(error: &serde_json::Error, lines_before: u64) -> Mistake {
             format!("this is not JSON: {found} (column {})", error.column())
         }
     };
-    Mistake { line, message }
+    TableMistake { line, message }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 /// The columns of some rows of a table.
-pub(super) struct Layout {
+pub(super) struct PackedLayout {
     /// The names; `None` for the column of a key that is not a field.
     pub(super) columns: Box<[Option<Arc<str>>]>,
     /// The column that holds the key.
@@ -20,7 +20,7 @@ pub(super) struct Values<'a> {
     columns: usize,
 }
 
-impl Layout {
+impl PackedLayout {
     pub(super) fn is(&self, columns: &[Option<String>], key_at: usize) -> bool {
         let own = self.columns.iter().map(|name| name.as_deref());
         self.key_at == key_at && own.eq(columns.iter().map(|name| name.as_deref()))
@@ -40,15 +40,15 @@ pub(super) fn write(octets: &mut Vec<u8>, layout: usize, values: &[&str]) {
 pub(super) fn open<'a, 'b>(
     octets: &'a [u8],
     offset: u32,
-    layouts: &'b [Layout],
-) -> Option<(&'b Layout, Values<'a>)> {
+    layouts: &'b [PackedLayout],
+) -> Option<(&'b PackedLayout, Values<'a>)> {
     let mut rest = octets.get(offset as usize..)?;
     let layout = layouts.get(read_number(&mut rest)?)?;
     Some((layout, Values { rest, columns: layout.columns.len() }))
 }
 
 /// The key of the row at an offset.
-pub(super) fn key<'a>(octets: &'a [u8], offset: u32, layouts: &[Layout]) -> &'a str {
+pub(super) fn key<'a>(octets: &'a [u8], offset: u32, layouts: &[PackedLayout]) -> &'a str {
     let opened = open(octets, offset, layouts);
     opened.and_then(|(layout, mut values)| values.nth(layout.key_at)).unwrap_or_default()
 }

@@ -19,31 +19,31 @@ impl Folder {
     }
 }
 
-fn csv(text: impl AsRef<[u8]>) -> Result<Table, String> {
+fn csv(text: impl AsRef<[u8]>) -> Result<LookupTable, String> {
     let folder = Folder::new();
     let file = keyed_by_port(folder.file("ports.csv", text));
-    Table::csv(&file).map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
+    LookupTable::csv(&file).map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
 }
 
 fn keyed_by_port(path: PathBuf) -> CsvSettings {
     CsvSettings { path, key: "port".into(), delimiter: ',', rows_min: None }
 }
 
-fn json(text: &str, key: Option<&str>) -> Result<Table, String> {
+fn json(text: &str, key: Option<&str>) -> Result<LookupTable, String> {
     let folder = Folder::new();
     let file = JsonSettings {
         path: folder.file("ports.json", text),
         key: key.map(str::to_owned),
         rows_min: None,
     };
-    Table::json(&file).map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
+    LookupTable::json(&file).map(|(table, _)| table).map_err(|problem| in_folder(&folder, &problem))
 }
 
 fn in_folder(folder: &Folder, problem: &SourceProblem) -> String {
     problem.to_string().replace(&format!("{}/", folder.0.path().display()), "")
 }
 
-fn fields(table: &Table, key: &str) -> Vec<(String, String)> {
+fn fields(table: &LookupTable, key: &str) -> Vec<(String, String)> {
     let row = table.row(key).unwrap();
     row.fields().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
@@ -70,12 +70,12 @@ fn a_byte_order_mark_and_other_delimiters_are_read() {
     let folder = Folder::new();
     let path = folder.file("ports.csv", "\u{feff}port;plan\nolt1/1;fast\n");
     let file = CsvSettings { delimiter: ';', ..keyed_by_port(path) };
-    let (table, _) = Table::csv(&file).unwrap();
+    let (table, _) = LookupTable::csv(&file).unwrap();
     assert_eq!(table.field("olt1/1", "plan"), Some("fast"));
 }
 
 #[test]
-fn mistakes_of_csv_files_are_told_with_their_line_and_what_to_do() {
+fn mistakes_of_csv_files_are_reported_with_their_line_and_what_to_do() {
     for (text, told) in [
         ("", "ports.csv:1: the file is empty; wanted a first line with the names of the columns"),
         (
@@ -129,7 +129,7 @@ fn json_is_read_in_three_forms() {
 }
 
 #[test]
-fn mistakes_of_json_files_are_told_with_their_line_and_what_to_do() {
+fn mistakes_of_json_files_are_reported_with_their_line_and_what_to_do() {
     for (text, key, told) in [
         ("\n", None, "ports.json:1: the file is empty; wanted rows, or {} for none"),
         ("7", None, "ports.json:1: wanted an object, or an array of objects"),
@@ -177,11 +177,11 @@ fn a_file_is_read_again_only_if_it_changed() {
     let folder = Folder::new();
     let path = folder.file("ports.csv", "port\nx\n");
     let file = keyed_by_port(path.clone());
-    let (_, fresh) = Table::csv(&file).unwrap();
+    let (_, fresh) = LookupTable::csv(&file).unwrap();
     assert!(!fresh.still_holds(&path), "it may change again within the same tick");
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
     fs::File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
-    let (_, settled) = Table::csv(&file).unwrap();
+    let (_, settled) = LookupTable::csv(&file).unwrap();
     assert!(settled.still_holds(&path));
     folder.file("ports.csv", "port\ny\n");
     assert!(!settled.still_holds(&path));
@@ -190,14 +190,14 @@ fn a_file_is_read_again_only_if_it_changed() {
 #[test]
 fn what_is_no_file_or_too_long_is_refused() {
     let folder = Folder::new();
-    let folder_itself = Table::csv(&keyed_by_port(folder.0.path().to_owned())).err().unwrap();
+    let folder_itself = LookupTable::csv(&keyed_by_port(folder.0.path().to_owned())).err().unwrap();
     assert!(folder_itself.to_string().contains("is a directory"), "{folder_itself}");
-    let missing = Table::csv(&keyed_by_port(folder.0.path().join("none.csv"))).err().unwrap();
+    let missing = LookupTable::csv(&keyed_by_port(folder.0.path().join("none.csv"))).err().unwrap();
     assert!(missing.to_string().contains("check that the file exists"), "{missing}");
     let path = folder.file("long.csv", "port\n");
     let long = fs::File::options().write(true).open(&path).unwrap();
     long.set_len(crate::FILE_OCTETS_MAX + 1).unwrap();
-    let too_long = Table::csv(&keyed_by_port(path)).err().unwrap();
+    let too_long = LookupTable::csv(&keyed_by_port(path)).err().unwrap();
     assert!(too_long.to_string().contains("at most 1073741824"), "{too_long}");
 }
 

@@ -49,7 +49,7 @@ async fn many_who_ask_for_one_key_make_one_question() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_asked_first_may_leave() {
+async fn the_first_caller_may_leave() {
     let service = WebService::start(|_| Answer::ok(ROW).after(Duration::from_millis(200)));
     let sources = asking(&service, generous());
     let impatient = tokio::time::timeout(Duration::from_millis(20), sources.ask("it", "a")).await;

@@ -175,7 +175,7 @@ async fn encrypted_services_are_asked_if_their_certificate_is_trusted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_speaks_no_tls_is_told_in_words() {
+async fn a_service_that_speaks_no_tls_is_reported_in_words() {
     let service = WebService::start(|_| Answer::ok("{}"));
     let folder = Folder::new();
     let CertifiedKey { cert, .. } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();

@@ -30,7 +30,7 @@ fn tokens(poller: &mut Poller, timeout_ms: u32) -> Vec<u32> {
 }
 
 #[test]
-fn endpoints_are_told_apart_by_their_tokens() {
+fn endpoints_are_distinguished_by_their_tokens() {
     let mut poller = Poller::new().unwrap();
     let ((mut first, to_first), (second, to_second)) = (endpoint(), endpoint());
     poller.add(&first, 0).unwrap();

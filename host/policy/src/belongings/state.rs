@@ -30,12 +30,12 @@ use crate::{
     limits::{STATE_OCTETS_MAX, STATE_REFRESHES, STATE_REMOVALS_MAX},
 };
 
-use super::writer::{Remembered, Writer};
+use super::writer::{KeptValue, Writer};
 
 use self::{
     alarm::Alarm,
     error::{check_key, check_value},
-    lines::Lines,
+    lines::KeysByLine,
     shard::Shard,
 };
 
@@ -47,10 +47,10 @@ pub(crate) use self::{error::StateError, lines::LineTag};
 const SHARDS: usize = 16;
 
 /// The state of one plugin.
-pub(crate) struct State {
+pub(crate) struct KeptState {
     plugin: Arc<str>,
     shards: [Mutex<Shard>; SHARDS],
-    lines: Lines,
+    lines: KeysByLine,
     hasher: RandomState,
     keys: AtomicUsize,
     octets: AtomicUsize,
@@ -76,12 +76,12 @@ pub(crate) struct Occasion<'a> {
     pub(crate) line: Option<LineTag>,
 }
 
-impl State {
+impl KeptState {
     pub(crate) fn new(plugin: Arc<str>, writer: Option<Arc<Writer>>) -> Self {
         Self {
             plugin,
             shards: Default::default(),
-            lines: Lines::default(),
+            lines: KeysByLine::default(),
             hasher: RandomState::new(),
             keys: AtomicUsize::new(0),
             octets: AtomicUsize::new(0),
@@ -104,7 +104,7 @@ impl State {
         copy.opened.call_once(|| ());
         for shard in self.shards() {
             for (key, entry) in shard.iter() {
-                let remembered = Remembered {
+                let remembered = KeptValue {
                     value: Arc::clone(&entry.value),
                     set_at_ms: entry.set_at_ms,
                     line: entry.line.map_or(0, LineTag::stored),
@@ -142,7 +142,8 @@ impl State {
         self.with_room(occasion, key, |shard| self.change(shard, occasion, key, value))
     }
 
-    /// Does the same as [`State::set`] if the current value is `expected`. Returns whether it was.
+    /// Does the same as [`KeptState::set`] if the current value is `expected`. Returns whether it
+    /// was.
     pub(crate) fn replace(
         &self,
         occasion: &Occasion<'_>,
@@ -267,7 +268,11 @@ impl State {
     }
 
     /// Removes a key and returns its entry.
-    fn remove(&self, shard: &mut Shard, key: &str) -> Result<Option<shard::Entry>, StateError> {
+    fn remove(
+        &self,
+        shard: &mut Shard,
+        key: &str,
+    ) -> Result<Option<shard::StateValue>, StateError> {
         if shard.get(key).is_none() {
             return Ok(None);
         }

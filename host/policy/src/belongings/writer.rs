@@ -32,7 +32,7 @@ pub trait StateStore: fmt::Debug + Send + Sync {
     fn load(
         &self,
         plugin: &str,
-        each: &mut dyn FnMut(&str, Remembered),
+        each: &mut dyn FnMut(&str, KeptValue),
     ) -> Result<(), StateStoreError>;
 
     /// The names of plugins that have state in this store.
@@ -56,12 +56,12 @@ pub struct StateChange {
     /// The key; 1 to 255 octets.
     pub key: Arc<str>,
     /// The new value; `None` if the key was removed.
-    pub value: Option<Remembered>,
+    pub value: Option<KeptValue>,
 }
 
 /// A value of a plugin's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remembered {
+pub struct KeptValue {
     /// The value.
     pub value: Arc<[u8]>,
     /// When it was last set, in milliseconds since the Unix epoch, in server time; 0 if that is
@@ -87,7 +87,7 @@ type StateKey = (Arc<str>, Arc<str>);
 
 #[derive(Default)]
 struct Waiting {
-    changes: BTreeMap<StateKey, Option<Remembered>>,
+    changes: BTreeMap<StateKey, Option<KeptValue>>,
     has_failed: bool,
 }
 
@@ -107,7 +107,7 @@ impl Writer {
     pub(super) fn load(
         &self,
         plugin: &str,
-        each: &mut dyn FnMut(&str, Remembered),
+        each: &mut dyn FnMut(&str, KeptValue),
     ) -> Result<(), StateStoreError> {
         self.flush();
         self.store.load(plugin, each)

@@ -41,7 +41,7 @@ const OUT_OF_MEMORY: &str = "memory allocation of ";
 
 /// Holds the running child, so that any thread can kill it.
 #[derive(Default)]
-pub(super) struct Slot(Mutex<State>);
+pub(super) struct ChildSlot(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -51,7 +51,7 @@ struct State {
 
 /// A running child.
 pub(super) struct Child<'a> {
-    slot: &'a Slot,
+    slot: &'a ChildSlot,
     input: Option<ChildStdin>,
     output: Option<ChildStdout>,
     complaints: Option<ChildStderr>,
@@ -82,7 +82,7 @@ pub(super) enum End {
     Other(String),
 }
 
-impl Slot {
+impl ChildSlot {
     /// Kills the running child, if any, and prevents further children.
     pub(super) fn stop(&self) {
         let mut state = self.lock();
@@ -105,7 +105,7 @@ impl Slot {
 impl<'a> Child<'a> {
     /// Starts the program with its pipes only. Returns `None` if the slot was stopped.
     pub(super) fn start(
-        slot: &'a Slot,
+        slot: &'a ChildSlot,
         program: &Path,
         arguments: &[OsString],
     ) -> io::Result<Option<Self>> {

@@ -16,7 +16,7 @@ pub(super) const LINE_OCTETS_MAX: usize = 4 << 20;
 
 /// The task of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Task {
+pub(super) enum ChildTask {
     /// Check the file against the contract.
     Examine,
     /// Compile it.
@@ -26,7 +26,7 @@ pub(super) enum Task {
 /// A job, which is followed by the file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
-    pub(super) task: Task,
+    pub(super) task: ChildTask,
     /// The allocation settings of the engine that will load the code.
     pub(super) allocation: Allocation,
     /// The processors that will run the code.
@@ -41,7 +41,7 @@ pub(super) struct Job {
 
 /// The result of a job.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Answer {
+pub(super) enum JobResult {
     /// The result of examining the file.
     Examined(Box<Examination>),
     /// The file was compiled; the code follows.
@@ -55,7 +55,7 @@ pub(super) enum Answer {
 
 impl Job {
     pub(super) fn new(
-        task: Task,
+        task: ChildTask,
         (allocation, target): (Allocation, Target),
         limits: CompileLimits,
         file: &[u8],
@@ -85,7 +85,7 @@ impl Job {
     }
 }
 
-impl Answer {
+impl JobResult {
     pub(super) fn write(&self, code: &[u8], out: &mut impl Write) -> io::Result<()> {
         out.write_all(&line(self)?)?;
         out.write_all(code)?;
@@ -94,11 +94,11 @@ impl Answer {
 }
 
 /// Parses a complete answer and returns it with the octets that follow it.
-pub(super) fn parse_answer(mut said: Vec<u8>) -> Option<(Answer, Vec<u8>)> {
+pub(super) fn parse_answer(mut said: Vec<u8>) -> Option<(JobResult, Vec<u8>)> {
     let searched = said.get(..said.len().min(LINE_OCTETS_MAX))?;
     let end = searched.iter().position(|octet| *octet == b'\n')?;
     let answer = serde_json::from_slice(said.get(..end)?).ok()?;
-    if let Answer::Compiled { octets } = answer
+    if let JobResult::Compiled { octets } = answer
         && octets != (said.len() - end - 1) as u64
     {
         return None;
@@ -120,9 +120,9 @@ mod tests {
     #[test]
     fn an_answer_counts_only_if_it_is_complete() {
         let mut said = Vec::new();
-        Answer::Compiled { octets: 4 }.write(b"code", &mut said).unwrap();
+        JobResult::Compiled { octets: 4 }.write(b"code", &mut said).unwrap();
         let (answer, code) = parse_answer(said.clone()).unwrap();
-        assert!(matches!(answer, Answer::Compiled { octets: 4 }));
+        assert!(matches!(answer, JobResult::Compiled { octets: 4 }));
         assert_eq!(code, b"code");
         for length in 0..said.len() {
             assert!(parse_answer(said[..length].to_vec()).is_none(), "{length}");
@@ -141,15 +141,15 @@ mod tests {
             PluginProblem::NoHooks,
         ];
         let texts: Vec<String> = sent.iter().map(PluginProblem::to_string).collect();
-        Answer::Refused(sent).write(b"", &mut said).unwrap();
-        let Some((Answer::Refused(arrived), _)) = parse_answer(said) else { panic!("refused") };
+        JobResult::Refused(sent).write(b"", &mut said).unwrap();
+        let Some((JobResult::Refused(arrived), _)) = parse_answer(said) else { panic!("refused") };
         assert_eq!(arrived.iter().map(PluginProblem::to_string).collect::<Vec<_>>(), texts);
     }
 
     #[test]
     fn a_job_without_the_whole_file_is_none() {
         let limits = CompileLimits::default();
-        let job = Job::new(Task::Compile, (Allocation::Pooled, Target::Here), limits, b"file");
+        let job = Job::new(ChildTask::Compile, (Allocation::Pooled, Target::Here), limits, b"file");
         let sent = [job.header().unwrap(), b"file".to_vec()].concat();
         let read = |mut sent: &[u8]| Job::read(&mut sent)?.read_file(&mut sent);
         assert_eq!(read(&sent).unwrap(), b"file");

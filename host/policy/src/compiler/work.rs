@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Examination, confinement,
-    job::{Answer, Job, Task},
+    job::{ChildTask, Job, JobResult},
 };
 use crate::{
     artifact, contract,
@@ -43,32 +43,32 @@ fn serve(input: &mut impl BufRead, output: &mut impl Write) -> io::Result<()> {
     let done = panic::catch_unwind(AssertUnwindSafe(|| job.run(&file)));
     let (answer, code) = match done {
         Ok(Ok(answered)) => answered,
-        Ok(Err(problems)) => (Answer::Refused(problems), Vec::new()),
+        Ok(Err(problems)) => (JobResult::Refused(problems), Vec::new()),
         Err(panic) => {
             let problem = CompileProblem::CompilerGaveUp(message_of(&*panic)).into();
-            (Answer::Refused(vec![problem]), Vec::new())
+            (JobResult::Refused(vec![problem]), Vec::new())
         }
     };
     answer.write(&code, output)
 }
 
 impl Job {
-    fn run(&self, file: &[u8]) -> Result<(Answer, Vec<u8>), Vec<PluginProblem>> {
+    fn run(&self, file: &[u8]) -> Result<(JobResult, Vec<u8>), Vec<PluginProblem>> {
         let component = artifact::component(file).map_err(|problem| vec![problem])?;
         match self.task {
-            Task::Examine => {
+            ChildTask::Examine => {
                 let examined = contract::examine(&component)?;
                 let component_digest = Sha256::digest(&component).into();
                 let examination = Examination { examined, component_digest };
-                Ok((Answer::Examined(Box::new(examination)), Vec::new()))
+                Ok((JobResult::Examined(Box::new(examination)), Vec::new()))
             }
             #[cfg(not(feature = "compile"))]
-            Task::Compile => Err(vec![CompileProblem::NoCompilerBuiltIn.into()]),
+            ChildTask::Compile => Err(vec![CompileProblem::NoCompilerBuiltIn.into()]),
             #[cfg(feature = "compile")]
-            Task::Compile => {
+            ChildTask::Compile => {
                 let code = super::translate::compile(&component, self.allocation, self.target)
                     .map_err(|problem| vec![problem.into()])?;
-                Ok((Answer::Compiled { octets: code.len() as u64 }, code))
+                Ok((JobResult::Compiled { octets: code.len() as u64 }, code))
             }
         }
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{LeaseEvent, View};
 
 /// The subject of a plugin call.
-pub(crate) trait Subject {
+pub(crate) trait Chargeable {
     /// The client and the origin of its message.
     fn culprit(&self) -> Culprit;
 }
@@ -67,7 +67,7 @@ impl Culprit {
     }
 }
 
-impl Subject for View {
+impl Chargeable for View {
     fn culprit(&self) -> Culprit {
         let mut origin = Origin::of(&self.request);
         if let Some(remembered) = self.remembered_relay_information() {
@@ -77,7 +77,7 @@ impl Subject for View {
     }
 }
 
-impl Subject for LeaseEvent {
+impl Chargeable for LeaseEvent {
     fn culprit(&self) -> Culprit {
         let information = self.binding.relay_information.as_ref();
         let (circuit_id, remote_id) = information.map(line_of).unwrap_or_default();

@@ -11,7 +11,7 @@ fn fault() -> Fault {
 #[derive(Clone, Copy)]
 struct Who(u32, u32, u32);
 
-impl Subject for Who {
+impl Chargeable for Who {
     fn culprit(&self) -> Culprit {
         Culprit {
             origin: Origin {
@@ -94,7 +94,7 @@ fn many_lines_suspend_a_plugin_and_it_comes_back() {
 }
 
 #[test]
-fn who_is_shut_out_is_told_and_comes_back() {
+fn an_offender_that_is_shut_out_is_reported_and_comes_back() {
     let (health, at) = healthy();
     let client = Who(1, 1, 1);
     let follows = health.faults_for(at(0), client, 1_000);
@@ -138,7 +138,7 @@ fn a_rehearsal_shuts_out_whom_the_plugin_does_and_nobody_else() {
 }
 
 #[test]
-fn the_last_fault_is_told_with_its_client() {
+fn the_last_fault_is_reported_with_its_client() {
     let (health, at) = healthy();
     health.faults_for(at(1), Who(1, 2, 3), 1);
     let last = health.last_fault(at(11)).unwrap();

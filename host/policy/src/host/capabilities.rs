@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Offender,
-    belongings::{LineTag, MetricCell, MetricError, Occasion, State, StateError},
+    belongings::{KeptState, LineTag, MetricCell, MetricError, Occasion, StateError},
     limits::{LOG_LINE_OCTETS_MAX, LOOKUP_KEY_OCTETS_MAX},
 };
 use lessor_core::SourceRow;
@@ -122,7 +122,7 @@ impl state::Host for Guest {
 impl Guest {
     fn change_state<T>(
         &self,
-        act: impl FnOnce(&State, &Occasion<'_>) -> Result<T, StateError>,
+        act: impl FnOnce(&KeptState, &Occasion<'_>) -> Result<T, StateError>,
     ) -> Result<T, CapabilityError> {
         self.granted(Capability::State)?;
         let (state, rules) = (&self.belongings.state, &self.state_rules);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lessor_core::option::code;
-use lessor_vocabulary::Written;
+use lessor_vocabulary::OptionSetting;
 use serde_json::Value;
 
 use super::{Guest, bindings::lessor::policy::options};
@@ -45,17 +45,17 @@ impl options::Host for Guest {
     }
 }
 
-fn written(value: Value) -> Written {
+fn written(value: Value) -> OptionSetting {
     match value {
-        Value::Bool(flag) => Written::Flag(flag),
-        Value::Number(number) => {
-            number.as_i64().map_or_else(|| Written::Other(number.to_string()), Written::Number)
-        }
-        Value::String(text) => Written::Text(text),
-        Value::Array(items) => Written::List(items.into_iter().map(written).collect()),
-        Value::Object(members) => {
-            Written::Table(members.into_iter().map(|(key, value)| (key, written(value))).collect())
-        }
-        Value::Null => Written::Other("nothing".to_owned()),
+        Value::Bool(flag) => OptionSetting::Flag(flag),
+        Value::Number(number) => number
+            .as_i64()
+            .map_or_else(|| OptionSetting::Other(number.to_string()), OptionSetting::Number),
+        Value::String(text) => OptionSetting::Text(text),
+        Value::Array(items) => OptionSetting::List(items.into_iter().map(written).collect()),
+        Value::Object(members) => OptionSetting::Table(
+            members.into_iter().map(|(key, value)| (key, written(value))).collect(),
+        ),
+        Value::Null => OptionSetting::Other("nothing".to_owned()),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn follow(terms: &mut Terms, entry: &TraceEntry, drop_reason: Option<
 
 /// The differences between the shadow's terms and the live ones.
 pub(super) fn terms(live: &Terms, shadow: &Terms) -> Vec<Difference> {
-    let mut found = Found::default();
+    let mut found = Comparison::default();
     if mem::discriminant(&live.verdict) != mem::discriminant(&shadow.verdict) {
         let written = |terms: &Terms| Some(written_verdict(&terms.verdict));
         found.note(DifferenceKind::Verdict, written(live), written(shadow));
@@ -72,7 +72,7 @@ pub(super) fn terms(live: &Terms, shadow: &Terms) -> Vec<Difference> {
 
 /// The differences between two replies.
 pub(super) fn replies(live: &Reply, shadow: &Reply) -> Vec<Difference> {
-    let mut found = Found::default();
+    let mut found = Comparison::default();
     // Typed values and octets are equal if their encodings are.
     let encoded = |reply: &Reply| -> BTreeMap<u8, Vec<u8>> {
         let write = |(code, value): &(u8, ReplyValue)| {
@@ -102,9 +102,9 @@ pub(super) fn edit(reply: &mut Reply, entry: &TraceEntry) {
 }
 
 #[derive(Default)]
-struct Found(Vec<Difference>);
+struct Comparison(Vec<Difference>);
 
-impl Found {
+impl Comparison {
     fn compare(&mut self, kind: DifferenceKind, live: Option<String>, shadow: Option<String>) {
         if live != shadow {
             self.note(kind, live, shadow);

@@ -13,8 +13,8 @@ use super::{
     results::{Finding, Shadow},
 };
 use crate::{
-    AnsweredLookup, Chain, EditOutcome, FaultKind, LookupSources, Plan, PlannedLookup,
-    PolicyOutcome, TraceEntry, View, hook::Hook, limits::DIFFERENCE_CHARS_MAX, plugin::Plugin,
+    AnsweredLookup, Chain, EditOutcome, FaultKind, LookupSources, PlannedLookup, PolicyOutcome,
+    RequestPlan, TraceEntry, View, hook::Hook, limits::DIFFERENCE_CHARS_MAX, plugin::Plugin,
     seat::Seat,
 };
 
@@ -85,26 +85,26 @@ impl<'u> Understudy<'u> {
     }
 
     /// Returns what the shadow wants to look up.
-    pub fn plan(&mut self, view: &View) -> Plan {
+    pub fn plan(&mut self, view: &View) -> RequestPlan {
         self.plan_round(Hook::PlanLookups, view)
     }
 
     /// Returns what the shadow wants to look up in the second round.
-    pub fn plan_further(&mut self, view: &View) -> Plan {
+    pub fn plan_further(&mut self, view: &View) -> RequestPlan {
         match view.has_lookups_of(&self.place.seat.plugin.name) {
             true => self.plan_round(Hook::PlanFurtherLookups, view),
-            false => Plan::default(),
+            false => RequestPlan::default(),
         }
     }
 
-    fn plan_round(&mut self, round: Hook, view: &View) -> Plan {
+    fn plan_round(&mut self, round: Hook, view: &View) -> RequestPlan {
         let seat = &mut self.place.seat;
         let planned = seat.call(&mut Instant::now(), view, |instance| instance.plan(round, view));
         match planned {
-            Ok(lookups) => Plan { lookups, ..Plan::default() },
+            Ok(lookups) => RequestPlan { lookups, ..RequestPlan::default() },
             Err(kind) => {
                 self.fail(kind);
-                Plan { dropped: Some(kind.to_string()), ..Plan::default() }
+                RequestPlan { dropped: Some(kind.to_string()), ..RequestPlan::default() }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::common::{NOW, ask, discover, guest, inspect, plugin, runtime, settings, wait_for};
 use lessor_core::{OptionValue, SourceRow};
 use lessor_policy_host::{
-    FaultKind, LookupSources, Metric, PluginProblem, PluginSource, Remembered, Runner, Runtime,
+    FaultKind, KeptValue, LookupSources, Metric, PluginProblem, PluginSource, Runner, Runtime,
     RuntimeSettings, StateChange, StateStore, StateStoreError, limits::METRICS_MAX,
 };
 use lessor_settings::{Capability, Grants, STATE_KEYS_MAX};
@@ -107,7 +107,7 @@ fn metrics_are_counted_for_all_instances_together() {
 }
 
 #[test]
-fn metrics_have_limits_that_plugins_are_told_about() {
+fn metrics_have_limits_that_plugins_learn_of() {
     // The guest checks every answer and fails if one is wrong.
     let mut runner = start(&runtime(), capable("10-a", json!(["abuse-metrics"])));
     assert_eq!(told(&mut runner), ["abused"]);
@@ -161,7 +161,7 @@ fn instances_and_generations_share_what_a_plugin_remembers() {
 }
 
 #[test]
-fn state_has_limits_that_plugins_are_told_about() {
+fn state_has_limits_that_plugins_learn_of() {
     let mut runner = start(&runtime(), capable("10-a", json!(["abuse-state"])));
     assert_eq!(told(&mut runner), ["abused"]);
     let each = STATE_KEYS_MAX / 16;
@@ -190,7 +190,7 @@ fn what_is_handed_over_in_one_call_has_a_limit() {
 struct Disk(std::sync::Mutex<Vec<StateChange>>);
 
 impl StateStore for Disk {
-    fn load(&self, _: &str, _: &mut dyn FnMut(&str, Remembered)) -> Result<(), StateStoreError> {
+    fn load(&self, _: &str, _: &mut dyn FnMut(&str, KeptValue)) -> Result<(), StateStoreError> {
         Ok(())
     }
 

@@ -364,7 +364,7 @@ fn threads_have_instances_of_their_own() {
 }
 
 #[test]
-fn hardware_clients_are_told_as_such() {
+fn hardware_clients_are_shown_as_such() {
     let leased = lease();
     assert_eq!(
         leased.client,

@@ -82,7 +82,7 @@ fn a_file_that_takes_minutes_meets_the_limit_of_the_clock() {
 }
 
 #[test]
-fn what_is_compiled_ends_when_it_is_told_to() {
+fn a_compilation_ends_when_it_is_cancelled() {
     let file = file(&slow_to_compile(&minimal()));
     let runtime = runtime_without_cache();
     let errors = thread::scope(|scope| {
@@ -105,7 +105,7 @@ fn what_is_compiled_ends_when_it_is_told_to() {
 }
 
 #[test]
-fn a_file_that_was_cut_short_anywhere_is_told_so() {
+fn a_file_that_was_cut_short_anywhere_is_reported() {
     let whole = minimal();
     let runtime = runtime_without_cache();
     let steps = 60;

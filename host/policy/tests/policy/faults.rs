@@ -152,7 +152,7 @@ fn answers_have_a_limit() {
 }
 
 #[test]
-fn options_have_limits_that_plugins_are_told_about() {
+fn options_have_limits_that_plugins_learn_of() {
     // The guest checks every answer and fails if one is wrong.
     let (chain, mut runner) = start(&runtime(), vec![behaving("bad-options")]);
     let outcome = runner.terms(&discover());

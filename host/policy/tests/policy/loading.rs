@@ -63,7 +63,7 @@ fn components_are_taken_as_core_modules_are() {
 }
 
 #[test]
-fn files_that_are_no_plugins_are_told_apart() {
+fn files_that_are_no_plugins_are_distinguished() {
     assert_refused(b"", &["an empty file"]);
     assert_refused(b"\x7fELF\x02\x01\x01\0\0\0\0\0", &["ELF", "--target wasm32-unknown-unknown"]);
     assert_refused(b"(component)", &["WebAssembly text", "wasm-tools parse"]);
@@ -129,7 +129,7 @@ fn a_policy_needs_a_hook_and_configuring() {
 }
 
 #[test]
-fn a_component_of_somebody_else_is_named() {
+fn a_component_of_another_contract_is_named() {
     let world = "export other:thing/face@1.0.0;\npackage other:thing@1.0.0; interface face { run: func(); }";
     let octets = contract::module(unchanged, world);
     assert_refused(&octets, &["found other:thing/face@1.0.0", "wanted configuring"]);
@@ -208,7 +208,7 @@ fn imports_that_are_not_offered_are_named() {
 }
 
 #[test]
-fn all_mistakes_of_all_plugins_are_told_at_once() {
+fn all_mistakes_of_all_plugins_are_reported_at_once() {
     let folder = TempDir::new().unwrap();
     let bad = contract::write(folder.path(), "10-bad", b"text");
     let edit = |text: &str| {

@@ -45,7 +45,7 @@ impl Subscriber for Lines {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line::default();
+        let mut line = LoggedLine::default();
         event.record(&mut line);
         let level = event.metadata().level();
         self.0.lock().unwrap().push(format!("{level} {}{}", line.message, line.fields));
@@ -57,12 +57,12 @@ impl Subscriber for Lines {
 }
 
 #[derive(Default)]
-struct Line {
+struct LoggedLine {
     message: String,
     fields: String,
 }
 
-impl Visit for Line {
+impl Visit for LoggedLine {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         match field.name() {
             "message" => self.message = format!("{value:?}"),

@@ -6,7 +6,7 @@ use crate::common::{ask, discover, guest, inspect, plugin, request, runtime, vie
 use crate::contract;
 use lessor_core::{LookupAnswer, OptionValue, RequestKind, SourceRow};
 use lessor_policy_host::{
-    Chain, FaultKind, LookupSources, Plan, PlannedLookup, PluginSource, Runner, View,
+    Chain, FaultKind, LookupSources, PlannedLookup, PluginSource, RequestPlan, Runner, View,
     limits::{LOOKUP_KEY_OCTETS_MAX, LOOKUP_NAME_OCTETS_MAX, LOOKUPS_MAX},
 };
 use lessor_settings::FailurePolicy;
@@ -110,18 +110,18 @@ fn only_plugins_with_a_hook_for_the_message_are_asked_for_a_plan() {
     let (chain, mut runner) =
         start(vec![plugin("10-minimal", &guest("minimal"), &json!({})), planner("20-b", "well")]);
     assert!(!chain.has_lookups_for(RequestKind::Release));
-    assert_eq!(runner.plan(&view_of(request(RequestKind::Release))), Plan::default());
+    assert_eq!(runner.plan(&view_of(request(RequestKind::Release))), RequestPlan::default());
     let plan = runner.plan(&discover());
     assert_eq!(plan.trace.len(), 1);
     assert_eq!([chain.status()[0].calls, chain.status()[1].calls], [0, 1]);
 
     let (chain, mut runner) = start(vec![plugin("10-minimal", &guest("minimal"), &json!({}))]);
     assert!(!chain.has_lookups_for(RequestKind::Discover));
-    assert_eq!(runner.plan(&discover()), Plan::default());
+    assert_eq!(runner.plan(&discover()), RequestPlan::default());
 }
 
 #[test]
-fn plans_have_limits_that_plugins_are_told_about() {
+fn plans_have_limits_that_plugins_learn_of() {
     // The guest checks every answer and fails if one is wrong.
     let (chain, mut runner) = start(vec![planner("10-a", "abuse")]);
     let plan = runner.plan(&discover());

@@ -113,7 +113,7 @@ fn a_plugin_whose_second_plan_fails_is_absent_or_drops_the_request() {
 }
 
 #[test]
-fn lease_events_are_told_with_their_lookups() {
+fn lease_events_have_their_lookups() {
     let settings = json!({
         "lease-plan": [["line", "subscribers"]],
         "field": "name",

@@ -105,7 +105,7 @@ fn seen(runner: &mut Runner) -> String {
 }
 
 #[test]
-fn files_that_are_no_scripts_or_no_interpreters_are_told_apart() {
+fn files_that_are_no_scripts_or_no_interpreters_are_distinguished() {
     let folder = TempDir::new().unwrap();
     let text = "fn decide(request, terms) {}";
     let problem = |source: PluginSource| {

@@ -228,7 +228,7 @@ fn samples_that_find_no_room_are_counted_and_nobody_waits() {
 }
 
 #[test]
-fn a_thread_runs_them_until_it_is_told_to_end() {
+fn a_thread_runs_them_until_it_is_stopped() {
     let (chain, _runner, shadows) = ready(vec![shadow("10-new", json!({ "pool": "garden" }))]);
     let (sender, reported) = std::sync::mpsc::channel();
     let report = move |difference| sender.send(difference).unwrap();

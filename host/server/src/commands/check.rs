@@ -7,7 +7,10 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 
 use lessor_config::Configuration;
 use lessor_core::{Pool, WhySkipped};
-use lessor_generation::{Parts, Refusal, description, named, never_apply, patience};
+use lessor_generation::{
+    ConfigurationRefused, GenerationParts, GenerationSources, description, named, never_apply,
+    patience,
+};
 use lessor_lookup::SourceStatus;
 use lessor_net::Host;
 use lessor_policy_host::{Runtime, RuntimeError, RuntimeSettings};
@@ -40,11 +43,12 @@ pub(crate) fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
 
 /// Does the same without arguments.
 pub(crate) fn report(path: &Path) -> ExitCode {
-    let runtime = runtime(path).map_err(|error| Refusal { mistakes: vec![error.to_string()] });
+    let runtime =
+        runtime(path).map_err(|error| ConfigurationRefused { mistakes: vec![error.to_string()] });
     print(runtime.and_then(|runtime| check(path, &runtime)))
 }
 
-fn print(checked: Result<String, Refusal>) -> ExitCode {
+fn print(checked: Result<String, ConfigurationRefused>) -> ExitCode {
     match checked {
         Ok(summary) => {
             println!("{summary}");
@@ -82,12 +86,12 @@ pub(crate) fn runtime(config: &Path) -> Result<Arc<Runtime>, RuntimeError> {
     Runtime::new(RuntimeSettings { cache, compiled, ..RuntimeSettings::default() })
 }
 
-fn check(path: &Path, runtime: &Arc<Runtime>) -> Result<String, Refusal> {
-    let Parts { configuration, lookups, chain, .. } =
+fn check(path: &Path, runtime: &Arc<Runtime>) -> Result<String, ConfigurationRefused> {
+    let GenerationParts { configuration, lookups, chain, .. } =
         lessor_generation::read(runtime, path, colour_on_stderr(), None)?;
     let mistakes = named::unknown(&configuration, &lookups, &chain);
     if !mistakes.is_empty() {
-        return Err(Refusal { mistakes });
+        return Err(ConfigurationRefused { mistakes });
     }
     let networks = configuration.topology.networks();
     let subnets = networks.iter().map(|network| network.subnets.len() as u64).sum();
@@ -121,6 +125,22 @@ fn check(path: &Path, runtime: &Arc<Runtime>) -> Result<String, Refusal> {
         let (path, rows) = (file.path.display(), counted(file.reservations, "reservation", "s"));
         lines.push(format!("  reservations {path}: {rows}"));
     }
+    lines.extend(sources(&lookups));
+    let never_apply = never_apply::warnings(&configuration.topology);
+    lines.extend(never_apply.into_iter().map(|warning| format!("  warning: {warning}")));
+    lines.extend(skipped(&configuration));
+    lines.extend(passed_over(&configuration));
+    lines.extend(drained(&configuration));
+    let plugins = chain.plugins();
+    let warning = patience::warning(&chain, workers_of(&configuration));
+    lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
+    lines.extend(warning.map(|warning| format!("  warning: {warning}")));
+    Ok(lines.join("\n"))
+}
+
+/// Returns a line for each source of lookups, and one for each warning about it.
+fn sources(lookups: &GenerationSources) -> Vec<String> {
+    let mut lines = Vec::new();
     for source in lookups.sources().status() {
         let SourceStatus { name, kind, location, rows, .. } = source;
         lines.push(match lookups.sources().table(&name) {
@@ -137,16 +157,7 @@ fn check(path: &Path, runtime: &Arc<Runtime>) -> Result<String, Refusal> {
         let own = warnings.into_iter().filter(|(source, _)| *source == name);
         lines.extend(own.map(|(_, warning)| format!("    warning: {warning}")));
     }
-    let never_apply = never_apply::warnings(&configuration.topology);
-    lines.extend(never_apply.into_iter().map(|warning| format!("  warning: {warning}")));
-    lines.extend(skipped(&configuration));
-    lines.extend(passed_over(&configuration));
-    lines.extend(drained(&configuration));
-    let plugins = chain.plugins();
-    let warning = patience::warning(&chain, workers_of(&configuration));
-    lines.extend(plugins.map(|plugin| format!("  {}", description(plugin))));
-    lines.extend(warning.map(|warning| format!("  warning: {warning}")));
-    Ok(lines.join("\n"))
+    lines
 }
 
 /// The number of pools whose skipped addresses are listed.

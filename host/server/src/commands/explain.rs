@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::bail;
 use lessor_core::{VpnName, option::code};
-use lessor_foresight::explain::{Answer, Kind, Octets, Subject, offline};
+use lessor_foresight::explain::{ClientMessageKind, ExplainAnswer, Octets, Subject, offline};
 
 use super::{
     check,
@@ -27,8 +27,8 @@ pub(crate) struct ExplainArguments {
     #[command(flatten)]
     file: crate::ConfigurationFile,
     /// The message that the client sends.
-    #[arg(long, value_enum, default_value_t = Kind::Discover)]
-    kind: Kind,
+    #[arg(long, value_enum, default_value_t = ClientMessageKind::Discover)]
+    kind: ClientMessageKind,
     #[command(flatten)]
     client: ClientArguments,
     /// The relay that forwards the message.
@@ -88,8 +88,8 @@ pub(crate) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
         }
     };
     let explanation = match answer {
-        Answer::Explained(explanation) => explanation,
-        Answer::Refused(why) => bail!("{why}"),
+        ExplainAnswer::Explained(explanation) => explanation,
+        ExplainAnswer::Refused(why) => bail!("{why}"),
     };
     if arguments.json {
         println!("{}", serde_json::to_string(&explanation)?);

@@ -14,8 +14,8 @@ use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
 use lessor_core::{Binding, Topology};
 use lessor_import::{
-    Existing, Imported, LeaseTotals, Origin, Refusal, Report, Reservations, Times, Totals, Wishes,
-    Written,
+    Existing, Imported, LeaseTotals, Origin, Refusal, Report, Reservations, Times, Totals,
+    UnplacedFiles, Wishes,
 };
 use lessor_serving::{clock, stored};
 use lessor_settings::StoreBackend;
@@ -101,7 +101,7 @@ pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
     };
     // Written aside first: if there is no room for it, no lease is imported either.
     let written = match imported.as_ref().filter(|_| !arguments.dry_run) {
-        Some(imported) => Some(Written::write(imported, target, arguments.replace)?),
+        Some(imported) => Some(UnplacedFiles::write(imported, target, arguments.replace)?),
         None => None,
     };
     let mut report = Report::default();
@@ -112,7 +112,7 @@ pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
         report.append(of_leases);
         leases = Some(totals);
     }
-    let files = written.map(Written::commit).transpose()?.unwrap_or_default();
+    let files = written.map(UnplacedFiles::commit).transpose()?.unwrap_or_default();
     let mut all = imported.map(|imported| imported.report).unwrap_or_default();
     all.append(report);
     arguments.print(origin, &all, leases, &files)?;
@@ -251,5 +251,5 @@ struct Printed<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     leases: Option<LeaseTotals>,
     files: &'p [PathBuf],
-    entries: &'p [lessor_import::Entry],
+    entries: &'p [lessor_import::ReportEntry],
 }

@@ -1,7 +1,7 @@
 //! `lessor record`: writes what the running server receives and decides to a file.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{BufWriter, ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use lessor_recording::{End, EndReason, Line};
+use lessor_recording::{EndReason, RecordingEnd, RecordingLine};
 use lessor_serving::recorder::{RECORDING_SECS_MAX, RecordRequest};
 use serde::Deserialize;
 
@@ -72,7 +72,6 @@ struct Progress {
 /// Records until one of the limits is reached, or until Ctrl-C.
 pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
     let path = &arguments.output;
-    let place = || format!("cannot write {}", path.display());
     let question = Question::Record(RecordRequest {
         count_max: arguments.count,
         secs_max: arguments.seconds,
@@ -80,18 +79,45 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
         with_leases: arguments.with_leases,
         find: arguments.find.clone(),
     });
+    let mut file = BufWriter::new(create(path)?);
+    let answer = asking::open(&arguments.file.config, &question).inspect_err(|_| remove(path))?;
+    let end = write(answer, path, &mut file)?;
+    let end = end.context("the server ended the recording early; its log may say why")?;
+    let why = match end.why {
+        EndReason::Count => "the requested number of inputs",
+        EndReason::Time => "the requested time",
+        EndReason::Size => "the requested size",
+        EndReason::Stopped => "stopped",
+    };
+    println!("{} recorded in {} ({why})", counted(end.inputs), path.display());
+    if end.lost > 0 {
+        eprintln!("{} more were lost, because the recorder could not keep up", counted(end.lost));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Creates the file, which must not exist yet.
+fn create(path: &Path) -> anyhow::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let file = file.map_err(|error| {
+    file.map_err(|error| {
         let what = match error.kind() {
             ErrorKind::AlreadyExists => {
-                format!("{}; choose a file that does not exist yet", place())
+                format!("{}; choose a file that does not exist yet", cannot_write(path))
             }
-            _ => place(),
+            _ => cannot_write(path),
         };
         anyhow::Error::new(error).context(what)
-    })?;
-    let mut file = BufWriter::new(file);
-    let answer = asking::open(&arguments.file.config, &question).inspect_err(|_| remove(path))?;
+    })
+}
+
+/// Writes what the server answers until it ends, or until Ctrl-C. Returns how the recording ended,
+/// if that is known.
+fn write(
+    answer: impl Iterator<Item = anyhow::Result<String>>,
+    path: &Path,
+    file: &mut BufWriter<File>,
+) -> anyhow::Result<Option<RecordingEnd>> {
+    let place = || cannot_write(path);
     let stopped = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&stopped);
     ctrlc::set_handler(move || stop.store(true, Ordering::Relaxed))
@@ -123,7 +149,7 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
             }
         }
         if stopped.load(Ordering::Relaxed) && end.is_none() {
-            let stopped = End { why: EndReason::Stopped, inputs, lost: progress.lost };
+            let stopped = RecordingEnd { why: EndReason::Stopped, inputs, lost: progress.lost };
             let line = serde_json::json!({ "end": stopped });
             writeln!(file, "{line}").with_context(place)?;
             end = Some(stopped);
@@ -132,18 +158,11 @@ pub(crate) fn run(arguments: &RecordArguments) -> anyhow::Result<ExitCode> {
     }
     file.flush().with_context(place)?;
     bar.finish_and_clear();
-    let end = end.context("the server ended the recording early; its log may say why")?;
-    let why = match end.why {
-        EndReason::Count => "the requested number of inputs",
-        EndReason::Time => "the requested time",
-        EndReason::Size => "the requested size",
-        EndReason::Stopped => "stopped",
-    };
-    println!("{} recorded in {} ({why})", counted(end.inputs), path.display());
-    if end.lost > 0 {
-        eprintln!("{} more were lost, because the recorder could not keep up", counted(end.lost));
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(end)
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
 }
 
 /// Removes an empty file.
@@ -153,9 +172,9 @@ fn remove(path: &Path) {
     }
 }
 
-fn end_in(line: &str) -> Option<End> {
+fn end_in(line: &str) -> Option<RecordingEnd> {
     match serde_json::from_str(line) {
-        Ok(Line::End(end)) => Some(end),
+        Ok(RecordingLine::End(end)) => Some(end),
         _ => None,
     }
 }

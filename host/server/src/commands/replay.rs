@@ -15,8 +15,8 @@ use std::{
 
 use anyhow::Context;
 use clap::ValueEnum;
-use lessor_foresight::replay::{Replay, Source};
-use lessor_generation::Parts;
+use lessor_foresight::replay::{Replay, ReplaySource};
+use lessor_generation::GenerationParts;
 use lessor_policy_host::Runtime;
 
 use self::output::Output;
@@ -88,8 +88,11 @@ fn replay(arguments: &ReplayArguments) -> anyhow::Result<bool> {
     } else {
         None
     };
-    let source =
-        Source { file: &arguments.file, incomplete: arguments.incomplete, link: arguments.link };
+    let source = ReplaySource {
+        file: &arguments.file,
+        incomplete: arguments.incomplete,
+        link: arguments.link,
+    };
     let replay = Replay::prepare(&source, &set, against.as_ref())?;
     let has_other = is_compared || replay.is_recording();
     let names = if is_compared { ("replayed", "against") } else { ("replayed", "recorded") };
@@ -115,7 +118,7 @@ fn read_set(
     runtime: &Arc<Runtime>,
     config: &Path,
     plugins: Option<&Path>,
-) -> anyhow::Result<Parts> {
+) -> anyhow::Result<GenerationParts> {
     let colour = colour_on_stderr();
     Ok(match plugins {
         None => lessor_generation::read(runtime, config, colour, None)?,

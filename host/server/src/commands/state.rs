@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::bail;
 use lessor_core::readable;
-use lessor_serving::state::{Answer, Entry, StateQuestion};
+use lessor_serving::state::{ShownEntry, StateAnswer, StateQuestion};
 use lessor_terminal::{right_align, table};
 
 use crate::{ConfigurationFile, asking, questions::Question};
@@ -166,14 +166,14 @@ fn tell_removed(removed: usize, json: bool) -> io::Result<()> {
     }
 }
 
-fn entries(file: &ConfigurationFile, policy: Option<String>) -> anyhow::Result<Vec<Entry>> {
+fn entries(file: &ConfigurationFile, policy: Option<String>) -> anyhow::Result<Vec<ShownEntry>> {
     let mut entries = Vec::new();
     let mut mistake = None;
     let question = Question::State(StateQuestion::List { policy });
     asking::ask(&file.config, &question, |answer| match answer {
-        Answer::Entry(entry) => entries.push(entry),
-        Answer::Mistake(found) => mistake = Some(found),
-        Answer::Removed(_) => {}
+        StateAnswer::Entry(entry) => entries.push(entry),
+        StateAnswer::Mistake(found) => mistake = Some(found),
+        StateAnswer::Removed(_) => {}
     })?;
     match mistake {
         Some(mistake) => bail!(mistake),
@@ -183,9 +183,9 @@ fn entries(file: &ConfigurationFile, policy: Option<String>) -> anyhow::Result<V
 
 fn changed(file: &ConfigurationFile, question: StateQuestion) -> anyhow::Result<usize> {
     match asking::ask_one(&file.config, Question::State(question))? {
-        Answer::Removed(removed) => Ok(removed),
-        Answer::Mistake(mistake) => bail!(mistake),
-        Answer::Entry(_) => {
+        StateAnswer::Removed(removed) => Ok(removed),
+        StateAnswer::Mistake(mistake) => bail!(mistake),
+        StateAnswer::Entry(_) => {
             bail!("the server has another version; use the lessor command of that version")
         }
     }

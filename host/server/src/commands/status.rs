@@ -76,6 +76,23 @@ pub(crate) fn print_reasons(json: bool) -> io::Result<()> {
 
 fn print(status: &Status) -> io::Result<()> {
     let mut out = lessor_terminal::stdout();
+    print_generation(&mut out, status)?;
+    print_endpoints(&mut out, &status.endpoints)?;
+    print_pools(&mut out, status)?;
+    print_decisions(&mut out, status)?;
+    print_policies(&mut out, status)?;
+    print_lookups(&mut out, status)?;
+    print_store(&mut out, status)?;
+    clock::print(&mut out, &status.clock)?;
+    print_messages(&mut out, status)?;
+    if let Some(complaint) = &status.store.complaint {
+        writeln!(out, "store: {complaint}")?;
+    }
+    print_losses(&mut out, status)
+}
+
+/// What serves, since when, and why it is not what the configuration says.
+fn print_generation(out: &mut impl Write, status: &Status) -> io::Result<()> {
     writeln!(
         out,
         "generation {} has served since {}; {} reloads, {} refused, {} rolled back",
@@ -96,7 +113,7 @@ fn print(status: &Status) -> io::Result<()> {
         }
     }
     if let Some(meanwhile) = &status.meanwhile {
-        meanwhile::print(&mut out, meanwhile)?;
+        meanwhile::print(out, meanwhile)?;
     }
     if let Some(failed) = status.rolled_back_from {
         writeln!(
@@ -105,7 +122,11 @@ fn print(status: &Status) -> io::Result<()> {
              their faults, a reload tries again"
         )?;
     }
-    print_endpoints(&mut out, &status.endpoints)?;
+    Ok(())
+}
+
+/// How full pools are, and which of them give no addresses to new clients.
+fn print_pools(out: &mut impl Write, status: &Status) -> io::Result<()> {
     let mut pools = table(&["network", "pool", "size", "leased", "offered", "quarantined", "full"]);
     for row in &status.pools {
         let PoolUsage { pool, size, leased, offered, quarantined } = &row.usage;
@@ -141,6 +162,11 @@ fn print(status: &Status) -> io::Result<()> {
              renewed, and new clients get none (lessor pool open)"
         )?;
     }
+    Ok(())
+}
+
+/// How often each reason and each class occurred.
+fn print_decisions(out: &mut impl Write, status: &Status) -> io::Result<()> {
     let mut reasons = table(&["reason", "count", "meaning"]);
     for (reason, count) in &status.reasons {
         reasons.add_row([reason.name().to_owned(), count.to_string(), reason.meaning().to_owned()]);
@@ -156,9 +182,14 @@ fn print(status: &Status) -> io::Result<()> {
         right_align(&mut classes, 1..5);
         writeln!(out, "{classes}")?;
     }
+    Ok(())
+}
+
+/// The policies and their shadows.
+fn print_policies(out: &mut impl Write, status: &Status) -> io::Result<()> {
     if !status.plugins.is_empty() {
         writeln!(out, "{}", plugin_table(&status.plugins))?;
-        plugins::print(&mut out, &status.plugins)?;
+        plugins::print(out, &status.plugins)?;
     }
     for shadow in &status.shadows.shadows {
         writeln!(
@@ -167,7 +198,11 @@ fn print(status: &Status) -> io::Result<()> {
             shadow.plugin.name, shadow.requests, shadow.differed
         )?;
     }
-    print_lookups(&mut out, status)?;
+    Ok(())
+}
+
+/// The flushes of the store and its last error.
+fn print_store(out: &mut impl Write, status: &Status) -> io::Result<()> {
     let store = &status.store;
     writeln!(
         out,
@@ -177,7 +212,11 @@ fn print(status: &Status) -> io::Result<()> {
     if let Some(error) = &store.last_error {
         writeln!(out, "store: last error: {error}")?;
     }
-    clock::print(&mut out, &status.clock)?;
+    Ok(())
+}
+
+/// Messages and replies that were not as they should be.
+fn print_messages(out: &mut impl Write, status: &Status) -> io::Result<()> {
     if status.keys_seen_elsewhere > 0 {
         writeln!(
             out,
@@ -208,9 +247,11 @@ fn print(status: &Status) -> io::Result<()> {
             status.options_left_out, status.relay_information_left_out
         )?;
     }
-    if let Some(complaint) = &store.complaint {
-        writeln!(out, "store: {complaint}")?;
-    }
+    Ok(())
+}
+
+/// What was dropped or not written, because a limit was reached.
+fn print_losses(out: &mut impl Write, status: &Status) -> io::Result<()> {
     for (limit, dropped) in status.limits.iter().filter(|(_, dropped)| *dropped > 0) {
         writeln!(out, "dropped at the limit {}: {dropped}; {}", limit.name(), limit.advice())?;
     }

@@ -76,7 +76,7 @@ fn verify(arguments: &StoreArguments) -> anyhow::Result<ExitCode> {
     let path = path_of_store(&arguments.file.config)?;
     let survey = DiskStore::survey(&path)?;
     if arguments.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string(&Report::of(&path, &survey))?)?;
+        writeln!(io::stdout(), "{}", serde_json::to_string(&StoreReport::of(&path, &survey))?)?;
     } else {
         let mut out = lessor_terminal::stdout();
         print(&mut out, &path, &survey)?;
@@ -186,7 +186,7 @@ fn print(out: &mut impl Write, path: &Path, survey: &StoreSurvey) -> io::Result<
 /// The output of `--json`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Report<'a> {
+struct StoreReport<'a> {
     store: &'a Path,
     whole: bool,
     in_use: bool,
@@ -217,7 +217,7 @@ struct DamagedPlace<'a> {
     found: &'a str,
 }
 
-impl<'a> Report<'a> {
+impl<'a> StoreReport<'a> {
     fn of(store: &'a Path, survey: &'a StoreSurvey) -> Self {
         let log = &survey.log;
         let segments = log.segments.iter().map(|segment| Segment {

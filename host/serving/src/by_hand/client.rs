@@ -8,7 +8,7 @@ use lessor_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Refusal};
+use super::{AnswerByHand, NothingChanged};
 use crate::{reload::Reloader, shards};
 
 /// How many of several leases are named.
@@ -38,7 +38,7 @@ impl ClientFacts {
     }
 
     /// The key of the client in a network.
-    pub(super) fn key_in(&self, network: &Network) -> Result<ClientKey, Refusal> {
+    pub(super) fn key_in(&self, network: &Network) -> Result<ClientKey, NothingChanged> {
         let kind = network.client_key;
         let information = self.line();
         let identifier = self.client_identifier.as_deref();
@@ -53,7 +53,7 @@ impl ClientFacts {
                 }
             };
             let (name, kind) = (&network.name, kind.name());
-            Refusal::new(
+            NothingChanged::new(
                 "client-unclear",
                 format!(
                     "network {name} tells its clients apart by client-key = {kind:?}; say who the \
@@ -69,7 +69,7 @@ impl ClientFacts {
         reloader: &Reloader,
         vpn: Option<&VpnName>,
         now: Timestamp,
-    ) -> Result<Binding, Answer> {
+    ) -> Result<Binding, AnswerByHand> {
         let mut found: Vec<Binding> = Vec::new();
         let mut newest = || reloader.shared.engines.load_full();
         let listed = shards::each_binding_once(&mut newest, |binding, _| {
@@ -80,10 +80,10 @@ impl ClientFacts {
         });
         if let Err(shards::TooManyReloads(reloads)) = listed {
             let text = format!("the server was reloaded {reloads} times meanwhile; try again");
-            return Err(Answer::Failed(text));
+            return Err(AnswerByHand::Failed(text));
         }
         match (found.pop(), &found[..]) {
-            (None, _) => Err(Refusal::new(
+            (None, _) => Err(NothingChanged::new(
                 "no-lease",
                 "no client that fits has a lease; `lessor leases --find` searches for a part of a \
                  name",
@@ -98,7 +98,7 @@ impl ClientFacts {
                     "several leases fit: {}; name one of them by its address",
                     each.join(", ")
                 );
-                Err(Refusal::new("several-leases", text).into())
+                Err(NothingChanged::new("several-leases", text).into())
             }
         }
     }

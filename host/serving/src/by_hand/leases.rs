@@ -14,14 +14,15 @@ use std::{
 
 use crossbeam_channel::Receiver;
 use lessor_core::{
-    Answer as StorageAnswer, AttemptByHand, Binding, ChangeByHand, Changes, Location, Network,
-    RefusalByHand, Timestamp, VpnName,
+    Answer, AttemptByHand, Binding, ChangeByHand, Changes, Location, Network, RefusalByHand,
+    Timestamp, VpnName,
 };
 use lessor_recording::ByHand;
 use lessor_store::Submission;
 
 use super::{
-    Answer, ClientFacts, Deed, Done, Refusal, Target, log, texts, unknown_hardware_address,
+    AnswerByHand, ClientFacts, Deed, DoneByHand, NothingChanged, Target, log, texts,
+    unknown_hardware_address,
 };
 use crate::{
     clock,
@@ -44,7 +45,7 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// What the engine said.
 enum Said {
-    Decided(Box<Decided>),
+    Decided(Box<DecidedChange>),
     Already,
     Refused(RefusalByHand),
     /// Storage has to answer for another change first.
@@ -54,7 +55,7 @@ enum Said {
 }
 
 /// A decision, and what is noted of it under the lock of its network.
-struct Decided {
+struct DecidedChange {
     at: Timestamp,
     network: Arc<Network>,
     changes: Changes,
@@ -72,24 +73,29 @@ pub(super) fn add(
     vpn: Option<&VpnName>,
     client: &ClientFacts,
     secs: u32,
-) -> Result<Done, Answer> {
+) -> Result<DoneByHand, AnswerByHand> {
     let (_, network) = owner_of(reloader, vpn, address)?;
     let key = client.key_in(&network)?;
     let shown = key.to_string();
     let hardware_address = client.hardware_address.unwrap_or_else(unknown_hardware_address);
     let change = ChangeByHand::Add { address, client: key, hardware_address, secs };
     let changed = make(reloader, &by, vpn, &change, Deed::AddedByHand)?;
-    let done = Done { address: Some(address), ..done(Deed::AddedByHand, changed, &network, by) };
-    Ok(reported(Done { client: Some(shown), ..done }))
+    let done =
+        DoneByHand { address: Some(address), ..done(Deed::AddedByHand, changed, &network, by) };
+    Ok(reported(DoneByHand { client: Some(shown), ..done }))
 }
 
 /// Ends a lease or a quarantine.
-pub(super) fn end(reloader: &Reloader, by: Operator, target: &Target) -> Result<Done, Answer> {
+pub(super) fn end(
+    reloader: &Reloader,
+    by: Operator,
+    target: &Target,
+) -> Result<DoneByHand, AnswerByHand> {
     let found = find(reloader, target)?;
     let (_, network) = owner_of(reloader, target.vpn.as_ref(), found.address)?;
     let change = ChangeByHand::End { address: found.address, client: Some(found.client.clone()) };
     let changed = make(reloader, &by, target.vpn.as_ref(), &change, Deed::EndedByHand)?;
-    Ok(reported(Done {
+    Ok(reported(DoneByHand {
         address: Some(found.address),
         client: Some(found.client.to_string()),
         ..done(Deed::EndedByHand, changed, &network, by)
@@ -102,7 +108,7 @@ pub(super) fn move_to(
     by: Operator,
     target: &Target,
     to: Ipv4Addr,
-) -> Result<Done, Answer> {
+) -> Result<DoneByHand, AnswerByHand> {
     let found = find(reloader, target)?;
     let vpn = target.vpn.as_ref();
     let (location, network) = owner_of(reloader, vpn, found.address)?;
@@ -113,12 +119,12 @@ pub(super) fn move_to(
              that it is in",
             found.address
         );
-        return Err(Refusal::new("other-network", text).into());
+        return Err(NothingChanged::new("other-network", text).into());
     }
     let (from, client) = (found.address, Some(found.client.clone()));
     let change = ChangeByHand::Move { from, to, client };
     let changed = make(reloader, &by, vpn, &change, Deed::MovedByHand)?;
-    Ok(reported(Done {
+    Ok(reported(DoneByHand {
         address: Some(from),
         moves_to: Some(to),
         client: Some(found.client.to_string()),
@@ -127,7 +133,7 @@ pub(super) fn move_to(
 }
 
 /// The lease or quarantine that a target names.
-fn find(reloader: &Reloader, target: &Target) -> Result<Binding, Answer> {
+fn find(reloader: &Reloader, target: &Target) -> Result<Binding, AnswerByHand> {
     let Some(address) = target.address else {
         return target.client.lease(reloader, target.vpn.as_ref(), clock::now());
     };
@@ -145,7 +151,7 @@ fn owner_of(
     reloader: &Reloader,
     vpn: Option<&VpnName>,
     address: Ipv4Addr,
-) -> Result<(Location, Arc<Network>), Refusal> {
+) -> Result<(Location, Arc<Network>), NothingChanged> {
     let engines = reloader.shared.engines.load_full();
     let location = engines.topology().locate_address(vpn, address);
     let network = location.and_then(|found| {
@@ -157,7 +163,7 @@ fn owner_of(
             "{address} is in no configured subnet{space}; `lessor check` and `lessor status` list \
              what is configured"
         );
-        Refusal::new("outside-subnets", text)
+        NothingChanged::new("outside-subnets", text)
     })
 }
 
@@ -168,7 +174,7 @@ fn make(
     vpn: Option<&VpnName>,
     change: &ChangeByHand,
     deed: Deed,
-) -> Result<bool, Answer> {
+) -> Result<bool, AnswerByHand> {
     for _ in 0..ATTEMPTS_MAX {
         match ask(reloader, vpn, change)? {
             None => {}
@@ -179,22 +185,22 @@ fn make(
             }
             Some(Said::Crowded) => break,
             Some(Said::Decided(decided)) => match commit(reloader, &decided.changes) {
-                StorageAnswer::Made => {
+                Answer::Made => {
                     report(reloader, by, change, deed, *decided);
                     return Ok(true);
                 }
-                StorageAnswer::NotMade => {
-                    return Err(Answer::Failed(
+                Answer::NotMade => {
+                    return Err(AnswerByHand::Failed(
                         "storage takes no changes now; nothing was changed; `lessor status` says \
                          why, then try again"
                             .to_owned(),
                     ));
                 }
-                StorageAnswer::Conflict(_) => {}
+                Answer::Conflict(_) => {}
             },
         }
     }
-    Err(Answer::Failed(
+    Err(AnswerByHand::Failed(
         "other changes of the address or of its client were always on their way to storage; \
          nothing was changed; try again"
             .to_owned(),
@@ -206,7 +212,7 @@ fn ask(
     reloader: &Reloader,
     vpn: Option<&VpnName>,
     change: &ChangeByHand,
-) -> Result<Option<Said>, Refusal> {
+) -> Result<Option<Said>, NothingChanged> {
     let shared = &reloader.shared;
     let (location, _) = owner_of(reloader, vpn, change.address())?;
     let links = reloader.links();
@@ -230,7 +236,7 @@ fn ask(
             AttemptByHand::Decided(changes) => {
                 let addresses = changes.iter().map(|change| change.binding.address);
                 let addresses: Vec<Ipv4Addr> = addresses.collect();
-                Said::Decided(Box::new(Decided {
+                Said::Decided(Box::new(DecidedChange {
                     at,
                     network: Arc::clone(engine.network()),
                     sequence: shared.recorder.sequence().take(),
@@ -244,7 +250,7 @@ fn ask(
 }
 
 /// Commits changes, and passes the answer of storage to the engines.
-fn commit(reloader: &Reloader, changes: &Changes) -> StorageAnswer {
+fn commit(reloader: &Reloader, changes: &Changes) -> Answer {
     let shared = &reloader.shared;
     let (sender, answered) = crossbeam_channel::bounded(1);
     let submission = Submission {
@@ -256,16 +262,22 @@ fn commit(reloader: &Reloader, changes: &Changes) -> StorageAnswer {
     let submitted = shared.committer.submit(submission).map_err(drop);
     // Storage answers everything that it accepted once, or the process ends.
     let answer = submitted.ok().and_then(|()| answered.recv().ok().flatten());
-    let answer = answer.unwrap_or(StorageAnswer::NotMade);
+    let answer = answer.unwrap_or(Answer::NotMade);
     let mut engines = Engines::of(&shared.engines);
     shared.pipeline().settle(&mut engines, clock::now(), changes, &answer);
     answer
 }
 
 /// Reports a change that is durable to everything that follows leases.
-fn report(reloader: &Reloader, by: &Operator, change: &ChangeByHand, deed: Deed, decided: Decided) {
+fn report(
+    reloader: &Reloader,
+    by: &Operator,
+    change: &ChangeByHand,
+    deed: Deed,
+    decided: DecidedChange,
+) {
     let shared = &reloader.shared;
-    let Decided { at, network, changes, sequence, place } = decided;
+    let DecidedChange { at, network, changes, sequence, place } = decided;
     shared.hosts.note(&changes);
     if let Some(sequence) = sequence {
         let (network, change) = (network.name.to_string(), change.clone());
@@ -279,12 +291,12 @@ fn report(reloader: &Reloader, by: &Operator, change: &ChangeByHand, deed: Deed,
     shared.observer.by_hand(event, place);
 }
 
-fn done(what: Deed, changed: bool, network: &Network, by: Operator) -> Done {
+fn done(what: Deed, changed: bool, network: &Network, by: Operator) -> DoneByHand {
     let vpn = network.vpn_name().map(ToString::to_string);
-    Done { vpn, ..Done::new(what, changed, &network.name, by) }
+    DoneByHand { vpn, ..DoneByHand::new(what, changed, &network.name, by) }
 }
 
-fn reported(done: Done) -> Done {
+fn reported(done: DoneByHand) -> DoneByHand {
     if done.changed {
         log(&done);
     }

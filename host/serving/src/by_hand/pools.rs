@@ -8,7 +8,7 @@ use std::{io, sync::Arc};
 use lessor_core::Network;
 use lessor_recording::Drained;
 
-use super::{Answer, Deed, Done, NamedPool, Refusal, log};
+use super::{AnswerByHand, Deed, DoneByHand, NamedPool, NothingChanged, log};
 use crate::{
     clock,
     drains::Drain,
@@ -18,7 +18,11 @@ use crate::{
 };
 
 /// Drains a pool.
-pub(super) fn drain(reloader: &Reloader, by: Operator, named: &NamedPool) -> Result<Done, Answer> {
+pub(super) fn drain(
+    reloader: &Reloader,
+    by: Operator,
+    named: &NamedPool,
+) -> Result<DoneByHand, AnswerByHand> {
     reloader.between_reloads(|_, engines| {
         let network = find(engines, named)?;
         let drain = Drain { since_ms: clock::now(), by: by.clone() };
@@ -30,7 +34,11 @@ pub(super) fn drain(reloader: &Reloader, by: Operator, named: &NamedPool) -> Res
 }
 
 /// Opens a drained pool, also one that the configuration does not have.
-pub(super) fn open(reloader: &Reloader, by: Operator, named: &NamedPool) -> Result<Done, Answer> {
+pub(super) fn open(
+    reloader: &Reloader,
+    by: Operator,
+    named: &NamedPool,
+) -> Result<DoneByHand, AnswerByHand> {
     reloader.between_reloads(|_, engines| {
         let network = match find(engines, named) {
             Ok(network) => network,
@@ -47,8 +55,8 @@ fn forget(
     reloader: &Reloader,
     by: Operator,
     named: &NamedPool,
-    unknown: Refusal,
-) -> Result<Done, Answer> {
+    unknown: NothingChanged,
+) -> Result<DoneByHand, AnswerByHand> {
     let marks = reloader.drains.marks();
     let mut drained = marks.iter().filter(|(network, pools)| {
         named.network.as_ref().is_none_or(|wanted| wanted == *network)
@@ -58,17 +66,17 @@ fn forget(
         return Err(unknown.into());
     };
     reloader.drains.open(network, &named.pool).map_err(failed)?;
-    let done = Done {
+    let done = DoneByHand {
         pool: Some(named.pool.clone()),
         then: "the configuration does not have this pool; its drain is forgotten".to_owned(),
-        ..Done::new(Deed::OpenedPool, true, network, by)
+        ..DoneByHand::new(Deed::OpenedPool, true, network, by)
     };
     log(&done);
     Ok(done)
 }
 
 /// The only network that has a pool of this name.
-fn find(engines: &Shards, named: &NamedPool) -> Result<Arc<Network>, Refusal> {
+fn find(engines: &Shards, named: &NamedPool) -> Result<Arc<Network>, NothingChanged> {
     let pool = &named.pool;
     let has = |network: &&Arc<Network>| {
         named.network.as_ref().is_none_or(|wanted| **wanted == *network.name)
@@ -81,7 +89,7 @@ fn find(engines: &Shards, named: &NamedPool) -> Result<Arc<Network>, Refusal> {
             let of =
                 named.network.as_ref().map_or_else(String::new, |n| format!(" of network {n}"));
             let text = format!("there is no pool {pool}{of}; `lessor status` lists the pools");
-            Err(Refusal::new("unknown-pool", text))
+            Err(NothingChanged::new("unknown-pool", text))
         }
         several => {
             let names: Vec<&str> = several.iter().take(8).map(|network| &*network.name).collect();
@@ -90,7 +98,7 @@ fn find(engines: &Shards, named: &NamedPool) -> Result<Arc<Network>, Refusal> {
                 several.len(),
                 names.join(", ")
             );
-            Err(Refusal::new("several-pools", text))
+            Err(NothingChanged::new("several-pools", text))
         }
     }
 }
@@ -121,7 +129,7 @@ fn done(
     network: &Arc<Network>,
     named: &NamedPool,
     by: Operator,
-) -> Done {
+) -> DoneByHand {
     let mut leases = 0;
     engines.for_wanted(
         |other| other.name == network.name,
@@ -130,11 +138,11 @@ fn done(
             leases = usage.map(|usage| usage.leased).sum();
         },
     );
-    let done = Done {
+    let done = DoneByHand {
         vpn: network.vpn_name().map(ToString::to_string),
         pool: Some(named.pool.clone()),
         leases: Some(leases),
-        ..Done::new(what, changed, &network.name, by.clone())
+        ..DoneByHand::new(what, changed, &network.name, by.clone())
     };
     if changed {
         log(&done);
@@ -151,8 +159,8 @@ fn done(
     done
 }
 
-fn failed(error: io::Error) -> Answer {
-    Answer::Failed(format!(
+fn failed(error: io::Error) -> AnswerByHand {
+    AnswerByHand::Failed(format!(
         "the drained pools cannot be written beside the leases: {error}; nothing was changed"
     ))
 }

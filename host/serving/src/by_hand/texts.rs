@@ -4,11 +4,11 @@
 
 use lessor_core::{Obstacle, RefusalByHand, Timestamp};
 
-use super::{Deed, Refusal};
+use super::{Deed, NothingChanged};
 use crate::clock::{self, written};
 
 /// Why the engine refuses a change.
-pub(super) fn refusal(refusal: &RefusalByHand) -> Refusal {
+pub(super) fn refusal(refusal: &RefusalByHand) -> NothingChanged {
     match refusal {
         RefusalByHand::Obstacle { address, obstacle, holder, until } => {
             let until = until.map_or_else(String::new, |until| format!(" until {}", shown(until)));
@@ -53,34 +53,34 @@ pub(super) fn refusal(refusal: &RefusalByHand) -> Refusal {
                     ("unusable", format!("{address}: {}; name another address", other.meaning()))
                 }
             };
-            Refusal::new(cause, text)
+            NothingChanged::new(cause, text)
         }
-        RefusalByHand::LeasesOther(address) => Refusal::new(
+        RefusalByHand::LeasesOther(address) => NothingChanged::new(
             "leases-other",
             format!(
                 "the client leases {address}; give it the other address with \
                  `lessor leases move {address} --to`, or end that lease first"
             ),
         ),
-        RefusalByHand::NotLeased(address) => Refusal::new(
+        RefusalByHand::NotLeased(address) => NothingChanged::new(
             "not-leased",
             format!(
                 "{address} is neither leased nor quarantined; `lessor leases` lists what is; an \
                  open offer ends by itself"
             ),
         ),
-        RefusalByHand::OfOther { address, holder } => Refusal::new(
+        RefusalByHand::OfOther { address, holder } => NothingChanged::new(
             "held",
             format!("{address} has passed to {holder} meanwhile; look again with `lessor leases`"),
         ),
-        RefusalByHand::MovesAlready(address) => Refusal::new(
+        RefusalByHand::MovesAlready(address) => NothingChanged::new(
             "moves-already",
             format!(
                 "the client moves to {address} already and has not taken it yet; end that with \
                  `lessor leases end {address}` first"
             ),
         ),
-        RefusalByHand::SameAddress(address) => Refusal::new(
+        RefusalByHand::SameAddress(address) => NothingChanged::new(
             "same-address",
             format!("the client has {address}; name another address with --to"),
         ),

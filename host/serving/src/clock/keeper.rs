@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Note, Step, Verdict, for_people};
+use super::{ClockStep, Note, Verdict, for_people};
 
 /// The interval at which the note is written if nothing happens.
 const NOTE_EVERY: Duration = Duration::from_secs(15 * 60);
@@ -34,7 +34,7 @@ impl Keeper {
     /// Compares the clock with server time. Must be called a few times a second.
     pub(crate) fn look(&mut self) {
         let step = super::look();
-        if let Some(Step { by_ms }) = step {
+        if let Some(ClockStep { by_ms }) = step {
             let direction = if by_ms < 0 { "back" } else { "forward" };
             tracing::warn!(
                 by = for_people(by_ms.unsigned_abs()),

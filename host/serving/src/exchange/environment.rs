@@ -8,12 +8,12 @@ use lessor_core::{
 };
 use lessor_generation::GenerationSources;
 use lessor_policy_host::{AnsweredLookup, PlannedLookup};
-use lessor_stages::{Environment, Question, Retired, Ruling, Sources, Witness};
+use lessor_stages::{Environment, LookupAnswers, RequestToDecide, Retired, Ruling, Witness};
 
 use super::Pipeline;
 use crate::{
     held::Engines,
-    probes::Refusal,
+    probes::NoProbe,
     ticket::Ticket,
     waiting::{Unwanted, Waiting},
 };
@@ -29,7 +29,7 @@ pub(super) struct Surroundings<'e, 's> {
     pub(super) lookups: &'e GenerationSources,
 }
 
-impl Sources for Surroundings<'_, '_> {
+impl LookupAnswers for Surroundings<'_, '_> {
     fn known(&mut self, planned: Vec<PlannedLookup>) -> (Vec<AnsweredLookup>, Vec<PlannedLookup>) {
         self.lookups.known(planned)
     }
@@ -76,10 +76,10 @@ impl Environment for Surroundings<'_, '_> {
 
     fn decide(
         &mut self,
-        question: Question<'_>,
+        question: RequestToDecide<'_>,
         witness: &mut impl Witness,
     ) -> Result<Ruling<u64>, Retired> {
-        let Question { now, location, request, terms, probes } = question;
+        let RequestToDecide { now, location, request, terms, probes } = question;
         let shards = self.engines.shards();
         let preference = self.pipeline.preference;
         shards.with_waiting(location.network, |engine, waiting| {
@@ -129,11 +129,11 @@ impl Pipeline<'_> {
         let address = probe.address;
         match queue.begin(probe, Origin::of(request)) {
             Ok(()) => {}
-            Err(Refusal::TooMany) => {
+            Err(NoProbe::TooMany) => {
                 self.offer_unprobed(address);
                 return None;
             }
-            Err(Refusal::NotRunning) => return None,
+            Err(NoProbe::NotRunning) => return None,
         }
         let (number, wake) = wakes.wake();
         Some(match waiting.note(address, Ticket::of(request), wake) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lessor_core::{Binding, Changes, ClientKeyKind, Reason, Request, Terms};
 use lessor_net::Outgoing;
 use lessor_policy_host::{PolicyOutcome, SampledReply, ShadowSample, TraceEntry};
-use lessor_recording::{Datagram, Decided, Input, ReplyFacts, Said};
+use lessor_recording::{Datagram, PluginCall, RecordedDecision, RecordedInput, ReplyFacts};
 use lessor_stages::{Asked, Ended, Reached, Written};
 use lessor_vocabulary::Catalogue;
 
@@ -100,14 +100,14 @@ impl Finished {
     }
 
     /// Takes the exchange in the form of a recording, if it was decided during one.
-    pub(crate) fn take_for_recording(&mut self) -> Option<Input> {
+    pub(crate) fn take_for_recording(&mut self) -> Option<RecordedInput> {
         let (kept, decision) = self.take_decided()?;
         let reached = &self.reached;
         let payload = reached.request().map_or(&*kept.payload, |request| &*request.packet);
         let pools = reached.view().and_then(|view| view.pools.as_deref());
         let pools = pools.map(<[_]>::to_vec).unwrap_or_default();
         let lookups = reached.view().map(|view| view.lookups.to_vec()).unwrap_or_default();
-        Some(Input {
+        Some(RecordedInput {
             sequence: kept.sequence,
             at_ms: kept.at,
             clock_offset_ms: kept.clock_offset_ms,
@@ -125,16 +125,16 @@ impl Finished {
     }
 
     /// Takes what only a recording needs, and the decision in the form of a recording.
-    pub(crate) fn take_decided(&mut self) -> Option<(Box<Kept>, Decided)> {
+    pub(crate) fn take_decided(&mut self) -> Option<(Box<Kept>, RecordedDecision)> {
         let kept = self.notes.kept.take()?;
-        let mut decided = Decided::new(self.reason, self.detail.clone());
+        let mut decided = RecordedDecision::new(self.reason, self.detail.clone());
         let (reached, about) = (&self.reached, self.reached.about());
         decided.network = reached.view().map(|view| view.network.name.to_string());
         decided.address = about.address;
         decided.lease_time_secs = about.lease_time_secs;
         decided.terms = reached.terms().filter(|terms| **terms != Terms::default()).cloned();
         let catalogue = reached.view().map_or(Catalogue::registered(), |view| &*view.catalogue);
-        decided.plugins = reached.trace().map(|entry| Said::of(entry, catalogue)).collect();
+        decided.plugins = reached.trace().map(|entry| PluginCall::of(entry, catalogue)).collect();
         let reply = kept.reply.as_ref().filter(|_| self.reason.outcome().is_reply());
         decided.reply = reply.map(|reply| {
             let left_out = self.written.as_ref().map(|written| written.left_out.as_slice());

@@ -204,7 +204,7 @@ impl Witness for Watching<'_, '_> {
         }
     }
 
-    fn written(&mut self, _: &Reply, _: &[u8], written: &lessor_wire::Written) {
+    fn written(&mut self, _: &Reply, _: &[u8], written: &lessor_wire::LeftOut) {
         let counters = self.pipeline.counters;
         counters.options_left_out.fetch_add(written.left_out.len() as u64, Ordering::Relaxed);
         if written.relay_information_left_out {

@@ -6,7 +6,7 @@
 use std::net::SocketAddrV4;
 
 use lessor_core::{Reason, Request, RequestKind};
-use lessor_net::{OwnSockets, Refused};
+use lessor_net::{NotSentTo, OwnSockets};
 
 /// Knows the destinations that nothing is sent to.
 pub trait Reach {
@@ -25,10 +25,10 @@ impl Reach for OwnSockets {
         let refused = |field: &str, to: Option<SocketAddrV4>| {
             let to = to?;
             Some(match self.refuses(to)? {
-                Refused::OwnSocket => {
+                NotSentTo::OwnSocket => {
                     (Reason::OwnSocket, Some(format!("{field} is {to}, a socket of this server")))
                 }
-                Refused::Broadcast => (
+                NotSentTo::Broadcast => (
                     Reason::BroadcastDestination,
                     Some(format!("{field} is {}, a broadcast address of this host", to.ip())),
                 ),

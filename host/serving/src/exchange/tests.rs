@@ -5,14 +5,14 @@ use lessor_load::dhcproto::v4::{DhcpOption, MessageType};
 use lessor_store::CommitterLimits;
 
 use super::{settling::CONFLICTS_MAX, *};
-use crate::testing::{NOW, Parts, SERVER, packet, parts, received, topology};
+use crate::testing::{NOW, SERVER, TestParts, packet, parts, received, topology};
 
 const RELAY: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 0, 0, 200);
 const ADDRESS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 0, 0, 1);
 const LIMITS: CommitterLimits = CommitterLimits { waiting_changes: 100, batch_changes: 100 };
 
 /// A REQUEST of client 1 for [`ADDRESS`], decided.
-fn requested(parts: &mut Parts) -> Exchange<Written> {
+fn requested(parts: &mut TestParts) -> Exchange<Written> {
     let request = packet(
         MessageType::Request,
         1,

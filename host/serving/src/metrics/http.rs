@@ -48,7 +48,7 @@ pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// Answers until the task is dropped.
 pub(crate) async fn answer(listener: TcpListener, reloader: Arc<Reloader>) {
     let callers = Callers::new();
-    let source = Source { reloader, pages: Arc::new(Semaphore::new(PAGES_MAX)) };
+    let source = PageSource { reloader, pages: Arc::new(Semaphore::new(PAGES_MAX)) };
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -72,12 +72,12 @@ pub(crate) async fn answer(listener: TcpListener, reloader: Arc<Reloader>) {
 
 /// The source of the pages.
 #[derive(Clone)]
-struct Source {
+struct PageSource {
     reloader: Arc<Reloader>,
     pages: Arc<Semaphore>,
 }
 
-async fn answer_one(stream: TcpStream, caller: &Caller, source: &Source) -> hyper::Result<()> {
+async fn answer_one(stream: TcpStream, caller: &Caller, source: &PageSource) -> hyper::Result<()> {
     let respond = service_fn(|request: Request<Incoming>| async move {
         caller.is_served();
         let response = response(&request, source).await;
@@ -94,7 +94,7 @@ async fn answer_one(stream: TcpStream, caller: &Caller, source: &Source) -> hype
         .await
 }
 
-async fn response(request: &Request<Incoming>, source: &Source) -> Response<Full<Bytes>> {
+async fn response(request: &Request<Incoming>, source: &PageSource) -> Response<Full<Bytes>> {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "metrics are fetched with GET\n");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));

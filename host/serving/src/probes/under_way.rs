@@ -24,7 +24,7 @@ struct Probed {
 
 /// Why a probe does not begin. The address is offered unprobed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum NoProbe {
     /// As many as allowed are under way, for its line or link or in total.
     TooMany,
     /// Nothing sends probes, because the server stops.
@@ -49,10 +49,10 @@ impl UnderWay {
         address: Ipv4Addr,
         origin: Origin,
         accept: impl FnOnce() -> bool,
-    ) -> Result<bool, Refusal> {
+    ) -> Result<bool, NoProbe> {
         let mut probed = self.lock();
         if !probed.is_open {
-            return Err(Refusal::NotRunning);
+            return Err(NoProbe::NotRunning);
         }
         if probed.by_address.contains_key(&address) {
             return Ok(false);
@@ -60,7 +60,7 @@ impl UnderWay {
         let max = if origin.names_line() { Self::LINE_MAX } else { Self::LINK_MAX };
         let of_origin = probed.by_origin.get(&origin).copied().unwrap_or_default();
         if of_origin >= max || probed.by_address.len() >= Self::TOTAL_MAX || !accept() {
-            return Err(Refusal::TooMany);
+            return Err(NoProbe::TooMany);
         }
         probed.by_origin.insert(origin.clone(), of_origin + 1);
         probed.by_address.insert(address, origin);
@@ -127,10 +127,10 @@ mod tests {
         assert_eq!(total, UnderWay::TOTAL_MAX);
         let begin =
             |address, link| under_way.begin(Ipv4Addr::from(address), origin(link, None), || true);
-        assert_eq!(begin(9_999_u32, 9), Err(Refusal::TooMany));
+        assert_eq!(begin(9_999_u32, 9), Err(NoProbe::TooMany));
         under_way.end(Ipv4Addr::from(100));
         assert_eq!(begin(9_999_u32, 9), Ok(true));
-        assert_eq!(begin(100_u32, 1), Err(Refusal::TooMany));
+        assert_eq!(begin(100_u32, 1), Err(NoProbe::TooMany));
     }
 
     #[test]
@@ -139,12 +139,12 @@ mod tests {
         under_way.open();
         let address = Ipv4Addr::new(10, 0, 0, 1);
         let begin = |line, has_room| under_way.begin(address, origin(1, Some(line)), || has_room);
-        assert_eq!(begin(1, false), Err(Refusal::TooMany));
+        assert_eq!(begin(1, false), Err(NoProbe::TooMany));
         assert_eq!([begin(1, true), begin(2, true)], [Ok(true), Ok(false)]);
         under_way.end(address);
         under_way.end(address);
         assert_eq!(begin(2, true), Ok(true));
         under_way.close();
-        assert_eq!(begin(3, true), Err(Refusal::NotRunning));
+        assert_eq!(begin(3, true), Err(NoProbe::NotRunning));
     }
 }

@@ -17,7 +17,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use lessor_control::json_line;
 use lessor_core::{BindingCopies, ClientKeyKind, Engine, Request, Timestamp, readable};
 use lessor_recording::{
-    Drained, End, EndReason, Header, Input, Line, NoRecords, PluginDigest, VERSION,
+    Drained, EndReason, NoRecords, PluginDigest, RecordedInput, RecordingEnd, RecordingHeader,
+    RecordingLine, VERSION,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -75,7 +76,7 @@ pub fn record(
     recorder.session.store(None);
     writer.write_waiting(|_| true);
     let (inputs, lost) = (writer.inputs, writer.lost());
-    writer.write(&Line::End(End { why, inputs, lost }));
+    writer.write(&RecordingLine::End(RecordingEnd { why, inputs, lost }));
     writer.is_heard
 }
 
@@ -91,13 +92,13 @@ impl Drop for SwitchOff<'_> {
 }
 
 /// Starts recording, and returns the first lines of the recording.
-fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
+fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<RecordingLine> {
     // The lock prevents a reload, which would replace the engines that are read.
     let _serving = reloader.serving.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = &reloader.shared;
     let (generation, engines) = (shared.generation.load_full(), shared.engines.load_full());
     let plugins = generation.chain.plugins();
-    let mut lines = vec![Line::Recording(Header {
+    let mut lines = vec![RecordingLine::Recording(RecordingHeader {
         version: VERSION,
         server: env!("CARGO_PKG_VERSION").to_owned(),
         began_at_ms: clock::now(),
@@ -118,10 +119,16 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
         let network = engine.network().name.to_string();
         let pools: Vec<String> = engine.drained().map(ToString::to_string).collect();
         if !pools.is_empty() {
-            lines.push(Line::Drained(Drained { sequence: 0, network: network.clone(), pools }));
+            lines.push(RecordingLine::Drained(Drained {
+                sequence: 0,
+                network: network.clone(),
+                pools,
+            }));
         }
         let since_ms = engine.no_records_since();
-        lines.extend(since_ms.map(|since_ms| Line::NoRecords(NoRecords { network, since_ms })));
+        lines.extend(
+            since_ms.map(|since_ms| RecordingLine::NoRecords(NoRecords { network, since_ms })),
+        );
     });
     let switch_on = || shared.recorder.sequence.is_on.store(true, Ordering::Relaxed);
     if !asked.with_leases {
@@ -141,8 +148,8 @@ fn begin(reloader: &Reloader, asked: &RecordRequest) -> Vec<Line> {
         switch_on();
         (bindings, offers)
     });
-    lines.extend(bindings.iter().flat_map(BindingCopies::bindings).map(Line::Binding));
-    lines.extend(offers.into_iter().map(Line::Offer));
+    lines.extend(bindings.iter().flat_map(BindingCopies::bindings).map(RecordingLine::Binding));
+    lines.extend(offers.into_iter().map(RecordingLine::Offer));
     lines
 }
 
@@ -158,7 +165,7 @@ fn take_back_all(shared: &Shared, now: Timestamp, engine: &mut Engine) {
 struct Writer<'s> {
     say: &'s mut dyn FnMut(Vec<u8>) -> bool,
     asked: &'s RecordRequest,
-    lines: Receiver<Line>,
+    lines: Receiver<RecordingLine>,
     session: Arc<Session>,
     waiting: BinaryHeap<Reverse<Waiting>>,
     inputs: u64,
@@ -170,7 +177,7 @@ struct Writer<'s> {
 struct Waiting {
     sequence: u64,
     since: Instant,
-    line: Line,
+    line: RecordingLine,
 }
 
 impl Writer<'_> {
@@ -226,9 +233,9 @@ impl Writer<'_> {
         }
     }
 
-    fn is_wanted(&self, line: &Line) -> bool {
+    fn is_wanted(&self, line: &RecordingLine) -> bool {
         match (line, &self.asked.find) {
-            (Line::Input(input), Some(text)) => is_about(input, text),
+            (RecordingLine::Input(input), Some(text)) => is_about(input, text),
             _ => true,
         }
     }
@@ -251,7 +258,7 @@ impl Writer<'_> {
         }
     }
 
-    fn write(&mut self, line: &Line) {
+    fn write(&mut self, line: &RecordingLine) {
         let octets = json_line(line);
         self.octets += octets.len() as u64;
         self.say(octets);
@@ -268,7 +275,7 @@ impl Writer<'_> {
 
 impl Waiting {
     const fn is_input(&self) -> bool {
-        matches!(self.line, Line::Input(_))
+        matches!(self.line, RecordingLine::Input(_))
     }
 }
 
@@ -292,20 +299,20 @@ impl Ord for Waiting {
     }
 }
 
-const fn sequence_of(line: &Line) -> u64 {
+const fn sequence_of(line: &RecordingLine) -> u64 {
     match line {
-        Line::Input(input) => input.sequence,
-        Line::Probed(probed) => probed.sequence,
-        Line::Reclaim(reclaim) => reclaim.sequence,
-        Line::ByHand(by_hand) => by_hand.sequence,
-        Line::Drained(drained) => drained.sequence,
+        RecordingLine::Input(input) => input.sequence,
+        RecordingLine::Probed(probed) => probed.sequence,
+        RecordingLine::Reclaim(reclaim) => reclaim.sequence,
+        RecordingLine::ByHand(by_hand) => by_hand.sequence,
+        RecordingLine::Drained(drained) => drained.sequence,
         _ => 0,
     }
 }
 
 /// Returns whether an input is of a client or line that contains `text`, as in `lessor leases
 /// --find`.
-fn is_about(input: &Input, text: &str) -> bool {
+fn is_about(input: &RecordedInput, text: &str) -> bool {
     let Ok(request) = lessor_wire::parse(&input.datagram.payload, input.datagram.arrival.clone())
     else {
         return false;

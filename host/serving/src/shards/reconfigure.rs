@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, MutexGuard, atomic::Ordering},
 };
 
-use lessor_core::{Engine, Network, NetworkId, Prepared, Remembered, Timestamp, Topology};
+use lessor_core::{Engine, Network, NetworkId, PreparedNetwork, Remembered, Timestamp, Topology};
 
 use crate::waiting::{Waiting, Wake};
 
@@ -63,7 +63,7 @@ impl Shards {
         let (rebuilt, outside) =
             Engine::rebuild_with(old_engines, &topology.only(is_rebuilt), hash_seed, |network| {
                 let known = prepared.remove(&Arc::as_ptr(network));
-                known.unwrap_or_else(|| Prepared::new(Arc::clone(network)))
+                known.unwrap_or_else(|| PreparedNetwork::new(Arc::clone(network)))
             });
         let mut rebuilt = rebuilt.into_iter();
         let shared = Arc::clone(topology.shared_reservations());
@@ -106,7 +106,7 @@ impl Shards {
         &self,
         topology: &Topology,
         kept: &[Option<Arc<Shard>>],
-    ) -> HashMap<*const Network, Prepared> {
+    ) -> HashMap<*const Network, PreparedNetwork> {
         let made = self.topology.networks().iter().zip(&self.is_made);
         let made = made.filter(|(_, is_made)| is_made.load(Ordering::Acquire));
         let homes = made.flat_map(|(network, _)| {
@@ -117,7 +117,7 @@ impl Shards {
         let networks = (0..).map(NetworkId).zip(topology.networks()).zip(kept);
         let prepared = networks.filter_map(|((id, network), kept)| {
             let is_wanted = kept.is_none() && (homes.contains(&id) || is_large(network));
-            is_wanted.then(|| (Arc::as_ptr(network), Prepared::new(Arc::clone(network))))
+            is_wanted.then(|| (Arc::as_ptr(network), PreparedNetwork::new(Arc::clone(network))))
         });
         prepared.collect()
     }

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lessor_core::{Engine, Network, Prepared, SharedReservations, Subnet};
+use lessor_core::{Engine, Network, PreparedNetwork, SharedReservations, Subnet};
 use lessor_stages::Retired;
 
 use crate::waiting::Waiting;
@@ -44,14 +44,15 @@ impl Shard {
     /// Creates the shard of a network of which nothing is known, and which may be prepared.
     pub(super) fn of_unknown(
         network: &Arc<Network>,
-        prepared: Option<Prepared>,
+        prepared: Option<PreparedNetwork>,
         shared: &Arc<SharedReservations>,
         hash_seed: u64,
     ) -> Self {
         match is_large(network) {
             false => Self(Mutex::new(Contents::Idle(Arc::clone(network)))),
             true => {
-                let prepared = prepared.unwrap_or_else(|| Prepared::new(Arc::clone(network)));
+                let prepared =
+                    prepared.unwrap_or_else(|| PreparedNetwork::new(Arc::clone(network)));
                 Self::of(engine_of(prepared, shared, hash_seed))
             }
         }
@@ -82,7 +83,7 @@ impl Contents {
         hash_seed: u64,
     ) -> Option<&mut Made> {
         if let Self::Idle(network) = self {
-            let engine = engine_of(Prepared::new(Arc::clone(network)), shared, hash_seed);
+            let engine = engine_of(PreparedNetwork::new(Arc::clone(network)), shared, hash_seed);
             *self = Self::Made(Box::new(Made { engine, waiting: Waiting::default() }));
         }
         self.made()
@@ -120,7 +121,11 @@ pub(super) fn is_large(network: &Network) -> bool {
     network.subnets.iter().map(parts).sum::<usize>() > PARTS_MADE_LATER_MAX
 }
 
-fn engine_of(prepared: Prepared, shared: &Arc<SharedReservations>, hash_seed: u64) -> Engine {
+fn engine_of(
+    prepared: PreparedNetwork,
+    shared: &Arc<SharedReservations>,
+    hash_seed: u64,
+) -> Engine {
     let mut engine = Engine::prepared(prepared, hash_seed);
     engine.set_shared_reservations(shared);
     engine

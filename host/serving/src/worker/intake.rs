@@ -40,7 +40,7 @@ const TOO_OLD_IN_TURN_MAX: usize = 1024;
 /// The messages that were read and not decided, and the limit on journal lines about dropped ones.
 #[derive(Debug)]
 pub(super) struct Intake {
-    backlog: Backlog<Held>,
+    backlog: Backlog<QueuedDatagram>,
     labeller: Labeller,
     omissions: Omissions,
     /// One for each endpoint; `None` if the system refuses to drop messages for it.
@@ -49,7 +49,7 @@ pub(super) struct Intake {
 
 /// A datagram that waits in the backlog.
 #[derive(Debug)]
-struct Held {
+struct QueuedDatagram {
     endpoint: usize,
     payload: Box<[u8]>,
     is_cut: bool,
@@ -120,7 +120,7 @@ impl Intake {
     }
 }
 
-impl Held {
+impl QueuedDatagram {
     fn of(endpoint: usize, received: Received<'_>, since: Instant) -> Self {
         let Received { payload, is_cut, arrival, not_relayed, .. } = received;
         Self { endpoint, payload: payload.into(), is_cut, arrival, not_relayed, since }
@@ -203,7 +203,7 @@ impl Worker {
         }
         match self.intake.backlog.admit(since, &label) {
             Ok(()) => {
-                let held = Held::of(endpoint, received, since);
+                let held = QueuedDatagram::of(endpoint, received, since);
                 let dropped = self.intake.backlog.insert(since, label, held);
                 self.intake.note_kept(endpoint, &label);
                 for (label, held) in dropped {
@@ -250,7 +250,7 @@ impl Worker {
         }
         let began = Instant::now();
         if self.stops_at.is_some_and(|stops_at| began > stops_at) {
-            let waiting: Vec<Held> = self.intake.backlog.drain().collect();
+            let waiting: Vec<QueuedDatagram> = self.intake.backlog.drain().collect();
             for held in waiting {
                 self.omit_held(held, began, Reason::Stopping, None);
             }
@@ -292,7 +292,13 @@ impl Worker {
     }
 
     /// Omits a message that waited; see [`Self::omit`].
-    fn omit_held(&mut self, held: Held, now: Instant, reason: Reason, age: Option<Duration>) {
+    fn omit_held(
+        &mut self,
+        held: QueuedDatagram,
+        now: Instant,
+        reason: Reason,
+        age: Option<Duration>,
+    ) {
         held.use_as_received(|endpoint, _, received| {
             self.omit(endpoint, now, received, reason, age);
         });

@@ -14,7 +14,7 @@ use lessor_store::CommitterLimits;
 use super::*;
 use crate::{
     shared::Shared,
-    testing::{Parts, parts},
+    testing::{TestParts, parts},
 };
 
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Starts a worker on a free loopback port, and a relay in front of it.
 fn started(waiting_changes: usize) -> (WorkerHandle, Arc<Shared>, Relay, impl FnOnce()) {
     let limits = CommitterLimits { waiting_changes, batch_changes: 64 };
-    let Parts { shared, held, committer_thread, observer_thread } = parts(&["10.0.0.0/24"], limits);
+    let TestParts { shared, held, committer_thread, observer_thread } =
+        parts(&["10.0.0.0/24"], limits);
     let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let (discard, _) = crossbeam_channel::unbounded();

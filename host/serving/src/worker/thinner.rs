@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_is_told_when_it_begins_and_ends() {
+    fn a_filter_is_reported_when_it_begins_and_ends() {
         let start = Instant::now();
         let mut thinner = Thinner::new(start);
         (0..100).for_each(|_| thinner.note_read());

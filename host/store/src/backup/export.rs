@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::{DiskStore, StoreError, point::Point, record};
 
-use super::{EndLine, FORMAT, Heading, Line, Origin, RecordLine, lines::Writer};
+use super::{BackupLine, EndLine, ExportContext, FORMAT, Heading, RecordLine, lines::BackupWriter};
 
 /// What was exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,30 +42,30 @@ impl DiskStore {
     /// be written; what was written until then is refused by [`super::Backup`].
     pub fn export(
         path: &Path,
-        origin: Origin,
+        origin: ExportContext,
         out: &mut dyn Write,
     ) -> Result<Exported, ExportError> {
         let point = Point::of(path)?;
         let heading = Heading::of(origin, point.in_use, point.len());
-        let mut lines = Writer::new(out);
+        let mut lines = BackupWriter::new(out);
         lines.put(&heading)?;
         let (mut end, mut unreadable) = (0, 0);
         point.each::<ExportError>(|key, value| {
             unreadable += u64::from(record::decode(&key.octets(), value).is_err());
             let line = RecordLine { address: key.address, vpn: key.vpn, record: value.to_vec() };
-            lines.put(&Line::Record(line))?;
+            lines.put(&BackupLine::Record(line))?;
             end += 1;
             Ok(())
         })?;
-        lines.put(&Line::End(EndLine { end }))?;
+        lines.put(&BackupLine::End(EndLine { end }))?;
         out.flush()?;
         Ok(Exported { heading, unreadable })
     }
 }
 
 impl Heading {
-    fn of(origin: Origin, server_running: bool, records: u64) -> Self {
-        let Origin { program, made_at, clock_ahead_ms } = origin;
+    fn of(origin: ExportContext, server_running: bool, records: u64) -> Self {
+        let ExportContext { program, made_at, clock_ahead_ms } = origin;
         Self { format: FORMAT, program, made_at, clock_ahead_ms, server_running, records }
     }
 }

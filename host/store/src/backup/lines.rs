@@ -29,12 +29,12 @@ pub struct RefusedLine {
 }
 
 /// Writes lines.
-pub(super) struct Writer<'o> {
+pub(super) struct BackupWriter<'o> {
     out: &'o mut dyn Write,
     crc: crc32fast::Hasher,
 }
 
-impl<'o> Writer<'o> {
+impl<'o> BackupWriter<'o> {
     pub(super) fn new(out: &'o mut dyn Write) -> Self {
         Self { out, crc: crc32fast::Hasher::new() }
     }
@@ -53,7 +53,7 @@ impl<'o> Writer<'o> {
 }
 
 /// Reads lines.
-pub(super) struct Reader<R> {
+pub(super) struct BackupReader<R> {
     input: R,
     crc: crc32fast::Hasher,
     line: u64,
@@ -66,7 +66,7 @@ pub(super) enum NoLine {
     Io(io::Error),
 }
 
-impl<R: BufRead> Reader<R> {
+impl<R: BufRead> BackupReader<R> {
     pub(super) fn new(input: R) -> Self {
         Self { input, crc: crc32fast::Hasher::new(), line: 0, octets: Vec::new() }
     }

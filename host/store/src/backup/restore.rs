@@ -26,8 +26,8 @@ use crate::{
 };
 
 use super::{
-    EndLine, FORMAT, Heading, Line, RECORDS_MAX, RecordLine,
-    lines::{COPY_AGAIN, NoLine, Reader, RefusedLine},
+    BackupLine, EndLine, FORMAT, Heading, RECORDS_MAX, RecordLine,
+    lines::{BackupReader, COPY_AGAIN, NoLine, RefusedLine},
 };
 
 /// A backup that was read to its end and can be restored.
@@ -160,7 +160,7 @@ type Each<'e> = dyn FnMut(RecordKey, &[u8], u64, Timestamp) -> Result<(), Restor
 /// Reads a backup to its end and passes each record to `each`.
 fn read(mut file: &File, each: &mut Each<'_>) -> Result<Heading, RestoreError> {
     file.rewind().map_err(RestoreError::Read)?;
-    let mut lines = Reader::new(BufReader::with_capacity(1 << 16, file));
+    let mut lines = BackupReader::new(BufReader::with_capacity(1 << 16, file));
     let heading = heading(&mut lines)?;
     let mut first_lines = SpacedSlots::default();
     loop {
@@ -171,7 +171,7 @@ fn read(mut file: &File, each: &mut Each<'_>) -> Result<Heading, RestoreError> {
         };
         let count = first_lines.len() as u64;
         match serde_json::from_slice(object) {
-            Ok(Line::Record(record)) => {
+            Ok(BackupLine::Record(record)) => {
                 let key = RecordKey { vpn: record.vpn.clone(), address: record.address };
                 if count >= heading.records {
                     let found = format!(
@@ -191,8 +191,10 @@ fn read(mut file: &File, each: &mut Each<'_>) -> Result<Heading, RestoreError> {
                 }
                 take(&lines, key, &record, &heading, each)?;
             }
-            Ok(Line::End(EndLine { end })) if end == count && count == heading.records => break,
-            Ok(Line::End(EndLine { end })) => {
+            Ok(BackupLine::End(EndLine { end })) if end == count && count == heading.records => {
+                break;
+            }
+            Ok(BackupLine::End(EndLine { end })) => {
                 let found = format!(
                     "the file has {count} records, its last line says {end} and its heading {}",
                     heading.records
@@ -214,7 +216,7 @@ fn read(mut file: &File, each: &mut Each<'_>) -> Result<Heading, RestoreError> {
 /// What to do about a file that no release writes.
 const CONTRADICTS: &str = "`lessor store export` does not write this; use another backup";
 
-fn heading<R: io::BufRead>(lines: &mut Reader<R>) -> Result<Heading, RestoreError> {
+fn heading<R: io::BufRead>(lines: &mut BackupReader<R>) -> Result<Heading, RestoreError> {
     let wanted = "name a file that `lessor store export` wrote";
     let Some(object) = next(lines)? else {
         return Err(lines.refusal("the file is empty", wanted).into());
@@ -256,7 +258,7 @@ struct Format {
 
 /// Checks a record and passes it on.
 fn take<R: io::BufRead>(
-    lines: &Reader<R>,
+    lines: &BackupReader<R>,
     key: RecordKey,
     record: &RecordLine,
     heading: &Heading,
@@ -276,7 +278,7 @@ fn take<R: io::BufRead>(
     }
 }
 
-fn next<R: io::BufRead>(lines: &mut Reader<R>) -> Result<Option<&[u8]>, RestoreError> {
+fn next<R: io::BufRead>(lines: &mut BackupReader<R>) -> Result<Option<&[u8]>, RestoreError> {
     lines.next().map_err(|error| match error {
         NoLine::Refused(refused) => refused.into(),
         NoLine::Io(error) => RestoreError::Read(error),

@@ -18,7 +18,7 @@ use lessor_core::{
 };
 use tempfile::TempDir;
 
-use super::{lines::Writer, restore::Backup, *};
+use super::{lines::BackupWriter, restore::Backup, *};
 use crate::{DiskStore, Store, StoreError, disk_store::settings};
 
 /// Segments with room for about thirty bindings.
@@ -52,9 +52,9 @@ fn change(binding: Binding) -> Change {
     Change { binding: Arc::new(binding), previous }
 }
 
-fn origin() -> Origin {
+fn origin() -> ExportContext {
     let made_at = "2026-11-30T12:00:00Z".to_owned();
-    Origin { program: "lessor 0.1.0".to_owned(), made_at, clock_ahead_ms: -5 }
+    ExportContext { program: "lessor 0.1.0".to_owned(), made_at, clock_ahead_ms: -5 }
 }
 
 /// A closed store with these bindings.
@@ -96,7 +96,7 @@ fn refused(text: &[u8]) -> RefusedLine {
 /// The file that has these lines, each with a correct checksum.
 fn written(lines: &[serde_json::Value]) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut writer = Writer::new(&mut out);
+    let mut writer = BackupWriter::new(&mut out);
     lines.iter().for_each(|line| writer.put(line).unwrap());
     out
 }

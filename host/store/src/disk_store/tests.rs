@@ -138,7 +138,7 @@ fn commit_until_taken(store: &mut DiskStore, change: &Change) {
 }
 
 #[test]
-fn a_second_server_is_told_of_the_first() {
+fn a_second_server_learns_of_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let first = open(folder.path());
     let path = folder.path().display().to_string();

@@ -10,7 +10,9 @@ use std::{
 
 use super::{
     FramePosition, Log, Newest, Sealed,
-    format::{FrameBuffer, HEADER_OCTETS, Header, Kind, Mark, PAYLOAD_OCTETS_MAX, Position},
+    format::{
+        FrameBuffer, FrameKind, HEADER_OCTETS, Mark, PAYLOAD_OCTETS_MAX, Position, SegmentHeader,
+    },
 };
 
 /// The delay before the next segment is begun after a first failure, and the longest delay between
@@ -45,7 +47,7 @@ impl Log {
         {
             return Err(AppendError::Waiting);
         }
-        let place = self.try_append(frame, Kind::Batch, first).map_err(|error| {
+        let place = self.try_append(frame, FrameKind::Batch, first).map_err(|error| {
             let delay_ms = self.abandon();
             AppendError::Failed { error, retry_in: Duration::from_millis(delay_ms) }
         })?;
@@ -83,13 +85,13 @@ impl Log {
     pub(crate) fn frame_behind(&self, end: &Position, key: &[u8], value: &[u8]) -> Vec<u8> {
         let mut frame = FrameBuffer::new();
         frame.push(key, Some(value));
-        frame.seal(self.store, Kind::Batch, end, self.first).0.to_vec()
+        frame.seal(self.store, FrameKind::Batch, end, self.first).0.to_vec()
     }
 
     fn try_append(
         &mut self,
         frame: &mut FrameBuffer,
-        kind: Kind,
+        kind: FrameKind,
         first: u32,
     ) -> io::Result<FramePosition> {
         let is_full = self.end.offset >= self.settings.segment_octets;
@@ -104,7 +106,7 @@ impl Log {
         self.end.offset += octets.len() as u32;
         self.end.sequence += 1;
         self.end.crc = crc;
-        self.is_closed = kind == Kind::Closed;
+        self.is_closed = kind == FrameKind::Closed;
         let mark = Mark { store: self.store, end: self.end }.encode();
         self.complaint = self.mark.write_all_at(&mark, 0).err().map(|error| {
             format!(
@@ -121,7 +123,7 @@ impl Log {
     fn begin_segment(&mut self) -> io::Result<()> {
         let before = Sealed { number: self.end.segment, end: self.end.offset };
         let segment = self.end.segment.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
-        let header = Header {
+        let header = SegmentHeader {
             contents: self.settings.contents,
             store: self.store,
             segment,
@@ -158,7 +160,7 @@ impl Drop for Log {
     fn drop(&mut self) {
         if matches!(self.newest, Newest::Open(_)) && !self.is_closed {
             let first = self.first;
-            if self.try_append(&mut FrameBuffer::new(), Kind::Closed, first).is_ok() {
+            if self.try_append(&mut FrameBuffer::new(), FrameKind::Closed, first).is_ok() {
                 let _ = self.mark.sync_data();
             }
         }

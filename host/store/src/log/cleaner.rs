@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     FramePosition, Log,
-    format::{Entry, FRAME_OCTETS, Frame, HEADER_OCTETS},
+    format::{FRAME_OCTETS, Frame, HEADER_OCTETS, LogEntry},
 };
 
 /// The number of octets to read at a time.
@@ -46,7 +46,7 @@ impl Cleaner {
         &mut self,
         log: &Log,
         budget: &mut usize,
-        each: &mut dyn FnMut(FramePosition, &Entry<'_>),
+        each: &mut dyn FnMut(FramePosition, &LogEntry<'_>),
     ) -> Result<bool, String> {
         while *budget > 0 {
             let rest = self.frame.get(self.taken..).unwrap_or_default();
@@ -57,7 +57,7 @@ impl Cleaner {
                 *budget = budget.saturating_sub(FRAME_OCTETS);
                 continue;
             }
-            let entry = Entry::decode(rest)
+            let entry = LogEntry::decode(rest)
                 .ok_or_else(|| at(self.frame_offset, "an entry extends beyond its batch"))?;
             each(FramePosition { segment: self.segment, offset: self.frame_offset }, &entry);
             *budget = budget.saturating_sub(entry.octets.len());

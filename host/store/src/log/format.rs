@@ -19,8 +19,8 @@ mod frame;
 mod header;
 
 pub(super) use self::{
-    frame::{Entry, FRAME_OCTETS, Frame, FrameBuffer, Kind, NoFrame, PAYLOAD_OCTETS_MAX},
-    header::{HEADER_OCTETS, Header, MARK_OCTETS, Mark, Unreadable},
+    frame::{FRAME_OCTETS, Frame, FrameBuffer, FrameKind, LogEntry, NoFrame, PAYLOAD_OCTETS_MAX},
+    header::{HEADER_OCTETS, MARK_OCTETS, Mark, SegmentHeader, Unreadable},
 };
 
 pub(crate) use self::header::{Contents, Position};
@@ -46,8 +46,14 @@ mod tests {
 
     const END: Position = Position { segment: 3, offset: 70_000, sequence: 1 << 40, crc: 77 };
 
-    fn header() -> Header {
-        Header { contents: Contents::Bindings, store: 9, segment: 4, continues: END, first: 2 }
+    fn header() -> SegmentHeader {
+        SegmentHeader {
+            contents: Contents::Bindings,
+            store: 9,
+            segment: 4,
+            continues: END,
+            first: 2,
+        }
     }
 
     fn frame() -> Vec<u8> {
@@ -55,12 +61,12 @@ mod tests {
         buffer.push(b"key", Some(b"value"));
         buffer.push(b"gone", None);
         buffer.push(b"", Some(b""));
-        buffer.seal(9, Kind::Batch, &END, 2).0.to_vec()
+        buffer.seal(9, FrameKind::Batch, &END, 2).0.to_vec()
     }
 
     #[test]
     fn what_is_written_reads_the_same() {
-        assert_eq!(Header::decode(&header().encode()), Ok(header()));
+        assert_eq!(SegmentHeader::decode(&header().encode()), Ok(header()));
         let mark = Mark { store: 9, end: END };
         assert_eq!(Mark::decode(&mark.encode()), Ok(mark));
         let octets = frame();
@@ -80,7 +86,7 @@ mod tests {
         for (octets, reads) in [
             (
                 header().encode().to_vec(),
-                (|octets| Header::decode(octets).is_ok()) as fn(&[u8]) -> bool,
+                (|octets| SegmentHeader::decode(octets).is_ok()) as fn(&[u8]) -> bool,
             ),
             (mark.to_vec(), |octets| Mark::decode(octets).is_ok()),
             (frame(), |octets| Frame::decode(octets, 9).is_ok()),
@@ -98,12 +104,12 @@ mod tests {
     }
 
     #[test]
-    fn another_format_is_told_from_damage() {
+    fn another_format_is_distinguished_from_damage() {
         let mut octets = header().encode();
         octets[11] = 7;
         let crc = crc32fast::hash(&octets[..60]);
         octets[60..].copy_from_slice(&crc.to_be_bytes());
-        assert_eq!(Header::decode(&octets), Err(Unreadable::Format(7)));
+        assert_eq!(SegmentHeader::decode(&octets), Err(Unreadable::Format(7)));
     }
 
     #[test]

@@ -14,7 +14,10 @@ use std::{
 
 use super::{
     folder::Folder,
-    format::{Contents, Entry, Frame, HEADER_OCTETS, Header, Kind, Mark, Position, Unreadable},
+    format::{
+        Contents, Frame, FrameKind, HEADER_OCTETS, LogEntry, Mark, Position, SegmentHeader,
+        Unreadable,
+    },
     snapshot::Snapshot,
 };
 
@@ -95,7 +98,7 @@ pub(crate) enum NoSurvey {
 
 /// One entry that a survey finds.
 pub(crate) struct Visit<'a> {
-    pub(crate) entry: Entry<'a>,
+    pub(crate) entry: LogEntry<'a>,
     pub(crate) file: &'a Path,
     pub(crate) segment: u32,
     /// The offset of its frame in the file.
@@ -106,7 +109,7 @@ pub(crate) struct Visit<'a> {
 
 /// The result of a survey, with the data needed to continue the log.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub(crate) struct SurveyedLog {
     pub(crate) survey: Survey,
     pub(super) store: u64,
     /// The oldest segment that is needed, and the ends of all segments but the newest.
@@ -124,7 +127,7 @@ pub(crate) fn survey(
     contents: Contents,
     in_use: bool,
     each: &mut dyn FnMut(Visit<'_>),
-) -> Result<Found, NoSurvey> {
+) -> Result<SurveyedLog, NoSurvey> {
     survey_of(&snapshot(folder, in_use, in_use)?, contents, each)
 }
 
@@ -145,11 +148,11 @@ pub(crate) fn survey_of(
     snapshot: &Snapshot,
     contents: Contents,
     each: &mut dyn FnMut(Visit<'_>),
-) -> Result<Found, NoSurvey> {
+) -> Result<SurveyedLog, NoSurvey> {
     let mut surveyor = Surveyor {
         snapshot,
         contents,
-        found: Found {
+        found: SurveyedLog {
             survey: Survey { in_use: snapshot.in_use, ..Survey::default() },
             store: 0,
             first: 0,
@@ -170,7 +173,7 @@ pub(crate) fn survey_of(
 struct Surveyor<'a> {
     snapshot: &'a Snapshot,
     contents: Contents,
-    found: Found,
+    found: SurveyedLog,
     /// The current position; `None` before anything has been read, and after damage.
     at: Option<Position>,
     each: &'a mut dyn FnMut(Visit<'_>),
@@ -208,7 +211,7 @@ impl Surveyor<'_> {
             let is_newest = Some(number) == snapshot.newest();
             let start = snapshot.read_start(number, HEADER_OCTETS as u64);
             let Ok(octets) = start.map_err(NoSurvey::Unusable)? else { continue };
-            let header = match Header::decode(&octets) {
+            let header = match SegmentHeader::decode(&octets) {
                 Ok(header) => header,
                 Err(Unreadable::Format(format)) => return Err(NoSurvey::Format(format)),
                 Err(Unreadable::Damaged(_)) => continue,
@@ -311,7 +314,7 @@ impl Surveyor<'_> {
     }
 
     fn read_header(&mut self, number: u32, octets: &[u8]) {
-        let said = match Header::decode(octets) {
+        let said = match SegmentHeader::decode(octets) {
             Err(Unreadable::Format(format)) => format!("it has format {format}"),
             Err(Unreadable::Damaged(said)) => said,
             Ok(header) if header.contents != self.contents => {
@@ -377,7 +380,7 @@ impl Surveyor<'_> {
             survey.batches += 1;
             survey.records += records;
         }
-        self.found.survey.closed = frame.kind == Kind::Closed;
+        self.found.survey.closed = frame.kind == FrameKind::Closed;
         let end = offset + frame.octets() as u32;
         let crc = frame.crc;
         self.at = Some(Position { segment, offset: end, sequence: frame.sequence, crc });

@@ -17,7 +17,7 @@ use hashbrown::HashSet;
 use super::{
     AppendError, FramePosition, Log, OpenError, Settings,
     cleaner::Cleaner,
-    format::{Entry, Frame, FrameBuffer},
+    format::{Frame, FrameBuffer, LogEntry},
     slots::{Slot, Slots},
     survey::Visit,
 };
@@ -42,7 +42,7 @@ pub(crate) trait Key: Clone + Eq + Hash {
 }
 
 /// Keys and values on a log.
-pub(crate) struct Table<K: Key> {
+pub(crate) struct LogTable<K: Key> {
     log: Log,
     slots: K::Slots,
     /// The total size of the current entries in octets.
@@ -72,7 +72,7 @@ pub(crate) enum ScanError<E> {
     Value(E),
 }
 
-impl<K: Key> Table<K> {
+impl<K: Key> LogTable<K> {
     /// Opens the existing table in `path`. Keys that cannot be read are passed to `strange`.
     pub(crate) fn open(
         path: &Path,
@@ -256,7 +256,7 @@ fn take_along<K: Key>(
     batch: &mut Batch<K>,
     changed: &HashSet<K, Hasher>,
     place: FramePosition,
-    entry: &Entry<'_>,
+    entry: &LogEntry<'_>,
 ) {
     // A removal is not copied: this is the oldest segment, so there is no older entry to remove.
     let Some(key) = K::from_written(entry.key).filter(|_| entry.value.is_some()) else { return };

@@ -64,13 +64,13 @@ fn no_answer_is_wrong(mut open: impl FnMut(usize) -> Box<dyn Store>) {
 }
 
 #[test]
-fn two_servers_on_one_database_are_told_what_it_holds() {
+fn two_servers_on_one_database_learn_what_it_holds() {
     let store = MemoryStore::new();
     no_answer_is_wrong(|_| Box::new(store.clone()));
 }
 
 #[test]
-fn a_store_that_is_opened_again_and_again_is_told_from_what_it_was_before() {
+fn a_store_that_is_opened_again_and_again_is_distinguished_from_what_it_was_before() {
     let folder = tempfile::tempdir().unwrap();
     no_answer_is_wrong(|_| Box::new(DiskStore::open(folder.path()).unwrap()));
 }

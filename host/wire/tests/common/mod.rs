@@ -7,7 +7,7 @@
 use std::net::Ipv4Addr;
 
 use lessor_core::{Arrival, Destination, OptionValue, Reply, ReplyKind, Request};
-use lessor_wire::{Written, write};
+use lessor_wire::{LeftOut, write};
 
 pub const COOKIE: [u8; 4] = [99, 130, 83, 99];
 pub const HARDWARE: [u8; 6] = [0x02, 0x00, 0x5e, 0x00, 0x53, 0x01];
@@ -140,7 +140,7 @@ pub fn codes(packet: &[u8]) -> Vec<u8> {
 pub const BEFORE_OPTIONS: usize = 243;
 
 /// A reply as it is written, and what was left out of it.
-pub fn written(request: &Request, reply: &Reply) -> (Vec<u8>, Written) {
+pub fn written(request: &Request, reply: &Reply) -> (Vec<u8>, LeftOut) {
     let mut packet = Vec::new();
     let written = write(request, reply, &mut packet).unwrap();
     (packet, written)
@@ -149,7 +149,7 @@ pub fn written(request: &Request, reply: &Reply) -> (Vec<u8>, Written) {
 /// A reply as it is written, with everything in it.
 pub fn encode(request: &Request, reply: &Reply) -> Vec<u8> {
     let (packet, written) = written(request, reply);
-    assert_eq!(written, Written::default());
+    assert_eq!(written, LeftOut::default());
     packet
 }
 

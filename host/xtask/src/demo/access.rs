@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use lessor_load::{Answer, Client, Relay, Subscriber};
+use lessor_load::{Answer, ClientSocket, Relay, Subscriber};
 use nix::{
     sched::{CloneFlags, unshare},
     unistd::{Uid, getgid, getuid},
@@ -64,7 +64,7 @@ impl Access {
         if self.network == Network::Shared {
             return Ok(self.relay.renew(subscriber, address, PATIENCE)?);
         }
-        let mut client = Client::bind(address, SERVER)
+        let mut client = ClientSocket::bind(address, SERVER)
             .with_context(|| format!("cannot open a socket with the client's address {address}"))?;
         Ok(client.renew(subscriber, PATIENCE)?)
     }

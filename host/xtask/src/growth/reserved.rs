@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use lessor_load::{LoadArgs, Report};
+use lessor_load::{LoadArgs, LoadReport};
 
 use crate::server::Server;
 
@@ -33,7 +33,7 @@ const FIRST: u32 = u32::from_be_bytes([10, 64, 0, 0]);
 
 /// What a row identifies its owner by, and what it reserves.
 #[derive(Clone, Copy)]
-enum Kind {
+enum RowKind {
     CircuitId,
     HardwareAddress,
     /// A line or a device.
@@ -42,7 +42,7 @@ enum Kind {
     BootFile,
 }
 
-impl Kind {
+impl RowKind {
     const ALL: [Self; 4] = [Self::CircuitId, Self::HardwareAddress, Self::Both, Self::BootFile];
 
     const fn title(self) -> &'static str {
@@ -83,7 +83,7 @@ pub(super) fn measure(lessor: &Path, folder: &Path, counts: &[u32]) -> anyhow::R
     let count = counts.iter().copied().max().unwrap_or_default();
     let (without, row) = measured(lessor, folder, None, 0)?;
     let mut rows = vec![cells("none", 0, String::new(), row)];
-    for kind in Kind::ALL {
+    for kind in RowKind::ALL {
         eprintln!("{} reservations by {} …", grouped(count), kind.title());
         let (octets, row) = measured(lessor, folder, Some(kind), count)?;
         let octets = each(octets.saturating_sub(without), count);
@@ -104,13 +104,13 @@ pub(super) fn measure(lessor: &Path, folder: &Path, counts: &[u32]) -> anyhow::R
 }
 
 /// What was measured while clients were served.
-struct Row {
-    offers: Report,
+struct ServedWhile {
+    offers: LoadReport,
     reload: Duration,
-    meanwhile: Report,
+    meanwhile: LoadReport,
 }
 
-fn cells(title: &str, count: u32, octets: String, row: Row) -> Vec<String> {
+fn cells(title: &str, count: u32, octets: String, row: ServedWhile) -> Vec<String> {
     let offer = &row.offers.latency.discover_to_offer;
     let ms = |value: f64| format!("{value:.3}");
     let longest = |of: &lessor_load::Percentiles| ms(of.max);
@@ -130,10 +130,10 @@ fn cells(title: &str, count: u32, octets: String, row: Row) -> Vec<String> {
 fn measured(
     lessor: &Path,
     folder: &Path,
-    kind: Option<Kind>,
+    kind: Option<RowKind>,
     count: u32,
-) -> anyhow::Result<(u64, Row)> {
-    let folder = fresh(folder, &format!("reserved-{}", kind.map_or("none", Kind::columns)))?;
+) -> anyhow::Result<(u64, ServedWhile)> {
+    let folder = fresh(folder, &format!("reserved-{}", kind.map_or("none", RowKind::columns)))?;
     let config = folder.join("lessor.toml");
     std::fs::write(&config, configuration(kind.is_some()))?;
     let file = folder.join("reservations.csv");
@@ -163,7 +163,7 @@ fn measured(
     ensure!(meanwhile.failed == 0, "a client got no address: {meanwhile}");
     server.stop()?;
     std::fs::remove_dir_all(folder)?;
-    Ok((octets, Row { offers, reload, meanwhile }))
+    Ok((octets, ServedWhile { offers, reload, meanwhile }))
 }
 
 fn configuration(has_file: bool) -> String {
@@ -176,7 +176,7 @@ fn configuration(has_file: bool) -> String {
 }
 
 /// Writes the reservations, of which the last one has an address that depends on `version`.
-fn write(path: &Path, kind: Kind, count: u32, version: u32) -> anyhow::Result<()> {
+fn write(path: &Path, kind: RowKind, count: u32, version: u32) -> anyhow::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     writeln!(file, "{}", kind.columns())?;
     for number in 0..count {
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn rows_have_a_value_for_each_column() {
-        for kind in Kind::ALL {
+        for kind in RowKind::ALL {
             let row = kind.row(70_000, Ipv4Addr::new(10, 64, 0, 1));
             assert_eq!(row.split(',').count(), kind.columns().split(',').count(), "{row}");
             assert!(row.contains("02:4c:00:01:11:70"), "{row}");

@@ -5,7 +5,7 @@ pub(crate) mod object;
 use std::net::Ipv4Addr;
 
 use lessor_policy::{Verdict, option};
-use lessor_vocabulary::{Written, option::recognise};
+use lessor_vocabulary::{OptionSetting, option::recognise};
 
 use crate::Object;
 
@@ -180,31 +180,31 @@ impl Value {
     }
 
     /// Returns the value as an operator would write it.
-    fn written(&self) -> Written {
+    fn written(&self) -> OptionSetting {
         match self {
-            Self::Flag(flag) => Written::Flag(*flag),
-            Self::Number(number) => Written::Number(*number),
-            Self::Text(text) => Written::Text(text.clone()),
-            Self::List(items) => Written::List(items.iter().map(Self::written).collect()),
+            Self::Flag(flag) => OptionSetting::Flag(*flag),
+            Self::Number(number) => OptionSetting::Number(*number),
+            Self::Text(text) => OptionSetting::Text(text.clone()),
+            Self::List(items) => OptionSetting::List(items.iter().map(Self::written).collect()),
             Self::Table(fields) => {
                 let field = |(name, value): &(String, Self)| (name.clone(), value.written());
-                Written::Table(fields.iter().map(field).collect())
+                OptionSetting::Table(fields.iter().map(field).collect())
             }
             Self::Nothing | Self::Fraction(_) | Self::Verdict(_) | Self::Object(..) => {
-                Written::Other(self.described())
+                OptionSetting::Other(self.described())
             }
         }
     }
 }
 
-impl From<Written> for Value {
-    fn from(written: Written) -> Self {
+impl From<OptionSetting> for Value {
+    fn from(written: OptionSetting) -> Self {
         match written {
-            Written::Flag(flag) => Self::Flag(flag),
-            Written::Number(number) => Self::Number(number),
-            Written::Text(text) | Written::Other(text) => Self::Text(text),
-            Written::List(items) => Self::List(items.into_iter().map(Into::into).collect()),
-            Written::Table(fields) => {
+            OptionSetting::Flag(flag) => Self::Flag(flag),
+            OptionSetting::Number(number) => Self::Number(number),
+            OptionSetting::Text(text) | OptionSetting::Other(text) => Self::Text(text),
+            OptionSetting::List(items) => Self::List(items.into_iter().map(Into::into).collect()),
+            OptionSetting::Table(fields) => {
                 Self::Table(fields.into_iter().map(|(name, value)| (name, value.into())).collect())
             }
         }

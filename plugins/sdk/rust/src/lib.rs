@@ -107,7 +107,7 @@ pub use lessor_vocabulary::Ipv4Prefix;
 /// The value of an option as an operator writes it: a flag, a number, a text, a list or a table.
 /// Addresses, prefixes and domain names are texts. For any option, a text that begins with `hex:`
 /// gives the octets of the value.
-pub use lessor_vocabulary::Written as OptionSetting;
+pub use lessor_vocabulary::OptionSetting;
 pub use lookup::{Lookup, LookupError, LookupPlan, LookupStatus};
 #[cfg(feature = "settings")]
 pub use option_table::OptionTable;

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_read_and_mistakes_are_told_without_a_place() {
+    fn settings_are_read_and_mistakes_are_reported_without_a_place() {
         #[derive(Debug, Deserialize, PartialEq)]
         #[serde(deny_unknown_fields)]
         struct Settings {

@@ -151,7 +151,7 @@ impl Site {
     }
 
     /// Gives an address to the host of the clients, which then answers ARP and ICMP echo.
-    pub fn somebody_uses(&self, address: Ipv4Addr) {
+    pub fn client_host_uses(&self, address: Ipv4Addr) {
         self.client_host.add_address("eth0", &format!("{address}/24"));
     }
 

@@ -2,7 +2,7 @@
 //! form, and mistakes; and what the server is asked.
 
 use lessor_vocabulary::{
-    OptionDefinition, OptionKind, Written, encode_option,
+    OptionDefinition, OptionKind, OptionSetting, encode_option,
     option::{code, recognise},
 };
 use serde_json::{Value, json};
@@ -158,16 +158,16 @@ fn of_kind(kind: &OptionKind) -> Value {
     }
 }
 
-fn written(value: &Value) -> Written {
+fn written(value: &Value) -> OptionSetting {
     match value {
-        Value::Null => Written::Other("nothing".to_owned()),
-        Value::Bool(flag) => Written::Flag(*flag),
-        Value::Number(number) => {
-            number.as_i64().map_or_else(|| Written::Other(number.to_string()), Written::Number)
-        }
-        Value::String(text) => Written::Text(text.clone()),
-        Value::Array(items) => Written::List(items.iter().map(written).collect()),
-        Value::Object(members) => Written::Table(
+        Value::Null => OptionSetting::Other("nothing".to_owned()),
+        Value::Bool(flag) => OptionSetting::Flag(*flag),
+        Value::Number(number) => number
+            .as_i64()
+            .map_or_else(|| OptionSetting::Other(number.to_string()), OptionSetting::Number),
+        Value::String(text) => OptionSetting::Text(text.clone()),
+        Value::Array(items) => OptionSetting::List(items.iter().map(written).collect()),
+        Value::Object(members) => OptionSetting::Table(
             members.iter().map(|(key, value)| (key.clone(), written(value))).collect(),
         ),
     }

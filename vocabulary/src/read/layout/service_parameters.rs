@@ -9,7 +9,7 @@ use crate::{
     option::service_parameters::{
         ALPN, MANDATORY, NO_DEFAULT_ALPN, is_mandatory_list, key, kind, names,
     },
-    read::{Form, Refusal, Source, all, fits, octets, text},
+    read::{ValueForm, ValueRefusal, ValueSource, all, fits, octets, text},
 };
 
 use super::{HEX, delimited, unknown, wanted_table};
@@ -19,7 +19,7 @@ const PARAMETERS_MAX: usize = 64;
 
 /// Appends the octets of parameters: a table with their names as keys, or a text with `hex:` and
 /// all of their octets.
-pub(super) fn write<S: Source>(source: &S, out: &mut Vec<u8>) -> Option<()> {
+pub(super) fn write<S: ValueSource>(source: &S, out: &mut Vec<u8>) -> Option<()> {
     if is_hex(source) {
         out.extend(octets(source)?);
         return Some(());
@@ -29,7 +29,7 @@ pub(super) fn write<S: Source>(source: &S, out: &mut Vec<u8>) -> Option<()> {
         return None;
     };
     if members.is_empty() || members.len() > PARAMETERS_MAX {
-        source.refuse(Refusal::wanted(format!("one to {PARAMETERS_MAX} parameters")));
+        source.refuse(ValueRefusal::wanted(format!("one to {PARAMETERS_MAX} parameters")));
         return None;
     }
     let mut parameters: Vec<(u16, Vec<u8>)> = Vec::with_capacity(members.len());
@@ -42,7 +42,7 @@ pub(super) fn write<S: Source>(source: &S, out: &mut Vec<u8>) -> Option<()> {
             continue;
         };
         if parameters.iter().any(|(found, _)| *found == key) {
-            value.refuse(Refusal::wanted("each parameter once, by name or by number"));
+            value.refuse(ValueRefusal::wanted("each parameter once, by name or by number"));
             is_right = false;
         }
         let mut written = Vec::new();
@@ -63,12 +63,12 @@ pub(super) fn write<S: Source>(source: &S, out: &mut Vec<u8>) -> Option<()> {
         && !is_mandatory_list(&listed, &present)
     {
         let wanted = "the names of other parameters of this service, each once";
-        value.refuse(Refusal::wanted(wanted));
+        value.refuse(ValueRefusal::wanted(wanted));
         is_right = false;
     }
     if present.contains(&NO_DEFAULT_ALPN) && !present.contains(&ALPN) {
         let wanted = "`alpn` as well, without which `no-default-alpn` leaves no protocol";
-        source.refuse(Refusal::wanted(wanted));
+        source.refuse(ValueRefusal::wanted(wanted));
         is_right = false;
     }
     parameters.sort_by_key(|(key, _)| *key);
@@ -80,12 +80,12 @@ pub(super) fn write<S: Source>(source: &S, out: &mut Vec<u8>) -> Option<()> {
     is_right.then_some(())
 }
 
-fn is_hex<S: Source>(source: &S) -> bool {
-    matches!(source.form(), Form::Text(text) if text.starts_with(HEX))
+fn is_hex<S: ValueSource>(source: &S) -> bool {
+    matches!(source.form(), ValueForm::Text(text) if text.starts_with(HEX))
 }
 
 /// Reads names of parameters as their keys, in ascending order.
-fn keys<S: Source>(source: &S) -> Option<Vec<u16>> {
+fn keys<S: ValueSource>(source: &S) -> Option<Vec<u16>> {
     let mut keys = all(source, "the name of a parameter", |item| {
         let name = text(item, "the name of a parameter, such as \"alpn\"")?;
         let found = key(name);

@@ -10,9 +10,9 @@ use super::{
         family::{Family, Layout as _},
         holders::Holders,
         octets::Octets,
-        open_offers::{Held, OpenOffers},
+        open_offers::{HeldByOffer, OpenOffers},
         quarantines::Quarantines,
-        slot::{Claim, Former, Next, NextClaim, View},
+        slot::{Claim, Former, NextClaim, NextRecord, View},
     },
     Bindings, RECORDS_OF_HOLDER_MAX,
 };
@@ -20,14 +20,14 @@ use super::{
 impl<F: Family> Bindings<F> {
     /// Replaces the claim of a resource.
     pub(in super::super) fn claim(&mut self, resource: F::Resource, claim: Option<Claim<F>>) {
-        self.put(resource, Next::Same, claim);
+        self.put(resource, NextRecord::Same, claim);
     }
 
     /// Replaces the record and the claim of a resource.
     pub(in super::super) fn put(
         &mut self,
         resource: F::Resource,
-        record: Next<F>,
+        record: NextRecord<F>,
         claim: Option<Claim<F>>,
     ) {
         self.change(resource, record, NextClaim::Claim(claim));
@@ -35,7 +35,12 @@ impl<F: Family> Bindings<F> {
 
     /// The only function that changes a slot. It keeps the lists of holders, free sets, counters,
     /// accounts and the queue of ends consistent with the slot.
-    pub(super) fn change(&mut self, resource: F::Resource, record: Next<F>, claim: NextClaim<F>) {
+    pub(super) fn change(
+        &mut self,
+        resource: F::Resource,
+        record: NextRecord<F>,
+        claim: NextClaim<F>,
+    ) {
         let position = self.layout.giving_pool_of(resource);
         let position = position.filter(|_| !self.withheld.contains(&resource));
         let Self { slots, holders, pools, subscribers, quarantines, open_offers, .. } = self;
@@ -100,7 +105,7 @@ fn relist<F: Family>(
 }
 
 /// What the lists of quarantines and open offers contain of a resource.
-fn listed<F: Family>(view: View<'_, F>) -> (Option<Timestamp>, Option<Held<'_, F>>) {
+fn listed<F: Family>(view: View<'_, F>) -> (Option<Timestamp>, Option<HeldByOffer<'_, F>>) {
     (view.listed_quarantine(), view.held())
 }
 

@@ -10,7 +10,7 @@ use crate::{BindingState, Timestamp};
 use super::{
     super::{
         family::{BindingRecord as _, Family},
-        slot::{Next, NextClaim},
+        slot::{NextClaim, NextRecord},
     },
     Bindings,
 };
@@ -36,7 +36,7 @@ impl<F: Family> Bindings<F> {
             self.withdraw_offer_of(resource);
         }
         if has_ended {
-            self.change(resource, Next::Ended, NextClaim::Same);
+            self.change(resource, NextRecord::Ended, NextClaim::Same);
         }
         if let Some(lease) = ended_lease {
             if self.unreported.len() >= UNREPORTED_MAX {

@@ -8,7 +8,7 @@ use super::{
     super::{
         family::{Family, Layout},
         pool::{Pool, Standing},
-        slot::{Claim, Next, Slot, View},
+        slot::{Claim, NextRecord, Slot, View},
     },
     Bindings,
     change::{enter_lists, leave_lists},
@@ -75,7 +75,7 @@ impl<F: Family> Bindings<F> {
         let resources: Vec<F::Resource> = known.filter(|resource| fits(*resource)).collect();
         let taken = resources.into_iter().filter_map(|resource| {
             let slot = self.slots.copy(resource)?;
-            self.put(resource, Next::Record(None), None);
+            self.put(resource, NextRecord::Record(None), None);
             Some((resource, slot))
         });
         taken.collect()
@@ -94,7 +94,7 @@ impl<F: Family> Bindings<F> {
             Claim::Offer(offer) => self.offered_to(&offer.holder).is_none(),
             Claim::Flight(_) => true,
         });
-        self.put(resource, Next::Record(record), claim);
+        self.put(resource, NextRecord::Record(record), claim);
     }
 
     /// Removes a resource from the lists of its pool, in any state.

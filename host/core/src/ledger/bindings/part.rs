@@ -19,7 +19,7 @@ use super::{
         pool::Pool,
         slot::View,
         slots::Slots,
-        subscribers::{Account, Subscribers},
+        subscribers::{SubscriberAccount, Subscribers},
     },
     Bindings, RETURNED_LOOKED_AT_MAX, WITHDRAWN_FOR_ONE_MAX,
 };
@@ -76,7 +76,7 @@ impl<F: Family> Bindings<F> {
         let offers = resources.iter().filter_map(|resource| self.slot(*resource)?.offer());
         let sources = offers.map(|offer| Arc::clone(&offer.source));
         let sources: Vec<_> = sources.chain([Arc::clone(&scope.source)]).collect();
-        let on_account = account.map_or(0, Account::offers_len);
+        let on_account = account.map_or(0, SubscriberAccount::offers_len);
         let closed_max = scope.due_max
             + super::super::PAGE_SIZE
             + WITHDRAWN_FOR_ONE_MAX
@@ -100,7 +100,7 @@ impl<F: Family> Bindings<F> {
         let known = holders.flat_map(|holder| self.holders.resources(&holder).collect::<Vec<_>>());
         let free = part.pools.iter().flat_map(Pool::returned).map(|(_, resource)| resource);
         let account = scope.subscriber.and_then(|name| part.account(name));
-        let on_account = account.into_iter().flat_map(Account::resources);
+        let on_account = account.into_iter().flat_map(SubscriberAccount::resources);
         let set_aside = part.quarantines.resources(&scope.accounts);
         let named = scope.named.iter().copied();
         named.chain(known).chain(free).chain(on_account).chain(set_aside).collect()

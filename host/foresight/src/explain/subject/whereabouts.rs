@@ -56,69 +56,69 @@ impl Subject {
         if let Some(link) = self.link {
             return Ok(WhereFrom::link(link, place.own_addresses()));
         }
-        let heard = match (self.relay_address, place.heard) {
-            (None, Some(heard)) => heard_as.find(heard),
-            _ => None,
-        };
-        let (relay_address, link_selection) = match (self.relay_address, heard) {
-            (Some(given), _) => (given, None),
-            (None, Some((HeardAt::Link(address), by))) if self.link_selection.is_none() => {
-                assumed.push(format!(
-                    "on the link, where the server is {address}; {by} was heard there"
-                ));
-                return Ok(WhereFrom::link(address, place.own_addresses()));
+        let heard = place.heard.and_then(|heard| heard_as.find(heard));
+        let at = match (self.relay_address, heard) {
+            (Some(relay_address), _) => HeardAt::Relay { relay_address, link_selection: None },
+            (None, Some((HeardAt::Link(_), _))) if self.link_selection.is_some() => {
+                self.in_subnet(place, binding, heard_as, assumed)?
             }
-            (None, Some((HeardAt::Relay { relay_address, link_selection }, by))) => {
+            (None, Some((at, by))) => {
+                self.assume_heard(at, by, assumed);
+                at
+            }
+            (None, None) => self.in_subnet(place, binding, heard_as, assumed)?,
+        };
+        Ok(match at {
+            HeardAt::Link(address) => WhereFrom::link(address, place.own_addresses()),
+            HeardAt::Relay { relay_address, link_selection } => WhereFrom {
+                link_selection: self.link_selection.or(link_selection),
+                ..WhereFrom::relay(relay_address, place)
+            },
+        })
+    }
+
+    /// Reports that the client is taken to be where `by` was last heard.
+    fn assume_heard(&self, at: HeardAt, by: &str, assumed: &mut Vec<String>) {
+        match at {
+            HeardAt::Link(address) => assumed
+                .push(format!("on the link, where the server is {address}; {by} was heard there")),
+            HeardAt::Relay { relay_address, link_selection } => {
                 assumed.push(format!(
                     "relay address {relay_address}, through which {by} was last heard"
                 ));
                 if let Some(selected) = link_selection.filter(|_| self.link_selection.is_none()) {
                     assumed.push(format!("link selection {selected}, which that relay sent then"));
                 }
-                (relay_address, link_selection)
             }
-            (None, _) => {
-                let leased = binding
-                    .and_then(|binding| prefix_of(topology, binding.vpn.as_ref(), binding.address));
-                let prefix = match leased {
-                    Some(prefix) => prefix,
-                    None => {
-                        self.selected_prefix(topology).map_or_else(|| only_prefix(topology), Ok)?
-                    }
-                };
-                let address = prefix.hosts().next().unwrap_or(prefix.network());
-                let is_relayed = self.vpn.is_some()
-                    || heard_as.information.is_some()
-                    || self.link_selection.is_some()
-                    || place.server.interfaces.is_empty()
-                    || place.server.listen.len() > 1;
-                if !is_relayed {
-                    assumed.push(format!("on the link, where the server is {address}"));
-                    return Ok(WhereFrom::link(address, place.own_addresses()));
-                }
-                assumed.push(format!("relay address {address}, of subnet {prefix}"));
-                (address, None)
-            }
-        };
-        let listened = place.server.listen.first().map(|listen| *listen.ip());
-        let server_address = place
-            .server
-            .server_identifier
-            .or(listened.filter(|address| !address.is_unspecified()))
-            .unwrap_or(relay_address);
-        Ok(WhereFrom {
-            relay_address,
-            link_selection: self.link_selection.or(link_selection),
-            arrival: Arrival {
-                source: SocketAddrV4::new(relay_address, SERVER_PORT),
-                server_address,
-                link_addresses: None,
-                own_addresses: place.own_addresses(),
-                unicast: true,
-                interface: None,
-                mtu_octets: None,
-            },
-        })
+        }
+    }
+
+    /// Returns where the client of a subnet is: the subnet of its lease, the selected one, or the
+    /// only one.
+    fn in_subnet(
+        &self,
+        place: &Basis<'_>,
+        binding: Option<&Binding>,
+        heard_as: HeardAs<'_>,
+        assumed: &mut Vec<String>,
+    ) -> anyhow::Result<HeardAt> {
+        let topology = place.engines.topology();
+        let leased =
+            binding.and_then(|found| prefix_of(topology, found.vpn.as_ref(), found.address));
+        let known = leased.or_else(|| self.selected_prefix(topology));
+        let prefix = known.map_or_else(|| only_prefix(topology), Ok)?;
+        let address = prefix.hosts().next().unwrap_or(prefix.network());
+        let is_relayed = self.vpn.is_some()
+            || heard_as.information.is_some()
+            || self.link_selection.is_some()
+            || place.server.interfaces.is_empty()
+            || place.server.listen.len() > 1;
+        if !is_relayed {
+            assumed.push(format!("on the link, where the server is {address}"));
+            return Ok(HeardAt::Link(address));
+        }
+        assumed.push(format!("relay address {address}, of subnet {prefix}"));
+        Ok(HeardAt::Relay { relay_address: address, link_selection: None })
     }
 
     /// Returns the subnet that the relay or the client selects.
@@ -158,6 +158,28 @@ impl HeardAs<'_> {
 }
 
 impl WhereFrom {
+    fn relay(relay_address: Ipv4Addr, place: &Basis<'_>) -> Self {
+        let listened = place.server.listen.first().map(|listen| *listen.ip());
+        let server_address = place
+            .server
+            .server_identifier
+            .or(listened.filter(|address| !address.is_unspecified()))
+            .unwrap_or(relay_address);
+        Self {
+            relay_address,
+            link_selection: None,
+            arrival: Arrival {
+                source: SocketAddrV4::new(relay_address, SERVER_PORT),
+                server_address,
+                link_addresses: None,
+                own_addresses: place.own_addresses(),
+                unicast: true,
+                interface: None,
+                mtu_octets: None,
+            },
+        }
+    }
+
     fn link(address: Ipv4Addr, own_addresses: OwnAddresses) -> Self {
         Self {
             relay_address: Ipv4Addr::UNSPECIFIED,

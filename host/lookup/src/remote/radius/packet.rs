@@ -47,7 +47,7 @@ pub(super) fn too_long(user: &str, password: &[u8]) -> Option<String> {
 
 /// The meaning of a datagram as an answer to a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer<'a> {
+pub(super) enum RadiusAnswer<'a> {
     /// The request is accepted, with these attributes.
     Accept(Attributes<'a>),
     /// The request is rejected.
@@ -99,32 +99,32 @@ impl Request {
         received: &'a [u8],
         secret: &[u8],
         must_be_signed: bool,
-    ) -> Answer<'a> {
+    ) -> RadiusAnswer<'a> {
         let Some((code, attributes, authenticator)) = self.opened(received) else {
-            return Answer::Other;
+            return RadiusAnswer::Other;
         };
         let head = received.get(..4).unwrap_or_default();
         let expected = [head, &self.authenticator, attributes, secret].concat();
         if Md5::digest(expected).as_slice() != authenticator {
-            return Answer::Forged;
+            return RadiusAnswer::Forged;
         }
         let parsed = match Attributes::parse(attributes) {
             Ok(parsed) => parsed,
-            Err(what) => return Answer::Broken(what),
+            Err(what) => return RadiusAnswer::Broken(what),
         };
         match parsed.two_of(MESSAGE_AUTHENTICATOR) {
-            (Some(_), Some(_)) => return Answer::Broken("it is signed twice".to_owned()),
+            (Some(_), Some(_)) => return RadiusAnswer::Broken("it is signed twice".to_owned()),
             (Some(signature), None) if !self.is_signed(head, attributes, signature, secret) => {
-                return Answer::Forged;
+                return RadiusAnswer::Forged;
             }
-            (None, _) if must_be_signed => return Answer::Unsigned,
+            (None, _) if must_be_signed => return RadiusAnswer::Unsigned,
             _ => {}
         }
         match code {
-            ACCESS_ACCEPT => Answer::Accept(parsed),
-            ACCESS_REJECT => Answer::Reject,
-            ACCESS_CHALLENGE => Answer::Challenge,
-            _ => Answer::Other,
+            ACCESS_ACCEPT => RadiusAnswer::Accept(parsed),
+            ACCESS_REJECT => RadiusAnswer::Reject,
+            ACCESS_CHALLENGE => RadiusAnswer::Challenge,
+            _ => RadiusAnswer::Other,
         }
     }
 
@@ -269,19 +269,19 @@ mod tests {
     fn only_answers_of_who_knows_the_secret_count() {
         let request = request();
         let accepted = answer(ACCESS_ACCEPT, &request, SECRET, true);
-        let Answer::Accept(attributes) = request.answer(&accepted, SECRET, true) else {
+        let RadiusAnswer::Accept(attributes) = request.answer(&accepted, SECRET, true) else {
             panic!("it is an answer");
         };
         assert_eq!(attributes.iter().next(), Some((8, &[10, 0, 0, 7][..])));
         let rejected = answer(ACCESS_REJECT, &request, SECRET, true);
-        assert_eq!(request.answer(&rejected, SECRET, true), Answer::Reject);
+        assert_eq!(request.answer(&rejected, SECRET, true), RadiusAnswer::Reject);
         let challenge = answer(ACCESS_CHALLENGE, &request, SECRET, true);
-        assert_eq!(request.answer(&challenge, SECRET, true), Answer::Challenge);
+        assert_eq!(request.answer(&challenge, SECRET, true), RadiusAnswer::Challenge);
         let forged = answer(ACCESS_ACCEPT, &request, b"guessed", true);
-        assert_eq!(request.answer(&forged, SECRET, true), Answer::Forged);
+        assert_eq!(request.answer(&forged, SECRET, true), RadiusAnswer::Forged);
         let unsigned = answer(ACCESS_ACCEPT, &request, SECRET, false);
-        assert_eq!(request.answer(&unsigned, SECRET, true), Answer::Unsigned);
-        assert!(matches!(request.answer(&unsigned, SECRET, false), Answer::Accept(_)));
+        assert_eq!(request.answer(&unsigned, SECRET, true), RadiusAnswer::Unsigned);
+        assert!(matches!(request.answer(&unsigned, SECRET, false), RadiusAnswer::Accept(_)));
         let mut badly_signed = answer(ACCESS_ACCEPT, &request, SECRET, true);
         let end = badly_signed.len();
         badly_signed[end - 1] ^= 1;
@@ -289,10 +289,10 @@ mod tests {
         write(&mut badly_signed, 4, &request.authenticator);
         let authenticator = Md5::digest([&badly_signed[..], SECRET].concat());
         write(&mut badly_signed, 4, &authenticator);
-        assert_eq!(request.answer(&badly_signed, SECRET, true), Answer::Forged);
+        assert_eq!(request.answer(&badly_signed, SECRET, true), RadiusAnswer::Forged);
         let mut for_another = accepted.clone();
         for_another[1] ^= 1;
-        assert_eq!(request.answer(&for_another, SECRET, true), Answer::Other);
+        assert_eq!(request.answer(&for_another, SECRET, true), RadiusAnswer::Other);
     }
 
     #[test]
@@ -300,11 +300,11 @@ mod tests {
         let request = request();
         let accepted = answer(ACCESS_ACCEPT, &request, SECRET, true);
         for length in 0..accepted.len() {
-            assert_eq!(request.answer(&accepted[..length], SECRET, true), Answer::Other);
+            assert_eq!(request.answer(&accepted[..length], SECRET, true), RadiusAnswer::Other);
         }
         let mut short = accepted.clone();
         write(&mut short, 2, &[0, 3]);
-        assert_eq!(request.answer(&short, SECRET, true), Answer::Other);
+        assert_eq!(request.answer(&short, SECRET, true), RadiusAnswer::Other);
     }
 
     #[test]
@@ -323,12 +323,12 @@ mod tests {
         let request = request();
         let mut accepted = answer(ACCESS_ACCEPT, &request, SECRET, false);
         accepted[HEADER_OCTETS + 1] = 7;
-        assert_eq!(request.answer(&accepted, SECRET, false), Answer::Forged);
+        assert_eq!(request.answer(&accepted, SECRET, false), RadiusAnswer::Forged);
         write(&mut accepted, 4, &request.authenticator);
         let authenticator = Md5::digest([&accepted[..], SECRET].concat());
         write(&mut accepted, 4, &authenticator);
         let what = "attribute 8 has the length 7, but only 6 octets are left".to_owned();
-        assert_eq!(request.answer(&accepted, SECRET, false), Answer::Broken(what));
+        assert_eq!(request.answer(&accepted, SECRET, false), RadiusAnswer::Broken(what));
     }
 
     #[test]

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_that_read_a_whole_table_are_told_from_others() {
+    fn queries_that_read_a_whole_table_are_distinguished_from_others() {
         let database = Connection::open_in_memory().unwrap();
         let tables = "CREATE TABLE ports (id INTEGER PRIMARY KEY, port TEXT, plan TEXT);
                       CREATE TABLE plans (plan TEXT PRIMARY KEY, pool TEXT);

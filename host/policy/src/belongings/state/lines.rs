@@ -19,7 +19,7 @@ pub(crate) struct LineTag(NonZeroU64);
 
 /// The keys by the line that added them, least recently set first.
 #[derive(Default)]
-pub(super) struct Lines(Mutex<HashMap<LineTag, LinkedHashSet<Arc<str>>>>);
+pub(super) struct KeysByLine(Mutex<HashMap<LineTag, LinkedHashSet<Arc<str>>>>);
 
 impl LineTag {
     /// The line that a message came from; `None` if no relay agent named one.
@@ -49,7 +49,7 @@ impl LineTag {
     }
 }
 
-impl Lines {
+impl KeysByLine {
     /// Records that the line added a key. Returns `false` if the line has `max` keys already.
     pub(super) fn add(&self, line: LineTag, key: &Arc<str>, max: usize) -> bool {
         let mut lines = self.lines();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::STATE_OCTETS_MAX;
 
-use super::{State, shard::Entry};
+use super::{KeptState, shard::StateValue};
 
 /// How much state a plugin has, and its limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,11 +54,11 @@ pub struct StateEntry {
     pub set_at_ms: u64,
 }
 
-impl State {
+impl KeptState {
     /// Passes every key that has not expired to `each`, in no particular order.
     pub(crate) fn each(&self, rules: &StateRules, now_ms: u64, mut each: impl FnMut(StateEntry)) {
         for shard in self.shards() {
-            let is_kept = |entry: &Entry| !rules.has_expired(entry.set_at_ms, now_ms);
+            let is_kept = |entry: &StateValue| !rules.has_expired(entry.set_at_ms, now_ms);
             for (key, entry) in shard.iter().filter(|(_, entry)| is_kept(entry)) {
                 each(StateEntry {
                     plugin: Arc::clone(&self.plugin),

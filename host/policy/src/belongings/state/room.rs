@@ -7,7 +7,7 @@ use lessor_settings::{StateRules, WhenFull};
 
 use crate::limits::{STATE_KEY_OCTETS_MAX, STATE_VALUE_OCTETS_MAX};
 
-use super::{Occasion, State, error::StateError, shard::Shard};
+use super::{KeptState, Occasion, error::StateError, shard::Shard};
 
 /// The number of expired keys of a part that one change removes.
 const SWEPT_AT_ONCE: usize = 16;
@@ -15,7 +15,7 @@ const SWEPT_AT_ONCE: usize = 16;
 /// space of this many of the shortest.
 const GIVING_WAY_MAX: usize = STATE_KEY_OCTETS_MAX + STATE_VALUE_OCTETS_MAX;
 
-impl State {
+impl KeptState {
     /// Runs `act` on the shard of the key, after expired keys are removed. If there is no room for
     /// the key, the oldest keys are evicted where the rules allow it.
     pub(super) fn with_room<T>(

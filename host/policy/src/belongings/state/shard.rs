@@ -12,7 +12,7 @@ use super::lines::LineTag;
 
 #[derive(Default)]
 pub(super) struct Shard {
-    entries: LinkedHashMap<Arc<str>, Entry>,
+    entries: LinkedHashMap<Arc<str>, StateValue>,
     /// Keys whose removal is not on disk yet, and whether the removal is listed in `unwritten`.
     removed: HashMap<Arc<str>, bool>,
     /// The keys whose changes are to be written.
@@ -21,7 +21,7 @@ pub(super) struct Shard {
 
 /// A value and the time at which it was set.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct StateValue {
     pub(super) value: Arc<[u8]>,
     /// In milliseconds since the Unix epoch, in server time.
     pub(super) set_at_ms: u64,
@@ -33,19 +33,19 @@ pub(super) struct Entry {
 }
 
 /// A key and its new entry, or `None` if its removal is to be written.
-pub(super) type Unwritten = (Arc<str>, Option<Entry>);
+pub(super) type Unwritten = (Arc<str>, Option<StateValue>);
 
 impl Shard {
-    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
+    pub(super) fn get(&self, key: &str) -> Option<&StateValue> {
         self.entries.get(key)
     }
 
     /// The entry that was set longest ago.
-    pub(super) fn oldest(&self) -> Option<(&Arc<str>, &Entry)> {
+    pub(super) fn oldest(&self) -> Option<(&Arc<str>, &StateValue)> {
         self.entries.front()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Entry)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &StateValue)> {
         self.entries.iter()
     }
 
@@ -64,7 +64,7 @@ impl Shard {
     ) {
         let kept_at_ms = set_at_ms;
         self.entries.remove(&key);
-        let entry = Entry { value, set_at_ms, kept_at_ms, line, is_unwritten: false };
+        let entry = StateValue { value, set_at_ms, kept_at_ms, line, is_unwritten: false };
         self.entries.insert(key, entry);
     }
 
@@ -82,7 +82,7 @@ impl Shard {
             self.unwritten.push(Arc::clone(&key));
         }
         let kept_at_ms = set_at_ms;
-        let entry = Entry { value, set_at_ms, kept_at_ms, line, is_unwritten: true };
+        let entry = StateValue { value, set_at_ms, kept_at_ms, line, is_unwritten: true };
         self.entries.insert(key, entry);
     }
 
@@ -96,12 +96,12 @@ impl Shard {
     }
 
     /// Removes an entry without writing the removal.
-    pub(super) fn remove_kept(&mut self, key: &str) -> Option<Entry> {
+    pub(super) fn remove_kept(&mut self, key: &str) -> Option<StateValue> {
         self.entries.remove(key)
     }
 
     /// Removes an entry, and marks the removal as unwritten.
-    pub(super) fn remove(&mut self, key: &Arc<str>) -> Option<Entry> {
+    pub(super) fn remove(&mut self, key: &Arc<str>) -> Option<StateValue> {
         let entry = self.entries.remove(key)?;
         if !entry.is_unwritten {
             self.unwritten.push(Arc::clone(key));

@@ -6,13 +6,13 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use super::{
-    super::writer::{Remembered, StateChange},
-    State,
+    super::writer::{KeptValue, StateChange},
+    KeptState,
     lines::LineTag,
     lock,
 };
 
-impl State {
+impl KeptState {
     /// Reads the state from disk on the first call. If it cannot be read, the plugin starts without
     /// state, and the data on disk is left unchanged.
     pub(crate) fn open(&self) {
@@ -58,7 +58,7 @@ impl State {
             for key in keys {
                 // The lock is taken for each key, so that a packet waits for one change at most.
                 let Some((key, entry)) = lock(shard).take_unwritten(&key) else { continue };
-                let value = entry.map(|entry| Remembered {
+                let value = entry.map(|entry| KeptValue {
                     value: entry.value,
                     set_at_ms: entry.set_at_ms,
                     line: entry.line.map_or(0, LineTag::stored),
@@ -75,8 +75,8 @@ impl State {
         }
     }
 
-    pub(super) fn put_loaded(&self, key: Arc<str>, remembered: Remembered) {
-        let Remembered { value, set_at_ms, line } = remembered;
+    pub(super) fn put_loaded(&self, key: Arc<str>, remembered: KeptValue) {
+        let KeptValue { value, set_at_ms, line } = remembered;
         let line = LineTag::from_stored(line);
         self.keys.fetch_add(1, Ordering::Relaxed);
         self.octets.fetch_add(key.len() + value.len(), Ordering::Relaxed);
@@ -89,7 +89,7 @@ impl State {
 }
 
 /// Passes unwritten changes to the writer.
-impl Drop for State {
+impl Drop for KeptState {
     fn drop(&mut self) {
         if let Some(writer) = self.writer.take() {
             let mut left = Vec::new();

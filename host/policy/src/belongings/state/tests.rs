@@ -12,7 +12,7 @@ use std::{
 /// A store that can be full or unreadable.
 #[derive(Debug, Default)]
 struct Disk {
-    kept: Mutex<BTreeMap<(String, String), Remembered>>,
+    kept: Mutex<BTreeMap<(String, String), KeptValue>>,
     is_full: AtomicBool,
     is_unreadable: AtomicBool,
     writes: AtomicUsize,
@@ -22,7 +22,7 @@ impl StateStore for Disk {
     fn load(
         &self,
         plugin: &str,
-        each: &mut dyn FnMut(&str, Remembered),
+        each: &mut dyn FnMut(&str, KeptValue),
     ) -> Result<(), StateStoreError> {
         let kept = self.kept.lock().unwrap();
         for ((_, key), value) in kept.iter().filter(|((owner, _), _)| owner == plugin) {
@@ -83,18 +83,18 @@ const RULES: StateRules = StateRules {
     when_full: WhenFull::Error,
 };
 
-fn remembered(value: &[u8], set_at_ms: u64) -> Remembered {
-    Remembered { value: value.into(), set_at_ms, line: 0 }
+fn remembered(value: &[u8], set_at_ms: u64) -> KeptValue {
+    KeptValue { value: value.into(), set_at_ms, line: 0 }
 }
 
 /// The number of keys and octets, and whether the state is durable.
-fn amount(state: &State) -> (usize, usize, bool) {
+fn amount(state: &KeptState) -> (usize, usize, bool) {
     let StateStatus { keys, octets, is_durable, .. } = state.status(&RULES);
     (keys, octets, is_durable)
 }
 
-fn in_memory() -> State {
-    let state = State::new("10-a".into(), None);
+fn in_memory() -> KeptState {
+    let state = KeptState::new("10-a".into(), None);
     state.open();
     state
 }
@@ -396,7 +396,7 @@ fn octets_give_way_too() {
 }
 
 #[test]
-fn lines_are_told_apart_and_are_the_same_after_a_restart() {
+fn lines_are_distinguished_and_are_the_same_after_a_restart() {
     use lessor_core::{Link, Origin};
     let line = |circuit: &[u8], remote: &[u8]| {
         LineTag::of(&Origin {

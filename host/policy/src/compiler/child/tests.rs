@@ -2,12 +2,12 @@ use super::*;
 
 /// Runs a script in a shell and returns how it ended.
 fn converse(script: &str, input: &[u8], patience: Duration) -> Ending {
-    let slot = Slot::default();
+    let slot = ChildSlot::default();
     let child = shell(&slot, script);
     child.converse([b"header\n", input], patience)
 }
 
-fn shell<'a>(slot: &'a Slot, script: &str) -> Child<'a> {
+fn shell<'a>(slot: &'a ChildSlot, script: &str) -> Child<'a> {
     let arguments = ["-c", script].map(OsString::from);
     Child::start(slot, Path::new("/bin/sh"), &arguments).unwrap().unwrap()
 }
@@ -51,7 +51,7 @@ fn a_child_that_closes_its_pipes_before_it_exits_keeps_its_status() {
 }
 
 #[test]
-fn how_a_child_ended_is_told() {
+fn how_a_child_ended_is_reported() {
     assert_eq!(converse("kill -XCPU $$", b"", PATIENCE).end, End::Processor);
     let out_of_memory = "echo memory allocation of 17 bytes failed >&2; kill -ABRT $$";
     assert_eq!(converse(out_of_memory, b"", PATIENCE).end, End::Memory);
@@ -71,7 +71,7 @@ fn complaints_cannot_write_on_a_terminal() {
 
 #[test]
 fn a_stop_kills_the_child_and_no_other_starts() {
-    let slot = Slot::default();
+    let slot = ChildSlot::default();
     let child = shell(&slot, "exec sleep 60");
     let began = Instant::now();
     let ending = thread::scope(|scope| {

@@ -209,7 +209,7 @@ fn what_a_call_was_handed_is_gone_after_it() {
 }
 
 #[test]
-fn a_rhai_script_hears_of_leases() {
+fn a_rhai_script_is_notified_of_leases() {
     let text = r#"
         fn on_lease(event) {
             throw `${event.kind} ${event.address} ${event.network_name} ${event.client_key} ` +

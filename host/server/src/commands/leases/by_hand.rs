@@ -13,7 +13,7 @@ use anyhow::bail;
 use lessor_core::VpnName;
 use lessor_foresight::explain::Octets;
 use lessor_serving::{
-    by_hand::{Answer, ClientFacts, Order, Target, What},
+    by_hand::{AnswerByHand, ClientFacts, OrderByHand, Target, What},
     operator::Note,
 };
 
@@ -129,27 +129,27 @@ pub(crate) fn run(change: &LeaseChange) -> anyhow::Result<ExitCode> {
 /// Asks the server for any change by hand, and prints the answer.
 pub(crate) fn order(what: What, said: &SaidArguments) -> anyhow::Result<ExitCode> {
     let claimed_sudo_user = std::env::var("SUDO_USER").ok().and_then(|user| user.parse().ok());
-    let order = Order { what, claimed_sudo_user, note: said.note.clone() };
-    let answer: Answer = asking::ask_one(&said.file.config, Question::ByHand(order))?;
+    let order = OrderByHand { what, claimed_sudo_user, note: said.note.clone() };
+    let answer: AnswerByHand = asking::ask_one(&said.file.config, Question::ByHand(order))?;
     if said.json {
         writeln!(io::stdout(), "{}", serde_json::to_string(&answer)?)?;
     }
     match answer {
-        Answer::Done(done) => {
+        AnswerByHand::Done(done) => {
             if !said.json {
                 let lines = [done.to_string(), format!("  {}", done.then)];
                 writeln!(lessor_terminal::stdout(), "{}", lines.join("\n"))?;
             }
             Ok(ExitCode::SUCCESS)
         }
-        Answer::Refused(refusal) => {
+        AnswerByHand::Refused(refusal) => {
             if !said.json {
                 eprintln!("lessor: refused, nothing was changed: {}", refusal.text);
             }
             Ok(ExitCode::from(REFUSED))
         }
-        Answer::Failed(_) if said.json => Ok(ExitCode::FAILURE),
-        Answer::Failed(why) => bail!(why),
+        AnswerByHand::Failed(_) if said.json => Ok(ExitCode::FAILURE),
+        AnswerByHand::Failed(why) => bail!(why),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use lessor_core::{ClientKeyKind, Reason, Request, readable};
 use lessor_foresight::{explain::verdict_text, replay::Compared};
-use lessor_recording::{Decided, ReplyFacts};
+use lessor_recording::{RecordedDecision, ReplyFacts};
 use lessor_serving::clock::written;
 use lessor_terminal::{Table, table};
 use serde_json::json;
@@ -204,7 +204,7 @@ impl Output {
     }
 }
 
-fn in_short(decided: &Decided) -> String {
+fn in_short(decided: &RecordedDecision) -> String {
     let mut text = decided.reason.name().to_owned();
     if let Some(address) = decided.address {
         text.push_str(&format!(" {address}"));
@@ -281,7 +281,7 @@ fn line_of(request: &Request) -> Option<String> {
 }
 
 /// Lists the plugins that did anything, and what they did.
-fn plugins(decided: &Decided) -> String {
+fn plugins(decided: &RecordedDecision) -> String {
     let mut texts = Vec::new();
     for said in &decided.plugins {
         let mut what = said.set.clone();

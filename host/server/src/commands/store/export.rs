@@ -10,7 +10,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use lessor_serving::clock;
 use lessor_store::{
     DiskStore,
-    backup::{ExportError, Exported, Origin},
+    backup::{ExportContext, ExportError, Exported},
 };
 
 use crate::commands::written_file;
@@ -35,7 +35,7 @@ pub(crate) struct ExportArguments {
 pub(super) fn run(arguments: &ExportArguments) -> anyhow::Result<ExitCode> {
     let path = super::path_of_store(&arguments.file.config)?;
     let clock_ahead_ms = clock::noted_ahead_ms(&path)?;
-    let origin = Origin {
+    let origin = ExportContext {
         program: concat!("lessor ", env!("CARGO_PKG_VERSION")).to_owned(),
         made_at: clock::written(clock::behind_clock(0)),
         clock_ahead_ms,

@@ -14,7 +14,7 @@ const REMOVED: u32 = u32::MAX;
 
 /// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FrameKind {
     /// Entries that belong together.
     Batch = 1,
     /// The log was closed properly here.
@@ -24,7 +24,7 @@ pub(crate) enum Kind {
 /// A frame with a correct checksum.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: FrameKind,
     pub(crate) sequence: u64,
     /// The checksum of the previous frame.
     pub(crate) previous: u32,
@@ -40,7 +40,7 @@ pub(crate) struct FrameBuffer {
 
 /// One key and its value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry<'a> {
+pub(crate) struct LogEntry<'a> {
     pub(crate) key: &'a [u8],
     /// `None` if the key is removed.
     pub(crate) value: Option<&'a [u8]>,
@@ -79,8 +79,8 @@ impl<'a> Frame<'a> {
         let payload = octets.get(FRAME_OCTETS..end).ok_or(cut(end))?;
         let crc = u32_at(header, FRAME_OCTETS - 4);
         let kind = match header.get(24) {
-            Some(1) => Kind::Batch,
-            Some(2) => Kind::Closed,
+            Some(1) => FrameKind::Batch,
+            Some(2) => FrameKind::Closed,
             _ => return Err(NoFrame::Checksum),
         };
         if crc != frame_crc(store, header, payload) {
@@ -136,13 +136,13 @@ pub(crate) struct Entries<'a> {
 }
 
 impl<'a> Iterator for Entries<'a> {
-    type Item = Result<Entry<'a>, String>;
+    type Item = Result<LogEntry<'a>, String>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
         }
-        let entry = Entry::decode(self.rest);
+        let entry = LogEntry::decode(self.rest);
         self.rest = match &entry {
             Some(entry) => self.rest.get(entry.octets.len()..).unwrap_or_default(),
             None => &[],
@@ -151,7 +151,7 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-impl<'a> Entry<'a> {
+impl<'a> LogEntry<'a> {
     /// Reads the entry at the beginning of `octets`.
     pub(crate) fn decode(octets: &'a [u8]) -> Option<Self> {
         let lengths = octets.get(..8)?;
@@ -190,7 +190,7 @@ impl FrameBuffer {
     }
 
     /// Adds an entry that was written before.
-    pub(crate) fn push_written(&mut self, entry: &Entry<'_>) {
+    pub(crate) fn push_written(&mut self, entry: &LogEntry<'_>) {
         self.octets.extend(entry.octets);
     }
 
@@ -202,7 +202,7 @@ impl FrameBuffer {
     pub(crate) fn seal(
         &mut self,
         store: u64,
-        kind: Kind,
+        kind: FrameKind,
         after: &Position,
         first: u32,
     ) -> (&[u8], u32) {

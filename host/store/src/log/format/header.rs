@@ -29,7 +29,7 @@ pub(crate) struct Position {
 
 /// The beginning of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Header {
+pub(crate) struct SegmentHeader {
     pub(crate) contents: Contents,
     /// A random number that all files of one log share.
     pub(crate) store: u64,
@@ -56,7 +56,7 @@ pub(crate) enum Unreadable {
     Damaged(String),
 }
 
-impl Header {
+impl SegmentHeader {
     pub(crate) fn encode(&self) -> [u8; HEADER_OCTETS] {
         let mut octets = Vec::with_capacity(HEADER_OCTETS);
         octets.extend(HEADER_MAGIC);
