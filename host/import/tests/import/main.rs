@@ -2,6 +2,7 @@
 
 mod classes;
 mod common;
+mod dhcpd;
 mod golden;
 mod hostile;
 mod leases;
