@@ -2,6 +2,7 @@
 
 mod classes;
 mod common;
+mod damaged_leases;
 mod dhcpd;
 mod golden;
 mod hostile;
