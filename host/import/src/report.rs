@@ -206,7 +206,7 @@ impl fmt::Display for Report {
         write!(f, "\nno client gets an address of a pool of {first}")?;
         match others.len() {
             0 => {}
-            count => write!(f, " and {count} other subnets")?,
+            count => write!(f, " and {count} more")?,
         }
         write!(f, " until a class or a policy says so")
     }

@@ -128,8 +128,7 @@ impl Said {
             "uid" => {
                 let octets = octets(statement.after(1));
                 let octets = octets.ok_or_else(|| refuse("a client identifier"))?;
-                self.identifier =
-                    Some(octets.into()).filter(|octets: &Box<[u8]>| !octets.is_empty());
+                self.identifier = (!octets.is_empty()).then(|| octets.into());
             }
             "client-hostname" => {
                 let octets = octets(statement.after(1));

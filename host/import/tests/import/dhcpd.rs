@@ -70,14 +70,16 @@ fn a_subnet_whose_pools_nobody_gets_is_not_taken_for_carried() {
          subnet 10.0.1.0 netmask 255.255.255.0 {{
              pool {{ allow members of \"voip\"; range 10.0.1.20 10.0.1.29; }}
          }}
-         subnet 10.0.2.0 netmask 255.255.255.0 {{ }}"
+         subnet 10.0.2.0 netmask 255.255.255.0 {{ }}
+         subnet 10.0.3.0 netmask 255.255.255.0 {{ pool {{ deny all clients; range 10.0.3.9; }} }}"
     ));
     assert!(found.report.totals().not_carried > 0, "{}", found.report);
     let last = found.report.to_string();
     let last = last.lines().last().unwrap();
     assert_eq!(
         last,
-        "no client gets an address of a pool of 10.0.0.0/24 until a class or a policy says so"
+        "no client gets an address of a pool of 10.0.0.0/24 and 1 more until a class or a policy \
+         says so"
     );
 }
 
