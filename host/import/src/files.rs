@@ -12,8 +12,9 @@ use std::{
 
 use crate::Imported;
 
-/// The owner may write the files, and the group may read them.
-const MODE: u32 = 0o640;
+/// All may read the files, as they may the configuration of the package: root imports, and the
+/// server runs as another user.
+const MODE: u32 = 0o644;
 /// The number of names that are tried for a temporary file.
 const NAMES_MAX: u32 = 100;
 

@@ -104,7 +104,14 @@ impl Reader {
         self.octets += octets.len() as u64;
         let name: Arc<str> = name.into();
         match String::from_utf8(octets) {
-            Ok(contents) => Ok(Text { name, contents }),
+            Ok(contents) => {
+                // Editors of some systems begin a text with it.
+                let contents = match contents.strip_prefix('\u{feff}') {
+                    Some(without_mark) => without_mark.to_owned(),
+                    None => contents,
+                };
+                Ok(Text { name, contents })
+            }
             Err(error) => {
                 let valid = error.utf8_error().valid_up_to();
                 let read = error.as_bytes().get(..valid).unwrap_or_default();

@@ -58,10 +58,13 @@ pub(crate) struct FoundLease {
     pub(crate) expires_at: Timestamp,
 }
 
+/// Leases by their addresses.
+type Leases = BTreeMap<(Option<VpnName>, Ipv4Addr), FoundLease>;
+
 /// The leases of some files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gathered {
-    leases: BTreeMap<(Option<VpnName>, Ipv4Addr), FoundLease>,
+    leases: Leases,
     pub(crate) report: Report,
     /// The number of leases in the files.
     pub(crate) read: u64,
@@ -90,7 +93,15 @@ pub struct LeaseTotals {
 
 impl Gathered {
     /// Adds a lease in place of an earlier one of its address.
-    pub(crate) fn put(&mut self, lease: FoundLease) {
+    ///
+    /// # Errors
+    /// Refuses one that begins after its end.
+    pub(crate) fn put(&mut self, lease: FoundLease) -> Result<(), Refusal> {
+        let is_over = lease.state == BindingState::Released;
+        if !is_over && lease.began_at.is_some_and(|began_at| began_at > lease.expires_at) {
+            let found = format!("the lease of {} begins after its end", lease.address);
+            return Err(lease.place.refuse(found, "correct the line, or copy the file again"));
+        }
         self.read += 1;
         if let Some(earlier) = self.leases.get(&lease.key())
             && earlier.runs_against(&lease)
@@ -104,6 +115,7 @@ impl Gathered {
             self.report.add(&earlier.place, &statement, Outcome::NotCarried, note);
         }
         self.leases.insert(lease.key(), lease);
+        Ok(())
     }
 
     /// Adds the only lease of its address.
@@ -113,35 +125,7 @@ impl Gathered {
             let found = format!("{} has a second lease here; line {line} has one", lease.address);
             return Err(lease.place.refuse(found, "remove one of them"));
         }
-        self.put(lease);
-        Ok(())
-    }
-
-    /// Refuses leases that give a client two addresses of one network at the same time.
-    pub(crate) fn refuse_second_leases(
-        &self,
-        topology: &Topology,
-        times: &Times,
-    ) -> Result<(), Refusal> {
-        let mut of_clients = HashMap::new();
-        let mut running: Vec<&FoundLease> =
-            self.leases.values().filter(|lease| lease.is_active(times.clock)).collect();
-        running.sort_by_key(|lease| lease.place.line());
-        for lease in running {
-            let Some((network, _)) = lease.scopes(topology) else { continue };
-            let Ok(client) = lease.client_key(network.client_key) else { continue };
-            if let Some(first) = of_clients.insert((&network.name, client), lease) {
-                let found = format!(
-                    "{} has a second lease in its network here, of {}; line {} has that of {}",
-                    lease.client(),
-                    lease.address,
-                    first.place.line(),
-                    first.address
-                );
-                return Err(lease.place.refuse(found, "remove one of them"));
-            }
-        }
-        Ok(())
+        self.put(lease)
     }
 
     /// Removes the lease of an address.
@@ -157,6 +141,7 @@ impl Gathered {
         times: &Times,
     ) -> (Vec<Binding>, Report, LeaseTotals) {
         let Self { leases, mut report, read } = self;
+        say_second_leases(&leases, topology, times, &mut report);
         let addresses = leases.len() as u64;
         let mut totals = LeaseTotals { read, addresses, ..LeaseTotals::default() };
         let mut records = Vec::with_capacity(leases.len());
@@ -182,6 +167,29 @@ impl Gathered {
         }
         (records, report, totals)
     }
+}
+
+/// Says which clients have two leases in a network, as a client that is moved has.
+fn say_second_leases(leases: &Leases, topology: &Topology, times: &Times, report: &mut Report) {
+    let mut of_clients: HashMap<_, &FoundLease> = HashMap::new();
+    for lease in leases.values().filter(|lease| lease.is_active(times.clock)) {
+        let Some((network, _)) = lease.scopes(topology) else { continue };
+        let Ok(client) = lease.client_key(network.client_key) else { continue };
+        if let Some(first) = of_clients.insert((&network.name, client), lease) {
+            let statement = format!("lease of {} for {}", lease.address, lease.client());
+            let note = format!(
+                "its client has {} as well: it keeps the one that changed last",
+                first.address
+            );
+            report.add(&lease.place, &statement, Outcome::Carried, note);
+        }
+    }
+}
+
+/// A time in seconds since the Unix epoch; `None` for one that is later than the year 9999.
+pub(crate) fn seconds(secs: u64) -> Option<Timestamp> {
+    let time = jiff::Timestamp::from_second(i64::try_from(secs).ok()?).ok()?;
+    u64::try_from(time.as_millisecond()).ok().map(Timestamp::from_unix_ms)
 }
 
 impl FoundLease {
@@ -255,7 +263,9 @@ impl FoundLease {
             client,
             hardware_address: hardware_address.ok_or("it has no hardware address")?,
             state: self.state,
-            began_at: moved(self.began_at.unwrap_or(changed_at).min(changed_at)),
+            began_at: moved(
+                self.began_at.unwrap_or(changed_at).min(changed_at).min(self.expires_at),
+            ),
             changed_at: moved(changed_at),
             expires_at: moved(self.expires_at),
             subscriber: self.subscriber.clone().filter(|_| self.is_active(times.clock)),

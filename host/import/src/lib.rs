@@ -28,6 +28,7 @@ mod expression;
 mod files;
 mod input;
 mod kea;
+mod latest;
 mod leases;
 mod model;
 mod option_names;

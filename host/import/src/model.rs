@@ -50,8 +50,6 @@ pub(crate) struct Site {
     pub(crate) interfaces: Vec<String>,
     /// Addresses that relays send to.
     pub(crate) listen: Vec<Ipv4Addr>,
-    /// Option 54 of every reply.
-    pub(crate) server_identifier: Option<Ipv4Addr>,
     /// What applies everywhere.
     pub(crate) everywhere: Scope,
     pub(crate) classes: Vec<Class>,
@@ -65,6 +63,7 @@ pub(crate) struct Site {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unknown {
     Adopt,
+    Ignore,
     Refuse,
 }
 
@@ -81,6 +80,8 @@ pub(crate) struct Scope {
     pub(crate) lease_time: Option<u32>,
     pub(crate) min_lease_time: Option<u32>,
     pub(crate) max_lease_time: Option<u32>,
+    /// Option 54 of every reply.
+    pub(crate) server_identifier: Option<Ipv4Addr>,
     pub(crate) next_server: Option<Ipv4Addr>,
     pub(crate) boot: Boot,
     pub(crate) renewal_time: Option<LeasePart>,
@@ -207,6 +208,13 @@ pub(crate) struct Reservation {
 }
 
 impl Site {
+    /// The addresses of the server that are known, which clients cannot have.
+    pub(crate) fn own_addresses(&self) -> Vec<Ipv4Addr> {
+        let scopes = self.subnets.iter().map(|subnet| &subnet.scope).chain([&self.everywhere]);
+        let identifiers = scopes.filter_map(|scope| scope.server_identifier);
+        self.listen.iter().copied().chain(identifiers).collect()
+    }
+
     /// The options that some subnet or pool sets.
     pub(crate) fn codes_of_subnets(&self) -> BTreeSet<u8> {
         let subnets = self.subnets.iter();
@@ -240,12 +248,27 @@ impl Reservation {
     }
 }
 
+impl Access {
+    /// Whether clients of a class may, and those of no class may not.
+    pub(crate) fn is_for(&self, class: &String) -> bool {
+        self.allowed.contains(class) && !self.denied.contains(class)
+    }
+}
+
+impl Pool {
+    /// Whether some clients get its addresses without a policy.
+    pub(crate) const fn is_given(&self) -> bool {
+        !self.by_policy_only || !self.access.allowed.is_empty()
+    }
+}
+
 impl Scope {
     /// These settings, and those of `outer` that are not among them.
     pub(crate) fn within(mut self, outer: &Self) -> Self {
         self.lease_time = self.lease_time.or(outer.lease_time);
         self.min_lease_time = self.min_lease_time.or(outer.min_lease_time);
         self.max_lease_time = self.max_lease_time.or(outer.max_lease_time);
+        self.server_identifier = self.server_identifier.or(outer.server_identifier);
         self.next_server = self.next_server.or(outer.next_server);
         self.boot.inherit(&outer.boot);
         self.renewal_time = self.renewal_time.or(outer.renewal_time);

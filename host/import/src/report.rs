@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use ipnet::Ipv4Net;
 use lessor_terminal::table;
 use serde::Serialize;
 
@@ -63,6 +64,8 @@ pub(crate) struct EntryId(usize);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     entries: Vec<ReportEntry>,
+    /// The subnets that had pools, of which no client gets an address now.
+    closed: Vec<Ipv4Net>,
 }
 
 /// How many statements had which outcome.
@@ -113,6 +116,11 @@ impl Report {
         EntryId(self.entries.len() - 1)
     }
 
+    /// Notes that no client gets an address of the pools of a subnet.
+    pub(crate) fn closed(&mut self, subnet: Ipv4Net) {
+        self.closed.push(subnet);
+    }
+
     /// The number of entries, for [`Self::since`].
     pub(crate) fn mark(&self) -> usize {
         self.entries.len()
@@ -126,6 +134,11 @@ impl Report {
     /// The place of an entry.
     pub(crate) fn place(&self, id: EntryId) -> Option<Place> {
         self.entries.get(id.0).map(|entry| entry.place.clone())
+    }
+
+    /// The outcome of an entry.
+    pub(crate) fn outcome(&self, id: EntryId) -> Option<Outcome> {
+        self.entries.get(id.0).map(|entry| entry.outcome)
     }
 
     /// Corrects an entry. A worse outcome stays, and notes are joined.
@@ -162,6 +175,7 @@ impl Report {
     /// Appends the entries of another report.
     pub fn append(&mut self, other: Self) {
         self.entries.extend(other.entries);
+        self.closed.extend(other.closed);
     }
 
     /// How many statements had which outcome.
@@ -188,7 +202,14 @@ impl fmt::Display for Report {
             ]);
         }
         writeln!(f, "{rows}")?;
-        write!(f, "{}", self.totals())
+        write!(f, "{}", self.totals())?;
+        let Some((first, others)) = self.closed.split_first() else { return Ok(()) };
+        write!(f, "\nno client gets an address of a pool of {first}")?;
+        match others.len() {
+            0 => {}
+            count => write!(f, " and {count} more")?,
+        }
+        write!(f, " until a class or a policy says so")
     }
 }
 

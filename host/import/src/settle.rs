@@ -17,6 +17,8 @@ use crate::{
     report::{Outcome, Report},
 };
 
+const NO_POOL: &str = "no client gets an address of its pools until a class or a policy says so";
+
 /// Makes the names of classes such as the server accepts.
 pub(crate) fn rename_classes(site: &mut Site) {
     classes::rename(site);
@@ -35,11 +37,18 @@ pub(crate) fn settle(site: &mut Site, report: &mut Report) {
         is_usable
     });
     networks::agree(site, report);
+    let had_pools: Vec<bool> = site.subnets.iter().map(|subnet| !subnet.pools.is_empty()).collect();
     pools::cut(site, report);
     classes::drop_unknown(site, report);
     reservations::assign(site, report);
     classes::drop_empty(site, report);
     classes::assign_pools(site, report);
+    for (subnet, _) in site.subnets.iter().zip(had_pools).filter(|(_, had_pools)| *had_pools) {
+        if !subnet.pools.iter().any(crate::model::Pool::is_given) {
+            report.correct(subnet.entry, Outcome::Changed, NO_POOL);
+            report.closed(subnet.prefix);
+        }
+    }
     sub_options::complete(site, report);
     order_timers(&mut site.everywhere);
     site.classes.iter_mut().for_each(|class| order_timers(&mut class.scope));

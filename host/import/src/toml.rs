@@ -84,9 +84,6 @@ fn server(out: &mut Text, site: &Site) {
         let sockets = site.listen.iter().map(|address| Value::from(format!("{address}:67")));
         out.key("listen", list(sockets));
     }
-    if let Some(identifier) = site.server_identifier {
-        out.key("server-identifier", identifier.to_string());
-    }
     of_network(out, &site.everywhere);
     of_level(out, &site.everywhere, &site.catalogue);
 }
@@ -102,6 +99,7 @@ fn of_network(out: &mut Text, scope: &Scope) {
     if let Some(unknown) = scope.unknown_clients {
         let name = match unknown {
             Unknown::Adopt => "adopt",
+            Unknown::Ignore => "ignore",
             Unknown::Refuse => "refuse",
         };
         out.key("unknown-clients", name);
@@ -124,6 +122,9 @@ fn of_network(out: &mut Text, scope: &Scope) {
 
 /// The settings that every level has, besides lease times and options.
 fn of_level(out: &mut Text, scope: &Scope, catalogue: &Catalogue) {
+    if let Some(identifier) = scope.server_identifier {
+        out.key("server-identifier", identifier.to_string());
+    }
     if let Some(next) = scope.next_server.filter(|next| *next != Ipv4Addr::UNSPECIFIED) {
         out.key("next-server", next.to_string());
     }

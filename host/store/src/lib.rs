@@ -24,6 +24,7 @@ mod error;
 mod keyed;
 mod log;
 mod memory;
+mod owner;
 mod point;
 mod record;
 mod record_key;
@@ -40,6 +41,7 @@ pub use error::StoreError;
 pub use keyed::{DamagedKeyedStore, KeyedStore, KeyedStoreError, KeyedValue};
 pub use log::survey::{Damage, SegmentSurvey, Survey, TornTail};
 pub use memory::MemoryStore;
+pub use owner::as_owner;
 pub use salvage::Salvage;
 pub use status::CommitterStatus;
 

@@ -5,6 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     fs,
     net::{Ipv4Addr, SocketAddrV4},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
@@ -66,6 +67,44 @@ fn a_cut_off_file_changes_nothing() {
         .collect();
     names.sort();
     assert_eq!(names, ["dhcpd.conf", "leases"]);
+}
+
+#[test]
+fn what_root_imports_belongs_to_the_owner_of_the_store() {
+    require!(root);
+    /// The user of a server that is not root.
+    const USER: u32 = 65_534;
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let golden = built::checkout().join("tests/golden/import/dhcpd-office.conf");
+    fs::copy(golden, place("dhcpd.conf")).unwrap();
+    let client = "hardware ethernet 02:00:5e:00:00:01;";
+    let lease = format!("lease 10.66.0.9 {{ binding state active; ends never; {client} }}\n");
+    fs::write(place("leases"), lease).unwrap();
+    // Only root may read the input.
+    fs::set_permissions(place("leases"), fs::Permissions::from_mode(0o600)).unwrap();
+    fs::create_dir(place("store")).unwrap();
+    chown(place("store"), Some(USER), Some(USER)).unwrap();
+    let output =
+        import(FormerKind::Dhcpd, Some(&place("dhcpd.conf")), &place("leases"), folder.path());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    let mut folders = vec![place("store")];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = fs::metadata(&path).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (USER, USER), "{}", path.display());
+            files += 1;
+            folders.extend(metadata.is_dir().then_some(path));
+        }
+    }
+    assert!(files > 2, "{files}");
+    let configuration = fs::metadata(place("lessor.toml")).unwrap();
+    assert_eq!(configuration.uid(), 0, "it belongs to who made it");
+    assert_ne!(configuration.mode() & 0o004, 0, "the server may read it");
 }
 
 /// A server's host, and a relay with its clients.

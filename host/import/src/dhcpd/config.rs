@@ -4,34 +4,43 @@
 //! for all of it.
 
 mod classes;
+mod hosts;
+mod settings;
 
 use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
-use lessor_core::{Owners, ReservationOwner, option::code};
 
 use crate::{
     Found,
     input::{Reader, Text},
-    model::{Options, Pool, Reservation, Scope, Site, Subnet, inherit},
-    place::{Place, Refusal},
-    report::{Outcome, Report},
+    latest::Latest,
+    model::{Bootp, Options, Scope, Site, Subnet, inherit},
+    place::Refusal,
+    report::{EntryId, Outcome, Report},
 };
 
 use super::{
-    definitions::{Definitions, SPACE, is_definition, split},
+    definitions::{Definitions, SPACE, split},
     grammar::{Statement, Token},
-    includes, options, owners,
+    includes, options,
     pools::{self, Pooled},
     statements::{self, Fate},
     vendor_classes,
 };
+
+use hosts::Named;
+use settings::{Own, Reach, is_of_pool};
 
 /// dhcpd's lease times if the configuration has none, in seconds.
 const LEASE_TIME_SECS: u32 = 43_200;
 const MIN_LEASE_TIME_SECS: u32 = 300;
 const MAX_LEASE_TIME_SECS: u32 = 86_400;
 const QUARANTINE_SECS: u32 = 86_400;
+const OF_POOL: &str = "a pool has options only; write it in its subnet";
+const ALL_FOR_BOOTP: &str = "BOOTP clients get addresses of the other ranges of its subnet as well";
+const NOT_FOR_BOOTP: &str =
+    "BOOTP clients are not served: write bootp = \"dynamic\" in its subnet if they should be";
 const OF_CLASS: &str = "classes are for policies: see docs/policies.md";
 
 /// Reads a configuration.
@@ -41,16 +50,19 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut reading = Reading { report, ..Reading::default() };
     let catalogue = &mut reading.site.catalogue;
     reading.definitions = Definitions::read(&statements, catalogue, &mut reading.report);
-    let mut everywhere = Scope::default();
+    let mut own = Own::default();
     let mut around = Around { is_all: true, ..Around::default() };
     reading.classes(&statements);
-    reading.settings(&statements, &mut everywhere, &mut around);
+    reading.settings(&statements, &mut own, &mut around);
     reading.parts(&statements, &around)?;
+    reading.name_hosts();
+    let mut everywhere = own.scope;
     inherit(&mut everywhere.options, &reading.of_classes);
     reading.say_what_comes_first();
     for subnet in &mut reading.site.subnets {
         effective(&mut subnet.scope, &everywhere);
     }
+    reading.serve_bootp(&everywhere);
     everywhere.quarantine = None;
     reading.site.everywhere = everywhere;
     Ok(Found { site: reading.site, report: reading.report })
@@ -64,14 +76,29 @@ struct Around {
     shared_network: Option<String>,
     /// The settings of groups and shared networks around it.
     scope: Scope,
-    /// The options of groups around it, which hosts have.
-    group_options: Options,
+    /// The settings of groups around it, which hosts have.
+    group: Scope,
+    /// What has the settings of the block.
+    reach: Reach,
     /// Whether hosts get the names of their declarations.
     names_hosts: bool,
+    /// What groups say about that within the subnet, or outside of all subnets.
+    group_names_hosts: Option<bool>,
+    /// Whether only clients with a host get addresses of pools.
+    is_for_known: bool,
     /// The option space that option 43 contains.
     vendor_space: Option<String>,
     /// The subnet that the block is in, as its position.
     subnet: Option<usize>,
+}
+
+/// What a subnet says that the model does not have.
+#[derive(Default)]
+struct OfSubnet {
+    names_hosts: bool,
+    is_for_known: bool,
+    /// The entry of each range, and whether it is for BOOTP clients as well.
+    ranges: Vec<(EntryId, bool)>,
 }
 
 #[derive(Default)]
@@ -81,6 +108,12 @@ struct Reading {
     definitions: Definitions,
     /// The options of classes of vendors.
     of_classes: Options,
+    /// What is said about each subnet, in their order.
+    of_subnets: Vec<OfSubnet>,
+    /// The hosts of the reservations, in their order.
+    hosts: Vec<Named>,
+    /// The entries of `use-host-decl-names` in subnets and shared networks.
+    names_of_subnets: Vec<EntryId>,
     /// The number of classes that are no branch of an `if`.
     classes_before_branches: usize,
 }
@@ -91,29 +124,33 @@ impl Reading {
     fn nested(
         &mut self,
         block: &[Statement],
-        scope: &mut Scope,
+        own: &mut Own,
         mut around: Around,
     ) -> Result<(), Refusal> {
         around.is_all = false;
-        self.settings(block, scope, &mut around);
-        around.scope = scope.clone().within(&around.scope);
+        around.reach = Reach::Subnets;
+        around.group_names_hosts = None;
+        self.settings(block, own, &mut around);
+        around.scope = own.scope.clone().within(&around.scope);
         self.parts(block, &around)
     }
 
-    fn settings(&mut self, block: &[Statement], scope: &mut Scope, around: &mut Around) {
-        around.vendor_space = vendor_space(block).or(around.vendor_space.take());
-        for statement in block.iter().filter(|statement| statement.block.is_none()) {
-            match statement.word(0) {
-                // Read with the subnet.
-                Some("range") => {}
-                Some("subclass") if around.is_all => {}
-                Some("use-host-decl-names") => {
-                    around.names_hosts = statements::flag(statement.tokens.get(1)) == Ok(true);
-                    self.report.carried(&statement.place, &statement.shown());
-                }
-                _ => self.setting(statement, scope, around.vendor_space.as_deref()),
-            }
-        }
+    /// Reads a group, whose settings its hosts have as well.
+    fn group(
+        &mut self,
+        statement: &Statement,
+        block: &[Statement],
+        around: &Around,
+    ) -> Result<(), Refusal> {
+        self.report.carried(&statement.place, &statement.shown());
+        let mut own = Own::default();
+        let reach = Reach::of_group(block);
+        let mut inner = Around { is_all: false, reach, ..around.clone() };
+        inner.group_names_hosts = statements::names_hosts(block).or(inner.group_names_hosts);
+        self.settings(block, &mut own, &mut inner);
+        inner.group = own.scope.clone().within(&inner.group);
+        inner.scope = own.scope.within(&inner.scope);
+        self.parts(block, &inner)
     }
 
     fn parts(&mut self, block: &[Statement], around: &Around) -> Result<(), Refusal> {
@@ -121,77 +158,16 @@ impl Reading {
         parts.try_for_each(|statement| self.part(statement, around))
     }
 
-    /// Reads a setting, where `selected` is the vendor option space.
-    fn setting(&mut self, statement: &Statement, scope: &mut Scope, selected: Option<&str>) {
-        if is_definition(statement) {
-            return;
-        }
-        let first = statement.word(0).unwrap_or_default();
-        let done = match first {
-            "option" if statements::is_timer(statement) => {
-                outcome(statements::timer(scope, statement))
-            }
-            "option" => {
-                let options = &mut scope.options;
-                outcome(options::set(statement, &self.definitions, selected, options))
-            }
-            "vendor-option-space" => {
-                let space = statement.word(1).unwrap_or_default();
-                outcome(self.definitions.destination(space, Some(space)).map(|_| None))
-            }
-            "server-identifier" => self.identifier(statement),
-            "local-address" => self.local_address(statement),
-            _ => match statements::fate(statement) {
-                Some(Fate::Set(set)) => outcome(set(scope, statement)),
-                Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why.to_owned()),
-                Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why.to_owned()),
-                None => (Outcome::NotCarried, "the statement is not known".to_owned()),
-            },
-        };
-        self.report.add(&statement.place, &statement.shown(), done.0, done.1);
-    }
-
-    fn identifier(&mut self, statement: &Statement) -> (Outcome, String) {
-        match statement.word(1).and_then(|text| text.parse().ok()) {
-            Some(address) if self.site.server_identifier.is_none_or(|known| known == address) => {
-                self.site.server_identifier = Some(address);
-                (Outcome::Carried, String::new())
-            }
-            Some(_) => (Outcome::NotCarried, "the server has one server identifier".to_owned()),
-            None => (Outcome::NotCarried, "it is not an IPv4 address".to_owned()),
-        }
-    }
-
-    fn local_address(&mut self, statement: &Statement) -> (Outcome, String) {
-        match statement.word(1).and_then(|text| text.parse().ok()) {
-            Some(address) => {
-                self.site.listen.push(address);
-                (Outcome::Carried, String::new())
-            }
-            None => (Outcome::NotCarried, "it is not an IPv4 address".to_owned()),
-        }
-    }
-
     /// Reads a statement with a block.
     fn part(&mut self, statement: &Statement, around: &Around) -> Result<(), Refusal> {
         let block = statement.block.as_deref().unwrap_or_default();
         match statement.word(0).unwrap_or_default() {
-            "group" => {
-                self.report.carried(&statement.place, &statement.shown());
-                let mut scope = Scope::default();
-                let mut inner = Around { is_all: false, ..around.clone() };
-                self.settings(block, &mut scope, &mut inner);
-                let outer = std::mem::take(&mut inner.group_options);
-                inner.group_options = scope.options.clone();
-                inherit(&mut inner.group_options, &outer);
-                inner.scope = scope.within(&inner.scope);
-                self.parts(block, &inner)
-            }
+            "group" => self.group(statement, block, around),
             "shared-network" => {
                 self.report.carried(&statement.place, &statement.shown());
                 let name = statement.tokens.get(1).and_then(Token::text);
                 let inner = Around { shared_network: name, ..around.clone() };
-                self.nested(block, &mut Scope::default(), inner)
+                self.nested(block, &mut Own::default(), inner)
             }
             "subnet" => self.subnet(statement, block, around),
             "pool" => self.pool(statement, block, around),
@@ -245,23 +221,68 @@ impl Reading {
             pools: Vec::new(),
             reservations: Vec::new(),
         });
-        let mut scope = Scope::default();
-        let inner = Around { subnet: Some(position), ..around.clone() };
-        let mut pools = Vec::new();
+        let is_for_known = statements::is_for_known(block).unwrap_or(around.is_for_known);
+        let names_hosts = statements::names_hosts(block).unwrap_or(around.names_hosts);
+        self.of_subnets.push(OfSubnet { names_hosts, is_for_known, ranges: Vec::new() });
         for range in block.iter().filter(|inner| inner.word(0) == Some("range")) {
-            pools.push(pools::range(range, &Pooled::default(), &mut self.report)?);
+            self.range(range, &Pooled::default(), Some(position))?;
         }
-        self.add_pools(position, pools);
-        self.nested(block, &mut scope, inner)?;
+        let mut own = Own::default();
+        let inner = Around { subnet: Some(position), ..around.clone() };
+        self.nested(block, &mut own, inner)?;
         if let Some(subnet) = self.site.subnets.get_mut(position) {
-            subnet.scope = scope.within(&around.scope);
+            subnet.scope = own.scope.within(&around.scope);
         }
         Ok(())
     }
 
-    fn add_pools(&mut self, position: usize, pools: Vec<Pool>) {
-        if let Some(subnet) = self.site.subnets.get_mut(position) {
-            subnet.pools.extend(pools);
+    /// Reads a range of the subnet at a position, or otherwise of the one that has its addresses.
+    fn range(
+        &mut self,
+        range: &Statement,
+        about: &Pooled,
+        position: Option<usize>,
+    ) -> Result<(), Refusal> {
+        let (first, _) = pools::addresses(range)?;
+        let of_address = |subnet: &Subnet| subnet.prefix.contains(&first);
+        let position = position.or_else(|| self.site.subnets.iter().position(of_address));
+        let mut about = about.clone();
+        let of_subnet = position.and_then(|position| self.of_subnets.get_mut(position));
+        if of_subnet.as_ref().is_some_and(|of_subnet| of_subnet.is_for_known) {
+            about.close();
+        }
+        let pool = pools::range(range, &about, &mut self.report)?;
+        let subnet = position.and_then(|position| self.site.subnets.get_mut(position));
+        let (Some(of_subnet), Some(subnet)) = (of_subnet, subnet) else {
+            let why = "no subnet before it has its addresses";
+            self.report.correct(pool.entry, Outcome::NotCarried, why);
+            return Ok(());
+        };
+        let is_for_bootp = about.is_for_bootp || pools::is_for_bootp(range);
+        of_subnet.ranges.push((pool.entry, is_for_bootp));
+        subnet.pools.push(pool);
+        Ok(())
+    }
+
+    /// Serves BOOTP clients from pools where dhcpd does: with `dynamic-bootp` and `allow bootp`.
+    fn serve_bootp(&mut self, everywhere: &Scope) {
+        for (subnet, about) in self.site.subnets.iter_mut().zip(&self.of_subnets) {
+            if !about.ranges.iter().any(|(_, is_for_bootp)| *is_for_bootp) {
+                continue;
+            }
+            let is_allowed = subnet.scope.bootp.or(everywhere.bootp).is_some();
+            let are_all = about.ranges.iter().all(|(_, is_for_bootp)| *is_for_bootp);
+            let how = match (is_allowed, are_all) {
+                (true, true) => None,
+                (true, false) => Some(ALL_FOR_BOOTP),
+                (false, _) => Some(NOT_FOR_BOOTP),
+            };
+            if is_allowed {
+                subnet.scope.bootp = Some(Bootp::Dynamic);
+            }
+            for (entry, _) in about.ranges.iter().filter(|(_, is_for_bootp)| *is_for_bootp) {
+                how.iter().for_each(|how| self.report.correct(*entry, Outcome::Changed, how));
+            }
         }
     }
 
@@ -273,40 +294,24 @@ impl Reading {
         around: &Around,
     ) -> Result<(), Refusal> {
         self.report.carried(&statement.place, &statement.shown());
-        let mut scope = Scope::default();
+        let mut own = Own::default();
         let mut about = Pooled::default();
+        let permits: Vec<&Statement> =
+            block.iter().filter(|inner| pools::is_permit(inner)).collect();
+        about.permit(&permits, &mut self.report);
         let space = vendor_space(block).or(around.vendor_space.clone());
         for inner in block {
-            match inner.word(0).unwrap_or_default() {
-                "range" => {}
-                _ if pools::is_permit(inner) => about.permit(inner, &mut self.report),
+            match inner.word(0) {
+                Some("range") => {}
+                _ if pools::is_permit(inner) => {}
                 _ if inner.block.is_some() => self.part(inner, around)?,
-                "option" | "filename" | "server-name" => {
-                    self.setting(inner, &mut scope, space.as_deref());
-                }
-                _ if matches!(statements::fate(inner), Some(Fate::Set(_))) => {
-                    let why = "a pool has options only; write it in its subnet";
-                    self.report.not_carried(&inner.place, &inner.shown(), why);
-                }
-                _ => self.setting(inner, &mut scope, space.as_deref()),
+                _ => self.setting_among(inner, &mut own, space.as_deref(), is_of_pool, OF_POOL),
             }
         }
-        about.options = scope.options;
-        about.boot = scope.boot;
-        for range in block.iter().filter(|inner| inner.word(0) == Some("range")) {
-            let pool = pools::range(range, &about, &mut self.report)?;
-            let of_address = |subnet: &Subnet| subnet.prefix.contains(&pool.first);
-            let position = around.subnet.or_else(|| self.site.subnets.iter().position(of_address));
-            match position {
-                Some(position) => self.add_pools(position, vec![pool]),
-                None => self.report.correct(
-                    pool.entry,
-                    Outcome::NotCarried,
-                    "no subnet before it has its addresses",
-                ),
-            }
-        }
-        Ok(())
+        about.options = own.scope.options;
+        about.boot = own.scope.boot;
+        let mut ranges = block.iter().filter(|inner| inner.word(0) == Some("range"));
+        ranges.try_for_each(|range| self.range(range, &about, around.subnet))
     }
 
     fn is_of_vendor(&self, statement: &Statement) -> bool {
@@ -317,6 +322,7 @@ impl Reading {
     /// Reads a class of the clients of a vendor.
     fn class_of_vendor(&mut self, statement: &Statement, block: &[Statement]) {
         self.report.carried(&statement.place, &statement.shown());
+        let mut latest = Latest::default();
         for inner in block {
             let name = inner.word(1).unwrap_or_default();
             let (outcome, note) = match inner.word(0) {
@@ -333,116 +339,8 @@ impl Reading {
                 }
                 _ => (Outcome::NotCarried, OF_CLASS.to_owned()),
             };
-            self.report.add(&inner.place, &inner.shown(), outcome, note);
-        }
-    }
-
-    fn host(&mut self, statement: &Statement, block: &[Statement], around: &Around) {
-        let name = statement.tokens.get(1).and_then(Token::text).unwrap_or_default();
-        let mut scope = Scope::default();
-        let mut named = Vec::new();
-        let mut addresses = Vec::new();
-        let space = vendor_space(block).or(around.vendor_space.clone());
-        for inner in block {
-            match inner.word(0).unwrap_or_default() {
-                _ if owners::is_owner(inner) => named.push((inner, owners::read(inner))),
-                "fixed-address" => addresses.push(inner),
-                "dynamic" | "ddns-hostname" => {
-                    let why = "it is about dhcpd's own files and DNS";
-                    self.report.not_needed(&inner.place, &inner.shown(), why);
-                }
-                _ if inner.block.is_some() => {
-                    let why = "expressions are for policies: see docs/policies.md";
-                    self.report.not_carried(&inner.place, &inner.shown(), why);
-                }
-                _ => self.setting(inner, &mut scope, space.as_deref()),
-            }
-        }
-        if around.names_hosts {
-            let host_name = || name.as_bytes().to_vec().into();
-            scope.options.entry(code::HOST_NAME).or_insert_with(host_name);
-        }
-        inherit(&mut scope.options, &around.group_options);
-        let owners = self.owners(named);
-        self.reserve(statement, &name, owners, addresses, &scope);
-    }
-
-    /// The owner of a reservation, with all identifiers that its host names.
-    fn owners(
-        &mut self,
-        named: Vec<(&Statement, Result<ReservationOwner, String>)>,
-    ) -> Result<Vec<ReservationOwner>, String> {
-        let mut owners = Vec::new();
-        let mut problem = "it has neither a hardware address nor a client identifier".to_owned();
-        for (statement, owner) in named {
-            let (place, shown) = (&statement.place, statement.shown());
-            match owner {
-                Ok(_) if owners.len() >= Owners::MAX => {
-                    let why = format!("a reservation has at most {} identifiers", Owners::MAX);
-                    self.report.not_carried(place, &shown, why);
-                }
-                Ok(owner) => {
-                    self.report.carried(place, &shown);
-                    if !owners.contains(&owner) {
-                        owners.push(owner);
-                    }
-                }
-                Err(why) => {
-                    self.report.not_carried(place, &shown, why.clone());
-                    problem = why;
-                }
-            }
-        }
-        if owners.is_empty() { Err(problem) } else { Ok(owners) }
-    }
-
-    fn reserve(
-        &mut self,
-        host: &Statement,
-        name: &str,
-        owners: Result<Vec<ReservationOwner>, String>,
-        addresses: Vec<&Statement>,
-        scope: &Scope,
-    ) {
-        let id = self.report.carried(&host.place, &host.shown());
-        let reservation =
-            |place: &Place, entry, owners: &[ReservationOwner], address| Reservation {
-                place: place.clone(),
-                entry,
-                name: format!("host {name}"),
-                owners: owners.to_vec(),
-                address,
-                classes: Vec::new(),
-                lease_time: scope.lease_time,
-                next_server: scope.next_server,
-                boot: scope.boot.clone(),
-                options: scope.options.clone(),
-            };
-        match &owners {
-            Err(why) => self.report.correct(id, Outcome::NotCarried, why),
-            Ok(owners) if addresses.is_empty() => {
-                let without_address = reservation(&host.place, id, owners, None);
-                self.site.reservations.push(without_address);
-            }
-            Ok(_) => {}
-        }
-        for statement in addresses {
-            let entry = self.report.carried(&statement.place, &statement.shown());
-            for token in statement.after(1).iter().filter_map(Token::text) {
-                match (token.parse::<Ipv4Addr>(), &owners) {
-                    (Ok(address), Ok(owners)) => {
-                        let found = reservation(&statement.place, entry, owners, Some(address));
-                        self.site.reservations.push(found);
-                    }
-                    (Ok(_), Err(_)) => {
-                        self.report.correct(entry, Outcome::NotCarried, "its host has no owner");
-                    }
-                    (Err(_), _) => {
-                        let why = format!("{token:?} is a name, and names are not looked up");
-                        self.report.correct(entry, Outcome::NotCarried, why);
-                    }
-                }
-            }
+            let entry = self.report.add(&inner.place, &inner.shown(), outcome, note);
+            latest.note(statements::subject(inner), entry, &mut self.report);
         }
     }
 }
@@ -460,8 +358,9 @@ fn prefix(statement: &Statement) -> Result<Ipv4Net, Refusal> {
 
 /// The option space that option 43 contains in a block.
 fn vendor_space(block: &[Statement]) -> Option<String> {
-    let mut selects = block.iter().filter(|inner| inner.word(0) == Some("vendor-option-space"));
-    selects.next()?.word(1).map(str::to_owned)
+    let mut selects = block.iter().rev();
+    let last = selects.find(|inner| inner.word(0) == Some("vendor-option-space"))?;
+    last.word(1).map(str::to_owned)
 }
 
 /// What becomes of a statement that is changed or not carried as was found.

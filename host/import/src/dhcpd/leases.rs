@@ -1,17 +1,22 @@
 //! `dhcpd.leases`: a log, whose last entry about an address counts.
 
-use std::net::Ipv4Addr;
+mod relayed;
 
-use lessor_core::{BindingState, HardwareAddress, HostName, RelayInformation, Timestamp, relay};
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+use lessor_core::{BindingState, HardwareAddress, HostName, RelayInformation, Timestamp};
 
 use crate::{
     input::Text,
-    leases::{FoundLease, Gathered, Times},
+    leases::{FoundLease, Gathered, Times, seconds},
     option_value,
     place::Refusal,
+    report::Report,
 };
 
 use super::grammar::{Parser, Statement, Token};
+
+const DAMAGED: &str = "the file is damaged; copy it again";
 
 /// What the statements of a lease say.
 #[derive(Default)]
@@ -19,11 +24,11 @@ struct Said {
     starts: Option<Timestamp>,
     ends: Option<Timestamp>,
     last_heard: Option<Timestamp>,
-    state: Option<String>,
+    state: Option<BindingState>,
     hardware_address: Option<HardwareAddress>,
     identifier: Option<Box<[u8]>>,
-    circuit_id: Option<Vec<u8>>,
-    remote_id: Option<Vec<u8>>,
+    /// The sub-options of option 82.
+    relayed: BTreeMap<u8, Vec<u8>>,
     host_name: Option<HostName>,
 }
 
@@ -56,30 +61,31 @@ pub(super) fn read(text: &Text, times: &Times, into: &mut Gathered) -> Result<()
 fn lease(statement: &Statement, times: &Times, into: &mut Gathered) -> Result<(), Refusal> {
     let address = statement.word(1).and_then(|text| text.parse::<Ipv4Addr>().ok());
     let (Some(address), Some(block)) = (address, &statement.block) else {
-        let help = "the file is damaged; copy it again";
-        return Err(statement.place.refuse("the lease has no address or no block", help));
+        return Err(statement.place.refuse("the lease has no address or no block", DAMAGED));
     };
     let mut said = Said::default();
-    block.iter().try_for_each(|inner| said.take(inner))?;
+    block.iter().try_for_each(|inner| said.take(inner, &mut into.report))?;
+    let names_client = said.identifier.is_some() || said.hardware_address.is_some();
+    let state = said.state.unwrap_or(BindingState::Leased);
     let Some(ends) = said.ends else {
+        if said.state.map_or(names_client, |state| state != BindingState::Released) {
+            let found = format!("the lease of {address} has no end");
+            return Err(statement.place.refuse(found, "write `ends`, or copy the file again"));
+        }
         // An address that was never given to anybody.
         into.remove(address);
         return Ok(());
     };
-    let last_heard = said.last_heard.or(said.starts).unwrap_or(ends.min(times.clock));
-    let state = match said.state.as_deref() {
-        Some("active") | None => BindingState::Leased,
-        Some("abandoned") => BindingState::Quarantined,
-        Some("expired") => BindingState::Leased,
-        _ => BindingState::Released,
-    };
-    if state != BindingState::Quarantined
-        && said.hardware_address.is_none()
-        && said.identifier.is_none()
-    {
+    if state != BindingState::Quarantined && !names_client {
+        if state == BindingState::Leased && ends > times.clock {
+            let found = format!("the lease of {address} names no client");
+            let help = "write `hardware` or `uid`, or copy the file again";
+            return Err(statement.place.refuse(found, help));
+        }
         into.remove(address);
         return Ok(());
     }
+    let last_heard = said.last_heard.or(said.starts).unwrap_or(ends.min(times.clock));
     let is_over = state == BindingState::Released;
     into.put(FoundLease {
         place: statement.place.clone(),
@@ -94,34 +100,44 @@ fn lease(statement: &Statement, times: &Times, into: &mut Gathered) -> Result<()
         began_at: Some(said.starts.unwrap_or(last_heard)),
         changed_at: Some(last_heard),
         expires_at: if is_over { ends.min(times.clock) } else { ends },
-    });
-    Ok(())
+    })
 }
 
 impl Said {
-    fn take(&mut self, statement: &Statement) -> Result<(), Refusal> {
+    fn take(&mut self, statement: &Statement, report: &mut Report) -> Result<(), Refusal> {
+        let refuse = |what: &str| {
+            let found = format!("{:?} is not {what}", statement.shown());
+            statement.place.refuse(found, DAMAGED)
+        };
         let time = || {
-            time(statement.after(1)).ok_or_else(|| {
-                let found = format!("{:?} is not a time", statement.shown());
-                statement.place.refuse(found, "the file is damaged; copy it again")
-            })
+            time(statement.after(1)).ok_or_else(|| refuse("a time until the year 9999, or never"))
         };
         match statement.word(0).unwrap_or_default() {
             "starts" => self.starts = Some(time()?),
             "ends" => self.ends = Some(time()?),
             "cltt" => self.last_heard = Some(time()?),
-            "binding" => self.state = statement.word(2).map(str::to_owned),
-            "abandoned" => self.state = Some("abandoned".to_owned()),
-            "hardware" => self.hardware_address = hardware(statement),
-            "uid" => self.identifier = octets(statement.after(1)).map(Vec::into_boxed_slice),
+            "binding" => {
+                let state = state(statement).ok_or_else(|| refuse("a state of dhcpd"))?;
+                self.state = Some(state);
+            }
+            "abandoned" => self.state = Some(BindingState::Quarantined),
+            "hardware" => {
+                let address = hardware(statement).ok_or_else(|| refuse("a hardware address"))?;
+                self.hardware_address = Some(address).filter(HardwareAddress::is_anybody);
+            }
+            "uid" => {
+                let octets = octets(statement.after(1));
+                let octets = octets.ok_or_else(|| refuse("a client identifier"))?;
+                self.identifier = (!octets.is_empty()).then(|| octets.into());
+            }
             "client-hostname" => {
                 let octets = octets(statement.after(1));
                 self.host_name = octets.and_then(|octets| HostName::sanitised(&octets).ok());
             }
-            "option" => match statement.word(1) {
-                Some("agent.circuit-id") => self.circuit_id = octets(statement.after(2)),
-                Some("agent.remote-id") => self.remote_id = octets(statement.after(2)),
-                _ => {}
+            "option" => match relayed::read(statement) {
+                Some(Ok((code, octets))) => drop(self.relayed.insert(code, octets)),
+                Some(Err(why)) => report.not_carried(&statement.place, &statement.shown(), why),
+                None => {}
             },
             _ => {}
         }
@@ -129,13 +145,24 @@ impl Said {
     }
 
     fn relay_information(&self) -> Option<RelayInformation> {
-        let parts = [(relay::CIRCUIT_ID, &self.circuit_id), (relay::REMOTE_ID, &self.remote_id)];
-        let parts = parts.into_iter().filter_map(|(code, octets)| Some((code, octets.as_deref()?)));
+        let parts = self.relayed.iter().map(|(code, octets)| (*code, octets.as_slice()));
         let information = RelayInformation::from_sub_options(parts);
         (!information.octets().is_empty()).then_some(information)
     }
 }
 
+/// `binding state STATE;`, whose words have no case in dhcpd.
+fn state(statement: &Statement) -> Option<BindingState> {
+    let state = statement.word(2).filter(|_| statement.tokens.len() == 3)?;
+    Some(match state.to_ascii_lowercase().as_str() {
+        "active" | "expired" | "reserved" | "bootp" => BindingState::Leased,
+        "abandoned" => BindingState::Quarantined,
+        "free" | "released" | "reset" | "backup" => BindingState::Released,
+        _ => return None,
+    })
+}
+
+/// `hardware TYPE ADDRESS;`, or without the address if the client has none.
 fn hardware(statement: &Statement) -> Option<HardwareAddress> {
     let kind = match statement.word(1)? {
         "ethernet" => 1,
@@ -144,7 +171,13 @@ fn hardware(statement: &Statement) -> Option<HardwareAddress> {
         "infiniband" => 32,
         other => other.strip_prefix("unknown-")?.parse().ok()?,
     };
-    HardwareAddress::new(kind, &option_value::hexadecimal_octets(statement.word(2)?)?)
+    match statement.after(2) {
+        [] => HardwareAddress::new(kind, &[]),
+        [Token::Word(octets)] => {
+            HardwareAddress::new(kind, &option_value::hexadecimal_octets(octets)?)
+        }
+        _ => None,
+    }
 }
 
 fn octets(value: &[Token]) -> Option<Vec<u8>> {
@@ -167,5 +200,5 @@ fn time(value: &[Token]) -> Option<Timestamp> {
         }
         _ => return None,
     };
-    Some(Timestamp::from_unix_ms(secs.saturating_mul(1000).min(u64::MAX - 1)))
+    seconds(secs)
 }

@@ -10,7 +10,10 @@ use crate::{
     model::{Bootp, Scope, Unknown},
 };
 
-use super::grammar::{Statement, Token};
+use super::{
+    definitions::split,
+    grammar::{Statement, Token},
+};
 
 /// How the statement is changed, or why it is not carried.
 type Done = Result<Option<&'static str>, String>;
@@ -30,6 +33,8 @@ const DNS: &str = "the server does not update DNS";
 const EXPRESSION: &str = "expressions are for policies: see docs/policies.md";
 const BOOTP: &str = "set bootp-lease-time yourself: see docs/exchanges.md";
 const NO_BOOTP: &str = "BOOTP clients are not served";
+const KNOWN_ONLY: &str = "unknown clients are for policies: see docs/policies.md; the pools here \
+                          are for policies only now";
 const LEASEQUERY: &str = "the server does not answer LEASEQUERY";
 const PING: &str = "set probe = \"icmp\" and probe-timeout-ms yourself: see docs/pools.md";
 const FAILOVER: &str = "two servers share no leases: see docs/migrate.md, \"Failover\"; the pool is this server's alone";
@@ -44,6 +49,8 @@ static STATEMENTS: &[(&str, Fate)] = &[
     ("not authoritative", Set(|scope, _| authoritative(scope, false))),
     ("ignore-client-uids", Set(ignore_client_uids)),
     ("next-server", Set(next_server)),
+    ("server-identifier", Set(server_identifier)),
+    ("local-address", NotCarried("dhcpd reads it outside of all blocks only")),
     ("filename", Set(boot_file)),
     ("server-name", Set(server_name)),
     ("allow unknown-clients", NotNeeded("all clients are served")),
@@ -61,17 +68,11 @@ static STATEMENTS: &[(&str, Fate)] = &[
     ("ignore client-updates", NotNeeded(DNS)),
     ("allow leasequery", NotCarried(LEASEQUERY)),
     ("deny leasequery", NotNeeded(LEASEQUERY)),
-    ("deny unknown-clients", NotCarried("unknown clients are for policies: see docs/policies.md")),
-    (
-        "ignore unknown-clients",
-        NotCarried("unknown clients are for policies: see docs/policies.md"),
-    ),
+    ("deny unknown-clients", NotCarried(KNOWN_ONLY)),
+    ("ignore unknown-clients", NotCarried(KNOWN_ONLY)),
     ("deny booting", NotCarried("a client is refused by a policy: see docs/policies.md")),
     ("ignore booting", NotCarried("a client is refused by a policy: see docs/policies.md")),
-    (
-        "boot-unknown-clients",
-        Set(|_, said| only_if(said, true, "unknown clients are for policies")),
-    ),
+    ("boot-unknown-clients", Set(|_, said| only_if(said, true, KNOWN_ONLY))),
     ("ddns-update-style", Set(|_, said| only_words(said, &["none"], DNS))),
     ("ddns-updates", Set(|_, said| only_if(said, false, DNS))),
     ("ddns-", NotCarried(DNS)),
@@ -181,8 +182,9 @@ fn secs(said: &Statement, into: &mut Option<u32>) -> Done {
 
 fn authoritative(scope: &mut Scope, authoritative: bool) -> Done {
     scope.authoritative = Some(authoritative);
-    // dhcpd then gives an unknown client the free address that it asks to keep.
-    scope.unknown_clients = authoritative.then_some(Unknown::Adopt);
+    // An authoritative dhcpd gives an unknown client the free address that it asks to keep, and
+    // another one does not answer.
+    scope.unknown_clients = Some(if authoritative { Unknown::Adopt } else { Unknown::Ignore });
     Ok(None)
 }
 
@@ -199,6 +201,12 @@ fn next_server(scope: &mut Scope, said: &Statement) -> Done {
     let address = said.word(1).and_then(|text| text.parse().ok());
     let why = "it is not an IPv4 address, and names are not looked up; write the address";
     scope.next_server = Some(address.ok_or(why)?);
+    Ok(None)
+}
+
+fn server_identifier(scope: &mut Scope, said: &Statement) -> Done {
+    let address = said.word(1).and_then(|text| text.parse().ok());
+    scope.server_identifier = Some(address.ok_or("it is not an IPv4 address")?);
     Ok(None)
 }
 
@@ -225,6 +233,43 @@ fn always_broadcast(scope: &mut Scope, said: &Statement) -> Done {
 fn bootp(scope: &mut Scope) -> Done {
     scope.bootp = scope.bootp.or(Some(Bootp::Reserved));
     Ok(None)
+}
+
+/// What a statement sets, whatever it sets it to.
+pub(super) fn subject(said: &Statement) -> String {
+    let word = |position| said.word(position).unwrap_or_default().to_ascii_lowercase();
+    match word(0).as_str() {
+        "option" => {
+            let name = word(1);
+            let (space, name) = split(&name);
+            format!("option {space}.{name}")
+        }
+        "allow" | "deny" | "ignore" | "not" => word(1),
+        first => first.to_owned(),
+    }
+}
+
+/// Whether a block says that only known clients are served, or that all are.
+pub(super) fn is_for_known(block: &[Statement]) -> Option<bool> {
+    last_of(block, |said| match (said.word(0)?, said.word(1)?) {
+        ("allow", "unknown-clients") => Some(false),
+        ("deny" | "ignore", "unknown-clients") => Some(true),
+        ("boot-unknown-clients", _) => flag(said.tokens.get(1)).ok().map(|serves| !serves),
+        _ => None,
+    })
+}
+
+/// Whether a block says that hosts get the names of their declarations.
+pub(super) fn names_hosts(block: &[Statement]) -> Option<bool> {
+    last_of(block, |said| match said.word(0)? {
+        "use-host-decl-names" => flag(said.tokens.get(1)).ok(),
+        _ => None,
+    })
+}
+
+/// What the last statement says that says anything.
+fn last_of<T>(block: &[Statement], says: impl Fn(&Statement) -> Option<T>) -> Option<T> {
+    block.iter().rev().find_map(says)
 }
 
 /// Whether a statement sets option 58 or 59.

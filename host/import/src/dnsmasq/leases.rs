@@ -7,7 +7,7 @@ use lessor_core::{BindingState, HardwareAddress, HostName, Timestamp};
 
 use crate::{
     input::Text,
-    leases::{FoundLease, Gathered},
+    leases::{FoundLease, Gathered, seconds},
     option_value,
     place::{Place, Refusal},
 };
@@ -33,7 +33,7 @@ pub(super) fn read(text: &Text, into: &mut Gathered) -> Result<(), Refusal> {
             [ends, hardware, address, name, identifier] => {
                 let host_name = HostName::sanitised(name.as_bytes()).ok();
                 let lease = lease(&place, [ends, hardware, address, identifier])?;
-                into.put(FoundLease { host_name, ..lease });
+                into.put(FoundLease { host_name, ..lease })?;
             }
             words => {
                 let found = format!("the line has {} words, not 5", words.len());
@@ -53,7 +53,7 @@ fn lease(
     let secs: u64 = ends.parse().map_err(|_| refuse(ends, "a time"))?;
     let expires_at = match secs {
         0 => Timestamp::NEVER,
-        secs => Timestamp::from_unix_ms(secs.saturating_mul(1000).min(u64::MAX - 1)),
+        secs => seconds(secs).ok_or_else(|| refuse(ends, "a time until the year 9999"))?,
     };
     let (kind, digits) = match hardware.split_once('-') {
         Some((kind, digits)) => (u8::from_str_radix(kind, 16).ok(), digits),

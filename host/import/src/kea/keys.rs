@@ -147,8 +147,9 @@ fn part(node: &Node, into: &mut Option<Fraction>) -> Done {
 fn authoritative(scope: &mut Scope, node: &Node) -> Done {
     let authoritative = node.flag().ok_or("it is neither true nor false")?;
     scope.authoritative = Some(authoritative);
-    // Kea then refuses an unknown client that asks to keep an address, also a free one.
-    scope.unknown_clients = authoritative.then_some(Unknown::Refuse);
+    // An authoritative Kea refuses an unknown client that asks to keep an address, also a free one,
+    // and another one does not answer.
+    scope.unknown_clients = Some(if authoritative { Unknown::Refuse } else { Unknown::Ignore });
     Ok(None)
 }
 

@@ -1,7 +1,7 @@
 //! Leases in the CSV files of Kea's memfile backend: a log, whose last line about an address
 //! counts. A line with a lifetime of zero removes the lease.
 
-use std::net::Ipv4Addr;
+use std::{cmp::Ordering, net::Ipv4Addr};
 
 use lessor_core::{
     BindingState, HardwareAddress, HostName, INFINITE_SECS, RelayInformation, Timestamp,
@@ -9,9 +9,10 @@ use lessor_core::{
 
 use crate::{
     input::{Reader, Text},
-    leases::{FoundLease, Gathered, Times},
+    leases::{FoundLease, Gathered, Times, seconds},
     option_value,
     place::{Place, Refusal},
+    report::Report,
 };
 
 use super::json::{self, Node};
@@ -121,7 +122,7 @@ impl Columns {
             changed_at: expire.saturating_sub(lifetime_secs),
             state: self.state.map_or(Ok(0), |at| number(at, "state"))?,
             host_name: self.host_name.map(cell).unwrap_or_default(),
-            relay_information: context.and_then(|text| in_context(text, place)),
+            relay_information: context.and_then(|text| in_context(text, place, &mut into.report)),
         };
         fields.put(place, times, into)
     }
@@ -157,15 +158,23 @@ impl Fields<'_> {
         let hardware_address = HardwareAddress::new(HardwareAddress::ETHERNET, &hardware?);
         let hardware_address =
             hardware_address.ok_or_else(|| damaged("a hardware address", self.hardware_address))?;
-        let changed_at = seconds(self.changed_at);
-        let expires_at = match self.lifetime_secs {
-            secs if secs >= u64::from(INFINITE_SECS) => Timestamp::NEVER,
-            secs => seconds(self.changed_at.saturating_add(secs)),
+        let time = |secs: u64| {
+            seconds(secs).ok_or_else(|| damaged("a time until the year 9999", &secs.to_string()))
+        };
+        let changed_at = time(self.changed_at)?;
+        let expires_at = match self.lifetime_secs.cmp(&u64::from(INFINITE_SECS)) {
+            Ordering::Less => time(self.changed_at.saturating_add(self.lifetime_secs))?,
+            Ordering::Equal => Timestamp::NEVER,
+            Ordering::Greater => {
+                return Err(damaged("a lifetime", &self.lifetime_secs.to_string()));
+            }
         };
         let state = match self.state {
             0 => BindingState::Leased,
             1 => BindingState::Quarantined,
-            _ => BindingState::Released,
+            // Reclaimed after its end, or released.
+            2 | 3 => BindingState::Released,
+            other => return Err(damaged("a state from 0 to 3", &other.to_string())),
         };
         let is_over = state == BindingState::Released;
         into.put(FoundLease {
@@ -181,26 +190,39 @@ impl Fields<'_> {
             began_at: Some(changed_at),
             changed_at: Some(changed_at),
             expires_at: if is_over { expires_at.min(times.clock) } else { expires_at },
-        });
-        Ok(())
+        })
     }
 }
 
-fn seconds(secs: u64) -> Timestamp {
-    Timestamp::from_unix_ms(secs.saturating_mul(1000).min(u64::MAX - 1))
-}
-
 /// Option 82 in the user context of a line, whose commas are written as `&#x2c`.
-fn in_context(text: &str, place: &Place) -> Option<RelayInformation> {
+fn in_context(text: &str, place: &Place, report: &mut Report) -> Option<RelayInformation> {
     let contents = text.replace("&#x2c", ",");
     let text = Text { name: place.file().into(), contents };
-    let node = json::parse(&text, &mut Reader::of_leases()).ok()?;
-    relay_information(&node)
+    match json::parse(&text, &mut Reader::of_leases()) {
+        Ok(node) => relay_information(&node, place, report),
+        Err(_) => {
+            report.not_carried(place, "user_context", "it is not JSON");
+            None
+        }
+    }
 }
 
-/// Option 82 in a user context. Kea 2.2 and earlier wrote it with its code and length.
-pub(super) fn relay_information(context: &Node) -> Option<RelayInformation> {
+/// Option 82 in a user context, at a place.
+pub(super) fn relay_information(
+    context: &Node,
+    place: &Place,
+    report: &mut Report,
+) -> Option<RelayInformation> {
     let found = context.get("ISC")?.get("relay-agent-info")?;
+    let information = sub_options(found);
+    if information.is_none() {
+        report.not_carried(place, "relay-agent-info", "it is not the octets of option 82");
+    }
+    information
+}
+
+/// Kea 2.2 and earlier wrote option 82 with its code and length.
+fn sub_options(found: &Node) -> Option<RelayInformation> {
     let text = found.text().or_else(|| found.get("sub-options")?.text())?;
     let octets = option_value::hexadecimal_octets(text)?;
     let octets = match octets.as_slice() {

@@ -67,7 +67,9 @@ fn put(lease: &Node, times: &Times, into: &mut Gathered) -> Result<(), Refusal> 
         changed_at: number("cltt")?,
         state: number("state")?,
         host_name: text("hostname"),
-        relay_information: lease.get("user-context").and_then(relay_information),
+        relay_information: lease
+            .get("user-context")
+            .and_then(|context| relay_information(context, &lease.place, &mut into.report)),
     };
     fields.put(&lease.place, times, into)
 }

@@ -3,11 +3,17 @@
 //! Does not know what cells mean. Invariant: a file whose last row does not say that it is the end
 //! is refused.
 
-use serde_json::{Map, Value};
+use std::{collections::BTreeSet, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::Value;
 
 use crate::{
     input::Text,
-    place::{Place, Refusal},
+    place::{Place, Refusal, shown},
     report::Report,
 };
 
@@ -17,6 +23,9 @@ use super::{END, Form, column};
 pub(super) const HELP: &str = "correct the line, or export the leases again";
 const CUT_OFF: &str = "the file is cut off: copy it again. If it is complete, add a last line `end` \
                        to CSV, or {\"end\":true} to JSON lines";
+
+/// The number of characters of a name that are shown.
+const NAME_LETTERS_MAX: usize = 60;
 
 /// A row: its cells by the names of their columns.
 pub(super) struct Row {
@@ -68,6 +77,7 @@ impl Rows<'_> {
             let found = "the first line does not name the column `address`";
             return Err(text.place(1).refuse(found, "name a file of `lessor leases export`"));
         }
+        refuse_twice(&text.place(1), names.iter())?;
         let mut line = 1;
         let mut ended = None;
         for record in reader.records() {
@@ -102,14 +112,15 @@ impl Rows<'_> {
                 continue;
             }
             refuse_behind(ended, &place)?;
-            let object: Map<String, Value> = serde_json::from_str(object).map_err(|error| {
+            let Members(members) = serde_json::from_str(object).map_err(|error| {
                 place.refuse(format!("the line is no JSON object: {error}"), HELP)
             })?;
-            if object.get(END) == Some(&Value::Bool(true)) && object.len() == 1 {
+            if matches!(members.as_slice(), [(name, Value::Bool(true))] if name == END) {
                 ended = Some(line);
                 continue;
             }
-            let cells = object.into_iter().map(|(name, value)| match value {
+            refuse_twice(&place, members.iter().map(|(name, _)| name))?;
+            let cells = members.into_iter().map(|(name, value)| match value {
                 Value::String(text) => Ok((name, text)),
                 Value::Null => Ok((name, String::new())),
                 value => {
@@ -133,6 +144,42 @@ impl Rows<'_> {
         }
         (self.each)(Row { place, cells })
     }
+}
+
+/// The members of an object, also those that it has twice.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfObject;
+        impl<'de> Visitor<'de> for OfObject {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members, A::Error> {
+                let mut all = Vec::new();
+                while let Some(member) = members.next_entry()? {
+                    all.push(member);
+                }
+                Ok(Members(all))
+            }
+        }
+        deserializer.deserialize_map(OfObject)
+    }
+}
+
+fn refuse_twice<'n>(place: &Place, names: impl Iterator<Item = &'n String>) -> Result<(), Refusal> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            let found = format!("{:?} is there twice", shown(name, NAME_LETTERS_MAX));
+            return Err(place.refuse(found, "leave one of them"));
+        }
+    }
+    Ok(())
 }
 
 fn refuse_behind(ended: Option<usize>, place: &Place) -> Result<(), Refusal> {

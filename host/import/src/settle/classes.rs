@@ -153,28 +153,35 @@ pub(super) fn assign_pools(site: &mut Site, report: &mut Report) {
 fn restrict(pools: &mut [&mut Pool], known: &BTreeSet<String>, report: &mut Report) {
     for pool in pools.iter_mut() {
         pool.access.allowed.retain(|class| known.contains(class));
-        let lost = pool.access.entries.iter().chain([&pool.entry]);
-        let lost: Vec<_> = lost.copied().collect();
         let is_denied_unknown = pool.access.denied.iter().any(|class| !known.contains(class));
         let was_for_some = pool.by_policy_only && pool.access.allowed.is_empty();
         if was_for_some || is_denied_unknown {
-            pool.by_policy_only = true;
-            lost.iter().for_each(|entry| report.correct(*entry, Outcome::Changed, FOR_POLICIES));
+            close(pool, report);
         }
     }
-    // A class that may not have the only pool of its network cannot be kept away by other pools.
-    let open: Vec<Vec<String>> = pools
-        .iter()
-        .filter(|pool| !pool.by_policy_only)
-        .map(|pool| pool.access.denied.clone())
-        .collect();
+    // A class that has no pool in its network cannot be kept away from others.
+    let denied_by_all = |class: &String| {
+        let mut open = pools.iter().filter(|pool| !pool.by_policy_only);
+        open.all(|pool| pool.access.denied.contains(class))
+    };
+    let has_own = |class: &String| pools.iter().any(|pool| pool.access.is_for(class));
+    let denied = pools.iter().flat_map(|pool| &pool.access.denied);
+    let alone: BTreeSet<String> =
+        denied.filter(|class| denied_by_all(class) && !has_own(class)).cloned().collect();
     for pool in pools.iter_mut().filter(|pool| !pool.by_policy_only) {
-        let is_alone = |class: &String| open.iter().all(|denied| denied.contains(class));
-        if pool.access.denied.iter().any(is_alone) {
-            pool.by_policy_only = true;
-            report.correct(pool.entry, Outcome::Changed, FOR_POLICIES);
+        if pool.access.denied.iter().any(|class| alone.contains(class)) {
+            close(pool, report);
         }
     }
+}
+
+/// Leaves a pool to policies. What said who may have it is not carried.
+fn close(pool: &mut Pool, report: &mut Report) {
+    pool.by_policy_only = true;
+    let entries = &pool.access.entries;
+    entries.iter().for_each(|entry| report.correct(*entry, Outcome::NotCarried, FOR_POLICIES));
+    let of_range = if entries.is_empty() { Outcome::NotCarried } else { Outcome::Changed };
+    report.correct(pool.entry, of_range, FOR_POLICIES);
 }
 
 /// Names the pools of a network by the clients that may have them. The same name in another network
@@ -203,7 +210,7 @@ fn name(pools: &mut [&mut Pool]) {
 fn usable(pools: &[&mut Pool], class: &str) -> Vec<String> {
     let class = class.to_owned();
     let is_denied = |pool: &Pool| pool.access.denied.contains(&class);
-    let is_own = |pool: &&&mut Pool| pool.access.allowed.contains(&class) && !is_denied(pool);
+    let is_own = |pool: &&&mut Pool| pool.access.is_for(&class);
     let is_open = |pool: &&&mut Pool| {
         pool.access.allowed.is_empty() && !pool.by_policy_only && !is_denied(pool)
     };

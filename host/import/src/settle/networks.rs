@@ -22,6 +22,7 @@ pub(super) fn agree(site: &mut Site, report: &mut Report) {
             && scope.quarantine == first.quarantine;
         if !agrees {
             scope.authoritative = first.authoritative;
+            scope.unknown_clients = first.unknown_clients;
             scope.client_key = first.client_key;
             scope.quarantine = first.quarantine;
             let note = format!(

@@ -17,7 +17,7 @@ const NOTES_MAX: usize = 5;
 /// has. The server skips the ends of the subnet, routers and itself; a pool of nothing else is left
 /// out.
 pub(super) fn cut(site: &mut Site, report: &mut Report) {
-    let own: Vec<Ipv4Addr> = site.listen.iter().copied().chain(site.server_identifier).collect();
+    let own = site.own_addresses();
     let everywhere = site.everywhere.options.clone();
     for subnet in &mut site.subnets {
         let found = std::mem::take(&mut subnet.pools);

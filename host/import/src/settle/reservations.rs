@@ -27,7 +27,7 @@ pub(super) fn assign(site: &mut Site, report: &mut Report) {
             }
         }
     }
-    let own: Vec<Ipv4Addr> = site.listen.iter().copied().chain(site.server_identifier).collect();
+    let own = site.own_addresses();
     let mut seen = Seen::default();
     for subnet in &mut site.subnets {
         let prefix = subnet.prefix;

@@ -2,6 +2,8 @@
 
 mod classes;
 mod common;
+mod damaged_leases;
+mod dhcpd;
 mod golden;
 mod host_tags;
 mod hostile;

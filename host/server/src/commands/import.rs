@@ -210,11 +210,14 @@ pub(super) fn put_leases(
     let (leases, report, mut totals) = read(&times)?;
     if !dry_run {
         let existing = if merge { Existing::Merge } else { Existing::Refuse };
-        let mut store = lessor_store::open(backend)?;
-        lessor_import::carry(leases, &mut *store, existing, &mut totals)?;
-        // The newest lease may be older than a stop that the clock is believed about.
-        clock::write_note(folder).with_context(|| {
-            format!("the leases are imported, but not {}/clock.json", folder.display())
+        // Not before everything was read, which the owner of the store may not be allowed to.
+        lessor_store::as_owner(folder, || {
+            let mut store = lessor_store::open(backend)?;
+            lessor_import::carry(leases, &mut *store, existing, &mut totals)?;
+            // The newest lease may be older than a stop that the clock is believed about.
+            clock::write_note(folder).with_context(|| {
+                format!("the leases are imported, but not {}/clock.json", folder.display())
+            })
         })?;
     }
     Ok((report, totals))

@@ -15,7 +15,7 @@ use crate::{
     report::Outcome,
 };
 
-use super::Reading;
+use super::{Reading, settings::Own};
 
 const FOR_POLICIES: &str = "write a policy: see docs/policies.md";
 const FIRST: &str = "its options come before those of subnets and pools, which came first in dhcpd";
@@ -98,8 +98,7 @@ impl Reading {
         let Some(block) = statement.block.as_deref() else { return };
         let values = statement.after(2).iter().filter_map(Token::text);
         let name = values.fold(name, |name, value| format!("{name} {value}"));
-        let mut scope = Scope::default();
-        self.settings_of(block, &mut scope);
+        let scope = self.settings_of(block);
         self.add(statement, mark, name, condition, (scope, None));
     }
 
@@ -123,9 +122,8 @@ impl Reading {
         let mark = self.report.mark();
         self.report.carried(&statement.place, &statement.shown());
         let block = statement.block.as_deref().unwrap_or_default();
-        let mut scope = Scope::default();
         let limit = self.limit(block, data);
-        self.settings_of(block, &mut scope);
+        let scope = self.settings_of(block);
         self.add(statement, mark, name, condition, (scope, limit));
     }
 
@@ -161,7 +159,8 @@ impl Reading {
     }
 
     /// Reads what clients of a class get.
-    fn settings_of(&mut self, block: &[Statement], scope: &mut Scope) {
+    fn settings_of(&mut self, block: &[Statement]) -> Scope {
+        let mut own = Own::default();
         for inner in block {
             match (inner.word(0).unwrap_or_default(), inner.word(1).unwrap_or_default()) {
                 ("match", _) => drop(self.report.carried(&inner.place, &inner.shown())),
@@ -170,7 +169,7 @@ impl Reading {
                     "option" | "filename" | "server-name" | "next-server" | "default-lease-time"
                     | "min-lease-time" | "max-lease-time" | "always-broadcast",
                     _,
-                ) if inner.block.is_none() => self.setting(inner, scope, None),
+                ) if inner.block.is_none() => drop(self.setting(inner, &mut own, None)),
                 _ => {
                     let why = format!("a [[class]] has no such setting; {FOR_POLICIES}");
                     self.whole(inner, Outcome::NotCarried, &why);
@@ -183,6 +182,7 @@ impl Reading {
             let why = "without `lease limit`, it only counts clients";
             self.report.not_needed(&inner.place, &inner.shown(), why);
         }
+        own.scope
     }
 
     fn add(
@@ -236,8 +236,7 @@ impl Reading {
     fn branch(&mut self, statement: &Statement, condition: Condition) {
         let mark = self.report.mark();
         self.report.carried(&statement.place, &statement.shown());
-        let mut scope = Scope::default();
-        self.settings_of(statement.block.as_deref().unwrap_or_default(), &mut scope);
+        let scope = self.settings_of(statement.block.as_deref().unwrap_or_default());
         let name = format!("{} {}", statement.word(0).unwrap_or_default(), statement.place.short());
         self.add(statement, mark, name, condition, (scope, None));
     }

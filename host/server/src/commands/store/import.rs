@@ -33,9 +33,12 @@ pub(super) fn run(arguments: &ImportArguments) -> anyhow::Result<ExitCode> {
     let mut put_aside = None;
     if !dry_run {
         let existing = if arguments.replace { Existing::MoveAside } else { Existing::Refuse };
-        put_aside = backup.restore(path, existing).map_err(|error| at(from, error))?.put_aside;
-        let (ahead_ms, running) = (heading.clock_ahead_ms, heading.server_running);
-        stored::restored(&configuration, path, ahead_ms, backup.newest_change(), running)?;
+        put_aside = lessor_store::as_owner(path, || {
+            let restored = backup.restore(path, existing).map_err(|error| at(from, error))?;
+            let (ahead_ms, running) = (heading.clock_ahead_ms, heading.server_running);
+            stored::restored(&configuration, path, ahead_ms, backup.newest_change(), running)?;
+            anyhow::Ok(restored.put_aside)
+        })?;
     }
     if *json {
         let report = serde_json::json!({
