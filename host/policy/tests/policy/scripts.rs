@@ -4,6 +4,7 @@
 mod granted;
 mod javascript;
 mod rhai;
+mod shared;
 
 use std::{
     fs,

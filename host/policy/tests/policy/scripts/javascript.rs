@@ -1,13 +1,10 @@
 //! Scripts in JavaScript.
 
-use std::net::Ipv4Addr;
-
 use lessor_core::RequestKind;
-use lessor_policy_host::{FaultKind, Hook};
-use serde_json::json;
+use lessor_policy_host::FaultKind;
 
-use super::{JAVASCRIPT, SEEN, octets, seen};
-use crate::common::{discover, request, view_of};
+use super::JAVASCRIPT;
+use crate::common::{request, view_of};
 
 #[test]
 fn a_javascript_script_decides_with_its_settings_and_what_it_remembers() {
@@ -29,24 +26,7 @@ fn a_javascript_script_decides_with_its_settings_and_what_it_remembers() {
             terms.subscriber("ada", 2, "replace-oldest");
         };
     "#;
-    let settings = json!({ "lines": { "olt1/3": { "address": "100.64.201.17" } } });
-    let (chain, mut runner) = JAVASCRIPT.start(text, settings);
-    let report = chain.plugins().next().unwrap();
-    assert_eq!(report.hooks, [Hook::OnDiscover, Hook::OnRequest, Hook::OnInform]);
-    for count in 1..=3 {
-        let terms = runner.terms(&discover()).terms;
-        assert_eq!(terms.address, Some(Ipv4Addr::new(100, 64, 201, 17)));
-        let name = format!("n{count}.example");
-        let wanted = [
-            (6, octets(&[192, 0, 2, 53, 192, 0, 2, 54])),
-            (26, octets(&[5, 212])),
-            (15, octets(name.as_bytes())),
-            (43, octets(&[1, 2, 255])),
-            (44, octets(&[0, 255])),
-            (3, None),
-        ];
-        assert_eq!(terms.options, wanted);
-    }
+    let (_chain, mut runner) = JAVASCRIPT.decides_by_settings(text);
     let mut unknown = request(RequestKind::Inform);
     unknown.relay_information = None;
     let terms = runner.terms(&view_of(unknown)).terms;
@@ -78,13 +58,12 @@ fn a_javascript_script_reads_everything_there_is_to_read() {
             return ignore(seen.map(written).join(" "));
         }
     "#;
-    let (_chain, mut runner) = JAVASCRIPT.start(text, json!({}));
-    assert_eq!(seen(&mut runner), SEEN);
+    JAVASCRIPT.reads_everything(text);
 }
 
 #[test]
 fn mistakes_in_javascript_are_found_when_it_is_loaded_and_have_a_place() {
-    for (text, wanted) in [
+    JAVASCRIPT.refuses_with_a_place(&[
         ("function decide(request, terms) {\n  const x = ;\n}", "line 2, column 13: SyntaxError: "),
         (
             "// here\n\nfunction onDiscovery(r, t) {}",
@@ -99,15 +78,11 @@ fn mistakes_in_javascript_are_found_when_it_is_loaded_and_have_a_place() {
         ("Math.random();\nfunction decide() {}", "line 1, column "),
         ("x = 5;\nfunction decide() {}", "line 1, column "),
         ("function decide() {\n  nothing.here;\n}", "line 2, column 3: nothing is not defined"),
-    ] {
-        let mistake = JAVASCRIPT.mistake(text, json!({}));
-        assert!(mistake.starts_with(wanted), "{text}: {mistake}");
-    }
+    ]);
     let text = "function configure(settings) {\n  if (!settings.pool) throw \"pool is missing\";\n}\nfunction decide() {}";
-    let mistake = JAVASCRIPT.mistake(text, json!({}));
+    let mistake = JAVASCRIPT.refuses_its_settings(text);
     assert!(mistake.starts_with("refuses its settings: line 2, column "), "{mistake}");
     assert!(mistake.contains(": pool is missing. Correct [settings]"), "{mistake}");
-    JAVASCRIPT.start(text, json!({ "pool": "garden" }));
 }
 
 #[test]
@@ -129,36 +104,23 @@ fn mistakes_that_show_when_javascript_runs_are_faults_with_their_place() {
         let text = format!(
             "function decide(request, terms) {{\n{statement}\n}}\nfunction deeper(n) {{\n    throw \"too deep\";\n}}"
         );
-        let (kind, message) = JAVASCRIPT.fault(&text);
-        let place = format!("20-garden.js, line {line}, column ");
-        assert!(
-            kind == FaultKind::Failed && message.starts_with(&place) && message.contains(wanted),
-            "{text}: {kind} {message}"
-        );
+        JAVASCRIPT.fails_at(&text, &format!(", line {line}, column "), wanted);
     }
-    let (_, message) = JAVASCRIPT.fault("function decide() { return 5; }");
-    assert!(
-        message.starts_with("20-garden.js: on-discover returned 5; wanted nothing"),
-        "{message}"
-    );
+    let other = ": on-discover returned 5; wanted nothing";
+    JAVASCRIPT.fails_at("function decide() { return 5; }", other, "");
 }
 
 #[test]
 fn javascript_cannot_do_more_than_other_policies() {
     let endless = "function decide() { for (;;) {} }";
-    assert_eq!(JAVASCRIPT.fault(endless).0, FaultKind::DeadlineExceeded);
     let greedy = "function decide() { let all = \"x\"; const kept = []; for (;;) { kept.push(new Array(65536).fill(all)); } }";
-    let (kind, message) = JAVASCRIPT.fault(greedy);
+    let (kind, message) = JAVASCRIPT.is_stopped(endless, greedy);
     assert!([FaultKind::MemoryExceeded, FaultKind::DeadlineExceeded].contains(&kind), "{message}");
-    for text in [
+    JAVASCRIPT.limits_nested_calls(&[
         "function deeper(n) { return deeper(n + 1); } function decide() { deeper(0); }",
         "function deeper(n) { return [1, 2].map((x) => x + deeper(n + 1)); } function decide() { deeper(0); }",
         "const o = { get x() { return this.x; } }; function decide() { o.x; }",
         "function deeper(a, b) { return [3, 2, 1].sort(deeper); } function decide() { deeper(0); }",
         "function decide() { return decide(); }",
-    ] {
-        let (kind, message) = JAVASCRIPT.fault(text);
-        assert_eq!(kind, FaultKind::Failed, "{text}: {message}");
-        assert!(message.contains("calls are nested more than"), "{message}");
-    }
+    ]);
 }

@@ -1,12 +1,10 @@
 //! Scripts in Rhai.
 
-use std::net::Ipv4Addr;
-
-use lessor_core::{LeaseEventKind, RequestKind, SubscriberLimit, Verdict};
-use lessor_policy_host::{FaultKind, Hook};
+use lessor_core::{LeaseEventKind, RequestKind, Verdict};
+use lessor_policy_host::FaultKind;
 use serde_json::json;
 
-use super::{RHAI, SEEN, octets, seen};
+use super::RHAI;
 use crate::common::{CLIENT, NOW, discover, lease, lease_event, request, view_of};
 
 #[test]
@@ -29,28 +27,7 @@ fn a_rhai_script_decides_with_its_settings_and_what_it_defines() {
             terms.subscriber("ada", 2, "replace-oldest");
         }
     "#;
-    let settings = json!({ "lines": { "olt1/3": { "address": "100.64.201.17" } } });
-    let (chain, mut runner) = RHAI.start(text, settings);
-    let report = chain.plugins().next().unwrap();
-    assert_eq!(report.hooks, [Hook::OnDiscover, Hook::OnRequest, Hook::OnInform]);
-    assert_eq!(report.interpreter.as_ref(), Some(&RHAI.interpreter));
-    assert_eq!(report.octets, text.len() as u64);
-    for count in 1..=3 {
-        let terms = runner.terms(&discover()).terms;
-        assert_eq!(terms.address, Some(Ipv4Addr::new(100, 64, 201, 17)));
-        let name = format!("n{count}.example");
-        let wanted = [
-            (6, octets(&[192, 0, 2, 53, 192, 0, 2, 54])),
-            (26, octets(&[5, 212])),
-            (15, octets(name.as_bytes())),
-            (43, octets(&[1, 2, 255])),
-            (44, octets(&[0, 255])),
-            (3, None),
-        ];
-        assert_eq!(terms.options, wanted);
-        let SubscriberLimit { name, leases_max, .. } = terms.subscriber.unwrap();
-        assert_eq!((&*name, leases_max.get()), ("ada", 2));
-    }
+    let (chain, mut runner) = RHAI.decides_by_settings(text);
     let mut unknown = request(RequestKind::Inform);
     unknown.relay_information = None;
     let mut view = view_of(unknown);
@@ -83,8 +60,7 @@ fn a_rhai_script_reads_everything_there_is_to_read() {
                 .reduce(|all, value| if all == () { value } else { `${all} ${value}` }))
         }
     "#;
-    let (_chain, mut runner) = RHAI.start(text, json!({}));
-    assert_eq!(seen(&mut runner), SEEN);
+    RHAI.reads_everything(text);
 }
 
 #[test]
@@ -105,7 +81,7 @@ fn verdicts_are_what_functions_give() {
 
 #[test]
 fn mistakes_are_found_when_a_script_is_loaded_and_have_a_place() {
-    for (text, wanted) in [
+    RHAI.refuses_with_a_place(&[
         ("fn decide(request, terms) {\n  let x = ;\n}", "line 2, column 11: "),
         (
             "fn decide(request, terms) {\n  terms.pool = gardn;\n}",
@@ -123,77 +99,58 @@ fn mistakes_are_found_when_a_script_is_loaded_and_have_a_place() {
         ("", "the script has no hook"),
         ("let x = 5;\nthrow \"not today\";\nfn decide(r, t) {}", "line 2, column 1: not today"),
         ("fn configure() {}\nfn decide(r, t) {}", "line 1, column 4: wanted configure(settings)"),
-    ] {
-        let mistake = RHAI.mistake(text, json!({}));
-        assert!(mistake.starts_with(wanted), "{text}: {mistake}");
-    }
+    ]);
     let text = "fn configure(settings) {\n  if settings.pool == () { throw \"pool is missing\"; }\n}\nfn decide(r, t) {}";
     assert_eq!(
-        RHAI.mistake(text, json!({})),
+        RHAI.refuses_its_settings(text),
         "refuses its settings: line 2, column 28: pool is missing. Correct [settings] in its sidecar file"
     );
-    RHAI.start(text, json!({ "pool": "garden" }));
 }
 
 #[test]
 fn mistakes_that_show_when_a_script_runs_are_faults_with_their_place() {
     for (statement, wanted) in [
-        ("throw \"no idea\";", "20-garden.rhai, line 2, column 1: no idea"),
-        ("request.circuitid", "20-garden.rhai, line 2, column 9: "),
-        ("terms.pool = 5;", "20-garden.rhai, line 2, column 7: terms.pool: wanted a text, found 5"),
-        (
-            "terms.address = \"here\";",
-            "20-garden.rhai, line 2, column 7: terms.address: wanted an address",
-        ),
+        ("throw \"no idea\";", ", line 2, column 1: no idea"),
+        ("request.circuitid", ", line 2, column 9: "),
+        ("terms.pool = 5;", ", line 2, column 7: terms.pool: wanted a text, found 5"),
+        ("terms.address = \"here\";", ", line 2, column 7: terms.address: wanted an address"),
         (
             "terms.option(\"dns\", \"x\");",
-            "20-garden.rhai, line 2, column 7: no option is named `dns`; did you mean `domain-name-servers`?",
+            ", line 2, column 7: no option is named `dns`; did you mean `domain-name-servers`?",
         ),
-        (
-            "terms.option(51, 60);",
-            "20-garden.rhai, line 2, column 7: option 51 is set only by the server",
-        ),
+        ("terms.option(51, 60);", ", line 2, column 7: option 51 is set only by the server"),
         (
             "terms.subscriber(\"a\", 1, \"both\");",
-            "20-garden.rhai, line 2, column 7: subscriber: wanted \"refuse\" or",
+            ", line 2, column 7: subscriber: wanted \"refuse\" or",
         ),
-        ("assist(1)", "20-garden.rhai, line 2, column 1: there is no function assist: "),
-        ("5", "20-garden.rhai: on-discover returned 5; wanted nothing, proceed()"),
-        ("deeper(5)", "20-garden.rhai, line 5, column 5: too deep"),
+        ("assist(1)", ", line 2, column 1: there is no function assist: "),
+        ("5", ": on-discover returned 5; wanted nothing, proceed()"),
+        ("deeper(5)", ", line 5, column 5: too deep"),
     ] {
         let text = format!(
             "fn decide(request, terms) {{\n{statement}\n}}\nfn deeper(n) {{\n    throw \"too deep\";\n}}"
         );
-        let (kind, message) = RHAI.fault(&text);
-        assert!(
-            kind == FaultKind::Failed && message.starts_with(wanted),
-            "{text}: {kind} {message}"
-        );
+        RHAI.fails_at(&text, wanted, "");
     }
 }
 
 #[test]
 fn scripts_cannot_do_more_than_other_policies() {
     let endless = "fn decide(request, terms) { loop {} }";
-    assert_eq!(RHAI.fault(endless).0, FaultKind::DeadlineExceeded);
     let greedy = "fn decide(request, terms) { let all = [\"x\"]; loop { all += all; } }";
-    let (kind, message) = RHAI.fault(greedy);
+    let (kind, message) = RHAI.is_stopped(endless, greedy);
     assert_eq!(kind, FaultKind::MemoryExceeded, "{message}");
     let nested =
         format!("fn decide(r, t) {{ let x = {}1{}; }}", "(".repeat(5_000), ")".repeat(5_000));
     let mistake = RHAI.mistake(&nested, json!({}));
     assert!(mistake.contains("nest") || mistake.contains("complexity"), "{mistake}");
     // Each level uses as much stack as a script can make it use.
-    for text in [
+    RHAI.limits_nested_calls(&[
         "fn deeper(n) { deeper(n + 1) } fn decide(r, t) { deeper(0) }",
         "fn deeper(n) { let x = #{ a: [1, 2, (3 + (4 * (5 + deeper(n + 1))))] }; x } fn decide(r, t) { deeper(0) }",
         "fn deeper(n) { for i in [1, 2].map(|x| x + deeper(n + 1)) { if i > 1 { while true { switch i { 2 => deeper(i) } } } } } fn decide(r, t) { deeper(0) }",
         "fn decide(request, terms) { decide(request, terms) }",
-    ] {
-        let (kind, message) = RHAI.fault(text);
-        assert_eq!(kind, FaultKind::Failed, "{text}: {message}");
-        assert!(message.contains("calls are nested more than"), "{message}");
-    }
+    ]);
 }
 
 #[test]
