@@ -1,7 +1,7 @@
 //! What one reply is made from: the terms of its policies and the scopes of its address.
 //!
-//! Does not choose options; `options` does. The terms take precedence over the scopes. Invariant: an
-//! OFFER and its ACK are made from the same parameters.
+//! Does not choose options; `options` does. The terms take precedence over the scopes. Invariant:
+//! an OFFER and its ACK are made from the same parameters.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
