@@ -122,7 +122,7 @@ fn read_root(
         around.vpns.report_unused(value, used);
     }
     let class_files = classes.files.clone();
-    let classes = classes.checked(class.as_ref(), &subnets);
+    let classes = classes.checked(class.as_ref(), &subnets, &around.networks);
     let given = Given { own: &around.own.in_file, classes: &around.classes };
     let mut reserved = Reserved::of_document(&mut subnets, collector);
     if let Some(value) = root.get("reservation") {

@@ -56,7 +56,10 @@ pub use boot::{
     ServerName,
 };
 pub use class::{Class, ClassLimit, ClassNames, LimitBy, Membership};
-pub use classes::{Classes, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays, Test};
+pub use classes::{
+    Classes, ClientPlace, Condition, Fact, FactPart, Fitting, OctetSet, Reading, Relays,
+    SubnetBehind, Test,
+};
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{
     Attempt, AttemptByHand, BindingCopies, Candidate, ChangeByHand, Decision, Engine, HeaderField,
