@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    Class, ClassNames, Classes, Condition, HardwareAddress, Reason, Request, Reservation,
-    ScopeFields, SharedReservations, Test, Topology,
+    Class, ClassNames, Classes, ClientPlace, Condition, HardwareAddress, Reason, Request,
+    Reservation, ScopeFields, SharedReservations, Test, Topology,
 };
 
 use crate::support::*;
@@ -30,7 +30,7 @@ fn classes() -> Classes {
 }
 
 fn of(request: &Request, reserved: Option<&ClassNames>) -> Vec<String> {
-    let found = classes().of(request, None, reserved);
+    let found = classes().of(request, ClientPlace::of_message(request), reserved);
     found.names().map(ToString::to_string).collect()
 }
 
