@@ -173,6 +173,10 @@ fn octets_are_compared_as_their_option_says() {
     let other = discover(&[(43, b"\x02\x02\x00\x07"), (60, b"other")]);
     assert!(!meets("options = { vendor-specific-information = { acme = { vlan = 7 } } }", &other));
     assert!(meets("options = { vendor-specific-information = { '2' = 'hex:0007' } }", &other));
+    // In option 43 there may be padding between sub-options, and there is nothing after the end.
+    let padded = discover(&[(43, b"\0\0\x02\x02\x00\x07\xff\x03\x01a"), (60, b"ACME")]);
+    assert!(meets("options = { vendor-specific-information = { acme = { vlan = 7 } } }", &padded));
+    assert!(!meets("options = { vendor-specific-information = { '3' = 'a' } }", &padded));
 }
 
 #[test]

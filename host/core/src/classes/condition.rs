@@ -8,7 +8,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use ipnet::Ipv4Net;
-use lessor_vocabulary::value_blocks;
+use lessor_vocabulary::{encapsulated_option, value_blocks};
 
 use crate::{HardwareAddress, RelayInformation, Request, VpnName, option::code, relay};
 
@@ -216,8 +216,15 @@ impl Fact {
             code::RELAY_AGENT_INFORMATION => place.relay_information.map(RelayInformation::octets),
             option => request.options.get(option),
         };
+        let mut is_whole = true;
         self.parts.iter().try_fold(option?, |octets, part| match part {
-            FactPart::SubOption(code) => relay::sub_option(octets, *code),
+            FactPart::SubOption(code) => match std::mem::take(&mut is_whole) {
+                // Only there, sub-options are padded.
+                true if self.option == code::VENDOR_SPECIFIC_INFORMATION => {
+                    encapsulated_option(octets, *code)
+                }
+                _ => relay::sub_option(octets, *code),
+            },
             FactPart::Enterprise(number) => {
                 let mut blocks = value_blocks(octets);
                 blocks.find(|(found, _)| found == number).map(|(_, part)| part)
