@@ -38,6 +38,7 @@ mod scope;
 mod secrets;
 mod sections;
 mod selection;
+mod server_identifiers;
 mod settings;
 mod shapes;
 mod sidecar;

@@ -36,7 +36,7 @@ pub(crate) enum Home<'h> {
 /// What reservations must agree with, wherever they are.
 #[derive(Clone, Copy)]
 pub(crate) struct Given<'g> {
-    /// The server's own addresses.
+    /// The server's own addresses, in order.
     pub(crate) own: &'g [Ipv4Addr],
     pub(crate) classes: &'g Roster,
 }
@@ -135,10 +135,13 @@ fn report_nothing(table: &Table) {
 
 fn address(value: &Value, home: Home, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
     let address = value.address()?;
-    if own.contains(&address) {
+    if own.binary_search(&address).is_ok() {
         let draft = Draft::found(format!("{address} is one of the server's own addresses"))
             .wanted("wanted an address that a client may have")
-            .help("`listen` or `server-identifier` in [server] names it; reserve another address");
+            .help(
+                "`listen` of [server] or a `server-identifier` names it, that of [server], a network, \
+                 subnet, pool, class or reservation; reserve another address",
+            );
         value.report(draft);
         return None;
     }

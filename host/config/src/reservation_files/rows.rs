@@ -76,7 +76,8 @@ impl Rows<'_, '_> {
     fn plain(&self, kind: IdentifierKind, owner: &str, address: &str) -> Option<Reservation> {
         let address: Ipv4Addr = address.parse().ok()?;
         let (_, prefix) = self.reserved.subnet_of(address)?;
-        if self.given.own.contains(&address) || reservation::role_of(address, prefix).is_some() {
+        let is_own = self.given.own.binary_search(&address).is_ok();
+        if is_own || reservation::role_of(address, prefix).is_some() {
             return None;
         }
         let owners = identifiers::plain_owner(kind, owner)?.into();
