@@ -5,7 +5,7 @@
 //! name of an option asks a catalogue, so that a declared option can be used wherever a registered
 //! one can. [`Catalogue::registered`] has no declarations: it is what policies are built with.
 //!
-//! Vendors are tables within the options 43 and 125, with the name of the vendor as their key:
+//! Vendors are tables within the options 43, 124 and 125, with the name of the vendor as their key:
 //! `{ acme = { acs-url = "http://…" } }`. In a configuration, the value is then chosen for each
 //! client; a policy, which knows its client, writes the value of one vendor into option 43.
 //!
@@ -22,6 +22,7 @@ use core::{cell::RefCell, fmt};
 
 use crate::{
     OptionDefinition, OptionKind, OptionSetting, OptionValue, ValueRefusal, ValueSource,
+    encapsulated::without_padding,
     hexadecimal::{self, HEX},
     near,
     option::{
@@ -58,7 +59,7 @@ pub struct Vendor {
     pub name: Name,
     /// The beginning of the vendor class (option 60) of its clients, which get option 43.
     pub class: Option<String>,
-    /// Its enterprise number, for option 125.
+    /// Its enterprise number, for the options 124 and 125.
     pub enterprise: Option<u32>,
     /// Its sub-options.
     pub options: Shared<[SubOption]>,
@@ -196,7 +197,10 @@ impl Catalogue {
                 self.for_classes(source, &members, writer)?
             }
             (code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC, Some(members)) => {
-                self.for_enterprises(source, &members, writer)?
+                self.for_enterprises(source, &members, writer, &of_vendor)?
+            }
+            (code::VENDOR_IDENTIFYING_VENDOR_CLASS, Some(members)) if names_vendors(&members) => {
+                self.for_enterprises(source, &members, writer, &vendor_classes)?
             }
             _ => return read::value(source, self.kind(code), writer),
         };
@@ -273,6 +277,14 @@ impl Catalogue {
                 continue;
             };
             let mut octets = Vec::new();
+            let reserved = [code::PAD, code::END].map(|code| code.to_string());
+            for (_, value) in
+                written.members().into_iter().flatten().filter(|(key, _)| reserved.contains(key))
+            {
+                let help = "0 is padding in option 43, and 255 ends it (RFC 2132 section 8.4)";
+                value.refuse(ValueRefusal::wanted("a sub-option with a code from 1 to 254").help(help));
+                is_right = false;
+            }
             is_right &= of_vendor(written, vendor, OPTION_OCTETS_MAX, &mut octets).is_some();
             values.push(ForClass { class: class.clone(), octets });
         }
@@ -290,12 +302,14 @@ impl Catalogue {
         }
     }
 
-    /// Reads option 125: a table of vendors or enterprise numbers, each with its sub-options.
+    /// Reads option 124 or 125: a table of vendors or enterprise numbers, each with a part that
+    /// `read_part` reads.
     fn for_enterprises<S: ValueSource>(
         &self,
         source: &S,
         members: &[(String, S)],
         writer: ValueWriter,
+        read_part: &dyn Fn(&S, &Vendor, usize, &mut Vec<u8>) -> Option<()>,
     ) -> Option<OptionValue> {
         let mut parts: Vec<ForEnterprise> = Vec::with_capacity(members.len());
         let mut is_right = !members.is_empty();
@@ -328,7 +342,7 @@ impl Catalogue {
             };
             let vendor = vendor.unwrap_or(&unnamed);
             let mut part = Vec::new();
-            is_right &= of_vendor(written, vendor, usize::from(u8::MAX), &mut part).is_some();
+            is_right &= read_part(written, vendor, usize::from(u8::MAX), &mut part).is_some();
             let mut octets = enterprise.to_be_bytes().to_vec();
             octets.push(part.len() as u8);
             octets.extend(part);
@@ -362,7 +376,8 @@ impl Catalogue {
         };
         let length = |vendor: &&Vendor| vendor.class.as_ref().map(String::len);
         let vendor = self.vendors.iter().filter(of_class).max_by_key(length)?;
-        let options = OptionSetting::decode_sub_options(&vendor.options, octets)?;
+        let options =
+            OptionSetting::decode_sub_options(&vendor.options, &without_padding(octets)?)?;
         Some(OptionSetting::Table([(String::from(&*vendor.name), options)].into()))
     }
 
@@ -383,6 +398,25 @@ impl Catalogue {
         }
         (length == octets.len() && !members.is_empty()).then_some(OptionSetting::Table(members))
     }
+}
+
+/// Returns whether a table for option 124 has vendors rather than the fields of its only item.
+fn names_vendors<S>(members: &[(String, S)]) -> bool {
+    !members.iter().any(|(key, _)| ["enterprise", "classes"].contains(&key.as_str()))
+}
+
+/// Reads what option 124 contains for one enterprise: texts, each after its length, or its octets.
+fn vendor_classes<S: ValueSource>(
+    source: &S,
+    _: &Vendor,
+    octets_max: usize,
+    octets: &mut Vec<u8>,
+) -> Option<()> {
+    match source.form() {
+        ValueForm::Text(text) if text.starts_with(HEX) => octets.extend(read::octets(source)?),
+        _ => read::counted_texts(source, octets)?,
+    }
+    read::fits(source, octets.len(), octets_max)
 }
 
 /// Reads the sub-options of a vendor, or its octets.

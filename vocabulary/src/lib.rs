@@ -18,6 +18,7 @@
 extern crate alloc;
 
 mod catalogue;
+mod encapsulated;
 pub mod hexadecimal;
 mod hook;
 mod kinds;
@@ -29,6 +30,7 @@ mod value;
 mod written;
 
 pub use catalogue::{Catalogue, CatalogueMistake, DeclaredOption, Vendor, encode_option};
+pub use encapsulated::encapsulated_option;
 pub use hook::{HOOKS, HookDefinition, Shape};
 pub use option::{OptionDefinition, OptionKind};
 pub use prefix::Ipv4Prefix;

@@ -82,6 +82,7 @@ pub use catalogue::{code, is_reserved_for_engine};
 pub use kind::{
     DEPTH_MAX, Field, KindMistake, MEMBERS_MAX, Name, OptionKind, Shared, SubOption, Width,
 };
+pub(crate) use layouts::USER_CLASS as COUNTED_TEXTS;
 
 /// The maximum length of an option, in octets: four parts of 255 octets (RFC 3396). A reply has
 /// little more room.

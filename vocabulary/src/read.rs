@@ -20,7 +20,7 @@ mod layout;
 use crate::{
     Ipv4Prefix, OptionKind, OptionValue,
     hexadecimal::{self, HEX, HexError},
-    option::{OPTION_OCTETS_MAX, SubOption},
+    option::{COUNTED_TEXTS, OPTION_OCTETS_MAX, SubOption},
     value::is_domain_name,
 };
 
@@ -173,6 +173,11 @@ pub(crate) fn sub_options<S: ValueSource>(
     octets: &mut Vec<u8>,
 ) -> Option<()> {
     layout::write_sub_options(source, options, octets)
+}
+
+/// Appends the octets of one or more texts, each after its length.
+pub(crate) fn counted_texts<S: ValueSource>(source: &S, octets: &mut Vec<u8>) -> Option<()> {
+    layout::write(source, &COUNTED_TEXTS, octets)
 }
 
 /// Reads every item of a list that must not be empty. Returns `None` if an item is not valid.

@@ -9,9 +9,10 @@ use std::{
 use anyhow::Context;
 use lessor_config::{CaseLease, CaseRequest};
 use lessor_core::{
-    AfterDataLoss, Arrival, Binding, BindingState, Class, ClientKey, ClientKeyKind, Destination,
-    LeaseEventKind, LeaseTime, Network, OptionSet, OptionValue, RelayInformation, Reply, ReplyKind,
-    ReplyValue, Request, RequestKind, ScopeSettings, Subnet, Terms, Timestamp, UnknownClients, Vpn,
+    AfterDataLoss, Arrival, Binding, BindingState, Class, ClientKey, ClientKeyKind, ClientPlace,
+    Destination, LeaseEventKind, LeaseTime, Network, OptionSet, OptionValue, RelayInformation,
+    Reply, ReplyKind, ReplyValue, Request, RequestKind, ScopeSettings, Subnet, Terms, Timestamp,
+    UnknownClients, Vpn,
 };
 use lessor_policy_host::{LeaseEvent, View};
 use lessor_wire::ClientMessage;
@@ -167,7 +168,7 @@ fn read(described: &CaseRequest) -> anyhow::Result<Request> {
     let packet = message(described).to_octets();
     let mut request = lessor_wire::parse(&packet, arrival)
         .context("the request does not make a readable message")?;
-    let found = described.classes.of(&request, request.relay_information.as_ref(), None);
+    let found = described.classes.of(&request, ClientPlace::of_message(&request), None);
     let named = described.class_names.iter().map(|name| Class::named(Arc::clone(name)));
     request.classes = found.iter().cloned().chain(named).collect();
     Ok(request)

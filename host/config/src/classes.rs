@@ -4,6 +4,7 @@
 //! message may meet, or may be named by a reservation, and every pool that it names exists, unless
 //! a mistake was reported.
 
+mod behind;
 mod condition;
 mod contradiction;
 mod fitting;
@@ -25,6 +26,7 @@ use crate::{
     Surroundings,
     collector::Collector,
     mistake::Draft,
+    network::NetworkLevels,
     reader::{Placed, Table, Value},
     roster::Roster,
     scope::Level,
@@ -34,7 +36,10 @@ use crate::{
     suggest::{closest, joined},
 };
 
-use self::reading::ConditionReader;
+use self::{
+    behind::{Relayed, overlap},
+    reading::ConditionReader,
+};
 
 /// The maximum number of classes, because every message is tested for each.
 pub const CLASSES_MAX: usize = 1_000;
@@ -112,12 +117,17 @@ impl ReadClasses {
     }
 
     /// Reports pools that no subnet has, and relays that no subnet serves. Returns the classes.
-    pub(crate) fn checked(self, value: Option<&Value>, subnets: &[PlacedSubnet]) -> Classes {
-        if let Some(value) = value {
-            self.mentions.report_unknown_pools(value, subnets);
-            self.mentions.report_unserved_relays(value, subnets);
-        }
-        let behind = |relays: &[Ipv4Net]| subnets_behind(relays, subnets);
+    pub(crate) fn checked(
+        self,
+        value: Option<&Value>,
+        subnets: &[PlacedSubnet],
+        networks: &NetworkLevels,
+    ) -> Classes {
+        let Some(value) = value else { return Classes::new(Vec::new()) };
+        let relayed = Relayed::new(subnets, networks);
+        self.mentions.report_unknown_pools(value, subnets);
+        self.mentions.report_unserved_relays(value, subnets, &relayed);
+        let behind = |relays: &[Ipv4Net]| relayed.behind(relays);
         let classes = self.classes.into_iter();
         let classes = classes.map(|(condition, class)| (condition.with_subnets(&behind), class));
         Classes::new(classes.collect())
@@ -142,12 +152,18 @@ impl Mentions {
         }
     }
 
-    fn report_unserved_relays(&self, value: &Value, subnets: &[PlacedSubnet]) {
+    fn report_unserved_relays(
+        &self,
+        value: &Value,
+        subnets: &[PlacedSubnet],
+        relayed: &Relayed<'_>,
+    ) {
         let served: Option<Vec<&[Ipv4Net]>> = subnets.iter().map(PlacedSubnet::relays).collect();
         // A subnet that names no relays serves all of them.
         let Some(served) = served.filter(|served| !served.is_empty()) else { return };
         let is_served = |relay: &Ipv4Net| {
-            served.iter().flat_map(|served| served.iter()).any(|served| overlap(served, relay))
+            let mut served = served.iter().flat_map(|served| served.iter());
+            served.any(|served| overlap(served, relay)) || relayed.names_one_of(relay)
         };
         for relays in self.relays.iter().filter(|relays| !relays.value.iter().any(is_served)) {
             let draft = Draft::found("no message meets this: none of these relays is served")
@@ -156,25 +172,6 @@ impl Mentions {
             value.collector().report(&relays.span, draft);
         }
     }
-}
-
-/// The subnets of every network that one of these relays belongs to.
-fn subnets_behind(relays: &[Ipv4Net], subnets: &[PlacedSubnet]) -> Box<[Ipv4Net]> {
-    let is_own =
-        |subnet: &&PlacedSubnet| relays.iter().any(|relay| overlap(relay, &subnet.prefix.value));
-    let network = |subnet: &PlacedSubnet| {
-        let shared = subnet.shared.network.as_ref();
-        shared.map(|name| name.value.clone())
-    };
-    let networks: HashSet<String> = subnets.iter().filter(is_own).filter_map(network).collect();
-    let is_behind = |subnet: &&PlacedSubnet| {
-        is_own(subnet) || network(subnet).is_some_and(|network| networks.contains(&network))
-    };
-    subnets.iter().filter(is_behind).map(|subnet| subnet.prefix.value).collect()
-}
-
-fn overlap(one: &Ipv4Net, other: &Ipv4Net) -> bool {
-    one.contains(other) || other.contains(one)
 }
 
 fn condition(

@@ -6,7 +6,7 @@
 
 use lessor_vocabulary::{
     Catalogue, CatalogueMistake, DeclaredOption, OptionKind, Vendor,
-    option::{Field, KindMistake, MEMBERS_MAX, Name, SubOption, Width},
+    option::{Field, KindMistake, MEMBERS_MAX, Name, SubOption, Width, code},
 };
 
 use crate::{
@@ -116,7 +116,7 @@ fn read_vendor(table: &Table, catalogue: &mut Catalogue) {
     let enterprise = enterprise.map(|value| value.number(1, u32::MAX));
     let options = table
         .require("sub-options", "[{ code = 1, name = \"acs-url\", type = \"text\" }]")
-        .and_then(|value| sub_options(&value));
+        .and_then(|value| sub_options(&value, class.is_some()));
     let (Some(vendor_name), Some(OptionKind::SubOptions(options))) = (vendor_name, options) else {
         return;
     };
@@ -185,7 +185,7 @@ fn kind(table: &Table) -> Option<OptionKind> {
         }
         Type::SubOptions => {
             let example = "[{ code = 1, name = \"url\", type = \"text\" }]";
-            sub_options(&table.require("sub-options", example)?)?
+            sub_options(&table.require("sub-options", example)?, false)?
         }
     };
     match table.get("length") {
@@ -226,12 +226,21 @@ fn fields_of(value: &Value, of: &Table) -> Option<OptionKind> {
     is_right.then(|| accepted(OptionKind::record(fields), of)).flatten()
 }
 
-fn sub_options(value: &Value) -> Option<OptionKind> {
+/// Reads sub-options; those in option 43 have no code that means something else there.
+fn sub_options(value: &Value, is_in_option_43: bool) -> Option<OptionKind> {
     let mut options = Vec::new();
     let mut is_right = is_short_enough(value);
     for table in value.tables(&shapes::SUB_OPTION) {
         let found = table.require("name", "\"url\"").and_then(|value| name(&value));
-        let code = table.require("code", "1").and_then(|value| value.number(0, u8::MAX));
+        let code = table.require("code", "1");
+        let code = code.and_then(|value| match value.number(0, u8::MAX)? {
+            code::PAD | code::END if is_in_option_43 => {
+                let help = "0 is padding in option 43, and 255 ends it (RFC 2132 section 8.4)";
+                value.refuse_with_help("a code from 1 to 254", help);
+                None
+            }
+            code => Some(code),
+        });
         match (found, code, kind(&table)) {
             (Some(name), Some(code), Some(kind)) => options.push(SubOption { code, name, kind }),
             _ => is_right = false,

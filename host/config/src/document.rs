@@ -22,6 +22,7 @@ use crate::{
     reserved::Reserved,
     scope::Level,
     sections,
+    server_identifiers::ServerIdentifiers,
     settings::{
         Configuration, ControlSettings, HostsSettings, JournalSettings, LogSettings,
         MetricsSettings, PluginSettings, ServerSettings, StoreSettings,
@@ -36,8 +37,9 @@ use crate::{
 /// configuration.
 pub(crate) fn read(collector: &Collector, surroundings: &Surroundings) -> Option<Configuration> {
     let document: Spanned<DeTable> = syntax::parse(collector);
+    let identifiers = ServerIdentifiers::of_document(document.get_ref());
     let subnets = |root: &Table, around: &Around| Some(subnets(root, around));
-    read_root(&document, collector, surroundings, subnets).flatten()
+    read_root(&document, identifiers, collector, surroundings, subnets).flatten()
 }
 
 /// Does the same one subnet after another. Returns `None` if the document has to be parsed as a
@@ -51,7 +53,9 @@ pub(crate) fn read_in_parts(
     if parts.subnets() == 0 || document.get_ref().contains_key("subnet") {
         return None;
     }
-    read_root(&document, collector, surroundings, |_, around| {
+    let mut identifiers = ServerIdentifiers::of_document(document.get_ref());
+    parts.for_each(|entries, _, _| identifiers.add_subnet(entries))?;
+    read_root(&document, identifiers, collector, surroundings, |_, around| {
         let mut subnets = Vec::with_capacity(parts.subnets());
         parts.for_each(|entries, span, offset| {
             let table = Table::open_part(collector, &shapes::SUBNET, entries, span, offset);
@@ -62,8 +66,10 @@ pub(crate) fn read_in_parts(
 }
 
 /// Reads the document with the subnets that `subnets` returns. Returns `None` if `subnets` does.
+/// `identifiers` are those of all levels, also of subnets that are not in `document`.
 fn read_root(
     document: &Spanned<DeTable>,
+    identifiers: ServerIdentifiers<'_>,
     collector: &Collector,
     surroundings: &Surroundings,
     subnets: impl FnOnce(&Table, &Around) -> Option<Vec<PlacedSubnet>>,
@@ -100,7 +106,7 @@ fn read_root(
         vpns,
         unknown_clients: unknown_clients.unwrap_or_default(),
         relays: relays.map(|value| value.prefixes().into()),
-        own: server.as_ref().map(|server| own_addresses(server, surroundings)).unwrap_or_default(),
+        own: own_addresses(server.as_ref(), identifiers, surroundings),
         classes: mem::take(&mut classes.roster),
     };
     let mut subnets = subnets(&root, &around)?;
@@ -113,7 +119,7 @@ fn read_root(
         around.vpns.report_unused(value, used);
     }
     let class_files = classes.files.clone();
-    let classes = classes.checked(class.as_ref(), &subnets);
+    let classes = classes.checked(class.as_ref(), &subnets, &around.networks);
     let given = Given { own: &around.own.in_file, classes: &around.classes };
     let mut reserved = Reserved::of_document(&mut subnets, collector);
     if let Some(value) = root.get("reservation") {
@@ -191,14 +197,19 @@ fn section<'r>(root: &Table<'r>, key: &'static str, shape: &'static Shape) -> Op
     root.get(key).and_then(|value| value.table(shape))
 }
 
-fn own_addresses(server: &ServerSettings, surroundings: &Surroundings) -> OwnAddresses {
+fn own_addresses(
+    server: Option<&ServerSettings>,
+    identifiers: ServerIdentifiers<'_>,
+    surroundings: &Surroundings,
+) -> OwnAddresses {
     let addresses_of = surroundings.addresses_of;
-    let listen = server.listen.iter().map(|listen| *listen.ip());
-    let own = listen.chain(server.server_identifier);
-    OwnAddresses {
-        in_file: own.filter(|address| !address.is_unspecified()).collect(),
-        on_host: server.interfaces.iter().flat_map(|name| addresses_of(name)).collect(),
-    }
+    let listen = server.into_iter().flat_map(|server| &server.listen).map(|listen| *listen.ip());
+    let of_server = server.and_then(|server| server.server_identifier);
+    let interfaces = server.into_iter().flat_map(|server| &server.interfaces);
+    OwnAddresses::new(
+        listen.chain(of_server).chain(identifiers.into_addresses()),
+        interfaces.flat_map(|name| addresses_of(name)).collect(),
+    )
 }
 
 fn subnets(root: &Table, around: &Around) -> Vec<PlacedSubnet> {

@@ -24,6 +24,7 @@ mod lookups;
 mod mistake;
 mod network;
 mod networks;
+mod notes;
 mod option_rules;
 mod options;
 mod own_addresses;
@@ -38,6 +39,7 @@ mod scope;
 mod secrets;
 mod sections;
 mod selection;
+mod server_identifiers;
 mod settings;
 mod shapes;
 mod sidecar;
@@ -71,6 +73,7 @@ pub use lookups::{
     LOOKUP_DEADLINE_MS_MIN, LOOKUP_QUEUE_MAX, LOOKUP_ROWS_MIN_MAX,
 };
 pub use mistake::{MISTAKES_MAX, Mistake, Mistakes};
+pub use notes::without_effect;
 pub use options::OPTION_OCTETS_MAX;
 pub use reservation_files::{RESERVATION_FILE_OCTETS_MAX, RESERVATION_ROW_OCTETS_MAX};
 pub use sections::{

@@ -27,6 +27,11 @@ pub(crate) fn check(value: &Value, code: u8, read: &OptionValue) {
                         number is preferred";
             value.refuse_with_help("a priority from 1 to 65535 for every resolver", help);
         }
+        (code::STATIC_ROUTES, OptionValue::Octets(octets)) if has_default_route(octets) => {
+            let help = "a default route belongs into `routers`, or into \
+                        `classless-static-routes` as \"0.0.0.0/0\" (RFC 2132 section 5.8)";
+            value.refuse_with_help("destinations other than 0.0.0.0", help);
+        }
         _ => {}
     }
 }
@@ -54,6 +59,11 @@ fn has_priority_0(octets: &[u8]) -> bool {
         rest = after;
     }
     false
+}
+
+/// Returns whether option 33, pairs of a destination and a router, has the destination 0.0.0.0.
+fn has_default_route(octets: &[u8]) -> bool {
+    octets.chunks(8).any(|pair| pair.starts_with(&[0; 4]))
 }
 
 #[cfg(test)]

@@ -86,7 +86,8 @@ fn read(table: &Table, level: Level, outer: &Outer, routers: &[Ipv4Addr]) -> Opt
         check_range(&range_value, bounds, prefix)?;
         let ends_are_skipped = of_pools.excludes_first_last_24.unwrap_or(false);
         let first_last_24 = ends_are_skipped && prefix.value.prefix_len() <= 24;
-        let ranges = skipped(bounds, prefix.value, routers, &outer.own.in_file, excluded);
+        let ranges =
+            skipped(bounds, prefix.value, routers, outer.own.in_range(first, last), excluded);
         pool.rules.skipped = Skipped::new(ranges, first_last_24);
         if pool.size() == 0 {
             report_empty(&range_value, &pool, outer.own);

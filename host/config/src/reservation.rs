@@ -42,7 +42,7 @@ pub(crate) type HomeOf<'h> =
 /// What reservations must agree with, wherever they are.
 #[derive(Clone, Copy)]
 pub(crate) struct Given<'g> {
-    /// The server's own addresses.
+    /// The server's own addresses, in order.
     pub(crate) own: &'g [Ipv4Addr],
     pub(crate) classes: &'g Roster,
 }
@@ -163,10 +163,13 @@ fn vpn(table: &Table, home: Home) -> Option<Option<VpnName>> {
 fn address(value: &Value, home: Home, vpn: Option<&VpnName>, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
     let address = value.address()?;
     // An address of a VPN is another one than that of the server.
-    if vpn.is_none() && own.contains(&address) {
+    if vpn.is_none() && own.binary_search(&address).is_ok() {
         let draft = Draft::found(format!("{address} is one of the server's own addresses"))
             .wanted("wanted an address that a client may have")
-            .help("`listen` or `server-identifier` in [server] names it; reserve another address");
+            .help(
+                "`listen` of [server] or a `server-identifier` names it, that of [server], a network, \
+                 subnet, pool, class or reservation; reserve another address",
+            );
         value.report(draft);
         return None;
     }

@@ -50,6 +50,11 @@ impl PlacedSelection {
         self.interfaces.extend(network.interfaces.iter().cloned());
     }
 
+    /// The relay addresses.
+    pub(crate) fn relay_addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.relay_addresses.iter().map(|placed| placed.value)
+    }
+
     /// The selection without places.
     pub(crate) fn into_selection(self) -> SubnetSelection {
         let relays = self.relay_addresses.into_iter().map(|placed| placed.value).collect();

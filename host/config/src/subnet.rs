@@ -18,7 +18,7 @@ use crate::{
     roster::Roster,
     scope::{Level, OfSubnet},
     selection::PlacedSelection,
-    shapes,
+    server_identifiers, shapes,
     vpns::Vpns,
 };
 
@@ -87,7 +87,9 @@ impl PlacedSubnet {
         let OfSubnet { options, lease_time, settings, pools: rules } =
             Level::of(table).with_bootp(table).within(&levels);
         let routers = options.get(code::ROUTERS).cloned();
-        let own = around.own.of_subnet(vpn.is_some(), settings.server_identifier);
+        let identifiers = server_identifiers::below(table.raw());
+        let identifiers = identifiers.chain(settings.server_identifier);
+        let own = around.own.of_subnet(vpn.is_some(), identifiers);
         let pools = table.get("pool").map_or_else(Vec::new, |value| {
             let outer = pool::Outer { prefix: prefix.as_ref(), routers, rules, own: &own };
             pool::read_all(&value, &outer)

@@ -9,8 +9,8 @@ use std::{
 
 use lessor_config::{CLASSES_MAX, Case, Configuration, Mistakes};
 use lessor_core::{
-    Arrival, Attempt, Engine, HardwareAddress, ReceivedOptions, RelayInformation, Reply, Request,
-    RequestKind, Terms, Timestamp, option::code,
+    Arrival, Attempt, ClientPlace, Engine, HardwareAddress, ReceivedOptions, RelayInformation,
+    Reply, Request, RequestKind, Terms, Timestamp, option::code,
 };
 
 fn folder(name: &str) -> PathBuf {
@@ -69,8 +69,11 @@ fn discover(options: &[(u8, &[u8])]) -> Request {
 
 #[track_caller]
 fn classes_of(configuration: &Configuration, request: &Request) -> Vec<String> {
-    let classes = configuration.topology.classes();
-    let found = classes.of(request, request.relay_information.as_ref(), None);
+    let topology = &configuration.topology;
+    let network = topology.locate(request).and_then(|location| topology.network(location));
+    let network = network.map(|network| &**network);
+    let place = ClientPlace { network, ..ClientPlace::of_message(request) };
+    let found = topology.classes().of(request, place, None);
     found.names().map(|name| name.to_string()).collect()
 }
 
@@ -170,6 +173,10 @@ fn octets_are_compared_as_their_option_says() {
     let other = discover(&[(43, b"\x02\x02\x00\x07"), (60, b"other")]);
     assert!(!meets("options = { vendor-specific-information = { acme = { vlan = 7 } } }", &other));
     assert!(meets("options = { vendor-specific-information = { '2' = 'hex:0007' } }", &other));
+    // In option 43 there may be padding between sub-options, and there is nothing after the end.
+    let padded = discover(&[(43, b"\0\0\x02\x02\x00\x07\xff\x03\x01a"), (60, b"ACME")]);
+    assert!(meets("options = { vendor-specific-information = { acme = { vlan = 7 } } }", &padded));
+    assert!(!meets("options = { vendor-specific-information = { '3' = 'a' } }", &padded));
 }
 
 #[test]
@@ -203,6 +210,114 @@ fn a_client_that_renews_directly_is_still_behind_its_relay() {
     // Without an address of its own it may be anywhere.
     request.client_address = Ipv4Addr::UNSPECIFIED;
     assert!(!meets("relay = '100.64.0.1'", &request));
+}
+
+/// A configuration with the relay 192.0.2.7, named below the network `hall`, and one that has it
+/// in the VPN green.
+const NAMED_RELAYS: &str = r#"
+[server]
+listen = ["192.0.2.1"]
+[[class]]
+name = "behind"
+match = { relay = "192.0.2.7" }
+[[class]]
+name = "green"
+match = { relay = "100.64.0.99" }
+[[vpn]]
+name = "green"
+[[network]]
+name = "hall"
+relay-addresses = ["192.0.2.7"]
+[[subnet]]
+prefix = "100.64.0.0/16"
+shared-network = "hall"
+[[subnet]]
+prefix = "100.65.0.0/16"
+shared-network = "hall"
+[[subnet]]
+prefix = "100.66.0.0/16"
+[[subnet]]
+prefix = "100.64.0.0/24"
+vpn = "green"
+relay-addresses = ["100.64.0.99"]
+"#;
+
+#[test]
+fn a_client_behind_a_relay_with_an_address_elsewhere_has_its_classes_when_it_renews() {
+    let configuration = lessor_config::parse("test.toml", NAMED_RELAYS, Path::new("")).unwrap();
+    let mut request = discover(&[]);
+    request.relay_address = Ipv4Addr::new(192, 0, 2, 7);
+    assert_eq!(classes_of(&configuration, &request), ["behind"]);
+    request.kind = RequestKind::Request;
+    request.relay_address = Ipv4Addr::UNSPECIFIED;
+    for (address, expected) in [
+        // The relay belongs to a network, and so to each of its subnets.
+        ([100, 64, 1, 7], &["behind"][..]),
+        ([100, 65, 1, 7], &["behind"]),
+        ([100, 66, 1, 7], &[]),
+        // Outside of all VPNs, this is not the address of a client of the VPN.
+        ([100, 64, 0, 7], &["behind"]),
+    ] {
+        request.client_address = address.into();
+        assert_eq!(classes_of(&configuration, &request), expected, "{address:?}");
+    }
+    request.options.append(221, b"\0green");
+    request.client_address = Ipv4Addr::new(100, 64, 0, 7);
+    assert_eq!(classes_of(&configuration, &request), ["green"]);
+}
+
+#[test]
+fn a_relay_that_only_relay_addresses_name_is_served() {
+    let text = NAMED_RELAYS.replace("[server]", "[server]\nrelays = [\"198.51.100.0/24\"]");
+    // Otherwise the class would be refused because no message could meet it.
+    let configuration = lessor_config::parse("test.toml", &text, Path::new(""));
+    let topology = configuration.unwrap_or_else(|mistakes| panic!("{mistakes}")).topology;
+    let hall = &topology.networks()[0];
+    let mut request = discover(&[]);
+    for (relay, is_served) in
+        [([192, 0, 2, 7], true), ([192, 0, 2, 8], false), ([198, 51, 100, 1], true)]
+    {
+        request.relay_address = relay.into();
+        for subnet in &hall.subnets {
+            assert_eq!(hall.serves_relay_of(subnet, &request), is_served, "{relay:?}");
+        }
+    }
+    let unnamed = text.replace("relay = \"192.0.2.7\"", "relay = \"192.0.2.8\"");
+    let mistakes = lessor_config::parse("test.toml", &unnamed, Path::new("")).unwrap_err();
+    assert!(mistakes.to_string().contains("none of these relays is served"), "{mistakes}");
+}
+
+#[test]
+fn only_clients_on_its_link_are_those_of_an_interface() {
+    let on_eth0 = |unicast, links: Option<[u8; 4]>| {
+        let mut request = discover(&[]);
+        request.relay_address = Ipv4Addr::UNSPECIFIED;
+        request.arrival.interface = Some("eth0".into());
+        request.arrival.unicast = unicast;
+        request.arrival.link_addresses = links.map(|address| [address.into()].into());
+        request
+    };
+    let link = Some([100, 64, 0, 1]);
+    assert!(meets("interface = 'eth0'", &on_eth0(false, link)));
+    // A relay sends to an address of the interface.
+    let relayed = Request { relay_address: [100, 64, 0, 9].into(), ..on_eth0(true, None) };
+    assert!(!meets("interface = 'eth0'", &relayed));
+    assert!(!meets(
+        "interface = 'eth0'",
+        &Request { arrival: on_eth0(true, link).arrival, ..relayed }
+    ));
+    let renewal = |from: [u8; 4], links| Request {
+        kind: RequestKind::Request,
+        client_address: from.into(),
+        ..on_eth0(true, links)
+    };
+    assert!(meets("interface = 'eth0'", &renewal([100, 64, 1, 7], link)));
+    assert!(!meets("interface = 'eth0'", &renewal([100, 65, 1, 7], link)));
+    // On a socket of `listen`, only the address that the client sent to is known.
+    assert!(!meets("interface = 'eth0'", &renewal([100, 64, 1, 7], None)));
+    let mut to_link = renewal([100, 64, 1, 7], None);
+    to_link.arrival.server_address = Ipv4Addr::new(100, 64, 0, 1);
+    assert!(meets("interface = 'eth0'", &to_link));
 }
 
 #[test]
@@ -330,9 +445,10 @@ fn decided(hotel: &Configuration, case: &Case) -> (Request, Option<Arc<str>>, Re
         request.arrival.unicast = false;
     }
     let topology = &hotel.topology;
-    request.classes = topology.classes().of(&request, request.relay_information.as_ref(), None);
     let location = topology.locate(&request).unwrap();
     let network = Arc::clone(topology.network(location).unwrap());
+    let place = ClientPlace { network: Some(&network), ..ClientPlace::of_message(&request) };
+    request.classes = topology.classes().of(&request, place, None);
     let mut engine = Engine::new(Arc::clone(&network), 7);
     let now = Timestamp::from_unix_ms(0);
     let terms = Terms::default();

@@ -128,3 +128,35 @@ fn the_configurations_of_the_guide_are_accepted() {
         subnet(text);
     }
 }
+
+#[test]
+fn pools_skip_the_server_identifiers_of_every_level() {
+    let levels = "[[class]]\nname = \"x\"\nmatch = { vendor-class = \"x\" }\n\
+                  server-identifier = \"100.64.0.2\"\n[[network]]\nname = \"hall\"\n\
+                  server-identifier = \"100.64.0.3\"\n[[reservation]]\n\
+                  hardware-address = \"02:00:5e:00:53:01\"\nserver-identifier = \"100.64.0.4\"\n";
+    let subnet = "[[subnet]]\nprefix = \"100.64.0.0/24\"\nshared-network = \"hall\"\n\
+                  [[subnet.pool]]\nrange = \"100.64.0.1-100.64.0.9\"\n";
+    let other = "[[subnet]]\nprefix = \"100.65.0.0/24\"\nserver-identifier = \"100.64.0.5\"\n\
+                 [[subnet.pool]]\nrange = \"100.65.0.1-100.65.0.9\"\n\
+                 server-identifier = \"100.64.0.6\"\n[[subnet.reservation]]\n\
+                 hardware-address = \"02:00:5e:00:53:02\"\nserver-identifier = \"100.64.0.7\"\n";
+    let vpn = "[[vpn]]\nname = \"green\"\n[[subnet]]\nprefix = \"100.64.0.0/16\"\nvpn = \"green\"\n\
+               server-identifier = \"100.64.0.8\"\n[[subnet.pool]]\n\
+               range = \"100.64.0.1-100.64.0.9\"\nserver-identifier = \"100.64.0.9\"\n";
+    // A line break in a list makes the reader parse the text as a whole.
+    for whole in ["", "[options]\nrouters = [\n\"100.64.0.254\"\n]\n"] {
+        let text =
+            format!("[server]\nlisten = [\"192.0.2.1\"]\n{whole}{levels}{subnet}{other}{vpn}");
+        let read = lessor_config::parse("test.toml", &text, std::path::Path::new(""));
+        let read = read.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let skipped = |network: usize| {
+            let pool = &read.topology.networks()[network].subnets[0].pools[0];
+            let ranges = pool.rules.skipped.ranges().iter();
+            ranges.map(|range| range.first.octets()[3]).collect::<Vec<u8>>()
+        };
+        assert_eq!(skipped(0), [2, 3, 4, 5, 6, 7]);
+        // An address of a VPN is another one.
+        assert_eq!(skipped(2), [8, 9]);
+    }
+}

@@ -6,14 +6,16 @@
 
 mod condition;
 mod octet_set;
+mod place;
 
 use std::sync::Arc;
 
-use crate::{Class, ClassBy, ClassNames, Membership, RelayInformation, Request};
+use crate::{Class, ClassBy, ClassNames, Membership, Request};
 
 pub use self::{
-    condition::{Condition, Fact, FactPart, Fitting, OctetReading, Relays, Test},
+    condition::{Condition, Fact, FactPart, Fitting, OctetReading, Relays, SubnetBehind, Test},
     octet_set::OctetSet,
+    place::ClientPlace,
 };
 
 /// Every class of a configuration, in its order. Cheap to clone.
@@ -21,6 +23,7 @@ pub use self::{
 pub struct Classes {
     entries: Arc<[(Condition, Arc<Class>)]>,
     reads_relay_information: bool,
+    reads_network: bool,
 }
 
 impl Classes {
@@ -28,8 +31,12 @@ impl Classes {
     pub fn new(classes: Vec<(Condition, Class)>) -> Self {
         let entries = classes.into_iter().map(|(condition, class)| (condition, Arc::new(class)));
         let entries: Arc<[_]> = entries.collect();
-        let reads = |(condition, _): &(Condition, _)| condition.reads_relay_information();
-        Self { reads_relay_information: entries.iter().any(reads), entries }
+        let any = |reads: fn(&Condition) -> bool| entries.iter().any(|(it, _)| reads(it));
+        Self {
+            reads_relay_information: any(Condition::reads_relay_information),
+            reads_network: any(Condition::reads_network),
+            entries,
+        }
     }
 
     /// Returns whether there are none.
@@ -43,22 +50,27 @@ impl Classes {
         self.reads_relay_information
     }
 
+    /// Returns whether a condition is about the network of clients whose messages have no relay.
+    pub const fn reads_network(&self) -> bool {
+        self.reads_network
+    }
+
     /// Every class with its condition.
     pub fn iter(&self) -> impl Iterator<Item = (&Condition, &Class)> {
         self.entries.iter().map(|(condition, class)| (condition, &**class))
     }
 
     /// The classes that a message belongs to: those whose conditions it meets, and those that the
-    /// reservation of its client names. `relay_information` is its own option 82 or, if it has
-    /// none, the remembered one.
+    /// reservation of its client names. `place` needs a network only if
+    /// [`Classes::reads_network`].
     pub fn of(
         &self,
         request: &Request,
-        relay_information: Option<&RelayInformation>,
+        place: ClientPlace<'_>,
         reserved: Option<&ClassNames>,
     ) -> Membership {
         let by = |(condition, class): &(Condition, Arc<Class>)| {
-            if condition.is_met(request, relay_information) {
+            if condition.is_met(request, place) {
                 return Some(ClassBy::Match);
             }
             let is_named = reserved.is_some_and(|names| names.contains(&class.name));

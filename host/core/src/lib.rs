@@ -57,7 +57,8 @@ pub use boot::{
 };
 pub use class::{Class, ClassBy, ClassLimit, ClassNames, LimitBy, Membership};
 pub use classes::{
-    Classes, Condition, Fact, FactPart, Fitting, OctetReading, OctetSet, Relays, Test,
+    Classes, ClientPlace, Condition, Fact, FactPart, Fitting, OctetReading, OctetSet, Relays,
+    SubnetBehind, Test,
 };
 pub use client::{ClientKey, ClientKeyKind, Line};
 pub use dhcpv4::{

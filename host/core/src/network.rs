@@ -207,17 +207,6 @@ impl Default for QuarantineMax {
 }
 
 impl Subnet {
-    /// Returns whether messages that the relay of `request` forwards are served here. Messages
-    /// without a relay always are.
-    pub fn serves_relay_of(&self, request: &Request) -> bool {
-        let Some(relays) = self.relays.as_deref().filter(|_| request.is_relayed()) else {
-            return true;
-        };
-        relays.iter().any(|relays| relays.contains(&request.relay_address))
-    }
-}
-
-impl Subnet {
     /// The BOOTP clients that are served in the subnet.
     pub fn bootp_clients(&self) -> BootpClients {
         self.settings.messages.bootp.unwrap_or(BootpClients::Off)
@@ -239,6 +228,18 @@ impl Network {
     /// The property that distinguishes the client of `request` from others of the network.
     pub fn client_key_of(&self, request: &Request) -> ClientKeyKind {
         request.classes.client_key().unwrap_or(self.client_key)
+    }
+
+    /// Returns whether messages that the relay of `request` forwards are served in one of the
+    /// subnets. Messages without a relay always are, and so are those of a relay whose address
+    /// selects a subnet of the network.
+    pub fn serves_relay_of(&self, subnet: &Subnet, request: &Request) -> bool {
+        let Some(relays) = subnet.relays.as_deref().filter(|_| request.is_relayed()) else {
+            return true;
+        };
+        let relay = request.relay_address;
+        let selects = |subnet: &Subnet| subnet.selection.relay_addresses().contains(&relay);
+        relays.iter().any(|relays| relays.contains(&relay)) || self.subnets.iter().any(selects)
     }
 
     /// The position of the subnet that spans `address`.

@@ -5,24 +5,37 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use lessor_core::{ClassNames, Location, RelayInformation, Request};
+use lessor_core::{ClassNames, ClientPlace, Location, RelayInformation, Request, Topology};
 
 use crate::environment::{self, Environment};
 
 /// Adds the classes of the configuration that serves now to a request, in place of those that it
 /// had.
 pub(crate) fn classify(request: &mut Arc<Request>, environment: &mut impl Environment) {
-    let is_without = |topology: &lessor_core::Topology| topology.classes().is_empty();
+    let is_without = |topology: &Topology| topology.classes().is_empty();
     if is_without(environment.topology()) && request.classes.is_empty() {
         return;
     }
     let recorded = recorded(request, environment);
     let information = request.relay_information.as_ref().or(recorded.relay_information.as_ref());
-    let classes = environment.topology().classes();
-    let found = classes.of(request, information, recorded.reserved.as_ref());
+    let topology = environment.topology();
+    let place = place(request, topology, information);
+    let found = topology.classes().of(request, place, recorded.reserved.as_ref());
     if found != request.classes {
         Arc::make_mut(request).classes = found;
     }
+}
+
+/// Where the client is. Its network is looked for only if a class depends on it.
+fn place<'p>(
+    request: &Request,
+    topology: &'p Topology,
+    relay_information: Option<&'p RelayInformation>,
+) -> ClientPlace<'p> {
+    let wants_network = topology.classes().reads_network() && !request.is_relayed();
+    let location = if wants_network { topology.locate(request) } else { None };
+    let network = location.and_then(|location| topology.network(location));
+    ClientPlace { relay_information, network: network.map(|network| &**network) }
 }
 
 /// What the engine knows of a client that its classes depend on.

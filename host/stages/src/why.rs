@@ -151,7 +151,7 @@ fn said_by(by: LocatedBy, address: Ipv4Addr, request: &Request) -> String {
 /// if they are.
 pub(crate) fn not_served(view: &View) -> Option<(Reason, String)> {
     let subnet = view.network.subnets.get(view.subnet)?;
-    if !subnet.serves_relay_of(&view.request) {
+    if !view.network.serves_relay_of(subnet, &view.request) {
         let detail = format!(
             "relay address {} is not among the `relays` of subnet {}; add it there, or under \
              [server], if the relay is yours",

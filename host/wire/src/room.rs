@@ -3,6 +3,8 @@
 //! Only computes the places and does not move any octets. Invariant: the items of a field fit into
 //! it.
 
+use std::cmp::Reverse;
+
 use smallvec::SmallVec;
 
 use crate::{BOOT_FILE, SERVER_NAME};
@@ -44,6 +46,10 @@ const FIELDS: [OptionField; 3] = [OptionField::Options, OptionField::File, Optio
 /// The room in file and sname, without their END.
 const FILE_ROOM: usize = BOOT_FILE.end - BOOT_FILE.start - 1;
 const SERVER_NAME_ROOM: usize = SERVER_NAME.end - SERVER_NAME.start - 1;
+
+/// The maximum number of places that are tried for one reply before an item is left out although it
+/// might fit. Hardly any reply takes a hundred.
+const STEPS_MAX: usize = 2_000;
 
 /// Finds places for the items. It prefers, in this order: places for all items in the given order;
 /// places for all items; places for as many of the first items as possible, and for those of the
@@ -107,25 +113,93 @@ fn in_order(items: &[Item], rooms: [usize; 3]) -> Option<OptionFields> {
     Some(places)
 }
 
-/// Places for the mandatory items first and then for the others, each in the first field with room.
-/// Returns `None` if there is no room for a mandatory item.
-fn by_priority(items: &[Item], mut rooms: [usize; 3]) -> Option<OptionFields> {
-    let mut places: OptionFields = items.iter().map(|_| OptionField::Nowhere).collect();
+/// Places for the mandatory items first and then for the others. An item that has no room where the
+/// earlier ones are gets it if these can be moved. Returns `None` if there is no room for a mandatory
+/// item.
+fn by_priority(items: &[Item], rooms: [usize; 3]) -> Option<OptionFields> {
+    let places = items.iter().map(|_| OptionField::Nowhere).collect();
+    let mut packing = Packing { items, rooms, free: rooms, places, steps: 0 };
     for mandatory in [true, false] {
-        let turn = items.iter().zip(&mut places).filter(|(item, _)| item.is_mandatory == mandatory);
-        for (item, place) in turn {
-            let field = FIELDS.iter().zip(&mut rooms).find(|(_, room)| **room >= item.octets);
-            match field {
-                Some((field, room)) => {
-                    *room -= item.octets;
-                    *place = *field;
-                }
-                None if mandatory => return None,
-                None => {}
+        for (position, item) in items.iter().enumerate() {
+            let is_turn = item.is_mandatory == mandatory;
+            if is_turn && !packing.add(position, item.octets) && mandatory {
+                return None;
             }
         }
     }
-    Some(places)
+    Some(packing.places)
+}
+
+/// Items in their fields. One that was added stays in some field.
+struct Packing<'i> {
+    items: &'i [Item],
+    rooms: [usize; 3],
+    /// What is left of the rooms.
+    free: [usize; 3],
+    places: OptionFields,
+    /// How many places were tried in searches so far.
+    steps: usize,
+}
+
+impl Packing<'_> {
+    /// Adds an item to the first field with room, or moves others to make room for it. Returns
+    /// `false` if there is none.
+    fn add(&mut self, position: usize, octets: usize) -> bool {
+        let field = FIELDS.iter().zip(&mut self.free).find(|(_, free)| **free >= octets);
+        match field {
+            Some((field, free)) => {
+                *free -= octets;
+                if let Some(place) = self.places.get_mut(position) {
+                    *place = *field;
+                }
+                true
+            }
+            None => octets <= self.free.iter().sum::<usize>() && self.move_others(position),
+        }
+    }
+
+    /// Searches for new places for all items and one more, the largest first.
+    fn move_others(&mut self, position: usize) -> bool {
+        let placed = self.places.iter().zip(self.items).enumerate();
+        let placed =
+            placed.filter(|(at, (place, _))| **place != OptionField::Nowhere || *at == position);
+        let mut sizes: SmallVec<[(usize, usize); 32]> =
+            placed.map(|(at, (_, item))| (item.octets, at)).collect();
+        sizes.sort_by_key(|(octets, at)| (Reverse(*octets), *at));
+        let mut found = self.places.clone();
+        let Some(free) = self.search(&sizes, self.rooms, &mut found) else { return false };
+        (self.free, self.places) = (free, found);
+        true
+    }
+
+    /// Tries the fields for the first of these items, and then for the rest. Returns what is left
+    /// of the fields.
+    fn search(
+        &mut self,
+        sizes: &[(usize, usize)],
+        free: [usize; 3],
+        found: &mut OptionFields,
+    ) -> Option<[usize; 3]> {
+        let Some(((octets, at), rest)) = sizes.split_first() else { return Some(free) };
+        for (number, field) in FIELDS.iter().enumerate() {
+            if self.steps == STEPS_MAX {
+                return None;
+            }
+            self.steps += 1;
+            let mut left = free;
+            let Some(room) = left.get_mut(number).filter(|room| **room >= *octets) else {
+                continue;
+            };
+            *room -= octets;
+            if let Some(place) = found.get_mut(*at) {
+                *place = *field;
+            }
+            if let Some(left) = self.search(rest, left, found) {
+                return Some(left);
+            }
+        }
+        None
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +257,35 @@ mod tests {
             find(&[10, 100, 40, 60], 53, true),
             Some(vec![Options, File, Options, ServerName])
         );
+    }
+
+    #[test]
+    fn earlier_ones_are_moved_before_an_option_is_left_out() {
+        // In the first field with room, the second one would take file, and the third has no other.
+        assert_eq!(find(&[60, 90, 125], 103, true), Some(vec![ServerName, Options, File]));
+        // A small one in the options field gives way, too.
+        assert_eq!(
+            find(&[-40, 70, 127, 50], 103, true),
+            Some(vec![ServerName, Options, File, Nowhere])
+        );
+        // If not all fit, the last one is left out, whatever its size.
+        assert_eq!(
+            find(&[60, 90, 125, 1000], 103, true),
+            Some(vec![ServerName, Options, File, Nowhere])
+        );
+    }
+
+    #[test]
+    fn the_search_ends_and_what_it_does_not_find_is_left_out() {
+        // The last three octets are in two fields, which only very many places would prove.
+        let mut items = vec![7; 71];
+        items.push(3);
+        let places = find(&items, 313, true).unwrap();
+        for (field, room) in [(Options, 310), (File, 127), (ServerName, 63)] {
+            let placed = items.iter().zip(&places).filter(|(_, place)| **place == field);
+            assert!(placed.map(|(octets, _)| *octets as usize).sum::<usize>() <= room);
+        }
+        assert_eq!(places.iter().filter(|place| **place == Nowhere).count(), 1, "{places:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use common::{
     BEFORE_OPTIONS, Packet, SERVER, codes, encode, octets, option_parts, padded, parts, reply,
     written,
 };
-use lessor_core::{BootFileName, OptionValue, Reason, ReplyKind, ServerName};
+use lessor_core::{BootFileName, OptionValue, Reason, Reply, ReplyKind, ServerName};
 use lessor_wire::{REPLY_OCTETS_MAX, Unwritable, write};
 
 /// The payload in octets that a client without option 57 accepts.
@@ -169,7 +169,7 @@ fn lease_time_and_server_identifier_stay_wherever_they_stand() {
         (51, OptionValue::U32(3600)),
         (54, OptionValue::Address(SERVER)),
     ];
-    let (packet, written) = written(&request, &reply(ReplyKind::Ack, options));
+    let (packet, written) = written(&request, &booting(reply(ReplyKind::Ack, options)));
     let codes = codes(&packet);
     assert!(codes.contains(&51) && codes.contains(&54), "{codes:?}");
     assert_eq!(written.left_out[..], [43]);
@@ -180,9 +180,32 @@ fn lease_time_and_server_identifier_stay_wherever_they_stand() {
 fn a_mask_stays_wherever_it_stands() {
     let request = Packet::discover().parse();
     let options = vec![(43, octets(296)), (125, octets(126)), (124, octets(62)), (1, octets(4))];
-    let (packet, written) = written(&request, &reply(ReplyKind::Offer, options));
+    let (packet, written) = written(&request, &booting(reply(ReplyKind::Offer, options)));
     assert!(codes(&packet).contains(&1));
     assert_eq!(written.left_out[..], [43]);
+}
+
+/// RFC 2132 section 9.3.
+#[test]
+fn what_fits_in_another_field_is_not_left_out() {
+    let request = Packet::of_type(3).parse();
+    // In their order, the third one would take the room in file that the last one needs.
+    let options = vec![
+        (54, OptionValue::Address(SERVER)),
+        (43, octets(212)),
+        (119, octets(85)),
+        (121, octets(124)),
+    ];
+    let (packet, written) = written(&request, &reply(ReplyKind::Ack, options));
+    assert_eq!(written.left_out[..], [0_u8; 0]);
+    let in_file = parts(&packet[108..236]);
+    assert_eq!(in_file.iter().map(|(code, _)| *code).collect::<Vec<u8>>(), [121]);
+}
+
+/// The reply with a boot file and the name of its server, so that only the options field is free.
+fn booting(reply: Reply) -> Reply {
+    let (boot_file, server_name) = (BootFileName::new("f").unwrap(), ServerName::new("s").unwrap());
+    Reply { boot_file, server_name, ..reply }
 }
 
 /// RFC 3396.

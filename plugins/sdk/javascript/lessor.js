@@ -255,7 +255,6 @@ const OPTIONS = [
   [30, "mask-supplier", "flag"],
   [31, "router-discovery", "flag"],
   [32, "router-solicitation-address", "address"],
-  [33, "static-routes", "addresses"],
   [34, "trailer-encapsulation", "flag"],
   [35, "arp-cache-timeout", "u32"],
   [36, "ieee802-3-encapsulation", "flag"],

@@ -69,6 +69,12 @@ impl Setup {
             .replace("/var/lib/lessor/journal.jsonl", "journal.jsonl")
             .replace("/var/lib/lessor", "store")
             .replace("/etc/lessor/plugins", "plugins");
+        // An example that says nothing about its files would use those of the system.
+        let tables = [("[store]", "path = \"store\""), ("[journal]", "path = \"journal.jsonl\"")];
+        let text = tables.iter().fold(text, |text, (header, line)| match text.contains(header) {
+            true => text,
+            false => format!("{text}\n{header}\n{line}\n"),
+        });
         let setup = Self { example: Some(text), ..Self::without_sockets("") };
         let plugins = setup.folder().join("plugins");
         for entry in fs::read_dir(examples.join(name)).into_iter().flatten().flatten() {

@@ -16,8 +16,8 @@ use super::{
         AUTHENTICATION, BOOTSTRAP_SERVERS, CABLELABS, CIVIC_LOCATION, CLIENT_FQDN, DIRECTORY_AGENT,
         DNS_SELECTION, ISNS, MACHINE_IDENTIFIER, MOS_ADDRESSES, MOS_NAMES, NETWARE,
         NETWORK_INTERFACE, PCP_SERVERS, PLAIN_NAMES, POLICY_FILTERS, PORT_PARAMETERS,
-        RELAY_INFORMATION, RESOLVERS, SERVICE_SCOPE, SIX_RD, STATUS_CODE, U8S, USER_CLASS,
-        VENDOR_CLASSES, VPN,
+        RELAY_INFORMATION, RESOLVERS, SERVICE_SCOPE, SIX_RD, STATIC_ROUTE_PAIRS, STATUS_CODE, U8S,
+        USER_CLASS, VENDOR_CLASSES, VPN,
     },
 };
 
@@ -58,7 +58,7 @@ options! {
         MASK_SUPPLIER = 30, "mask-supplier": Flag;
         ROUTER_DISCOVERY = 31, "router-discovery": Flag;
         ROUTER_SOLICITATION_ADDRESS = 32, "router-solicitation-address": Address;
-        STATIC_ROUTES = 33, "static-routes": Addresses;
+        STATIC_ROUTES = 33, "static-routes": STATIC_ROUTE_PAIRS, also "static-route";
         TRAILER_ENCAPSULATION = 34, "trailer-encapsulation": Flag;
         ARP_CACHE_TIMEOUT = 35, "arp-cache-timeout": U32;
         IEEE802_3_ENCAPSULATION = 36, "ieee802-3-encapsulation": Flag;
@@ -246,7 +246,7 @@ options! {
         OVERLOAD = 52, "overload": U8: "the server uses it when a reply is too long";
         MESSAGE_TYPE = 53, "message-type": U8: "the server sets the type of every reply";
         SERVER_IDENTIFIER = 54, "server-identifier": Address:
-            "set server-identifier of [server], a [[network]] or a [[subnet]]";
+            "set server-identifier of [server], or of a network, subnet, pool, class or reservation";
         PARAMETER_REQUEST_LIST = 55, "parameter-request-list": U8S: "only clients send it";
         MESSAGE = 56, "message": Text: "the server uses it to explain a refusal";
         MAX_MESSAGE_SIZE = 57, "max-message-size": U16: "only clients send it";

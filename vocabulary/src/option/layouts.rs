@@ -58,6 +58,10 @@ pub(super) const PLAIN_NAMES: OptionKind = list!(DomainName);
 pub(super) const POLICY_FILTERS: OptionKind = list!(POLICY_FILTER);
 const POLICY_FILTER: OptionKind = record!(field("address", Address), field("mask", Address));
 
+/// RFC 2132 section 5.8.
+pub(super) const STATIC_ROUTE_PAIRS: OptionKind = list!(STATIC_ROUTE);
+const STATIC_ROUTE: OptionKind = record!(field("destination", Address), field("router", Address));
+
 /// RFC 2242.
 pub(super) const NETWARE: OptionKind = sub_options!(
     sub(1, "does-not-exist", Empty),
@@ -74,7 +78,7 @@ pub(super) const NETWARE: OptionKind = sub_options!(
 );
 
 /// RFC 3004. Many clients send a plain text instead.
-pub(super) const USER_CLASS: OptionKind = list!(COUNTED_TEXT);
+pub(crate) const USER_CLASS: OptionKind = list!(COUNTED_TEXT);
 const COUNTED_TEXT: OptionKind = counted!(Text);
 
 /// RFC 2610.

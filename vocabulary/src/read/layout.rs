@@ -42,6 +42,7 @@ pub(super) fn write<S: ValueSource>(
         OptionKind::Server => servers(source, core::slice::from_ref(source), out)?,
         OptionKind::Servers => servers(source, &source.items(), out)?,
         OptionKind::ServiceParameters => service_parameters::write(source, out)?,
+        OptionKind::List(item) if is_flat(source, item) => flat(source, item, out)?,
         OptionKind::List(item) => {
             let items = all(source, "an item", |found| {
                 let mut octets = Vec::new();
@@ -174,6 +175,33 @@ fn record<S: ValueSource>(source: &S, fields: &[Field], out: &mut Vec<u8>) -> Op
         is_right &= write(value, &field.kind, out).is_some();
     }
     is_right.then_some(())
+}
+
+/// The fields of a record of addresses only.
+fn fields_of_addresses(kind: &OptionKind) -> Option<&[Field]> {
+    let OptionKind::Record(fields) = kind else { return None };
+    let is_address = |field: &Field| field.kind == OptionKind::Address && !field.is_optional;
+    fields.iter().all(is_address).then_some(fields)
+}
+
+/// Returns whether a list of records of addresses is written as addresses one after the other, as
+/// other servers write it.
+fn is_flat<S: ValueSource>(source: &S, item: &OptionKind) -> bool {
+    let is_text = |item: &S| matches!(item.form(), ValueForm::Text(_));
+    fields_of_addresses(item).is_some() && source.items().iter().any(is_text)
+}
+
+fn flat<S: ValueSource>(source: &S, item: &OptionKind, out: &mut Vec<u8>) -> Option<()> {
+    let fields = fields_of_addresses(item)?;
+    let addresses = all(source, "an address", super::address)?;
+    if !addresses.len().is_multiple_of(fields.len()) {
+        let names = joined(fields.iter().map(|field| &*field.name));
+        let wanted = format!("{} addresses for each item: {names}", fields.len());
+        source.refuse(ValueRefusal::wanted(wanted));
+        return None;
+    }
+    out.extend(addresses.iter().flat_map(|address| address.octets()));
+    Some(())
 }
 
 fn wanted_table<'n>(what: &str, names: impl Iterator<Item = &'n str>) -> ValueRefusal {

@@ -83,7 +83,7 @@ impl Rows<'_, '_> {
         let address: Ipv4Addr = row.address.parse().ok()?;
         let space = self.reserved.space_of(row.vpn)?;
         let (_, prefix) = self.reserved.subnet_of(space, address)?;
-        let is_own = space == OUTSIDE && self.given.own.contains(&address);
+        let is_own = space == OUTSIDE && self.given.own.binary_search(&address).is_ok();
         if is_own || reservation::role_of(address, prefix).is_some() {
             return None;
         }

@@ -3,15 +3,16 @@
 //! Reads the octets of a message and allocates nothing. Invariant: a message is tested as it
 //! arrived, except for its relay: a client that sends directly from the address that it leases is
 //! tested with what its relay said last, and as if the relay of its network had forwarded it.
+//! Where that network is, the [`ClientPlace`] says.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
 use ipnet::Ipv4Net;
-use lessor_vocabulary::value_blocks;
+use lessor_vocabulary::{encapsulated_option, value_blocks};
 
-use crate::{HardwareAddress, RelayInformation, Request, option::code, relay};
+use crate::{HardwareAddress, RelayInformation, Request, VpnName, option::code, relay};
 
-use super::OctetSet;
+use super::{ClientPlace, OctetSet};
 
 /// What a message must be like: every test holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub enum Test {
     HardwareAddress(OctetSet),
     /// One of these relays forwarded the message.
     Relay(Relays),
-    /// The message arrived on one of these interfaces.
+    /// The client is on the link of one of these interfaces, on which the message arrived.
     Interface(Box<[Arc<str>]>),
     /// One of these conditions is met.
     Any(Box<[Condition]>),
@@ -39,10 +40,14 @@ pub enum Test {
 pub struct Relays {
     /// The addresses of the relays.
     pub addresses: Box<[Ipv4Net]>,
-    /// The subnets of the networks that these addresses belong to. A client that renews its lease
-    /// sends directly to the server, so that only its own address shows where it is.
-    pub subnets: Box<[Ipv4Net]>,
+    /// The subnets of the networks that these addresses belong to, each with the VPN whose
+    /// addresses it has. A client that renews its lease sends directly to the server, so that only
+    /// its own address shows where it is.
+    pub subnets: Box<[SubnetBehind]>,
 }
+
+/// A subnet behind relays: its VPN, if it is in one, and its prefix.
+pub type SubnetBehind = (Option<VpnName>, Ipv4Net);
 
 /// Octets of a message: those of an option, or of a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,16 +107,15 @@ impl Condition {
         &self.0
     }
 
-    /// Returns whether a message is as it must be. `relay_information` is its own option 82, or the
-    /// remembered one.
-    pub fn is_met(&self, request: &Request, relay_information: Option<&RelayInformation>) -> bool {
-        self.0.iter().all(|test| test.holds(request, relay_information))
+    /// Returns whether a message of a client at this place is as it must be.
+    pub fn is_met(&self, request: &Request, place: ClientPlace<'_>) -> bool {
+        self.0.iter().all(|test| test.holds(request, place))
     }
 
     /// The same condition, in which relays have the subnets that `subnets_of` returns for their
     /// addresses.
     #[must_use]
-    pub fn with_subnets(self, subnets_of: &dyn Fn(&[Ipv4Net]) -> Box<[Ipv4Net]>) -> Self {
+    pub fn with_subnets(self, subnets_of: &dyn Fn(&[Ipv4Net]) -> Box<[SubnetBehind]>) -> Self {
         let with_subnets = |test: Test| match test {
             Test::Relay(Relays { addresses, .. }) => {
                 let subnets = subnets_of(&addresses);
@@ -129,27 +133,40 @@ impl Condition {
 
     /// Returns whether a test is about option 82.
     pub(super) fn reads_relay_information(&self) -> bool {
-        self.0.iter().any(|test| match test {
+        self.has_test(&|test| match test {
             Test::Octets(fact, ..) => fact.option == code::RELAY_AGENT_INFORMATION,
-            Test::Any(conditions) => conditions.iter().any(Self::reads_relay_information),
-            Test::Not(condition) => condition.reads_relay_information(),
-            Test::HardwareAddress(_) | Test::Relay(_) | Test::Interface(_) => false,
+            _ => false,
+        })
+    }
+
+    /// Returns whether a test is about where the client is.
+    pub(super) fn reads_network(&self) -> bool {
+        self.has_test(&|test| matches!(test, Test::Relay(_) | Test::Interface(_)))
+    }
+
+    /// Returns whether `is_wanted` returns true for a test, also for one within another.
+    pub fn has_test(&self, is_wanted: &dyn Fn(&Test) -> bool) -> bool {
+        self.0.iter().any(|test| match test {
+            Test::Any(conditions) => conditions.iter().any(|each| each.has_test(is_wanted)),
+            Test::Not(condition) => condition.has_test(is_wanted),
+            test => is_wanted(test),
         })
     }
 }
 
 impl Test {
-    fn holds(&self, request: &Request, relay_information: Option<&RelayInformation>) -> bool {
-        let is_met = |condition: &Condition| condition.is_met(request, relay_information);
+    fn holds(&self, request: &Request, place: ClientPlace<'_>) -> bool {
+        let is_met = |condition: &Condition| condition.is_met(request, place);
         match self {
-            Self::Octets(fact, reading, fitting) => fact
-                .of(request, relay_information)
-                .is_some_and(|octets| fitting.fits_as(*reading, octets)),
+            Self::Octets(fact, reading, fitting) => {
+                fact.of(request, place).is_some_and(|octets| fitting.fits_as(*reading, octets))
+            }
             Self::HardwareAddress(set) => starts_in(set, &request.hardware_address),
-            Self::Relay(relays) => relays.are_of(request),
+            Self::Relay(relays) => relays.are_of(request, place),
             Self::Interface(names) => {
                 let interface = request.arrival.interface.as_ref();
                 interface.is_some_and(|interface| names.contains(interface))
+                    && place.is_on_link_of_arrival(request)
             }
             Self::Any(conditions) => conditions.iter().any(is_met),
             Self::Not(condition) => !is_met(condition),
@@ -170,17 +187,15 @@ impl OctetReading {
 }
 
 impl Relays {
-    fn are_of(&self, request: &Request) -> bool {
-        let is_in = |prefixes: &[Ipv4Net], address: Ipv4Addr| {
-            prefixes.iter().any(|prefix| prefix.contains(&address))
-        };
-        match request.is_relayed() {
-            true => is_in(&self.addresses, request.relay_address),
-            false => {
-                let address = request.address_in_use().filter(|_| request.is_direct());
-                address.is_some_and(|address| is_in(&self.subnets, address))
-            }
+    fn are_of(&self, request: &Request, place: ClientPlace<'_>) -> bool {
+        if request.is_relayed() {
+            return self.addresses.iter().any(|prefix| prefix.contains(&request.relay_address));
         }
+        let is_behind = |address: Ipv4Addr| {
+            let mut subnets = self.subnets.iter();
+            subnets.any(|(vpn, prefix)| prefix.contains(&address) && vpn.as_ref() == place.vpn())
+        };
+        request.address_in_use().filter(|_| request.is_direct()).is_some_and(is_behind)
     }
 }
 
@@ -196,17 +211,20 @@ impl Fact {
         Self { option: code::RELAY_AGENT_INFORMATION, parts }
     }
 
-    fn of<'m>(
-        &self,
-        request: &'m Request,
-        relay_information: Option<&'m RelayInformation>,
-    ) -> Option<&'m [u8]> {
+    fn of<'m>(&self, request: &'m Request, place: ClientPlace<'m>) -> Option<&'m [u8]> {
         let option = match self.option {
-            code::RELAY_AGENT_INFORMATION => relay_information.map(RelayInformation::octets),
+            code::RELAY_AGENT_INFORMATION => place.relay_information.map(RelayInformation::octets),
             option => request.options.get(option),
         };
+        let mut is_whole = true;
         self.parts.iter().try_fold(option?, |octets, part| match part {
-            FactPart::SubOption(code) => relay::sub_option(octets, *code),
+            FactPart::SubOption(code) => match std::mem::take(&mut is_whole) {
+                // Only there, sub-options are padded.
+                true if self.option == code::VENDOR_SPECIFIC_INFORMATION => {
+                    encapsulated_option(octets, *code)
+                }
+                _ => relay::sub_option(octets, *code),
+            },
             FactPart::Enterprise(number) => {
                 let mut blocks = value_blocks(octets);
                 blocks.find(|(found, _)| found == number).map(|(_, part)| part)

@@ -263,6 +263,7 @@ impl Decider<'_, '_> {
             code::CLIENT_IDENTIFIER | code::SUBNET_SELECTION | code::VIRTUAL_SUBNET => {
                 OptionOrigin::Client
             }
+            code::SERVER_IDENTIFIER if reply.kind == ReplyKind::Nak => self.identifier_of_nak().1,
             code::SERVER_IDENTIFIER => parameters.server_identifier().1,
             code::LEASE_TIME => match decision.lease_time_rule {
                 Some(LeaseTimeRule::Kept) => OptionOrigin::Record,

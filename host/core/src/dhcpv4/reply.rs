@@ -12,8 +12,8 @@ use crate::{
 };
 
 use super::{
-    Decision, decider::Decider, lease_time::LeaseGrant, parameters::Parameters, plan::address_of,
-    scopes::Scopes,
+    Decision, OptionOrigin, decider::Decider, family::View, lease_time::LeaseGrant,
+    parameters::Parameters, plan::address_of, scopes::Scopes,
 };
 
 /// A message is cut to the length that one option 56 can hold.
@@ -103,7 +103,8 @@ impl Decider<'_, '_> {
     pub(super) fn nak_saying(&self, reason: Reason, text: &str) -> Decision {
         let text = if text.is_empty() { reason.meaning() } else { text };
         let message = text.get(..text.floor_char_boundary(MESSAGE_OCTETS_MAX)).unwrap_or_default();
-        let mut options = vec![self.parameters_without_address().server_identifier_option()];
+        let (identifier, _) = self.identifier_of_nak();
+        let mut options = vec![(code::SERVER_IDENTIFIER, OptionValue::Address(identifier).into())];
         self.echo_client_identifier(&mut options);
         options.push((code::MESSAGE, OptionValue::Text(message.to_owned()).into()));
         let reply = Reply {
@@ -119,6 +120,22 @@ impl Decider<'_, '_> {
             destination: self.destination_of_nak(),
         };
         Decision { reply: Some(reply), ..Decision::of(reason) }
+    }
+
+    /// Option 54 of a NAK, and where it comes from. Clients ignore a NAK with another identifier
+    /// than the one by which they know this server: that in their message, or that of the reply
+    /// which gave them their address.
+    pub(super) fn identifier_of_nak(&self) -> (Ipv4Addr, OptionOrigin) {
+        if let Some(named) = self.request.server_identifier.filter(|_| self.names_this_server()) {
+            return (named, OptionOrigin::Client);
+        }
+        let named = self.request.named_address().map(u32::from);
+        let named = named.filter(|address| self.plan.subnet_of(*address).is_some());
+        let on_record = || self.bindings.current_of(self.client.on_record()).map(View::resource);
+        match named.or_else(on_record) {
+            Some(address) => self.parameters(address).server_identifier(),
+            None => self.parameters_without_address().server_identifier(),
+        }
     }
 
     /// The sources of a reply to a client with `address`.

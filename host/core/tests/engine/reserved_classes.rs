@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    Class, ClassNames, Classes, Condition, HardwareAddress, Reason, Request, Reservation,
-    ScopeFields, SharedReservations, Test, Topology,
+    Class, ClassNames, Classes, ClientPlace, Condition, HardwareAddress, Reason, Request,
+    Reservation, ScopeFields, SharedReservations, Test, Topology,
 };
 
 use crate::support::*;
@@ -30,14 +30,14 @@ fn classes() -> Classes {
 }
 
 fn of(request: &Request, reserved: Option<&ClassNames>) -> Vec<String> {
-    let found = classes().of(request, None, reserved);
+    let found = classes().of(request, ClientPlace::of_message(request), reserved);
     found.names().map(ToString::to_string).collect()
 }
 
 #[test]
 fn a_class_is_reserved_if_the_message_does_not_meet_its_condition() {
     let reserved = |request: &Request, names: Option<&ClassNames>| {
-        let found = classes().of(request, None, names);
+        let found = classes().of(request, ClientPlace::of_message(request), names);
         found.reserved_names().map(ToString::to_string).collect::<Vec<_>>()
     };
     let request = discover(1);

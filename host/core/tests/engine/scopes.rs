@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use lessor_core::{
     AfterDataLoss, BootClient, BootFileName, BootFiles, ClientArchitecture, HeaderField, LeasePart,
     LeaseTimes, Network, OptionOrigin, OptionValue, Reason, Reply, Request, ScopeFields, SendRule,
-    ServerName, Terms,
+    ServerName, Terms, Verdict,
 };
 use lessor_vocabulary::ForClass;
 
@@ -316,4 +316,31 @@ fn options_without_a_value_get_the_servers_own_address_on_the_link() {
     network.subnets[0].options = [(42, OptionValue::Addresses(vec![ip(9)]))].into_iter().collect();
     let decision = Server::new(network).ask(&asking(discover(2)));
     assert_eq!(option(reply(&decision), 42), Some(&OptionValue::Addresses(vec![ip(9)])));
+}
+
+#[test]
+fn a_nak_has_the_identifier_by_which_its_client_knows_the_server() {
+    let network = network_with(|level, scope| scope.server_identifier = Some(ip(200 + level)));
+    let mut server = Server::new(network);
+    let configured = [ip(201), ip(202), ip(203)].into();
+    let here =
+        |request: Request| with(request, |r| r.arrival.own_addresses.set_configured(&configured));
+    let identifier = |decision: &lessor_core::Decision| match option(reply(decision), 54) {
+        Some(OptionValue::Address(address)) => *address,
+        other => panic!("{other:?}"),
+    };
+    let refused = Terms { verdict: Verdict::Refuse(String::new()), ..Terms::default() };
+    let address = server.lease(1);
+    // A renewal names no server: its lease is of the pool.
+    let renewal = server.ask_under(&here(renewing(1, address)), &refused);
+    assert_eq!(identifier(&renewal), ip(202));
+    // Outside of the network, the address on record says which server the client knows.
+    let moved = server.ask_under(&here(init_reboot(1, [192, 0, 2, 7].into())), &refused);
+    assert_eq!(identifier(&moved), ip(202));
+    // What the client names is what it compares with.
+    let named = with(here(selecting(1, address)), |r| r.server_identifier = Some(ip(201)));
+    assert_eq!(identifier(&server.ask_under(&named, &refused)), ip(201));
+    // Nothing is known of the client.
+    let stranger = server.ask_under(&here(init_reboot(9, [192, 0, 2, 7].into())), &refused);
+    assert_eq!(identifier(&stranger), ip(201));
 }

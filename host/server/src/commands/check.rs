@@ -128,6 +128,8 @@ fn check(path: &Path, runtime: &Arc<Runtime>) -> Result<String, ConfigurationRef
     lines.extend(sources(&lookups));
     let never_apply = never_apply::warnings(&configuration.topology);
     lines.extend(never_apply.into_iter().map(|warning| format!("  warning: {warning}")));
+    let notes = lessor_config::without_effect(&configuration).into_iter();
+    lines.extend(notes.map(|note| format!("  note: {note}")));
     lines.extend(skipped(&configuration));
     lines.extend(passed_over(&configuration));
     lines.extend(drained(&configuration));

@@ -39,7 +39,6 @@ static const struct {
   {30, LESSOR_FLAG, "mask-supplier"},
   {31, LESSOR_FLAG, "router-discovery"},
   {32, LESSOR_ADDRESS, "router-solicitation-address"},
-  {33, LESSOR_ADDRESSES, "static-routes"},
   {34, LESSOR_FLAG, "trailer-encapsulation"},
   {35, LESSOR_U32, "arp-cache-timeout"},
   {36, LESSOR_FLAG, "ieee802-3-encapsulation"},
