@@ -332,6 +332,7 @@ fn reservations_of_kea_name_their_classes() {
                 { \"name\": \"gold service\", \"valid-lifetime\": 600 },
                 { \"name\": \"of hooks\", \"valid-lifetime\": 700 },
                 { \"name\": \"lost\", \"test\": \"member('KNOWN')\" } ],
+            \"reservations-global\": true,
             \"reservations\": [ { \"hw-address\": \"02:00:5e:00:53:02\",
                 \"client-classes\": [\"phones\"] } ],
             \"subnet4\": [ { \"id\": 1, \"subnet\": \"10.0.0.0/24\",

@@ -4,6 +4,7 @@ mod classes;
 mod common;
 mod golden;
 mod hostile;
+mod kea_reservations;
 mod leases;
 mod options;
 mod relays;
