@@ -6,6 +6,7 @@ mod golden;
 mod hostile;
 mod kea_reservations;
 mod leases;
+mod lines_of_dnsmasq;
 mod options;
 mod relays;
 mod reservations;
