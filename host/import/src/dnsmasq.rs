@@ -5,8 +5,10 @@ mod host;
 mod keys;
 mod leases;
 mod lines;
+mod names;
 mod options;
 mod range;
+mod spelling;
 mod tags;
 
 use crate::{

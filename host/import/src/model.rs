@@ -99,6 +99,8 @@ pub(crate) struct Scope {
     pub(crate) always_broadcast: Option<bool>,
     /// Options that are sent unasked.
     pub(crate) always_send: Vec<u8>,
+    /// Options of outer scopes that are not sent.
+    pub(crate) never_send: Vec<u8>,
     /// In which order pools give addresses.
     pub(crate) order: Option<AllocationOrder>,
     /// Whether pools skip addresses that end in .0 or .255.
@@ -283,6 +285,7 @@ impl Scope {
         self.rapid_commit = self.rapid_commit.or(outer.rapid_commit);
         self.always_broadcast = self.always_broadcast.or(outer.always_broadcast);
         self.always_send.extend(&outer.always_send);
+        self.never_send.extend(&outer.never_send);
         self.order = self.order.or(outer.order);
         self.excludes_first_last_24 = self.excludes_first_last_24.or(outer.excludes_first_last_24);
         self.shortens_above = self.shortens_above.or(outer.shortens_above);

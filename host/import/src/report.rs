@@ -14,6 +14,9 @@ use crate::place::{Place, shown};
 /// The number of characters of a statement that are shown.
 const STATEMENT_LETTERS_MAX: usize = 72;
 
+/// Why a statement is not needed that another one of the same scope overrides.
+pub(crate) const REPLACED: &str = "a later line replaces it";
+
 /// What became of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -7,7 +7,10 @@ mod classes;
 mod declarations;
 mod matching;
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use lessor_core::{AllocationOrder, ClientKeyKind, INFINITE_SECS, LeasePart, ReservationOwner};
 use lessor_vocabulary::{Catalogue, OptionSetting, hexadecimal};
@@ -145,15 +148,16 @@ fn of_level(out: &mut Text, scope: &Scope, catalogue: &Catalogue) {
     for (key, flag) in flags {
         flag.into_iter().for_each(|flag| out.key(key, flag));
     }
-    let mut codes = scope.always_send.clone();
-    codes.sort_unstable();
-    codes.dedup();
-    if !codes.is_empty() {
-        let names = codes.iter().map(|code| match catalogue.name(*code) {
+    for (key, codes) in [("always-send", &scope.always_send), ("never-send", &scope.never_send)] {
+        let codes: BTreeSet<u8> = codes.iter().copied().collect();
+        if codes.is_empty() {
+            continue;
+        }
+        let names = codes.into_iter().map(|code| match catalogue.name(code) {
             Some(name) => name.into(),
-            None => i64::from(*code).into(),
+            None => i64::from(code).into(),
         });
-        out.key("always-send", list(names));
+        out.key(key, list(names));
     }
 }
 

@@ -5,6 +5,10 @@
 //! entry in the report.
 
 mod classes;
+mod replaced;
+mod unknown;
+
+use std::collections::BTreeSet;
 
 use ipnet::Ipv4Net;
 use lessor_core::{AllocationOrder, Owners, ReservationOwner, option::code};
@@ -15,20 +19,22 @@ use crate::{
     model::{Access, Boot, Options, Pool, Reservation, Scope, Site, Subnet},
     option_value,
     place::Refusal,
-    report::{EntryId, Outcome, Report},
+    report::{EntryId, Outcome, REPLACED, Report},
 };
 
 use super::{
     host::{self, Host},
     keys::{self, Fate},
     lines::{self, Line},
+    names::Names,
     options::{self, Tagged},
     range::{self, Range},
     tags::{self, Tags},
 };
 
-/// The shortest lease that dnsmasq grants, in seconds.
-const MIN_LEASE_TIME_SECS: u32 = 120;
+const WILDCARD: &str = "the server does not look for interfaces by a pattern: name those that there are with --interface";
+const FROM_NAMES: &str = "its address is that of its name in the hosts file";
+const WITHHELD: &str = "nothing is sent unless it is configured";
 const CONDITION: &str =
     "only a policy may assign clients to it now, because it was for some tags only";
 
@@ -36,6 +42,7 @@ const CONDITION: &str =
 pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut reading = Reading::default();
     let lines = lines::all(text, reader, 0, &mut reading.report)?;
+    reading.names = Names::read(&lines, text, reader)?;
     // Tags apply wherever they stand.
     let (hosts, others): (Vec<&Line>, Vec<&Line>) =
         lines.iter().partition(|line| line.key == "dhcp-host");
@@ -48,6 +55,7 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     reading.name_classes();
     reading.tags.report_unused(&mut reading.report);
     reading.order_classes();
+    reading.close_to_unknown();
     reading.say_what_is_implied();
     reading.allocate_as_implied();
     Ok(Found { site: reading.site, report: reading.report })
@@ -65,6 +73,15 @@ struct TaggedRange {
 struct Reading {
     site: Site,
     report: Report,
+    names: Names,
+    /// Options that dnsmasq does not send although it has values of its own.
+    withheld: BTreeSet<u8>,
+    /// The line that ignores clients without a `dhcp-host`.
+    ignores_unknown: Option<EntryId>,
+    /// The line that says the domain of all clients.
+    domain_of_all: Option<EntryId>,
+    /// All lines that say domains.
+    domains: Vec<EntryId>,
     ranges: Vec<TaggedRange>,
     /// The name of each class with the tags of its clients.
     tags_of_classes: Vec<(String, Vec<String>)>,
@@ -81,17 +98,26 @@ impl Reading {
             "dhcp-boot" => self.boot(line),
             "dhcp-broadcast" => self.broadcast(line),
             "domain" => self.domain(line),
+            "dhcp-ignore" => self.ignore(line),
             "interface" => {
-                let names = line.parts();
+                let (patterns, names): (Vec<String>, Vec<String>) =
+                    line.parts().into_iter().partition(|name| name.contains('*'));
                 self.site.interfaces.extend(names.into_iter().filter(|name| name != "lo"));
-                self.report.carried(&line.place, &line.shown());
+                let entry = self.report.carried(&line.place, &line.shown());
+                if !patterns.is_empty() {
+                    self.report.correct(entry, Outcome::NotCarried, WILDCARD);
+                }
             }
             "listen-address" => self.listen(line),
             "except-interface" | "no-dhcp-interface" | "no-dhcpv4-interface" => {
                 let names = line.parts();
-                self.site.interfaces.retain(|name| !names.contains(name));
+                let is_excluded = |name: &str| names.iter().any(|names| is_among(names, name));
+                self.site.interfaces.retain(|name| !is_excluded(name));
                 let why = "only the interfaces that are named are served";
                 self.report.not_needed(&line.place, &line.shown(), why);
+            }
+            _ if self.names.has_read(line) => {
+                self.report.carried(&line.place, &line.shown());
             }
             key => self.other(line, key),
         }
@@ -152,7 +178,7 @@ impl Reading {
         let Some(subnet) = subnets.into_iter().find(|known| known.prefix == prefix) else { return };
         let time = *subnet.scope.lease_time.get_or_insert(lease_time);
         subnet.scope.max_lease_time = Some(time);
-        subnet.scope.min_lease_time = Some(time.min(MIN_LEASE_TIME_SECS));
+        subnet.scope.min_lease_time = Some(time.min(range::LEASE_TIME_MIN_SECS));
         if time != lease_time {
             let note = "the lease time is that of the subnet's first range";
             self.report.correct(entry, Outcome::Changed, note);
@@ -224,6 +250,7 @@ impl Reading {
         for note in changes(&host) {
             self.report.correct(entry, Outcome::Changed, note);
         }
+        let address = host.address.or_else(|| self.address_of_name(&host, entry));
         let mut options = Options::new();
         if let Some(name) = &host.name {
             options.insert(code::HOST_NAME, name.as_bytes().to_vec().into());
@@ -235,7 +262,7 @@ impl Reading {
             entry,
             name: host.name.unwrap_or_default(),
             owners,
-            address: host.address,
+            address,
             classes: Vec::new(),
             lease_time: host.lease_time,
             next_server: None,
@@ -243,6 +270,19 @@ impl Reading {
             options,
         });
         self.tags.add_host(host.sets, entry);
+    }
+
+    /// The address that a hosts file has for a host.
+    fn address_of_name(&mut self, host: &Host, entry: EntryId) -> Option<std::net::Ipv4Addr> {
+        let address = self.names.address(host.name.as_deref()?);
+        match address {
+            Some(_) => self.report.correct(entry, Outcome::Changed, FROM_NAMES),
+            None => {
+                let doubt = self.names.doubt();
+                doubt.iter().for_each(|doubt| self.report.correct(entry, Outcome::Changed, doubt));
+            }
+        }
+        address
     }
 
     fn option(&mut self, line: &Line) {
@@ -280,7 +320,11 @@ impl Reading {
                 option_value::set(&mut self.site.everywhere.options, code::DOMAIN_NAME, value);
             match set {
                 Ok(()) => {
-                    self.report.carried(&line.place, &line.shown());
+                    let entry = self.report.carried(&line.place, &line.shown());
+                    self.domains.push(entry);
+                    if let Some(earlier) = self.domain_of_all.replace(entry) {
+                        self.report.correct(earlier, Outcome::NotNeeded, REPLACED);
+                    }
                 }
                 Err(why) => self.report.not_carried(&line.place, &line.shown(), why),
             }
@@ -291,7 +335,7 @@ impl Reading {
         match subnets.into_iter().find(|subnet| Some(subnet.prefix) == prefix) {
             Some(subnet) => {
                 subnet.scope.options.insert(code::DOMAIN_NAME, value.into());
-                self.report.carried(&line.place, &line.shown());
+                self.domains.push(self.report.carried(&line.place, &line.shown()));
             }
             None => {
                 let why = "it is not for exactly one subnet of a dhcp-range before it";
@@ -303,7 +347,7 @@ impl Reading {
     /// Assigns options to the subnets, pools and reservations whose tags they are for, and to
     /// classes.
     fn place_options(&mut self) {
-        for (mut tagged, entry) in std::mem::take(&mut self.options) {
+        for (mut tagged, entry) in self.last_options() {
             if let Some(vendor) = &tagged.vendor {
                 tagged.tags.push(self.tags.of_vendor(vendor, entry));
             }
@@ -341,11 +385,11 @@ impl Reading {
             let subnet = subnets.into_iter().find(|subnet| subnet.prefix == range.prefix);
             let Some(subnet) = subnet else { continue };
             let pool = range.pool.and_then(|position| subnet.pools.get_mut(position));
-            let options = match pool {
-                Some(pool) if !is_for_all => &mut pool.options,
-                _ => &mut subnet.scope.options,
-            };
-            tagged.set(options)?;
+            match pool {
+                Some(pool) if !is_for_all => tagged.set(&mut pool.options)?,
+                _ if tagged.is_withheld() => subnet.scope.never_send.push(tagged.code),
+                _ => tagged.set(&mut subnet.scope.options)?,
+            }
             is_placed = true;
         }
         let has_tag = self.tags.hosts_with(&tagged.tags);
@@ -386,6 +430,8 @@ impl Reading {
                 let have_all =
                     !open.is_empty() && open.iter().all(|pool| pool.options.contains_key(&code));
                 have_all
+                    || self.withheld.contains(&code)
+                    || subnet.scope.never_send.contains(&code)
                     || everywhere.contains_key(&code)
                     || subnet.scope.options.contains_key(&code)
             };
@@ -400,6 +446,14 @@ impl Reading {
                 self.report.correct(subnet.entry, Outcome::Changed, note);
             }
         }
+    }
+}
+
+/// Whether a name is this one, or begins like this pattern.
+fn is_among(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == pattern,
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn read(line: &Line) -> Result<Host, String> {
 
 impl Host {
     fn take(&mut self, part: &str) -> Result<(), String> {
-        if let Some(tag) = part.strip_prefix("set:").or_else(|| part.strip_prefix("net:")) {
+        if let Some(tag) = part.strip_prefix("set:") {
             self.sets.push(tag.to_owned());
         } else if let Some(tag) = part.strip_prefix("tag:") {
             self.needs.push(tag.to_owned());
@@ -128,6 +128,9 @@ mod tests {
         assert_eq!(host.owners, [identifier]);
         let host = read_value("06-11:22:33:44:55:66,11:22:33:44:55:77,id:*,1.2.3.4").unwrap();
         assert!(host.ignores_identifier && host.owners.len() == 2);
+        let host = read_value("11:22:33:44:55:66,net:red,tag:#blue,45").unwrap();
+        assert_eq!((host.sets, host.needs), (vec!["red".to_owned()], vec!["!blue".to_owned()]));
+        assert_eq!(host.lease_time, Some(120));
         assert!(read_value("11:22:33:44:55:66,ignore").unwrap().is_ignored);
         assert_eq!(read_value("bert,infinite").unwrap().lease_time, Some(u32::MAX));
         assert!(read_value("00:20:e0:3b:13:*,192.168.0.1").unwrap_err().contains("many devices"));

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     input::{Reader, Text, beside},
+    option_value::Item,
     place::{Place, Refusal},
     report::Report,
 };
+
+use super::spelling;
 
 /// The maximum number of files in a folder that a configuration includes.
 const FOLDER_FILES_MAX: usize = 1_000;
@@ -30,18 +33,64 @@ impl Line {
         }
     }
 
-    /// The parts of the value between commas. A comma in quotes belongs to its part.
+    /// The parts of the value between commas, with tags in their current spelling.
     pub(super) fn parts(&self) -> Vec<String> {
-        let mut parts = vec![String::new()];
+        self.items().into_iter().map(|item| item.text).collect()
+    }
+
+    /// The parts of the value, and whether they have quotes. A comma in quotes belongs to its part.
+    pub(super) fn items(&self) -> Vec<Item> {
+        let mut items = vec![Item::bare("")];
         let mut is_quoted = false;
-        for letter in self.value.chars() {
+        // The end of what is not white space outside of quotes.
+        let mut end = 0;
+        let mut letters = self.value.chars().peekable();
+        while let Some(letter) = letters.next() {
+            let Some(item) = items.last_mut() else { break };
             match letter {
-                '"' => is_quoted = !is_quoted,
-                ',' if !is_quoted => parts.push(String::new()),
-                letter => parts.last_mut().into_iter().for_each(|part| part.push(letter)),
+                '"' => {
+                    is_quoted = !is_quoted;
+                    item.is_quoted = true;
+                }
+                '\\' if is_quoted => {
+                    let meant = letters.peek().copied().and_then(escaped);
+                    if meant.is_some() {
+                        letters.next();
+                    }
+                    item.text.push(meant.unwrap_or(letter));
+                }
+                ',' if !is_quoted => {
+                    item.text.truncate(end);
+                    items.push(Item::bare(""));
+                    end = 0;
+                    continue;
+                }
+                letter if !is_quoted && letter.is_whitespace() => {
+                    if end > 0 {
+                        item.text.push(letter);
+                    }
+                    continue;
+                }
+                letter => item.text.push(letter),
             }
+            end = item.text.len();
         }
-        parts.iter().map(|part| part.trim().to_owned()).collect()
+        items.last_mut().into_iter().for_each(|item| item.text.truncate(end));
+        spelling::current(&self.key, &mut items);
+        items
+    }
+}
+
+/// The character that a letter behind a backslash stands for.
+fn escaped(letter: char) -> Option<char> {
+    match letter {
+        '"' | '\\' => Some(letter),
+        't' => Some('\t'),
+        'n' => Some('\n'),
+        'e' => Some('\u{1b}'),
+        'b' => Some('\u{8}'),
+        'r' => Some('\r'),
+        _ => None,
     }
 }
 
@@ -70,10 +119,7 @@ pub(super) fn all(
                 continue;
             }
         };
-        let files = match line.key.ends_with("dir") {
-            true => folder(text, &line)?,
-            false => vec![beside(text, &line.value)],
-        };
+        let files = files(text, &line)?;
         report.carried(&place, &line.shown());
         for file in files {
             let file = reader.include(&file, &place, depth + 1)?;
@@ -110,33 +156,57 @@ fn without_comment(line: &str) -> &str {
     let mut before = ' ';
     for (at, letter) in line.char_indices() {
         match letter {
-            '"' => is_quoted = !is_quoted,
+            // A quote behind a backslash belongs to the text.
+            '"' if !is_quoted || before != '\\' => is_quoted = !is_quoted,
             '#' if !is_quoted && before.is_whitespace() => return line.get(..at).unwrap_or(line),
             _ => {}
         }
-        before = letter;
+        before = match (before, letter) {
+            ('\\', '\\') => ' ',
+            _ => letter,
+        };
     }
     line
 }
 
+/// The files that a line includes: one, or those of a folder. Only `conf-dir` names suffixes, and
+/// only `conf-file` cannot be a folder.
+fn files(text: &Text, line: &Line) -> Result<Vec<PathBuf>, Refusal> {
+    let whole = beside(text, &line.value);
+    match line.key.as_str() {
+        "conf-dir" => {
+            let parts = line.parts();
+            let mut parts = parts.iter().map(String::as_str);
+            let path = beside(text, parts.next().unwrap_or_default());
+            folder(&path, &parts.collect::<Vec<&str>>(), &line.place)
+        }
+        "conf-file" => Ok(vec![whole]),
+        key if key.ends_with("dir") || whole.is_dir() => folder(&whole, &[], &line.place),
+        _ => Ok(vec![whole]),
+    }
+}
+
 /// The files of a folder: those that dnsmasq would read, in order of name.
-fn folder(text: &Text, line: &Line) -> Result<Vec<PathBuf>, Refusal> {
-    let parts = line.parts();
-    let mut parts = parts.iter().map(String::as_str);
-    let path = beside(text, parts.next().unwrap_or_default());
-    let suffixes: Vec<&str> = parts.collect();
-    let entries = std::fs::read_dir(&path).map_err(|error| {
+///
+/// # Errors
+/// Refuses a folder that cannot be read or has too many files, which is named at `place`.
+pub(super) fn folder(
+    path: &Path,
+    suffixes: &[&str],
+    place: &Place,
+) -> Result<Vec<PathBuf>, Refusal> {
+    let entries = std::fs::read_dir(path).map_err(|error| {
         let found = format!("{} cannot be read: {error}", path.display());
-        line.place.refuse(found, "check the path")
+        place.refuse(found, "check the path")
     })?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|file| file.is_file() && is_read(file, &suffixes))
+        .filter(|file| file.is_file() && is_read(file, suffixes))
         .take(FOLDER_FILES_MAX + 1)
         .collect();
     if files.len() > FOLDER_FILES_MAX {
         let found = format!("{} has more than {FOLDER_FILES_MAX} files", path.display());
-        return Err(line.place.refuse(found, "join some of them"));
+        return Err(place.refuse(found, "join some of them"));
     }
     files.sort();
     Ok(files)
@@ -149,9 +219,11 @@ fn is_read(file: &Path, suffixes: &[&str]) -> bool {
     let is_backup = name.ends_with('~') || name.starts_with('.');
     let is_hidden = is_backup || (name.starts_with('#') && name.ends_with('#'));
     let wanted: Vec<&str> = suffixes.iter().filter_map(|text| text.strip_prefix('*')).collect();
+    // A name is more than its suffix.
+    let has = |suffix: &str| name.len() > suffix.len() && name.ends_with(suffix);
     let mut unwanted = suffixes.iter().filter(|text| !text.starts_with('*'));
-    let is_unwanted = unwanted.any(|suffix| !suffix.is_empty() && name.ends_with(suffix));
-    let is_wanted = wanted.is_empty() || wanted.iter().any(|suffix| name.ends_with(suffix));
+    let is_unwanted = unwanted.any(|suffix| !suffix.is_empty() && has(suffix));
+    let is_wanted = wanted.is_empty() || wanted.iter().any(|suffix| has(suffix));
     !is_hidden && !is_unwanted && is_wanted
 }
 
@@ -171,6 +243,52 @@ mod tests {
     }
 
     #[test]
+    fn quotes_keep_white_space_and_escapes() {
+        let parts = |value: &str| {
+            let place = Place::new(&"f".into(), 1);
+            let (key, value) = split(&format!("x={value}")).unwrap();
+            let items = Line { place, key, value }.items();
+            items.into_iter().map(|item| (item.text, item.is_quoted)).collect::<Vec<_>>()
+        };
+        let bare = |text: &str| (text.to_owned(), false);
+        let quoted = |text: &str| (text.to_owned(), true);
+        assert_eq!(parts("252,\"\\n\""), [bare("252"), quoted("\n")]);
+        assert_eq!(parts(" a b , \" c \" ,"), [bare("a b"), quoted(" c "), bare("")]);
+        assert_eq!(parts("\"a\\\"b # c\" # d"), [quoted("a\"b # c")]);
+        assert_eq!(parts("\"a\\\\\",b # d"), [quoted("a\\"), bare("b")]);
+        assert_eq!(parts("\"\\t\\x\""), [quoted("\t\\x")]);
+        assert_eq!(parts("\\\\a\\n"), [bare("\\\\a\\n")]);
+    }
+
+    #[test]
+    fn a_folder_may_stand_where_a_file_of_values_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, contents) in [
+            ("hosts/b", "02:00:00:00:00:02,192.0.2.2\n"),
+            ("hosts/a", "02:00:00:00:00:01,192.0.2.1\n"),
+            ("hosts/a~", "x\n"),
+            ("hosts/#a#", "x\n"),
+            ("hosts/.a", "x\n"),
+            ("options/a", "3,192.0.2.9\n"),
+            ("c.conf", "a=1\n"),
+            ("d.old", "b=1\n"),
+            ("e.conf", "c=1\n"),
+            ("top", "dhcp-hostsfile=hosts\ndhcp-optsdir=options\nconf-dir=.,*.conf\n"),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, contents).unwrap();
+        }
+        let mut reader = Reader::of_configuration();
+        let text = reader.read(&folder.path().join("top")).unwrap();
+        let lines = all(&text, &mut reader, 0, &mut Report::default()).unwrap();
+        let shown: Vec<String> = lines.iter().map(Line::shown).collect();
+        let hosts = [1, 2].map(|n| format!("dhcp-host=02:00:00:00:00:0{n},192.0.2.{n}"));
+        assert_eq!(shown[..2], hosts);
+        assert_eq!(shown[2..], ["dhcp-option=3,192.0.2.9", "a=1", "c=1"]);
+    }
+
+    #[test]
     fn folders_are_read_in_order_and_without_backups() {
         let folder = tempfile::tempdir().unwrap();
         for (name, contents) in
@@ -178,13 +296,14 @@ mod tests {
         {
             std::fs::write(folder.path().join(name), contents).unwrap();
         }
-        std::fs::write(folder.path().join("hosts"), "02:00:00:00:00:01,192.0.2.9 # c\n").unwrap();
-        let top = "conf-dir=.,.bak,hosts,top\ndhcp-hostsfile=hosts\n";
-        std::fs::write(folder.path().join("top"), top).unwrap();
+        std::fs::write(folder.path().join("a.hosts"), "02:00:00:00:00:01,192.0.2.9 # c\n").unwrap();
+        std::fs::write(folder.path().join("hosts"), "c=3\n").unwrap();
+        let top = "conf-dir=.,.bak,hosts,.top\ndhcp-hostsfile=a.hosts\n";
+        std::fs::write(folder.path().join("a.top"), top).unwrap();
         let mut reader = Reader::of_configuration();
-        let text = reader.read(&folder.path().join("top")).unwrap();
+        let text = reader.read(&folder.path().join("a.top")).unwrap();
         let lines = all(&text, &mut reader, 0, &mut Report::default()).unwrap();
         let shown: Vec<String> = lines.iter().map(Line::shown).collect();
-        assert_eq!(shown, ["a=1", "b=2", "dhcp-host=02:00:00:00:00:01,192.0.2.9"]);
+        assert_eq!(shown, ["a=1", "b=2", "c=3", "dhcp-host=02:00:00:00:00:01,192.0.2.9"]);
     }
 }

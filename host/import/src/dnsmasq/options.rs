@@ -18,6 +18,18 @@ const OF_VENDOR: &str = "clients that name another vendor do not get it";
 const BY_BEGINNING: &str =
     "dnsmasq finds the text anywhere in the vendor class, Lessor at its beginning";
 
+const WITHHELD: &str = "write the option into never-send of the pool or the reservation";
+const IN_QUOTES: &str = "dnsmasq sends what is in quotes as text, and the option has another form";
+/// Options that dnsmasq sends with values of its own unless they are set, also to nothing.
+const IMPLIED: [u8; 6] = [
+    code::SUBNET_MASK,
+    code::ROUTERS,
+    code::DOMAIN_NAME_SERVERS,
+    code::HOST_NAME,
+    code::DOMAIN_NAME,
+    code::BROADCAST_ADDRESS,
+];
+
 /// An option that is sent to some clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tagged {
@@ -32,7 +44,7 @@ pub(super) struct Tagged {
 }
 
 /// What contains an option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Within {
     /// An option.
     Option(u8),
@@ -50,11 +62,19 @@ pub(super) struct Boot {
 }
 
 impl Tagged {
+    /// Whether it says that an option is not sent that dnsmasq sends by itself.
+    pub(super) fn is_withheld(&self) -> bool {
+        self.within.is_none() && self.octets.is_empty() && IMPLIED.contains(&self.code)
+    }
+
     /// Adds the option.
     ///
     /// # Errors
     /// Returns why it is not carried.
     pub(super) fn set(&self, options: &mut Options) -> Result<(), String> {
+        if self.is_withheld() {
+            return Err(WITHHELD.to_owned());
+        }
         let octets = self.octets.clone();
         match self.within {
             None => option_value::set(options, self.code, octets),
@@ -75,6 +95,10 @@ impl Tagged {
     /// # Errors
     /// Returns why it is not carried.
     pub(super) fn set_in(&self, scope: &mut Scope) -> Result<(), String> {
+        if self.is_withheld() {
+            scope.never_send.push(self.code);
+            return Ok(());
+        }
         let secs = <[u8; 4]>::try_from(self.octets.as_slice()).ok().map(u32::from_be_bytes);
         let timer = secs.map(LeasePart::Secs);
         match (self.within, self.code) {
@@ -105,12 +129,12 @@ impl Tagged {
 pub(super) fn read(line: &Line) -> Result<Tagged, String> {
     let mut tags = Vec::new();
     let (mut within, mut vendor) = (None, None);
-    let parts = line.parts();
+    let parts = line.items();
     let mut rest = parts.iter();
     let name = loop {
-        let part = rest.next().ok_or("it names no option")?;
+        let part = rest.next().map(|part| part.text.as_str()).ok_or("it names no option")?;
         match part.split_once(':') {
-            Some(("tag" | "net" | "set", tag)) => tags.push(tag.to_owned()),
+            Some(("tag", tag)) => tags.push(tag.to_owned()),
             Some(("encap", number)) => {
                 let number = number.parse().map_err(|_| format!("{number:?} is no option"))?;
                 within = Some(Within::Option(number));
@@ -126,10 +150,10 @@ pub(super) fn read(line: &Line) -> Result<Tagged, String> {
             Some(("pxe", _)) => return Err("a menu of PXE has no counterpart".to_owned()),
             Some(("option", name)) => break name,
             Some(("option6", _)) => return Err("the server speaks DHCPv4 only".to_owned()),
-            _ => break part.as_str(),
+            _ => break part,
         }
     };
-    let items: Vec<Item> = rest.map(|part| Item::bare(part.trim_matches('"'))).collect();
+    let items: Vec<Item> = rest.cloned().collect();
     let (code, kind) = match (name.parse::<u8>(), within) {
         (Ok(code), None) => (code, option_names::dnsmasq_form(code)),
         (Ok(code), Some(_)) => (code, None),
@@ -139,13 +163,18 @@ pub(super) fn read(line: &Line) -> Result<Tagged, String> {
             (code, Some(kind))
         }
     };
-    if items.iter().any(|item| item.text == "0.0.0.0") {
+    // Within another option, it is that address.
+    if within.is_none() && items.iter().any(|item| item.text == "0.0.0.0" && !item.is_quoted) {
         let why = "0.0.0.0 is dnsmasq's own address; write the address that you mean";
         return Err(why.to_owned());
     }
     let octets = match kind {
+        _ if items.is_empty() => Vec::new(),
         Some(OptionKind::Text) => joined(&items).into_bytes(),
         Some(OptionKind::Octets) | None => guessed(&items)?,
+        Some(kind) if items.iter().any(|item| item.is_quoted) && is_number(&kind) => {
+            return Err(IN_QUOTES.to_owned());
+        }
         Some(kind) => option_value::encode(&kind, &items)?,
     };
     Ok(Tagged { tags, vendor, within, code, octets, is_forced: line.key == "dhcp-option-force" })
@@ -157,8 +186,8 @@ pub(super) fn read(line: &Line) -> Result<Tagged, String> {
 /// Returns why it is not carried.
 pub(super) fn read_boot(line: &Line) -> Result<Boot, String> {
     let parts = line.parts();
-    let (tags, rest): (Vec<&str>, Vec<&str>) =
-        parts.iter().map(String::as_str).partition(|part| part.starts_with("tag:"));
+    let count = parts.iter().take_while(|part| part.starts_with("tag:")).count();
+    let (tags, rest) = parts.split_at(count);
     let tags = tags.iter().filter_map(|tag| tag.strip_prefix("tag:")).map(str::to_owned).collect();
     let text =
         |at: usize| rest.get(at).filter(|text| !text.is_empty()).map(|text| text.to_string());
@@ -190,36 +219,63 @@ fn joined(items: &[Item]) -> String {
     items.iter().map(|item| item.text.as_str()).collect::<Vec<_>>().join(",")
 }
 
-/// The octets of a value whose kind is not known, as dnsmasq guesses it: addresses, numbers in the
-/// fewest octets, hexadecimal octets between colons, or text.
+fn is_number(kind: &OptionKind) -> bool {
+    matches!(
+        kind,
+        OptionKind::Flag
+            | OptionKind::U8
+            | OptionKind::U16
+            | OptionKind::U32
+            | OptionKind::I8
+            | OptionKind::I16
+            | OptionKind::I32
+    )
+}
+
+/// The octets of a value whose kind is not known, as dnsmasq guesses it: addresses and prefixes,
+/// numbers in the fewest octets, hexadecimal octets between colons, or text. What is in quotes is
+/// text.
 fn guessed(items: &[Item]) -> Result<Vec<u8>, String> {
-    let all = |is: fn(&str) -> bool| !items.is_empty() && items.iter().all(|item| is(&item.text));
-    if all(|text| text.parse::<Ipv4Addr>().is_ok()) {
-        return option_value::encode(&OptionKind::Addresses, items);
+    let as_text = || Ok(joined(items).into_bytes());
+    if items.is_empty() || items.iter().any(|item| item.is_quoted) {
+        return as_text();
     }
-    if all(|text| text.contains(':')) {
-        let octets = items.iter().map(|item| option_value::hexadecimal_octets(&item.text));
-        if let Some(octets) = octets.collect::<Option<Vec<_>>>() {
-            return Ok(octets.concat());
-        }
+    let addresses = items.iter().map(|item| address(&item.text));
+    if let Some(addresses) = addresses.collect::<Option<Vec<_>>>() {
+        return Ok(addresses.concat());
     }
-    if let [item] = items {
-        let (digits, width) = match item.text.as_bytes().last() {
-            Some(b'b') => (item.text.trim_end_matches('b'), Some(1)),
-            Some(b's') => (item.text.trim_end_matches('s'), Some(2)),
-            Some(b'i') => (item.text.trim_end_matches('i'), Some(4)),
-            _ => (item.text.as_str(), None),
-        };
-        if let Ok(number) = digits.parse::<u32>() {
+    let [item] = items else { return as_text() };
+    let octets = option_value::hexadecimal_octets(&item.text);
+    if let Some(octets) = octets.filter(|_| item.text.contains(':')) {
+        return Ok(octets);
+    }
+    let suffixes = [("b", 1), ("s", 2), ("i", 4)];
+    let mut suffixed = suffixes.iter().filter_map(|(suffix, width)| {
+        item.text.strip_suffix(suffix).map(|digits| (digits, Some(*width)))
+    });
+    let (digits, width) = suffixed.next().unwrap_or((&item.text, None));
+    match digits.parse::<i64>() {
+        Ok(number) if !digits.starts_with('+') => {
             let fewest = match number {
                 0..=0xff => 1,
                 0x100..=0xffff => 2,
                 _ => 4,
             };
-            return option_value::integer(digits, width.unwrap_or(fewest));
+            option_value::integer(digits, width.unwrap_or(fewest))
         }
+        _ => as_text(),
     }
-    Ok(joined(items).into_bytes())
+}
+
+/// The octets of an address, or of a prefix as in RFC 3442.
+fn address(text: &str) -> Option<Vec<u8>> {
+    let Some((address, length)) = text.split_once('/') else {
+        return text.parse::<Ipv4Addr>().ok().map(|address| address.octets().to_vec());
+    };
+    let (address, length): (Ipv4Addr, u8) = (address.parse().ok()?, length.parse().ok()?);
+    let octets = address.octets();
+    let known = octets.get(..usize::from(length.div_ceil(8)))?;
+    Some([&[length], known].concat())
 }
 
 #[cfg(test)]
@@ -244,6 +300,15 @@ mod tests {
             ("240,3s", 240, &[0, 3]),
             ("15,\"example.net\"", 15, b"example.net"),
             ("240,\"a,b\"", 240, b"a,b"),
+            ("252,\"\\n\"", 252, b"\n"),
+            ("225,-1", 225, &[255; 4]),
+            ("225,-2b", 225, &[254]),
+            ("225,\"300\"", 225, b"300"),
+            ("225,\"192.0.2.1\"", 225, b"192.0.2.1"),
+            ("225,0x10", 225, b"0x10"),
+            ("225,01:02,03:04", 225, b"01:02,03:04"),
+            ("225,10.0.0.0/9,0.0.0.0/0,192.0.2.1", 225, &[9, 10, 0, 0, 192, 0, 2, 1]),
+            ("vendor:PXEClient,1,0.0.0.0", 1, &[0; 4]),
             ("121,10.0.0.0/8,192.0.2.1", 121, &[8, 10, 192, 0, 2, 1]),
         ] {
             let read = read_value(value).unwrap();
@@ -264,9 +329,27 @@ mod tests {
         assert_eq!((of_vendor.code, of_vendor.octets.as_slice()), (2, &[0, 0, 0, 1][..]));
         assert_eq!(of_vendor.vendor.as_deref(), Some("MSFT"));
         assert_eq!(read_value("vendor:,2,1i").unwrap().vendor, None);
-        for value in ["", "option:zebra,1", "vendor:PXE,1,0.0.0.0", "option6:dns-server,[::]"] {
+        for value in
+            ["", "option:zebra,1", "26,\"1400\"", "router,192.0.2.1", "option6:dns-server,[::]"]
+        {
             assert!(read_value(value).is_err(), "{value}");
         }
+        for value in ["net:red,#blue,3,192.0.2.1", "tag:red,tag:!blue,3,192.0.2.1"] {
+            assert_eq!(read_value(value).unwrap().tags, ["red", "!blue"], "{value}");
+        }
+        let boot = |value: &str| {
+            let place = Place::new(&"f".into(), 1);
+            read_boot(&Line { place, key: "dhcp-boot".into(), value: value.into() }).unwrap()
+        };
+        for value in ["net:red,pxelinux.0,boot,192.0.2.1", "tag:red,pxelinux.0,boot,192.0.2.1"] {
+            let boot = boot(value);
+            assert_eq!((boot.tags, boot.file), (vec!["red".to_owned()], "pxelinux.0".to_owned()));
+        }
+        assert_eq!(boot("set:red,pxelinux.0").file, "set:red");
+        for value in ["3", "option:router", "tag:red,6", "15,", "1", "28"] {
+            assert!(read_value(value).unwrap().is_withheld(), "{value}");
+        }
+        assert!(!read_value("42").unwrap().is_withheld());
         assert!(read_value("3,0.0.0.0").unwrap_err().contains("own address"));
     }
 }

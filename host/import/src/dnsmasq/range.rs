@@ -9,6 +9,8 @@ use super::lines::Line;
 
 /// dnsmasq's lease time if the range has none, in seconds.
 const LEASE_TIME_SECS: u32 = 3_600;
+/// The shortest lease that dnsmasq grants, in seconds.
+pub(super) const LEASE_TIME_MIN_SECS: u32 = 120;
 
 /// A range.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,12 +38,12 @@ pub(super) fn read(line: &Line) -> Result<Range, String> {
     let (tags, rest): (Vec<&str>, Vec<&str>) = parts
         .iter()
         .map(String::as_str)
-        .partition(|part| ["tag:", "set:", "net:"].iter().any(|kind| part.starts_with(kind)));
+        .partition(|part| ["tag:", "set:"].iter().any(|kind| part.starts_with(kind)));
     let tagged = |kind: &str| {
         let names = tags.iter().filter_map(|tag| tag.strip_prefix(kind));
         names.map(str::to_owned).collect::<Vec<String>>()
     };
-    let (needs, sets) = (tagged("tag:"), [tagged("set:"), tagged("net:")].concat());
+    let (needs, sets) = (tagged("tag:"), tagged("set:"));
     let (first, rest) = rest.split_first().ok_or("it has no address")?;
     if first.contains(':') {
         return Err("the server speaks DHCPv4 only".to_owned());
@@ -88,7 +90,8 @@ fn guessed(first: Ipv4Addr, last: Ipv4Addr) -> Ipv4Net {
     Ipv4Net::new(first, length).map(|prefix| prefix.trunc()).unwrap_or_default()
 }
 
-/// Reads a lease time: a number with a unit, or `infinite`.
+/// Reads a lease time: a number with a unit, or `infinite`. dnsmasq grants no shorter one than two
+/// minutes.
 ///
 /// # Errors
 /// Returns what was wanted.
@@ -106,7 +109,8 @@ pub(super) fn duration(text: &str) -> Result<u32, String> {
         _ => return Err(format!("{text:?} is not a lease time")),
     };
     let secs = digits.parse::<u32>().ok().and_then(|number| number.checked_mul(unit));
-    secs.ok_or_else(|| format!("{text:?} is not a lease time"))
+    let secs = secs.ok_or_else(|| format!("{text:?} is not a lease time"))?;
+    Ok(secs.max(LEASE_TIME_MIN_SECS))
 }
 
 #[cfg(test)]
@@ -132,12 +136,18 @@ mod tests {
             ),
             ("192.0.2.0,static", "192.0.2.0/24", None, 3_600),
             ("192.0.2.9", "192.0.2.0/24", Some(9), 3_600),
+            ("192.0.2.9,192.0.2.9,45", "192.0.2.0/24", Some(9), 120),
         ] {
             let range = read_value(value).unwrap();
             let last = last.map(|last| Ipv4Addr::new(192, 0, 2, last));
             assert_eq!((range.prefix.to_string().as_str(), range.last), (prefix, last), "{value}");
             assert_eq!(range.lease_time, time, "{value}");
         }
+        for value in ["net:a,192.0.2.9", "tag:a,192.0.2.9"] {
+            let range = read_value(value).unwrap();
+            assert_eq!((range.needs.join(","), range.sets.len()), ("a".to_owned(), 0), "{value}");
+        }
+        assert_eq!(read_value("red,192.0.2.9").unwrap().sets, ["red"]);
         assert_eq!(read_value("10.0.0.1,10.0.3.254").unwrap().prefix.to_string(), "10.0.0.0/22");
         for value in ["", "::1,::9", "192.0.2.1,proxy", "192.0.2.1,192.0.2.9,3x", "x,y"] {
             assert!(read_value(value).is_err(), "{value}");

@@ -4,19 +4,19 @@
 //! pools, whose items have one each.
 
 mod classes;
+mod reservations;
 mod timers;
 
 use std::{collections::HashMap, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
-use lessor_core::{HardwareAddress, INFINITE_SECS, IdentifierKind, ReservationOwner, option::code};
+use lessor_core::INFINITE_SECS;
 
 use crate::{
     Found,
-    model::{Boot, Options, Pool, Reservation, Scope, Site, Subnet},
-    option_value,
+    model::{Boot, Pool, Scope, Site, Subnet},
     place::Refusal,
-    report::{EntryId, Outcome, Report},
+    report::{Outcome, Report},
 };
 
 use super::{
@@ -27,10 +27,13 @@ use super::{
 };
 
 use classes::Permits;
+use reservations::{Identifiers, Lookup};
 
 /// Kea's lease time if the configuration has none, in seconds.
 const LEASE_TIME_SECS: u32 = 7_200;
 const QUARANTINE_SECS: u32 = 86_400;
+const NOT_OF_POOLS: &str =
+    "Kea has no such setting in a pool; write it below [[subnet.pool]] if you mean it";
 
 /// Reads a configuration.
 pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
@@ -51,7 +54,8 @@ pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
     if let Some(classes) = dhcp.get("client-classes") {
         reading.classes(classes)?;
     }
-    reading.flex_id = dhcp.get("hooks-libraries").and_then(flex_id);
+    reading.identifiers = Identifiers::of(dhcp);
+    reading.lookup = Lookup::of(dhcp);
     let mut everywhere = Scope::default();
     reading.are_timers_calculated = timers::are_calculated(dhcp);
     reading.scope(dhcp, &mut everywhere)?;
@@ -70,13 +74,13 @@ pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
                     reading.network(network, &everywhere)?;
                 }
             }
-            "reservations" => {
-                let found = reading.reservations(&member.node)?;
-                reading.site.reservations.extend(found);
-            }
             _ => {}
         }
     }
+    if let Some(reservations) = dhcp.get("reservations") {
+        reading.global_reservations(reservations, dhcp)?;
+    }
+    reading.name_known();
     reading.say_what_comes_first();
     everywhere.quarantine = None;
     if reading.site.interfaces.is_empty() {
@@ -91,6 +95,7 @@ struct Network<'n> {
     name: &'n str,
     node: &'n Node,
     access: &'n Permits,
+    lookup: Lookup,
 }
 
 #[derive(Default)]
@@ -99,8 +104,14 @@ struct Reading {
     report: Report,
     definitions: Definitions,
     interfaces_of_subnets: Vec<String>,
-    /// What the flex-id of a reservation is, if it is one sub-option.
-    flex_id: Option<IdentifierKind>,
+    /// How reservations identify their clients.
+    identifiers: Identifiers,
+    /// Where Kea looks reservations up, as the global scope says.
+    lookup: Lookup,
+    /// The same for each subnet.
+    lookups: Vec<(Ipv4Net, Lookup)>,
+    /// Whether something is for clients that have a reservation, or for those that have none.
+    is_about_known: bool,
     /// Whether T1 and T2 are parts of the lease time anywhere.
     are_timers_calculated: bool,
     /// The shared network that each relay outside of all subnets selects.
@@ -195,7 +206,8 @@ impl Reading {
         let mut relays = self.relay(node, node, Some(name));
         for subnet in node.get("subnet4").and_then(Node::list).unwrap_or_default() {
             let position = self.site.subnets.len();
-            let network = Network { name, node, access: &access };
+            let lookup = Lookup::of(node).within(self.lookup);
+            let network = Network { name, node, access: &access, lookup };
             self.subnet(subnet, Some(&network), &scope, everywhere)?;
             if let Some(subnet) = self.site.subnets.get_mut(position) {
                 subnet.relay_addresses.append(&mut relays);
@@ -228,7 +240,9 @@ impl Reading {
         for pool in node.get("pools").map(list).transpose()?.unwrap_or_default() {
             pools.push(self.pool(pool, &access)?);
         }
-        let reservations = node.get("reservations").map(|node| self.reservations(node));
+        let lookup = Lookup::of(node).within(network.map_or(self.lookup, |network| network.lookup));
+        self.lookups.push((prefix.trunc(), lookup));
+        let reservations = self.reservations_of_subnet(node, lookup, &pools)?;
         let scope = effective(scope.within(outer), everywhere);
         self.site.subnets.push(Subnet {
             place: node.place.clone(),
@@ -238,7 +252,7 @@ impl Reading {
             relay_addresses,
             scope,
             pools,
-            reservations: reservations.transpose()?.unwrap_or_default(),
+            reservations,
         });
         Ok(())
     }
@@ -301,6 +315,10 @@ impl Reading {
                     let report = &mut self.report;
                     options::read(&member.node, &self.definitions, options, None, report)?;
                 }
+                // Those of DNS updates set nothing.
+                key if keys::sets(key) && !key.starts_with("ddns-") => {
+                    self.report.not_carried(&member.place, &statement(member), NOT_OF_POOLS);
+                }
                 key => self.key(key, member, &mut Scope::default()),
             }
         }
@@ -316,75 +334,6 @@ impl Reading {
             boot: Boot::default(),
             options: scope.options,
         })
-    }
-
-    fn reservations(&mut self, node: &Node) -> Result<Vec<Reservation>, Refusal> {
-        let mut reservations = Vec::new();
-        for item in list(node)? {
-            let statement = item.shown();
-            match self.reservation(item)? {
-                Ok(mut reservation) => {
-                    reservation.entry = self.report.carried(&item.place, &statement);
-                    reservations.push(reservation);
-                }
-                Err(why) => self.report.not_carried(&item.place, &statement, why),
-            }
-        }
-        Ok(reservations)
-    }
-
-    fn reservation(&mut self, node: &Node) -> Result<Result<Reservation, String>, Refusal> {
-        let mut options = Options::new();
-        let mut of_options = Report::default();
-        if let Some(data) = node.get("option-data") {
-            options::read(data, &self.definitions, &mut options, None, &mut of_options)?;
-        }
-        let hostname = node.get("hostname").and_then(Node::text).unwrap_or_default();
-        let owner = match owner(node, self.flex_id) {
-            Ok(owner) => owner,
-            Err(why) => return Ok(Err(why)),
-        };
-        let address = match address_of(node, "ip-address") {
-            Ok(address) => address,
-            Err(why) => return Ok(Err(why)),
-        };
-        let next_server = match address_of(node, "next-server") {
-            Ok(address) => address,
-            Err(why) => return Ok(Err(why)),
-        };
-        if !hostname.is_empty() {
-            options.entry(code::HOST_NAME).or_insert_with(|| hostname.as_bytes().to_vec().into());
-        }
-        let mut scope = Scope { options, ..Scope::default() };
-        let fields: [(&str, keys::SetKey); 2] =
-            [("boot-file-name", keys::boot_file), ("server-hostname", keys::server_name)];
-        for (key, set) in fields {
-            let Some(field) = node.get(key) else { continue };
-            if let Err(why) = set(&mut scope, field) {
-                of_options.not_carried(&field.place, &field.shown(), why);
-            }
-        }
-        let Scope { options, boot, .. } = scope;
-        self.report.append(of_options);
-        // The caller adds the entry.
-        let entry = EntryId::default();
-        let name = hostname.to_owned();
-        let place = node.place.clone();
-        let (owners, lease_time) = (vec![owner], None);
-        let classes = node.get("client-classes").and_then(Node::list).unwrap_or_default();
-        let classes = classes.iter().filter_map(Node::text).map(str::to_owned).collect();
-        Ok(Ok(Reservation {
-            place,
-            entry,
-            name,
-            owners,
-            address,
-            classes,
-            lease_time,
-            next_server,
-            boot,
-            options,
-        }))
     }
 }
 
@@ -405,64 +354,6 @@ fn effective(scope: Scope, everywhere: &Scope) -> Scope {
         quarantine,
         ..scope
     }
-}
-
-/// An address of a reservation. Kea's 0.0.0.0 says that there is none.
-fn address_of(node: &Node, key: &str) -> Result<Option<Ipv4Addr>, String> {
-    let Some(text) = node.get(key).and_then(Node::text) else { return Ok(None) };
-    let address = text.parse().map_err(|_| format!("{text:?} is not an IPv4 address"))?;
-    Ok(Some(address).filter(|address| *address != Ipv4Addr::UNSPECIFIED))
-}
-
-/// What the expression of the flex-id library is, if it is one sub-option of option 82 or the
-/// client identifier.
-fn flex_id(libraries: &Node) -> Option<IdentifierKind> {
-    let mut all = libraries.list()?.iter();
-    let expression = all.find_map(|library| {
-        library.get("parameters")?.get("identifier-expression")?.text().map(str::to_owned)
-    })?;
-    let expression: String = expression.split_whitespace().collect();
-    let between = |start: &str| expression.strip_prefix(start)?.strip_suffix("].hex");
-    let sub_option = between("relay4[").or_else(|| between("option[82].option["));
-    match sub_option {
-        Some("circuit-id" | "agent-circuit-id") => Some(IdentifierKind::RelaySubOption(1)),
-        Some("remote-id" | "agent-remote-id") => Some(IdentifierKind::RelaySubOption(2)),
-        Some(code) => code.parse().ok().map(IdentifierKind::RelaySubOption),
-        None => (between("option[")? == "61").then_some(IdentifierKind::ClientIdentifier),
-    }
-}
-
-fn owner(node: &Node, flex_id: Option<IdentifierKind>) -> Result<ReservationOwner, String> {
-    let text = |key| node.get(key).and_then(Node::text);
-    if let Some(mac) = text("hw-address") {
-        let octets = option_value::hexadecimal_octets(&mac.replace('-', ":"));
-        let address = octets.and_then(|octets| HardwareAddress::new(1, &octets));
-        let address = address.ok_or_else(|| format!("{mac:?} is not a hardware address"))?;
-        return Ok(ReservationOwner::HardwareAddress(address));
-    }
-    for key in ["client-id", "circuit-id", "duid", "flex-id"] {
-        let Some(text) = text(key) else { continue };
-        let quoted = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-        let octets = match quoted {
-            Some(quoted) => Some(quoted.as_bytes().to_vec()),
-            None => option_value::hexadecimal_octets(text),
-        };
-        let octets = octets.filter(|octets| !octets.is_empty());
-        let octets = octets.ok_or_else(|| format!("{key} {text:?} are not octets"))?;
-        let octets: Box<[u8]> = octets.into();
-        return match (key, flex_id) {
-            ("client-id", _) | ("flex-id", Some(IdentifierKind::ClientIdentifier)) => {
-                Ok(ReservationOwner::ClientIdentifier(octets))
-            }
-            ("circuit-id", _) => Ok(ReservationOwner::circuit_id(octets)),
-            ("duid", _) => Ok(ReservationOwner::Duid(octets)),
-            (_, Some(IdentifierKind::RelaySubOption(code))) => {
-                Ok(ReservationOwner::RelaySubOption(code, octets))
-            }
-            _ => Err("the expression of flex-id is not one sub-option of option 82".to_owned()),
-        };
-    }
-    Err("its owner is none of hw-address, client-id, circuit-id, duid and flex-id".to_owned())
 }
 
 fn pool_range(text: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {

@@ -33,6 +33,7 @@ const OWN_STORE: &str = "leases are imported with --leases, and the server has i
 const OPERATING: &str = "it is about running Kea; docs/operators.md says how this server is run";
 const DNS: &str = "the server does not update DNS";
 const CONDITION: &str = "conditions are for policies: see docs/policies.md";
+const SWITCH: &str = "reservations that Kea does not use are left out";
 const V6: &str = "the server speaks DHCPv4 only";
 
 /// Keys of the global scope, of shared networks and of subnets.
@@ -52,12 +53,13 @@ static KEYS: &[(&str, Fate)] = &[
     ("t1-percent", Set(|scope, node| part(node, &mut scope.parts.renewal))),
     ("t2-percent", Set(|scope, node| part(node, &mut scope.parts.rebinding))),
     ("id", NotNeeded("a subnet is known by its prefix")),
+    ("pool-id", NotNeeded("a pool is known by its range")),
     ("echo-client-id", Set(echo_client_id)),
-    ("host-reservation-identifiers", NotNeeded("each reservation names its own identifier")),
-    ("reservations-global", NotNeeded("a reservation belongs to the subnet of its address")),
-    ("reservations-in-subnet", NotNeeded("a reservation belongs to the subnet of its address")),
-    ("reservations-out-of-pool", NotNeeded("a reserved address may be in a pool or not")),
-    ("reservation-mode", NotNeeded("a reservation belongs to the subnet of its address")),
+    ("host-reservation-identifiers", NotNeeded("reservations by other identifiers are left out")),
+    ("reservations-global", NotNeeded(SWITCH)),
+    ("reservations-in-subnet", NotNeeded(SWITCH)),
+    ("reservations-out-of-pool", NotNeeded(SWITCH)),
+    ("reservation-mode", NotNeeded(SWITCH)),
     ("reservations-lookup-first", NotNeeded("reservations are looked up first")),
     (
         "early-global-reservations-lookup",
@@ -117,6 +119,11 @@ static KEYS: &[(&str, Fate)] = &[
 /// What becomes of a key; `None` if Kea does not have it.
 pub(super) fn fate(key: &str) -> Option<Fate> {
     KEYS.iter().find(|row| row.0 == key).map(|row| row.1)
+}
+
+/// Whether a key has a function that sets something.
+pub(super) fn sets(key: &str) -> bool {
+    matches!(fate(key), Some(Fate::Set(_)))
 }
 
 fn secs(node: &Node, into: &mut Option<u32>) -> Done {

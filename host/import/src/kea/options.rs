@@ -3,6 +3,8 @@
 //! An option that contains a space gets the options of that space beside it, as Kea does. Those of
 //! a vendor go into option 125.
 
+use std::collections::BTreeMap;
+
 use lessor_core::{OptionKind, option::code};
 use lessor_vocabulary::option::DEPTH_MAX;
 
@@ -11,7 +13,7 @@ use crate::{
     model::{Options, SubOptions},
     option_value::{self, Item},
     place::Refusal,
-    report::{Outcome, Report},
+    report::{Outcome, REPLACED, Report},
 };
 
 use super::{
@@ -66,6 +68,7 @@ pub(super) fn read(
             }
         }
     }
+    leave_out_replaced(&mut settings, report);
     contain(&mut settings);
     for setting in &settings {
         let (outcome, note) = set(setting, definitions, options, always_sent.as_deref_mut());
@@ -117,6 +120,22 @@ fn set_octets(setting: &Setting, options: &mut Options) -> Result<(), String> {
         return Ok(());
     }
     option_value::set(options, code, setting.octets.clone())
+}
+
+/// Removes the options that a later one of the list replaces.
+fn leave_out_replaced(settings: &mut Vec<Setting>, report: &mut Report) {
+    let mut last: BTreeMap<(&str, u8), usize> = BTreeMap::new();
+    for (position, setting) in settings.iter().enumerate() {
+        last.insert((setting.space, setting.known.code), position);
+    }
+    let mut positions = 0..;
+    settings.retain(|setting| {
+        let is_last = last.get(&(setting.space, setting.known.code)).copied() == positions.next();
+        if !is_last {
+            report.not_needed(&setting.node.place, &setting.node.shown(), REPLACED);
+        }
+        is_last
+    });
 }
 
 /// Puts options into those that contain their space.

@@ -17,7 +17,8 @@ fn kea(parameters: &str, reservations: &str) -> Imported {
     imported(
         Origin::Kea,
         &format!(
-            "{{ \"Dhcp4\": {{ \"hooks-libraries\": [{{ \"library\": \"libdhcp_flex_id.so\", \
+            "{{ \"Dhcp4\": {{ \"host-reservation-identifiers\": [\"hw-address\", \"duid\", \
+             \"flex-id\"], \"hooks-libraries\": [{{ \"library\": \"libdhcp_flex_id.so\", \
              \"parameters\": {{ {parameters} }} }}], \"subnet4\": [{subnet}] }} }}"
         ),
     )

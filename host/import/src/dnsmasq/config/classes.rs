@@ -15,6 +15,8 @@ use super::Reading;
 
 /// What stands between the tags of a class.
 const AND: &str = " and ";
+const OWN_SERVER: &str =
+    "dnsmasq sent its own address as boot server: write next-server if devices boot from it";
 
 impl Reading {
     /// Puts classes of more tags first, because they are more specific.
@@ -88,7 +90,10 @@ impl Reading {
 
     /// Assigns boot files and servers.
     pub(super) fn place_boots(&mut self) {
-        for (boot, entry) in std::mem::take(&mut self.boots) {
+        for (boot, entry) in self.last_boots() {
+            if boot.server.is_none() {
+                self.report.correct(entry, Outcome::Changed, OWN_SERVER);
+            }
             let scope = match boot.tags.as_slice() {
                 [] => Some(&mut self.site.everywhere),
                 tags => self.scope_of(tags, entry),

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a class is carried with its condition, or not at all.
 
+mod built_in;
+
 use crate::{
     condition::Condition,
     kea::{
@@ -15,6 +17,8 @@ use crate::{
     place::{Place, Refusal},
     report::{EntryId, Outcome},
 };
+
+pub(super) use built_in::{DROP, DROPPED, SKIP_DDNS};
 
 use super::{Reading, list, members, statement};
 
@@ -40,6 +44,7 @@ impl Permits {
             }
         }
         self.is_restricted |= inner.is_restricted;
+        self.access.denied.extend(inner.access.denied);
         self.access.entries.extend(inner.access.entries);
         self
     }
@@ -61,6 +66,10 @@ impl Reading {
     /// Reads `client-classes`.
     pub(super) fn classes(&mut self, node: &Node) -> Result<(), Refusal> {
         for class in list(node)? {
+            if let Some((outcome, why)) = built_in::fate(class) {
+                self.report.add(&class.place, &class.shown(), outcome, why.to_owned());
+                continue;
+            }
             let condition = self.condition(class);
             match condition {
                 Ok((name, condition)) => self.class(class, name, condition)?,
@@ -77,7 +86,7 @@ impl Reading {
     fn condition(&self, class: &Node) -> Result<(String, Option<Condition>), String> {
         let text = |key| class.get(key).and_then(Node::text).filter(|text| !text.is_empty());
         let name = text("name").ok_or("it has no name")?;
-        if self.site.classes.iter().any(|class| class.name == name) {
+        if self.has_class(name) {
             return Err("another class has its name".to_owned());
         }
         for key in ["only-if-required", "only-in-additional-list", "template-test"] {
@@ -126,6 +135,7 @@ impl Reading {
         }
         let entries = self.report.since(mark);
         let place = node.place.clone();
+        self.is_about_known |= name == built_in::KNOWN;
         self.add(place, entries, name, condition, scope);
         Ok(())
     }
@@ -153,12 +163,24 @@ impl Reading {
                 continue;
             }
             let entry = self.report.carried(&found.place, &format!("{key:?}: {}", found.shown()));
-            permits.is_restricted = true;
             permits.access.entries.push(entry);
+            // Kea gives a part to the clients of any of its classes.
+            if names.contains(&built_in::ALL) {
+                continue;
+            }
+            if names == [built_in::UNKNOWN] {
+                self.is_about_known = true;
+                permits.access.denied.push(built_in::KNOWN.to_owned());
+                continue;
+            }
+            permits.is_restricted = true;
             for name in names {
+                self.is_about_known |= name == built_in::KNOWN;
+                if let Some(why) = built_in::why_of_nobody(name) {
+                    self.report.correct(entry, Outcome::NotCarried, why);
+                }
                 let of_vendor = expression::of_vendor(name);
-                if of_vendor.is_some() && !self.site.classes.iter().any(|class| class.name == name)
-                {
+                if of_vendor.is_some() && !self.has_class(name) {
                     let (place, scope) = (found.place.clone(), Scope::default());
                     self.add(place, vec![entry], name.to_owned(), of_vendor, scope);
                 }
@@ -166,6 +188,10 @@ impl Reading {
             }
         }
         permits
+    }
+
+    pub(super) fn has_class(&self, name: &str) -> bool {
+        self.site.classes.iter().any(|class| class.name == name)
     }
 
     /// Says which classes set options that subnets and pools set as well.
