@@ -2,7 +2,9 @@
 //!
 //! [`Catalogue`](crate::Catalogue) encodes and decodes them.
 
+mod json;
 mod layout;
+mod named;
 
 use alloc::{
     borrow::ToOwned,
@@ -10,15 +12,16 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{cell::RefCell, fmt, net::Ipv4Addr};
+use core::{fmt, net::Ipv4Addr};
 
 use crate::{
     Ipv4Prefix, OptionDefinition, OptionKind, OptionValue,
     hexadecimal::{self, HEX},
     option::SubOption,
-    read::{ValueForm, ValueRefusal, ValueSource},
     value::ForClass,
 };
+
+pub(crate) use self::named::Named;
 
 /// The value of an option as a person writes it. Addresses, prefixes and domain names are texts;
 /// for any option, a text that begins with `hex:` gives the octets of the value.
@@ -75,40 +78,6 @@ impl OptionSetting {
         };
         let octets: Option<Vec<u8>> = items.iter().map(octet).collect();
         octets.map_or(self, |octets| Self::Text(hexadecimal::text(&octets)))
-    }
-
-    /// Returns the value as JSON.
-    pub fn to_json(&self) -> String {
-        let mut json = String::new();
-        self.push_json(&mut json);
-        json
-    }
-
-    fn push_json(&self, json: &mut String) {
-        match self {
-            Self::Flag(flag) => json.push_str(if *flag { "true" } else { "false" }),
-            Self::Number(number) => json.push_str(&number.to_string()),
-            Self::Text(text) => push_json_text(text, json),
-            Self::List(items) => {
-                json.push('[');
-                for (place, item) in items.iter().enumerate() {
-                    json.push_str(if place == 0 { "" } else { "," });
-                    item.push_json(json);
-                }
-                json.push(']');
-            }
-            Self::Table(members) => {
-                json.push('{');
-                for (place, (key, value)) in members.iter().enumerate() {
-                    json.push_str(if place == 0 { "" } else { "," });
-                    push_json_text(key, json);
-                    json.push(':');
-                    value.push_json(json);
-                }
-                json.push('}');
-            }
-            Self::Other(_) => json.push_str("null"),
-        }
     }
 
     /// Describes the value, for messages.
@@ -201,21 +170,6 @@ impl From<&OptionValue> for OptionSetting {
     }
 }
 
-fn push_json_text(text: &str, json: &mut String) {
-    json.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            control if control < ' ' => {
-                json.push_str(&format!("\\u{:04x}", u32::from(control)));
-            }
-            other => json.push(other),
-        }
-    }
-    json.push('"');
-}
-
 /// Displays the value on one line: `{ priority = 1, addresses = [192.0.2.1] }`.
 impl fmt::Display for OptionSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -232,76 +186,6 @@ impl fmt::Display for OptionSetting {
                 write!(f, "{{ {} }}", members.iter().map(member).collect::<Vec<_>>().join(", "))
             }
         }
-    }
-}
-
-/// A value, or a part of one, and the option that it is for.
-#[derive(Clone, Copy)]
-pub(crate) struct Named<'w> {
-    pub(crate) option: &'w str,
-    pub(crate) value: &'w OptionSetting,
-    /// The first mistake.
-    pub(crate) mistake: &'w RefCell<Option<String>>,
-}
-
-impl ValueSource for Named<'_> {
-    fn form(&self) -> ValueForm<'_> {
-        match self.value {
-            OptionSetting::Flag(flag) => ValueForm::Flag(*flag),
-            OptionSetting::Number(number) => ValueForm::Number((*number).into()),
-            OptionSetting::Text(text) => ValueForm::Text(text),
-            OptionSetting::List(_) | OptionSetting::Table(_) | OptionSetting::Other(_) => {
-                ValueForm::Other
-            }
-        }
-    }
-
-    fn items(&self) -> Vec<Self> {
-        match self.value {
-            OptionSetting::List(items) => {
-                items.iter().map(|value| Self { value, ..*self }).collect()
-            }
-            _ => [*self].into(),
-        }
-    }
-
-    fn members(&self) -> Option<Vec<(String, Self)>> {
-        let OptionSetting::Table(members) = self.value else { return None };
-        Some(members.iter().map(|(key, value)| (key.clone(), Self { value, ..*self })).collect())
-    }
-
-    fn route(&self) -> (Option<Self>, Option<Self>) {
-        let member = |key| Some(Self { value: self.value.member(key)?, ..*self });
-        let route = (member("to"), member("via"));
-        if route.0.is_none() || route.1.is_none() {
-            self.refuse(ValueRefusal::wanted(
-                "a route with its destination, `to` (such as \"0.0.0.0/0\"), and its router, \
-                 `via` (such as \"192.0.2.1\")",
-            ));
-        }
-        route
-    }
-
-    fn refuse(&self, refusal: ValueRefusal) {
-        let option = self.option;
-        let sentence = match refusal {
-            ValueRefusal::Wanted { wanted, help } => {
-                let found = self.value.described();
-                let help = help.map(|help| format!("; {help}")).unwrap_or_default();
-                format!("option {option}: wanted {wanted}, found {found}{help}")
-            }
-            ValueRefusal::TooLong { octets, octets_max } => {
-                format!("option {option} takes {octets} octets; wanted at most {octets_max}")
-            }
-            ValueRefusal::Unknown { noun, found, meant, known } => {
-                let meant = match meant {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("wanted one of {}", known.join(", ")),
-                };
-                format!("option {option}: `{found}` is not {noun}; {meant}")
-            }
-        };
-        self.mistake.borrow_mut().get_or_insert(sentence);
     }
 }
 

@@ -4,6 +4,7 @@
 //! JSON with the same keys.
 
 mod expectation;
+mod lookups;
 mod request;
 
 use std::path::Path;
@@ -23,9 +24,8 @@ use crate::{
 };
 
 pub use expectation::{Expectation, ExpectedOptions, PlannedName, ReplyTerms};
-pub use request::{
-    CaseLease, CaseReply, CaseRequest, LOOKUPS_MAX, PARAMETERS_MAX, POOLS_MAX, SUB_OPTIONS_MAX,
-};
+pub use lookups::LOOKUPS_MAX;
+pub use request::{CaseLease, CaseReply, CaseRequest, PARAMETERS_MAX, POOLS_MAX, SUB_OPTIONS_MAX};
 
 /// A request and the expected result.
 #[derive(Clone, Debug, PartialEq, Eq)]

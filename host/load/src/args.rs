@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 
-use crate::{message::Subscriber, template::Template};
+use crate::{subscriber::Subscriber, template::Template};
 
 /// Simulate subscribers behind one or more relay agents.
 ///

@@ -11,8 +11,8 @@ use std::{
 
 use crate::{
     error::ExchangeError,
-    message::Subscriber,
     relay::{Answer, Relay},
+    subscriber::Subscriber,
 };
 
 /// The port that clients receive on (RFC 2131 section 4.1).

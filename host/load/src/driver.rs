@@ -22,8 +22,9 @@ use nix::{
 use crate::{
     args::LoadArgs,
     exchange::{self, Exchange, ExchangeEnd, ExchangeKind},
+    intent::Intent,
     ledger::{HeldLease, Ledger},
-    message::{Intent, RelayAgent, octets_of},
+    message::{RelayAgent, octets_of},
     mistake::Violation,
     pace::Pace,
     plan::{LoadPlan, NextTask, SubscriberTask},

@@ -14,9 +14,11 @@ use crate::{
     acquired::Acquired,
     audit,
     error::ExchangeError,
-    message::{Asked, Intent, RelayAgent, Subscriber, octets_of},
+    intent::Intent,
+    message::{Asked, RelayAgent, octets_of},
     mistake::Violation,
     reply::Reply,
+    subscriber::Subscriber,
 };
 
 /// The kind of an exchange.

@@ -23,6 +23,7 @@ mod code;
 mod driver;
 mod error;
 mod exchange;
+mod intent;
 mod ledger;
 mod message;
 mod mistake;
@@ -34,6 +35,7 @@ mod reply;
 mod report;
 mod socket;
 mod streams;
+mod subscriber;
 mod tally;
 mod template;
 #[cfg(test)]
@@ -47,12 +49,12 @@ pub use client::ClientSocket;
 pub use driver::ExchangeEvent;
 pub use error::ExchangeError;
 pub use exchange::{ExchangeEnd, ExchangeKind};
-pub use message::Subscriber;
 pub use mistake::Violation;
 pub use relay::{Answer, Relay};
 pub use reply::{Reply, ReplyError, ReplyOptions};
 pub use report::{DuplicateAddress, Latency, LoadReport, Percentiles, UnexpectedReplies};
 pub use streams::{Drive, Saying, Stream, StreamRelay, StreamReport, StreamsReport};
+pub use subscriber::Subscriber;
 pub use template::{Template, TemplateError};
 
 /// Runs the subscribers and returns the report. Shows the progress on standard error, if that is a

@@ -19,10 +19,12 @@ use crate::{
     acquired::Acquired,
     audit,
     error::ExchangeError,
-    message::{Asked, Intent, RelayAgent, Subscriber, information_octets, octets_of},
+    intent::Intent,
+    message::{Asked, RelayAgent, information_octets, octets_of},
     mistake::Violation,
     reply::Reply,
     socket::bind,
+    subscriber::Subscriber,
 };
 
 /// A relay agent: a bound socket, whose address is used as giaddr.

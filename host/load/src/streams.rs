@@ -17,9 +17,11 @@ use nix::sys::socket::{setsockopt, sockopt};
 use serde::Serialize;
 
 use crate::{
-    message::{Intent, RelayAgent, Subscriber, octets_of},
+    intent::Intent,
+    message::{RelayAgent, octets_of},
     report::Percentiles,
     socket,
+    subscriber::Subscriber,
 };
 
 use self::run::Run;

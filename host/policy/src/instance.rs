@@ -3,21 +3,22 @@
 //! Invariant: guest code runs only through [`Cell::run`], which resets the deadline each time. An
 //! instance that has faulted is never called again.
 
+mod functions;
+
 use std::sync::Arc;
 
 use wasmtime::{
     Store,
-    component::{ComponentExportIndex, Instance as WasmInstance, InstancePre, Resource, TypedFunc},
+    component::{InstancePre, Resource},
 };
 
 use lessor_core::{Reply, Terms, Verdict};
 use lessor_settings::{Grants, PluginLimits};
-use lessor_vocabulary::{Catalogue, Shape};
+use lessor_vocabulary::Catalogue;
 
 use crate::{
     FaultKind, LeaseEvent, LookupSources, PlannedLookup, View,
     belongings::Belongings,
-    contract::Examined,
     error::{PluginProblem, ScriptProblem},
     fault::Fault,
     fault_advice::advised,
@@ -33,13 +34,8 @@ use crate::{
     stopwatch::Stopwatch,
 };
 
-type Plan = TypedFunc<(Resource<types::Request>, Resource<types::LookupPlan>), ()>;
-type PlanEvent = TypedFunc<(Resource<types::LeaseEvent>, Resource<types::LookupPlan>), ()>;
-type Decide = TypedFunc<(Resource<types::Request>, Resource<types::Terms>), (types::Verdict,)>;
-type Edit = TypedFunc<(Resource<types::Request>, Resource<types::Reply>), ()>;
-type Tell = TypedFunc<(Resource<types::LeaseEvent>,), ()>;
-type Configure = TypedFunc<(String,), (Result<(), String>,)>;
-type Load = TypedFunc<(String, String), (Result<Vec<String>, String>,)>;
+pub(crate) use self::functions::Exports;
+use self::functions::{Configure, Function, Functions, Load};
 
 /// A compiled and linked plugin: everything that is needed to create an instance.
 #[derive(Clone)]
@@ -62,48 +58,12 @@ pub(crate) struct Recipe {
     pub(crate) instances: InstanceCount,
 }
 
-/// The functions that a component exports.
-#[derive(Clone)]
-pub(crate) struct Exports {
-    configure: ComponentExportIndex,
-    load: Option<ComponentExportIndex>,
-    hooks: Vec<(Hook, ComponentExportIndex)>,
-}
-
 impl Recipe {
     /// Creates the data of the store of a new instance.
     fn guest(&self) -> Guest {
         let (name, belongings) = (Arc::clone(&self.name), Arc::clone(&self.belongings));
         let (sources, catalogue) = (self.lookup_sources.get(), Arc::clone(&self.catalogue));
         Guest::new(name, &self.limits, self.grants, belongings, sources, catalogue)
-    }
-}
-
-impl Exports {
-    /// Finds the functions of a component.
-    pub(crate) fn find(
-        pre: &InstancePre<Guest>,
-        examined: &Examined,
-    ) -> Result<Self, PluginProblem> {
-        let find = |interface: &str, function: &str| {
-            let component = pre.component();
-            let index = component.get_export_index(None, interface);
-            index.and_then(|index| component.get_export_index(Some(&index), function)).ok_or_else(
-                || PluginProblem::Link {
-                    message: format!("{interface} has no function {function}"),
-                },
-            )
-        };
-        let hooks = examined
-            .hooks
-            .iter()
-            .map(|(hook, interface)| Ok((*hook, find(interface, hook.shape().function())?)));
-        let load = examined.interpreting.as_ref().map(|interface| find(interface, "load"));
-        Ok(Self {
-            configure: find(&examined.configuring, "configure")?,
-            load: load.transpose()?,
-            hooks: hooks.collect::<Result<_, PluginProblem>>()?,
-        })
     }
 }
 
@@ -117,19 +77,6 @@ pub(crate) struct Instance {
     script: Option<Arc<Script>>,
     limits: PluginLimits,
     _counted: Counted,
-}
-
-/// The function of each hook, by the hook's position; `None` if the plugin does not export it.
-#[derive(Default)]
-struct Functions([Option<Function>; Hook::ALL.len()]);
-
-/// The function of a hook, by its [`Shape`].
-enum Function {
-    Plan(Plan),
-    PlanEvent(PlanEvent),
-    Decide(Decide),
-    Edit(Edit),
-    Tell(Tell),
 }
 
 impl Instance {
@@ -349,35 +296,6 @@ impl Cell {
             let Guest { stopwatch, limiter, .. } = self.store.data();
             Fault { computed: stopwatch.computed(), ..Fault::of(&error, limiter.denied()) }
         })
-    }
-}
-
-impl Functions {
-    fn find(
-        store: &mut Store<Guest>,
-        instance: &WasmInstance,
-        exports: &Exports,
-    ) -> wasmtime::Result<Self> {
-        let mut functions = Self::default();
-        for (hook, index) in &exports.hooks {
-            let function = match hook.shape() {
-                Shape::Plan => Function::Plan(instance.get_typed_func(&mut *store, index)?),
-                Shape::PlanEvent => {
-                    Function::PlanEvent(instance.get_typed_func(&mut *store, index)?)
-                }
-                Shape::Decide => Function::Decide(instance.get_typed_func(&mut *store, index)?),
-                Shape::Edit => Function::Edit(instance.get_typed_func(&mut *store, index)?),
-                Shape::Tell => Function::Tell(instance.get_typed_func(&mut *store, index)?),
-            };
-            if let Some(place) = functions.0.get_mut(*hook as usize) {
-                *place = Some(function);
-            }
-        }
-        Ok(functions)
-    }
-
-    fn of(&self, hook: Hook) -> Option<&Function> {
-        self.0.get(hook as usize)?.as_ref()
     }
 }
 
