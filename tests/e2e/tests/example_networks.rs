@@ -1,5 +1,5 @@
-//! `examples/hotel.toml` and `examples/pxe.toml`, with the messages that their devices send and what
-//! arrives at them.
+//! `examples/hotel.toml` and `examples/pxe.toml`, with the messages that their devices send and
+//! what arrives at them.
 
 use std::{
     fs,
