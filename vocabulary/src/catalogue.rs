@@ -192,10 +192,10 @@ impl Catalogue {
                 self.for_classes(source, &members, writer)?
             }
             (code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC, Some(members)) => {
-                self.for_enterprises(source, &members, writer, &of_vendor)?
+                self.for_enterprises(source, &members, writer, of_vendor)?
             }
             (code::VENDOR_IDENTIFYING_VENDOR_CLASS, Some(members)) if names_vendors(&members) => {
-                self.for_enterprises(source, &members, writer, &vendor_classes)?
+                self.for_enterprises(source, &members, writer, vendor_classes)?
             }
             _ => return read::value(source, self.kind(code), writer),
         };
@@ -304,7 +304,7 @@ impl Catalogue {
         source: &S,
         members: &[(String, S)],
         writer: Writer,
-        read_part: &dyn Fn(&S, &Vendor, usize, &mut Vec<u8>) -> Option<()>,
+        read_part: ReadPart<S>,
     ) -> Option<OptionValue> {
         let mut parts: Vec<ForEnterprise> = Vec::with_capacity(members.len());
         let mut is_right = !members.is_empty();
@@ -393,6 +393,9 @@ impl Catalogue {
         (length == octets.len() && !members.is_empty()).then_some(Written::Table(members))
     }
 }
+
+/// Reads what an option contains for a vendor, of at most this many octets, and appends it.
+type ReadPart<S> = fn(&S, &Vendor, usize, &mut Vec<u8>) -> Option<()>;
 
 /// Returns whether a table for option 124 has vendors rather than the fields of its only item.
 fn names_vendors<S>(members: &[(String, S)]) -> bool {
