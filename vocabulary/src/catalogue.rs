@@ -192,12 +192,12 @@ impl Catalogue {
                 self.for_classes(source, &members, writer)?
             }
             (code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC, Some(members)) => {
-                self.for_enterprises(source, &members, writer, &vendors::of_vendor)?
+                self.for_enterprises(source, &members, writer, vendors::of_vendor)?
             }
             (code::VENDOR_IDENTIFYING_VENDOR_CLASS, Some(members))
                 if vendors::are_named(&members) =>
             {
-                self.for_enterprises(source, &members, writer, &vendors::vendor_classes)?
+                self.for_enterprises(source, &members, writer, vendors::vendor_classes)?
             }
             _ => return read::value(source, self.kind(code), writer),
         };

@@ -1,8 +1,8 @@
 //! The addresses that levels of a document set as `server-identifier`, found before pools and
 //! reservations are read, because no client may have one of them.
 //!
-//! Reports no mistakes: each level reads its own value. An address of a VPN is another one than that
-//! of the server, so levels of a VPN count only in their own subnet.
+//! Reports no mistakes: each level reads its own value. An address of a VPN is another one than
+//! that of the server, so levels of a VPN count only in their own subnet.
 
 use std::{collections::HashSet, net::Ipv4Addr};
 

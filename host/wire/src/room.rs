@@ -114,8 +114,8 @@ fn in_order(items: &[Item], rooms: [usize; 3]) -> Option<OptionFields> {
 }
 
 /// Places for the mandatory items first and then for the others. An item that has no room where the
-/// earlier ones are gets it if these can be moved. Returns `None` if there is no room for a mandatory
-/// item.
+/// earlier ones are gets it if these can be moved. Returns `None` if there is no room for a
+/// mandatory item.
 fn by_priority(items: &[Item], rooms: [usize; 3]) -> Option<OptionFields> {
     let places = items.iter().map(|_| OptionField::Nowhere).collect();
     let mut packing = Packing { items, rooms, free: rooms, places, steps: 0 };

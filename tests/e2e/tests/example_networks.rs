@@ -1,5 +1,5 @@
-//! `examples/hotel.toml` and `examples/pxe.toml`, with the messages that their devices send and what
-//! arrives at them.
+//! `examples/hotel.toml` and `examples/pxe.toml`, with the messages that their devices send and
+//! what arrives at them.
 
 use std::{
     fs,
@@ -138,7 +138,8 @@ fn each_architecture_boots_its_own_file() {
         assert_eq!(class.as_deref(), (file == by_http).then_some(&b"HTTPClient"[..]));
     }
     // The machine that is being installed: 02:00:5e:00:53:01.
-    for options in [&[(93, &[0_u8, 7][..])][..], &[(93, &[0, 7]), (77, b"iPXE")]] {
+    let installed: [&[(u8, &[u8])]; 2] = [&[(93, &[0, 7])], &[(93, &[0, 7]), (77, b"iPXE")]];
+    for options in installed {
         let reply = offer(0x5301, options);
         assert_eq!(reply.your_address, Ipv4Addr::new(198, 51, 100, 9));
         assert_eq!(reply.boot_file(), "http://192.0.2.10/install.ipxe");

@@ -65,7 +65,7 @@ impl Catalogue {
         source: &S,
         members: &[(String, S)],
         writer: ValueWriter,
-        read_part: &dyn Fn(&S, &Vendor, usize, &mut Vec<u8>) -> Option<()>,
+        read_part: ReadPart<S>,
     ) -> Option<OptionValue> {
         let mut parts: Vec<ForEnterprise> = Vec::with_capacity(members.len());
         let mut is_right = !members.is_empty();
@@ -159,6 +159,9 @@ impl Catalogue {
         (length == octets.len() && !members.is_empty()).then_some(OptionSetting::Table(members))
     }
 }
+
+/// Reads what an option contains for a vendor, of at most this many octets, and appends it.
+type ReadPart<S> = fn(&S, &Vendor, usize, &mut Vec<u8>) -> Option<()>;
 
 /// Returns whether a table for option 124 has vendors rather than the fields of its only item.
 pub(super) fn are_named<S>(members: &[(String, S)]) -> bool {
