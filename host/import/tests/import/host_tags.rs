@@ -129,8 +129,9 @@ fn a_class_is_lost_with_its_reservations() {
     );
     assert!(!found.configuration.contains("[[class]]"), "{}", found.configuration);
     assert_eq!(outcome(&found, "dhcp-host").0, Outcome::NotCarried);
-    let (changed, note) = outcome(&found, "dhcp-range=tag:gold");
-    assert_eq!(changed, Outcome::Changed);
+    // The pool is closed to everybody, which no one should overlook.
+    let (closed, note) = outcome(&found, "dhcp-range=tag:gold");
+    assert_eq!(closed, Outcome::NotCarried);
     assert!(note.contains("only a policy"), "{note}");
     let (not_carried, why) = outcome(&found, "dhcp-option");
     assert_eq!(not_carried, Outcome::NotCarried);
