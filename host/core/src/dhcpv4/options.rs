@@ -75,6 +75,10 @@ impl Parameters<'_> {
                 codes.add_unasked(code);
             }
         }
+        // Firmware ignores an offer of a file by HTTP without it, whether or not it asks for it.
+        if self.vendor_class_of_http_boot().is_some() {
+            codes.add_unasked(code::VENDOR_CLASS);
+        }
         codes.put_mask_before_routers();
         codes.list
     }

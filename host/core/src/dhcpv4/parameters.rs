@@ -136,8 +136,11 @@ impl<'c> Parameters<'c> {
     /// The vendor class that a client which boots by HTTP wants to see in an offer of a boot file.
     pub(super) fn vendor_class_of_http_boot(&self) -> Option<&'static str> {
         let class = self.request.options.get(code::VENDOR_CLASS)?;
+        if !class.starts_with(HTTP_CLIENT.as_bytes()) {
+            return None;
+        }
         let (file, _) = self.boot_file()?;
-        (class.starts_with(HTTP_CLIENT.as_bytes()) && !file.is_empty()).then_some(HTTP_CLIENT)
+        (!file.is_empty()).then_some(HTTP_CLIENT)
     }
 
     /// When option `code` is sent, if a scope says so.
