@@ -22,7 +22,8 @@ pub(crate) enum Question {
     Shadow,
     /// Builds a new generation and lets it serve; one [`lessor_serving::ReloadReport`].
     Reload,
-    /// Records; the lines of a recording ([`lessor_recording::Line`]), with progress in between.
+    /// Records; the lines of a recording ([`lessor_recording::RecordingLine`]), with progress in
+    /// between.
     Record(RecordRequest),
     /// Lists or removes what policies have stored; the lines of [`lessor_serving::state`].
     State(StateQuestion),

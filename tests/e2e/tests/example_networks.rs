@@ -13,6 +13,9 @@ use lessor_e2e::{
     require, wait,
 };
 
+/// Options that a client sends, by code.
+type Sent<'o> = &'o [(u8, &'o [u8])];
+
 const EVERYBODY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::BROADCAST, 67);
 
 #[track_caller]
@@ -22,7 +25,7 @@ fn has(reply: &PlainReply, code: u8, octets: &[u8]) {
 }
 
 /// The message of a device behind a relay, with these options.
-fn relayed(kind: u8, number: u32, relay: Ipv4Addr, options: &[(u8, &[u8])]) -> PlainMessage {
+fn relayed(kind: u8, number: u32, relay: Ipv4Addr, options: Sent<'_>) -> PlainMessage {
     let message = PlainMessage::new(kind, number).relayed(relay);
     options.iter().fold(message, |message, (code, octets)| message.with(*code, octets))
 }
@@ -54,7 +57,7 @@ fn the_hotel_serves_its_rooms_its_halls_and_its_office() {
     fs::copy(list, sources.join("hotel-devices.txt")).unwrap();
     let server = setup.start_on(&server_host);
     let relay = Plain::on(&switch, "eth0", 67);
-    let acquire = |number, options: &[(u8, &[u8])]| {
+    let acquire = |number, options: Sent<'_>| {
         let to = SocketAddrV4::new(SERVER, 67);
         let discover = relayed(kind::DISCOVER, number, RELAY, options);
         let offer = relay.ask(&discover, to, wait::SOON).expect("an offer");
@@ -87,7 +90,7 @@ fn the_hotel_serves_its_rooms_its_halls_and_its_office() {
     has(&ack, 51, &1_800_u32.to_be_bytes());
 
     // Only a computer in the office installs itself; in a room the same one gets no boot file.
-    let installing: &[(u8, &[u8])] = &[(93, &[0, 7]), (55, &[1, 3, 67])];
+    let installing: Sent<'_> = &[(93, &[0, 7]), (55, &[1, 3, 67])];
     let client = Plain::on(&computers, "eth0", 68);
     let discover = installing
         .iter()
@@ -114,14 +117,14 @@ fn each_architecture_boots_its_own_file() {
     server_host.add_route("default", "192.0.2.254");
     let server = Setup::of_example("pxe").start_on(&server_host);
     let relay = Plain::on(&relay_host, "eth0", 67);
-    let offer = |number, options: &[(u8, &[u8])]| {
+    let offer = |number, options: Sent<'_>| {
         let to = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), 67);
         let discover = relayed(kind::DISCOVER, number, RELAY, options);
         relay.ask(&discover, to, wait::SOON).expect("an offer")
     };
     let menu = "http://192.0.2.10/menu.ipxe";
     let by_http = "http://192.0.2.10/ipxe.efi";
-    let cases: [(&[(u8, &[u8])], &str); 6] = [
+    let cases: [(Sent<'_>, &str); 6] = [
         (&[(93, &[0, 0])], "undionly.kpxe"),
         (&[(93, &[0, 7])], "ipxe.efi"),
         (&[(93, &[0, 11])], "ipxe-arm64.efi"),
@@ -138,7 +141,7 @@ fn each_architecture_boots_its_own_file() {
         assert_eq!(class.as_deref(), (file == by_http).then_some(&b"HTTPClient"[..]));
     }
     // The machine that is being installed: 02:00:5e:00:53:01.
-    let installed: [&[(u8, &[u8])]; 2] = [&[(93, &[0, 7])], &[(93, &[0, 7]), (77, b"iPXE")]];
+    let installed: [Sent<'_>; 2] = [&[(93, &[0, 7])], &[(93, &[0, 7]), (77, b"iPXE")]];
     for options in installed {
         let reply = offer(0x5301, options);
         assert_eq!(reply.your_address, Ipv4Addr::new(198, 51, 100, 9));
