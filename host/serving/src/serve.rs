@@ -74,6 +74,8 @@ where
     Q: DeserializeOwned + Send + 'static,
     A: Fn(&Reloader, Peer, Q, &mut Say<'_>) -> bool + Send + Sync + 'static,
 {
+    // Only the thread that read the configuration can return what it was read into.
+    memory::give_back();
     // Capabilities belong to threads, so they are dropped before there is another thread.
     let notes = privileges::limit(path, &candidate.configuration)?;
     let _write_the_rest = logging::start(&candidate.configuration.log);
@@ -160,7 +162,6 @@ impl Server {
         strict: bool,
         starting: &Starting,
     ) -> anyhow::Result<Self> {
-        memory::give_back();
         let hash_seed = random_seed();
         let backend = &candidate.configuration.store.backend;
         let mut store = lessor_store::open(backend)?;
