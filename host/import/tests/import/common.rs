@@ -87,3 +87,13 @@ pub(crate) fn refused(origin: Origin, text: &str) -> String {
         Err(refusal) => refusal.to_string(),
     }
 }
+
+/// The first line of Kea's file of leases.
+pub(crate) const KEA_HEADER: &str = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,\
+                          fqdn_rev,hostname,state,user_context\n";
+
+/// The networks of a configuration.
+pub(crate) fn topology(configuration: &str) -> lessor_core::Topology {
+    let parsed = lessor_config::parse("lessor.toml", configuration, "/etc/lessor".as_ref());
+    parsed.unwrap_or_else(|mistakes| panic!("{mistakes}")).topology
+}

@@ -1,9 +1,9 @@
 //! A lease of another server is never lost without a word: a line that cannot be right is refused.
 
-use lessor_core::{Binding, BindingState, Timestamp, Topology, relay};
+use lessor_core::{Binding, BindingState, Timestamp, relay};
 use lessor_import::{LeaseTotals, Origin, Outcome, Refusal, Report, Times, portable, read_leases};
 
-use crate::common::Folder;
+use crate::common::{Folder, KEA_HEADER, topology};
 
 /// A time in November 2026, in seconds.
 const NOW: u64 = 1_796_000_000;
@@ -17,14 +17,6 @@ const CONFIGURATION: &str = "
     range = \"10.64.1.0-10.64.9.255\"
 ";
 
-const KEA_HEADER: &str = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,\
-                          fqdn_rev,hostname,state,user_context\n";
-
-fn topology() -> Topology {
-    let parsed = lessor_config::parse("lessor.toml", CONFIGURATION, "/etc/lessor".as_ref());
-    parsed.unwrap_or_else(|mistakes| panic!("{mistakes}")).topology
-}
-
 fn times() -> Times {
     Times { clock: Timestamp::from_unix_ms(NOW * 1000), ahead_ms: 0 }
 }
@@ -34,13 +26,13 @@ type Read = Result<(Vec<Binding>, Report, LeaseTotals), Refusal>;
 fn read(origin: Origin, text: &str) -> Read {
     let folder = Folder::new();
     let path = folder.write("leases", text);
-    read_leases(origin, &[path], &topology(), &times())
+    read_leases(origin, &[path], &topology(CONFIGURATION), &times())
 }
 
 fn read_portable(text: &str) -> Read {
     let folder = Folder::new();
     let path = folder.write("leases", text);
-    portable::read(&path, &topology(), &times())
+    portable::read(&path, &topology(CONFIGURATION), &times())
 }
 
 fn dhcpd(lines: &str) -> Read {

@@ -3,8 +3,8 @@
 
 use std::{net::Ipv4Addr, path::PathBuf};
 
-use crate::common::Folder;
-use lessor_core::{Binding, BindingState, ClientKey, HardwareAddress, Timestamp, Topology};
+use crate::common::{Folder, KEA_HEADER, topology};
+use lessor_core::{Binding, BindingState, ClientKey, HardwareAddress, Timestamp};
 use lessor_import::{
     CarryError, Existing, LeaseTotals, Origin, Outcome, Refusal, Report, Times, carry, read_leases,
 };
@@ -32,14 +32,6 @@ const CONFIGURATION: &str = "
     range = \"10.67.0.10-10.67.0.99\"
 ";
 
-const KEA_HEADER: &str = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,\
-                          fqdn_rev,hostname,state,user_context\n";
-
-fn topology() -> Topology {
-    let parsed = lessor_config::parse("lessor.toml", CONFIGURATION, "/etc/lessor".as_ref());
-    parsed.unwrap_or_else(|mistakes| panic!("{mistakes}")).topology
-}
-
 fn times() -> Times {
     Times { clock: at(NOW), ahead_ms: 0 }
 }
@@ -55,7 +47,7 @@ fn mac(last: u8) -> HardwareAddress {
 fn read(origin: Origin, text: &str) -> Result<(Vec<Binding>, Report, LeaseTotals), Refusal> {
     let folder = Folder::new();
     let path = folder.write("leases", text);
-    read_leases(origin, &[path], &topology(), &times())
+    read_leases(origin, &[path], &topology(CONFIGURATION), &times())
 }
 
 fn read_well(origin: Origin, text: &str) -> (Vec<Binding>, Report, LeaseTotals) {
@@ -155,7 +147,9 @@ fn older_files_of_kea_are_read_first() {
     folder.write("leases.csv.2", &line(1, NOW - 5000));
     folder.write("leases.csv.1", &line(2, NOW - 4000));
     let path = folder.write("leases.csv", KEA_HEADER);
-    let read = |path: PathBuf| read_leases(Origin::Kea, &[path], &topology(), &times()).unwrap();
+    let read = |path: PathBuf| {
+        read_leases(Origin::Kea, &[path], &topology(CONFIGURATION), &times()).unwrap()
+    };
     assert_eq!(read(path.clone()).0[0].hardware_address, mac(2));
     folder.write("leases.csv.completed", &line(3, NOW - 3000));
     assert_eq!(read(path).0[0].hardware_address, mac(3));
