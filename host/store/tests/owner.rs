@@ -1,5 +1,5 @@
-//! What a command of root writes into the folder of a store belongs to the owner of the folder. A
-//! program of its own, because the user of a process is that of all of its threads.
+//! What a command of root writes into the folder of a store belongs to the owner of the folder.
+//! These tests are a separate program, because all threads of a process have the same user.
 
 use std::{
     fs, io,

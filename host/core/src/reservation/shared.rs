@@ -1,5 +1,5 @@
 //! Reservations that belong to no subnet: they apply in every network, or in every network of a
-//! VPN, that has none of its own for the client.
+//! VPN, unless a subnet there has a reservation for the client.
 //!
 //! Invariant: none of them has an address, and those of all networks come first in the list.
 

@@ -74,7 +74,7 @@ struct Reading {
     site: Site,
     report: Report,
     names: Names,
-    /// Options that dnsmasq does not send although it has values of its own.
+    /// Options that dnsmasq does not send although it would choose a value for them.
     withheld: BTreeSet<u8>,
     /// The line that ignores clients without a `dhcp-host`.
     ignores_unknown: Option<EntryId>,

@@ -20,7 +20,7 @@ const BY_BEGINNING: &str =
 
 const WITHHELD: &str = "write the option into never-send of the pool or the reservation";
 const IN_QUOTES: &str = "dnsmasq sends what is in quotes as text, and the option has another form";
-/// Options that dnsmasq sends with values of its own unless they are set, also to nothing.
+/// Options for which dnsmasq chooses a value unless the configuration sets them, even to nothing.
 const IMPLIED: [u8; 6] = [
     code::SUBNET_MASK,
     code::ROUTERS,

@@ -111,8 +111,8 @@ impl Reading {
         }
     }
 
-    /// Reads a setting, where `selected` is the vendor option space. None if it is a definition,
-    /// which was read before.
+    /// Reads a setting, where `selected` is the vendor option space. Returns `None` if the
+    /// statement is a definition, because definitions were read before.
     pub(super) fn setting(
         &mut self,
         statement: &Statement,
