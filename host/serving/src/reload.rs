@@ -93,8 +93,9 @@ impl Reloader {
         match built {
             Ok(built) => {
                 report.needs_restart = needs_restart(&self.started_with, &built.configuration);
-                self.accept(&mut serving, built, None, MayRollBack::Yes);
+                // It counts before it serves, so that no status shows one without the other.
                 increment(&self.shared.counters.reloads);
+                self.accept(&mut serving, built, None, MayRollBack::Yes);
             }
             Err(refusal) => {
                 report.mistakes = refusal.mistakes;

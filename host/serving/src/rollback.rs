@@ -89,9 +89,10 @@ fn roll_back(
             return;
         }
     };
+    // It counts before it is visible, so that no status shows one without the other.
+    increment(&reloader.shared.counters.rollbacks);
     reloader.swap(serving, &probation.configuration, prepared, Some(failed.number));
     serving.configuration = probation.configuration;
-    increment(&reloader.shared.counters.rollbacks);
     tracing::error!(
         generation = reloader.shared.generation.load().number,
         rolled_back_from = failed.number,
