@@ -33,6 +33,7 @@ mod holds;
 mod hosts;
 mod hosts_file;
 mod in_use;
+mod instances;
 mod journal;
 pub mod leases;
 mod limits;

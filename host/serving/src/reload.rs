@@ -25,6 +25,7 @@ use crate::{
     endpoints::Board,
     heard::Heard,
     holds::Holds,
+    instances::Instances,
     memory,
     serving::{Probation, Serving},
     shadow_journal,
@@ -204,14 +205,12 @@ impl Reloader {
         // Workers and observer already have the instances of plugins that did not change.
         let serving = self.shared.generation.load_full();
         let before = Some(&*serving.chain);
-        let runners = self.workers.iter().map(|_| chain.runner_after(before));
-        let runners: Result<_, _> = runners.collect();
+        let Instances { runners, watchers, shadows } =
+            Instances::of(&chain, before, self.workers.len())?;
         let Shared { observer, counters, .. } = &*self.shared;
-        let shadows = shadow_journal::start(chain.shadow_runner()?, observer, counters);
-        let shadows = shadows
+        let shadows = shadow_journal::start(shadows, observer, counters)
             .map_err(|error| ConfigurationRefused { mistakes: vec![format!("{error:#}")] })?;
-        let watchers = chain.observer_after(before)?;
-        Ok(Prepared { watchers, runners: runners?, shadows, lookups, chain, stand_in })
+        Ok(Prepared { watchers, runners, shadows, lookups, chain, stand_in })
     }
 
     /// Makes every thread use what was prepared, as the next generation. Its shadows start, and

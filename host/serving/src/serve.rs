@@ -14,9 +14,9 @@ use crossbeam_channel::Sender;
 use lessor_config::Configuration;
 use lessor_control::{Peer, Say};
 use lessor_core::Topology;
-use lessor_generation::{Candidate, Generation, last_accepted, named, patience};
-use lessor_net::{Host, OwnSockets};
-use lessor_policy_host::{Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
+use lessor_generation::{Candidate, Generation, GenerationSources, last_accepted, named, patience};
+use lessor_net::{Endpoint, Host, OwnSockets};
+use lessor_policy_host::{Chain, Runner, Runtime, RuntimeSettings, limits::INSTANCES_MAX};
 use lessor_settings::StoreBackend;
 use lessor_store::{Committer, CommitterLimits, Store};
 use serde::de::DeserializeOwned;
@@ -32,6 +32,7 @@ use crate::{
     holds::Holds,
     hosts::Hosts,
     hosts_file,
+    instances::Instances,
     journal::{JournalBounds, is_on_file_system_of},
     logging, memory, metrics,
     observer::Observer,
@@ -174,21 +175,8 @@ impl Server {
         let first = First::choose(&runtime, candidate, strict, starting)
             .context("the plugins cannot serve")?;
         let First { configuration, lookups, chain, stand_in, inputs, fallback, awaited } = first;
-        let backend = &configuration.store.backend;
-        let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
-        restore(&mut *store, backend.folder(), &mut shards)?;
-        Holds::new(&configuration).mark(clock::now(), &shards);
-        let drains = Drains::read(&configuration);
-        drains.mark(&shards);
-        drains.log_unknown(&shards);
-        lookups.log_warnings();
-        patience::log_warning(&chain, workers_of(&configuration));
-        named::log_unknown(&configuration, &lookups, &chain);
-        for plugin in chain.plugins() {
-            let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
-            let (hooks, mode) = (lessor_generation::hook_names(plugin), plugin.mode.name());
-            tracing::info!(plugin = plugin.name, mode, hooks, interpreter, "plugin loaded");
-        }
+        let (shards, drains) = engines(&configuration, &mut *store, hash_seed)?;
+        log_policies(&configuration, &lookups, &chain);
         let generation = Arc::new(Generation {
             number: 1,
             since: clock::now(),
@@ -200,17 +188,9 @@ impl Server {
         let host = Host::read(configuration.server.send_buffer_octets)?;
         let (watched, endpoints) =
             Endpoints::open(&configuration.server, Arc::clone(&host), workers_of(&configuration))?;
-        // All instances are made before the first client is answered.
-        let runners = endpoints.iter().map(|_| generation.chain.runner());
-        let runners: Vec<_> = runners
-            .collect::<Result<_, _>>()
-            .map_err(lessor_generation::ConfigurationRefused::from)?;
-        let watchers =
-            generation.chain.observer().map_err(lessor_generation::ConfigurationRefused::from)?;
-        let shadows = generation
-            .chain
-            .shadow_runner()
-            .map_err(lessor_generation::ConfigurationRefused::from)?;
+        // Before the first client is answered.
+        let Instances { runners, watchers, shadows } =
+            Instances::of(&generation.chain, None, endpoints.len())?;
         let counters = Arc::new(Counters::new());
         let journal = journal_bounds(&configuration);
         let watching = Watching { runner: watchers, lookups: generation.lookups.clone() };
@@ -239,18 +219,14 @@ impl Server {
             ),
         });
         let prober_thread = prober::start(Arc::clone(&shared), Arc::clone(&host))?;
-        let discard = discarder()?;
-        let mut workers = Vec::new();
-        for (number, (endpoints, runner)) in endpoints.into_iter().zip(runners).enumerate() {
-            let (shared, discard) = (Arc::clone(&shared), discard.clone());
-            let runtime = tokio::runtime::Handle::current();
-            let waiting_messages_max = configuration.server.waiting_messages_max;
-            let (generation, engines) = (Arc::clone(&generation), Engines::of(&shared.engines));
-            let held = Held { generation, runner, engines };
-            let parts =
-                WorkerParts { shared, endpoints, held, discard, runtime, waiting_messages_max };
-            workers.push(WorkerHandle::start(number, parts)?);
-        }
+        let held = runners.into_iter().map(|runner| Held {
+            generation: Arc::clone(&generation),
+            runner,
+            engines: Engines::of(&shared.engines),
+        });
+        let waiting_messages_max = configuration.server.waiting_messages_max;
+        let workers =
+            start_workers(&shared, endpoints.into_iter().zip(held), waiting_messages_max)?;
         let board = watched.board();
         let senders = workers.iter().map(WorkerHandle::endpoint_sender).collect();
         let watch = Watch::start(watched, Arc::clone(&shared), senders)?;
@@ -329,6 +305,54 @@ fn policy_runtime(configuration: &Configuration) -> anyhow::Result<Arc<Runtime>>
         ..RuntimeSettings::default()
     };
     Ok(Runtime::with_instances_max(settings, instances_max)?)
+}
+
+/// Creates the engines of a configuration with the leases of its store. Returns the drained pools,
+/// too.
+fn engines(
+    configuration: &Configuration,
+    store: &mut dyn Store,
+    hash_seed: u64,
+) -> anyhow::Result<(Shards, Drains)> {
+    let mut shards = Shards::new(configuration.topology.clone(), hash_seed);
+    restore(store, configuration.store.backend.folder(), &mut shards)?;
+    Holds::new(configuration).mark(clock::now(), &shards);
+    let drains = Drains::read(configuration);
+    drains.mark(&shards);
+    drains.log_unknown(&shards);
+    Ok((shards, drains))
+}
+
+fn log_policies(configuration: &Configuration, lookups: &GenerationSources, chain: &Arc<Chain>) {
+    lookups.log_warnings();
+    patience::log_warning(chain, workers_of(configuration));
+    named::log_unknown(configuration, lookups, chain);
+    for plugin in chain.plugins() {
+        let interpreter = plugin.interpreter.as_ref().map(|path| path.display().to_string());
+        let (hooks, mode) = (lessor_generation::hook_names(plugin), plugin.mode.name());
+        tracing::info!(plugin = plugin.name, mode, hooks, interpreter, "plugin loaded");
+    }
+}
+
+/// Starts a worker for each item: its endpoints, and what it holds.
+fn start_workers(
+    shared: &Arc<Shared>,
+    parts: impl Iterator<Item = (Vec<Option<Endpoint>>, Held)>,
+    waiting_messages_max: usize,
+) -> anyhow::Result<Vec<WorkerHandle>> {
+    let discard = discarder()?;
+    let workers = parts.enumerate().map(|(number, (endpoints, held))| {
+        let parts = WorkerParts {
+            shared: Arc::clone(shared),
+            endpoints,
+            held,
+            discard: discard.clone(),
+            runtime: tokio::runtime::Handle::current(),
+            waiting_messages_max,
+        };
+        WorkerHandle::start(number, parts)
+    });
+    workers.collect()
 }
 
 fn restore(
