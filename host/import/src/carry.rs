@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Answer, Binding, Change, Changes};
+use lessor_core::{Binding, Change, Changes, StorageAnswer};
 use lessor_store::{Store, StoreError};
 
 use crate::leases::LeaseTotals;
@@ -89,7 +89,7 @@ pub fn carry(
     if batch.is_empty() {
         return Ok(());
     }
-    if store.commit(&batch).iter().all(|answer| *answer == Answer::Made) {
+    if store.commit(&batch).iter().all(|answer| *answer == StorageAnswer::Made) {
         return Ok(());
     }
     let why = store.last_error().unwrap_or_else(|| "a record changed meanwhile".to_owned());

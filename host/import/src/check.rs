@@ -9,7 +9,7 @@ use crate::{
     files,
     model::Site,
     place::Refusal,
-    report::{Outcome, Report},
+    report::{LineOutcome, Report},
     toml,
 };
 
@@ -26,7 +26,11 @@ pub(crate) fn classes(site: &mut Site, report: &mut Report) {
         let mistake = mistakes.iter().next();
         let why = mistake.map_or_else(String::new, |mistake| mistake.message().to_owned());
         for entry in &class.entries {
-            report.correct(*entry, Outcome::NotCarried, format!("no [[class]] can say it: {why}"));
+            report.correct(
+                *entry,
+                LineOutcome::NotCarried,
+                format!("no [[class]] can say it: {why}"),
+            );
         }
     }
 }

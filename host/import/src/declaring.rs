@@ -10,7 +10,7 @@ use lessor_vocabulary::{
     option::{Field, SubOption},
 };
 
-use crate::report::Outcome;
+use crate::report::LineOutcome;
 
 /// The maximum length of a name.
 const NAME_OCTETS_MAX: usize = 64;
@@ -22,10 +22,10 @@ pub(crate) fn option(
     name: &str,
     code: u8,
     kind: Result<OptionKind, String>,
-) -> (Outcome, String) {
+) -> (LineOutcome, String) {
     if let Some(known) = OptionDefinition::by_code(code) {
         let note = format!("option {code} is known as `{}`", known.name);
-        return (Outcome::NotNeeded, note);
+        return (LineOutcome::NotNeeded, note);
     }
     let mut notes = Vec::new();
     let kind = kind.unwrap_or_else(|why| {
@@ -42,14 +42,14 @@ pub(crate) fn option(
         declared = declare(&wanted);
     }
     match declared {
-        Err(mistake) => (Outcome::NotCarried, mistake.to_string()),
+        Err(mistake) => (LineOutcome::NotCarried, mistake.to_string()),
         Ok(()) => {
             if wanted != name {
                 notes.push(format!("its name is `{wanted}`"));
             }
             match notes.is_empty() {
-                true => (Outcome::Carried, String::new()),
-                false => (Outcome::Changed, notes.join("; ")),
+                true => (LineOutcome::Carried, String::new()),
+                false => (LineOutcome::Changed, notes.join("; ")),
             }
         }
     }
@@ -160,19 +160,25 @@ mod tests {
         let mut catalogue = Catalogue::default();
         let mut declare = |name: &str, code, kind| option(&mut catalogue, name, code, kind);
         let carried = declare("acs-url", 224, Ok(OptionKind::Text));
-        assert_eq!(carried, (Outcome::Carried, String::new()));
+        assert_eq!(carried, (LineOutcome::Carried, String::new()));
         for (name, code, kind, outcome, note) in [
-            ("other", 224, Ok(OptionKind::Text), Outcome::NotCarried, "has the name `acs-url`"),
+            ("other", 224, Ok(OptionKind::Text), LineOutcome::NotCarried, "has the name `acs-url`"),
             (
                 "routes",
                 121,
                 Ok(OptionKind::Octets),
-                Outcome::NotNeeded,
+                LineOutcome::NotNeeded,
                 "`classless-static-routes`",
             ),
-            ("wpad", 225, Ok(OptionKind::Text), Outcome::Changed, "its name is `wpad-225`"),
-            ("psid", 226, Err("why".to_owned()), Outcome::Changed, "its values are octets: why"),
-            ("end", 255, Ok(OptionKind::Text), Outcome::NotNeeded, "`end`"),
+            ("wpad", 225, Ok(OptionKind::Text), LineOutcome::Changed, "its name is `wpad-225`"),
+            (
+                "psid",
+                226,
+                Err("why".to_owned()),
+                LineOutcome::Changed,
+                "its values are octets: why",
+            ),
+            ("end", 255, Ok(OptionKind::Text), LineOutcome::NotNeeded, "`end`"),
         ] {
             let found = declare(name, code, kind);
             assert!(found.0 == outcome && found.1.contains(note), "{name}: {found:?}");

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::{EntryId, Outcome, Report};
+use crate::report::{EntryId, LineOutcome, Report};
 
 /// The entries of the lines of one block that count, by what they set.
 #[derive(Clone, Debug)]
@@ -20,13 +20,13 @@ impl<K> Default for Latest<K> {
 impl<K: Ord> Latest<K> {
     /// Notes that the line of an entry sets something.
     pub(crate) fn note(&mut self, what: K, entry: EntryId, report: &mut Report) {
-        if !matches!(report.outcome(entry), Some(Outcome::Carried | Outcome::Changed)) {
+        if !matches!(report.outcome(entry), Some(LineOutcome::Carried | LineOutcome::Changed)) {
             return;
         }
         let Some(earlier) = self.0.insert(what, entry) else { return };
         if let Some(place) = report.place(entry) {
             let why = format!("{} says it again, and the later line counts", place.short());
-            report.correct(earlier, Outcome::NotNeeded, why);
+            report.correct(earlier, LineOutcome::NotNeeded, why);
         }
     }
 }
@@ -45,12 +45,12 @@ mod tests {
             let entry = report.add(&Place::new(&file, line), "a", outcome, String::new());
             latest.note("a", entry, report);
         };
-        say(1, Outcome::Carried, &mut report);
-        say(2, Outcome::NotCarried, &mut report);
+        say(1, LineOutcome::Carried, &mut report);
+        say(2, LineOutcome::NotCarried, &mut report);
         assert_eq!(report.totals().carried, 1);
-        say(3, Outcome::Changed, &mut report);
+        say(3, LineOutcome::Changed, &mut report);
         let first = &report.entries()[0];
-        assert_eq!(first.outcome, Outcome::NotNeeded);
+        assert_eq!(first.outcome, LineOutcome::NotNeeded);
         assert!(first.note.starts_with("f:3 says it again"), "{}", first.note);
     }
 }

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::{
     place::{Place, Refusal},
-    report::{Outcome, Report},
+    report::{LineOutcome, Report},
 };
 
 const NO_POOL: &str =
@@ -112,7 +112,7 @@ impl Gathered {
                 lease.place.short(),
                 lease.client()
             );
-            self.report.add(&earlier.place, &statement, Outcome::NotCarried, note);
+            self.report.add(&earlier.place, &statement, LineOutcome::NotCarried, note);
         }
         self.leases.insert(lease.key(), lease);
         Ok(())
@@ -181,7 +181,7 @@ fn say_second_leases(leases: &Leases, topology: &Topology, times: &Times, report
                 "its client has {} as well: it keeps the one that changed last",
                 first.address
             );
-            report.add(&lease.place, &statement, Outcome::Carried, note);
+            report.add(&lease.place, &statement, LineOutcome::Carried, note);
         }
     }
 }

@@ -55,7 +55,7 @@ pub use files::{UnplacedFiles, WriteError};
 pub use input::{CONFIGURATION_OCTETS_MAX, INCLUDES_DEPTH_MAX, INCLUDES_MAX, LEASES_OCTETS_MAX};
 pub use leases::{LeaseTotals, Times};
 pub use place::{Place, Refusal};
-pub use report::{Outcome, Report, ReportEntry, Totals};
+pub use report::{LineOutcome, Report, ReportEntry, Totals};
 
 use input::Reader;
 use model::Site;
@@ -66,7 +66,7 @@ pub const INLINE_RESERVATIONS_MAX: usize = 100;
 /// The server that is imported from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Origin {
+pub enum OldServer {
     /// Kea (kea-dhcp4).
     Kea,
     /// ISC dhcpd.
@@ -126,7 +126,7 @@ pub struct Imported {
 /// # Errors
 /// Refuses files that cannot be read, and configurations without a subnet or an interface.
 pub fn read_configuration(
-    origin: Origin,
+    origin: OldServer,
     path: &Path,
     target: &Path,
     wishes: &Wishes,
@@ -134,9 +134,9 @@ pub fn read_configuration(
     let mut reader = Reader::of_configuration();
     let text = reader.read(path)?;
     let Found { mut site, mut report } = match origin {
-        Origin::Kea => kea::configuration(&text, &mut reader)?,
-        Origin::Dhcpd => dhcpd::configuration(&text, &mut reader)?,
-        Origin::Dnsmasq => dnsmasq::configuration(&text, &mut reader)?,
+        OldServer::Kea => kea::configuration(&text, &mut reader)?,
+        OldServer::Dhcpd => dhcpd::configuration(&text, &mut reader)?,
+        OldServer::Dnsmasq => dnsmasq::configuration(&text, &mut reader)?,
     };
     wishes.apply(&mut site);
     if site.interfaces.is_empty() && site.listen.is_empty() {
@@ -180,7 +180,7 @@ pub fn read_configuration(
 /// # Errors
 /// Refuses files that cannot be read, that are cut off, or that are not leases.
 pub fn read_leases(
-    origin: Origin,
+    origin: OldServer,
     paths: &[PathBuf],
     topology: &Topology,
     times: &Times,
@@ -189,15 +189,15 @@ pub fn read_leases(
     let mut gathered = leases::Gathered::default();
     for path in paths {
         let files = match origin {
-            Origin::Kea => kea::lease_files(path),
-            Origin::Dhcpd | Origin::Dnsmasq => vec![path.clone()],
+            OldServer::Kea => kea::lease_files(path),
+            OldServer::Dhcpd | OldServer::Dnsmasq => vec![path.clone()],
         };
         for file in files {
             let text = reader.read(&file)?;
             match origin {
-                Origin::Kea => kea::leases(&text, times, &mut gathered)?,
-                Origin::Dhcpd => dhcpd::leases(&text, times, &mut gathered)?,
-                Origin::Dnsmasq => dnsmasq::leases(&text, &mut gathered)?,
+                OldServer::Kea => kea::leases(&text, times, &mut gathered)?,
+                OldServer::Dhcpd => dhcpd::leases(&text, times, &mut gathered)?,
+                OldServer::Dnsmasq => dnsmasq::leases(&text, &mut gathered)?,
             }
         }
     }
@@ -206,7 +206,7 @@ pub fn read_leases(
     Ok((leases, report, totals))
 }
 
-impl Origin {
+impl OldServer {
     /// The name of the server.
     pub const fn title(self) -> &'static str {
         match self {

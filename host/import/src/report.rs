@@ -20,7 +20,7 @@ pub(crate) const REPLACED: &str = "a later line replaces it";
 /// What became of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum LineOutcome {
     /// The new configuration says the same.
     Carried,
     /// The new configuration says something else that comes close.
@@ -32,7 +32,7 @@ pub enum Outcome {
     NotCarried,
 }
 
-impl Outcome {
+impl LineOutcome {
     /// Its name in the report.
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ pub struct ReportEntry {
     /// The beginning of the statement.
     pub statement: String,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: LineOutcome,
     /// Why, or how; empty if there is nothing to say.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
@@ -75,19 +75,19 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Totals {
-    /// See [`Outcome::Carried`].
+    /// See [`LineOutcome::Carried`].
     pub carried: usize,
-    /// See [`Outcome::Changed`].
+    /// See [`LineOutcome::Changed`].
     pub changed: usize,
-    /// See [`Outcome::NotNeeded`].
+    /// See [`LineOutcome::NotNeeded`].
     pub not_needed: usize,
-    /// See [`Outcome::NotCarried`].
+    /// See [`LineOutcome::NotCarried`].
     pub not_carried: usize,
 }
 
 impl Report {
     pub(crate) fn carried(&mut self, place: &Place, statement: &str) -> EntryId {
-        self.add(place, statement, Outcome::Carried, String::new())
+        self.add(place, statement, LineOutcome::Carried, String::new())
     }
 
     pub(crate) fn changed(
@@ -96,22 +96,22 @@ impl Report {
         statement: &str,
         how: impl Into<String>,
     ) -> EntryId {
-        self.add(place, statement, Outcome::Changed, how.into())
+        self.add(place, statement, LineOutcome::Changed, how.into())
     }
 
     pub(crate) fn not_needed(&mut self, place: &Place, statement: &str, why: impl Into<String>) {
-        self.add(place, statement, Outcome::NotNeeded, why.into());
+        self.add(place, statement, LineOutcome::NotNeeded, why.into());
     }
 
     pub(crate) fn not_carried(&mut self, place: &Place, statement: &str, why: impl Into<String>) {
-        self.add(place, statement, Outcome::NotCarried, why.into());
+        self.add(place, statement, LineOutcome::NotCarried, why.into());
     }
 
     pub(crate) fn add(
         &mut self,
         place: &Place,
         statement: &str,
-        outcome: Outcome,
+        outcome: LineOutcome,
         note: String,
     ) -> EntryId {
         let statement = shown(statement, STATEMENT_LETTERS_MAX);
@@ -140,12 +140,12 @@ impl Report {
     }
 
     /// The outcome of an entry.
-    pub(crate) fn outcome(&self, id: EntryId) -> Option<Outcome> {
+    pub(crate) fn outcome(&self, id: EntryId) -> Option<LineOutcome> {
         self.entries.get(id.0).map(|entry| entry.outcome)
     }
 
     /// Corrects an entry. A worse outcome stays, and notes are joined.
-    pub(crate) fn correct(&mut self, id: EntryId, outcome: Outcome, note: impl AsRef<str>) {
+    pub(crate) fn correct(&mut self, id: EntryId, outcome: LineOutcome, note: impl AsRef<str>) {
         let Some(entry) = self.entries.get_mut(id.0) else { return };
         entry.outcome = entry.outcome.max(outcome);
         let note = note.as_ref();
@@ -185,10 +185,10 @@ impl Report {
     pub fn totals(&self) -> Totals {
         let count = |outcome| self.entries.iter().filter(|entry| entry.outcome == outcome).count();
         Totals {
-            carried: count(Outcome::Carried),
-            changed: count(Outcome::Changed),
-            not_needed: count(Outcome::NotNeeded),
-            not_carried: count(Outcome::NotCarried),
+            carried: count(LineOutcome::Carried),
+            changed: count(LineOutcome::Changed),
+            not_needed: count(LineOutcome::NotNeeded),
+            not_carried: count(LineOutcome::NotCarried),
         }
     }
 }

@@ -14,7 +14,7 @@ use lessor_core::LeasePart;
 
 use crate::{
     model::Site,
-    report::{Outcome, Report},
+    report::{LineOutcome, Report},
 };
 
 const NO_POOL: &str = "no client gets an address of its pools until a class or a policy says so";
@@ -32,7 +32,7 @@ pub(crate) fn settle(site: &mut Site, report: &mut Report) {
             subnet.prefix.prefix_len() >= PREFIX_LENGTH_MIN && (1..224).contains(&first_octet);
         if !is_usable {
             let why = format!("{} is not a prefix that hosts can have", subnet.prefix);
-            report.correct(subnet.entry, Outcome::NotCarried, why);
+            report.correct(subnet.entry, LineOutcome::NotCarried, why);
         }
         is_usable
     });
@@ -45,7 +45,7 @@ pub(crate) fn settle(site: &mut Site, report: &mut Report) {
     classes::assign_pools(site, report);
     for (subnet, _) in site.subnets.iter().zip(had_pools).filter(|(_, had_pools)| *had_pools) {
         if !subnet.pools.iter().any(crate::model::Pool::is_given) {
-            report.correct(subnet.entry, Outcome::Changed, NO_POOL);
+            report.correct(subnet.entry, LineOutcome::Changed, NO_POOL);
             report.closed(subnet.prefix);
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     latest::Latest,
     model::{Bootp, Options, Scope, Site, Subnet, inherit},
     place::Refusal,
-    report::{EntryId, Outcome, Report},
+    report::{EntryId, LineOutcome, Report},
 };
 
 use super::{
@@ -182,9 +182,9 @@ impl Reading {
             "class" | "subclass" | "if" | "elsif" | "else" if around.is_all => Ok(()),
             _ => {
                 let (outcome, why) = match statements::fate(statement) {
-                    Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why),
-                    Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why),
-                    _ => (Outcome::NotCarried, "the statement is not known"),
+                    Some(Fate::NotNeeded(why)) => (LineOutcome::NotNeeded, why),
+                    Some(Fate::NotCarried(why)) => (LineOutcome::NotCarried, why),
+                    _ => (LineOutcome::NotCarried, "the statement is not known"),
                 };
                 self.whole(statement, outcome, why);
                 Ok(())
@@ -193,7 +193,7 @@ impl Reading {
     }
 
     /// Reports a statement with everything in it.
-    fn whole(&mut self, statement: &Statement, outcome: Outcome, why: &str) {
+    fn whole(&mut self, statement: &Statement, outcome: LineOutcome, why: &str) {
         let why = match statement.size() {
             1 => why.to_owned(),
             2 => format!("{why} (with the statement in it)"),
@@ -255,7 +255,7 @@ impl Reading {
         let subnet = position.and_then(|position| self.site.subnets.get_mut(position));
         let (Some(of_subnet), Some(subnet)) = (of_subnet, subnet) else {
             let why = "no subnet before it has its addresses";
-            self.report.correct(pool.entry, Outcome::NotCarried, why);
+            self.report.correct(pool.entry, LineOutcome::NotCarried, why);
             return Ok(());
         };
         let is_for_bootp = about.is_for_bootp || pools::is_for_bootp(range);
@@ -281,7 +281,7 @@ impl Reading {
                 subnet.scope.bootp = Some(Bootp::Dynamic);
             }
             for (entry, _) in about.ranges.iter().filter(|(_, is_for_bootp)| *is_for_bootp) {
-                how.iter().for_each(|how| self.report.correct(*entry, Outcome::Changed, how));
+                how.iter().for_each(|how| self.report.correct(*entry, LineOutcome::Changed, how));
             }
         }
     }
@@ -326,18 +326,18 @@ impl Reading {
         for inner in block {
             let name = inner.word(1).unwrap_or_default();
             let (outcome, note) = match inner.word(0) {
-                Some("match" | "vendor-option-space") => (Outcome::Carried, String::new()),
+                Some("match" | "vendor-option-space") => (LineOutcome::Carried, String::new()),
                 Some("option") if split(name).0 == SPACE => {
-                    (Outcome::NotCarried, OF_CLASS.to_owned())
+                    (LineOutcome::NotCarried, OF_CLASS.to_owned())
                 }
                 Some("option") if self.definitions.is_set_outside(name) => {
                     let why = "it is set outside of the class as well, and the class comes first";
-                    (Outcome::NotCarried, why.to_owned())
+                    (LineOutcome::NotCarried, why.to_owned())
                 }
                 Some("option") => {
                     outcome(options::set(inner, &self.definitions, None, &mut self.of_classes))
                 }
-                _ => (Outcome::NotCarried, OF_CLASS.to_owned()),
+                _ => (LineOutcome::NotCarried, OF_CLASS.to_owned()),
             };
             let entry = self.report.add(&inner.place, &inner.shown(), outcome, note);
             latest.note(statements::subject(inner), entry, &mut self.report);
@@ -364,11 +364,11 @@ fn vendor_space(block: &[Statement]) -> Option<String> {
 }
 
 /// What becomes of a statement that is changed or not carried as was found.
-fn outcome(found: Result<Option<&'static str>, String>) -> (Outcome, String) {
+fn outcome(found: Result<Option<&'static str>, String>) -> (LineOutcome, String) {
     match found {
-        Ok(None) => (Outcome::Carried, String::new()),
-        Ok(Some(how)) => (Outcome::Changed, how.to_owned()),
-        Err(why) => (Outcome::NotCarried, why),
+        Ok(None) => (LineOutcome::Carried, String::new()),
+        Ok(Some(how)) => (LineOutcome::Changed, how.to_owned()),
+        Err(why) => (LineOutcome::NotCarried, why),
     }
 }
 

@@ -13,7 +13,7 @@ use lessor_vocabulary::{
 
 use crate::{
     declaring, option_names,
-    report::{Outcome, Report},
+    report::{LineOutcome, Report},
 };
 
 use super::{
@@ -286,11 +286,11 @@ impl Definitions {
                     declaring::option(catalogue, &definition.name, code, kind)
                 }
                 (SPACE, Err(_)) => {
-                    (Outcome::NotCarried, "its code is not a number up to 254".to_owned())
+                    (LineOutcome::NotCarried, "its code is not a number up to 254".to_owned())
                 }
                 (OF_VENDORS, _) => match &definition.form {
                     Form::Space(space) => self.fate_of_member(space),
-                    _ => (Outcome::NotCarried, "only spaces of vendors are carried".to_owned()),
+                    _ => (LineOutcome::NotCarried, "only spaces of vendors are carried".to_owned()),
                 },
                 (space, _) => self.fate_of_member(space),
             };
@@ -307,19 +307,19 @@ impl Definitions {
     }
 
     /// What becomes of a space and the definitions in it.
-    fn fate_of_member(&self, space: &str) -> (Outcome, String) {
+    fn fate_of_member(&self, space: &str) -> (LineOutcome, String) {
         let is_selected = self.spaces.iter().any(|found| found.name == space && found.is_selected);
         let is_vendor = |found: &&Space| found.name == space && found.of_enterprise.is_some();
         let is_vendor = self.spaces.iter().find(is_vendor).is_some();
         match self.destination(space, None) {
-            Ok(_) => (Outcome::Carried, String::new()),
-            Err(_) if is_vendor => (Outcome::Carried, String::new()),
-            Err(why) if why == HAS_OCTETS => (Outcome::NotCarried, why),
+            Ok(_) => (LineOutcome::Carried, String::new()),
+            Err(_) if is_vendor => (LineOutcome::Carried, String::new()),
+            Err(why) if why == HAS_OCTETS => (LineOutcome::NotCarried, why),
             Err(_) if is_selected => {
                 let note = "the values are octets of option 43, because no vendor class is given";
-                (Outcome::Changed, note.to_owned())
+                (LineOutcome::Changed, note.to_owned())
             }
-            Err(why) => (Outcome::NotCarried, why),
+            Err(why) => (LineOutcome::NotCarried, why),
         }
     }
 

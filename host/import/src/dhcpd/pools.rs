@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use crate::{
     model::{Access, Boot, Options, Pool},
     place::Refusal,
-    report::{Outcome, Report},
+    report::{LineOutcome, Report},
 };
 
 use super::grammar::{Statement, Token};
@@ -94,7 +94,8 @@ impl Pooled {
                     self.access.denied.push(class);
                 }
                 (allows, _) => {
-                    let entry = report.add(place, &shown, Outcome::NotCarried, PERMIT.to_owned());
+                    let entry =
+                        report.add(place, &shown, LineOutcome::NotCarried, PERMIT.to_owned());
                     self.access.entries.push(entry);
                     is_closed |= !allows;
                 }

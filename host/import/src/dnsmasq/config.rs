@@ -19,7 +19,7 @@ use crate::{
     model::{Access, Boot, Options, Pool, Reservation, Scope, Site, Subnet},
     option_value,
     place::Refusal,
-    report::{EntryId, Outcome, REPLACED, Report},
+    report::{EntryId, LineOutcome, REPLACED, Report},
 };
 
 use super::{
@@ -105,7 +105,7 @@ impl Reading {
                 self.site.interfaces.extend(names.into_iter().filter(|name| name != "lo"));
                 let entry = self.report.carried(&line.place, &line.shown());
                 if !patterns.is_empty() {
-                    self.report.correct(entry, Outcome::NotCarried, WILDCARD);
+                    self.report.correct(entry, LineOutcome::NotCarried, WILDCARD);
                 }
             }
             "listen-address" => self.listen(line),
@@ -126,13 +126,13 @@ impl Reading {
     fn other(&mut self, line: &Line, key: &str) {
         let (outcome, note) = match keys::fate(key) {
             Some(Fate::Set(set)) => match set(&mut self.site.everywhere) {
-                Ok(None) => (Outcome::Carried, String::new()),
-                Ok(Some(how)) => (Outcome::Changed, how.to_owned()),
-                Err(why) => (Outcome::NotCarried, why),
+                Ok(None) => (LineOutcome::Carried, String::new()),
+                Ok(Some(how)) => (LineOutcome::Changed, how.to_owned()),
+                Err(why) => (LineOutcome::NotCarried, why),
             },
-            Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why.to_owned()),
-            Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why.to_owned()),
-            None => (Outcome::NotCarried, "the key is not known".to_owned()),
+            Some(Fate::NotNeeded(why)) => (LineOutcome::NotNeeded, why.to_owned()),
+            Some(Fate::NotCarried(why)) => (LineOutcome::NotCarried, why.to_owned()),
+            None => (LineOutcome::NotCarried, "the key is not known".to_owned()),
         };
         self.report.add(&line.place, &line.shown(), outcome, note);
     }
@@ -164,12 +164,12 @@ impl Reading {
         let entry = self.report.carried(&line.place, &line.shown());
         if !range.says_mask {
             let note = format!("the file does not say the mask; {} is assumed", range.prefix);
-            self.report.correct(entry, Outcome::Changed, note);
+            self.report.correct(entry, LineOutcome::Changed, note);
         }
         let by_policy_only = !range.needs.is_empty();
         let class = self.class_of(&range.needs, entry).map(|class| class.name.clone());
         if by_policy_only && class.is_none() {
-            self.report.correct(entry, Outcome::Changed, CONDITION);
+            self.report.correct(entry, LineOutcome::Changed, CONDITION);
         }
         let access = Access { allowed: class.into_iter().collect(), ..Access::default() };
         self.ensure_subnet(line, entry, &range);
@@ -181,7 +181,7 @@ impl Reading {
         subnet.scope.min_lease_time = Some(time.min(range::LEASE_TIME_MIN_SECS));
         if time != lease_time {
             let note = "the lease time is that of the subnet's first range";
-            self.report.correct(entry, Outcome::Changed, note);
+            self.report.correct(entry, LineOutcome::Changed, note);
         }
         let pool = last.map(|last| {
             let place = line.place.clone();
@@ -248,7 +248,7 @@ impl Reading {
         }
         let entry = self.report.carried(&line.place, &line.shown());
         for note in changes(&host) {
-            self.report.correct(entry, Outcome::Changed, note);
+            self.report.correct(entry, LineOutcome::Changed, note);
         }
         let address = host.address.or_else(|| self.address_of_name(&host, entry));
         let mut options = Options::new();
@@ -276,10 +276,12 @@ impl Reading {
     fn address_of_name(&mut self, host: &Host, entry: EntryId) -> Option<std::net::Ipv4Addr> {
         let address = self.names.address(host.name.as_deref()?);
         match address {
-            Some(_) => self.report.correct(entry, Outcome::Changed, FROM_NAMES),
+            Some(_) => self.report.correct(entry, LineOutcome::Changed, FROM_NAMES),
             None => {
                 let doubt = self.names.doubt();
-                doubt.iter().for_each(|doubt| self.report.correct(entry, Outcome::Changed, doubt));
+                doubt
+                    .iter()
+                    .for_each(|doubt| self.report.correct(entry, LineOutcome::Changed, doubt));
             }
         }
         address
@@ -290,7 +292,7 @@ impl Reading {
             Ok(tagged) => {
                 let entry = self.report.carried(&line.place, &line.shown());
                 for note in tagged.changes() {
-                    self.report.correct(entry, Outcome::Changed, note);
+                    self.report.correct(entry, LineOutcome::Changed, note);
                 }
                 self.options.push((tagged, entry));
             }
@@ -323,7 +325,7 @@ impl Reading {
                     let entry = self.report.carried(&line.place, &line.shown());
                     self.domains.push(entry);
                     if let Some(earlier) = self.domain_of_all.replace(entry) {
-                        self.report.correct(earlier, Outcome::NotNeeded, REPLACED);
+                        self.report.correct(earlier, LineOutcome::NotNeeded, REPLACED);
                     }
                 }
                 Err(why) => self.report.not_carried(&line.place, &line.shown(), why),
@@ -359,7 +361,7 @@ impl Reading {
                 },
             };
             if let Err(why) = placed {
-                self.report.correct(entry, Outcome::NotCarried, why);
+                self.report.correct(entry, LineOutcome::NotCarried, why);
             }
         }
     }
@@ -370,7 +372,7 @@ impl Reading {
         };
         self.place_for(tag, tagged)?;
         if tagged.is_forced {
-            self.report.correct(entry, Outcome::Changed, options::ASKED_FOR);
+            self.report.correct(entry, LineOutcome::Changed, options::ASKED_FOR);
         }
         Ok(())
     }
@@ -443,7 +445,7 @@ impl Reading {
                 ),
             ];
             for (_, note) in implied.into_iter().filter(|(code, _)| !has(*code)) {
-                self.report.correct(subnet.entry, Outcome::Changed, note);
+                self.report.correct(subnet.entry, LineOutcome::Changed, note);
             }
         }
     }

@@ -11,7 +11,7 @@ use lessor_core::{HardwareAddress, OptionKind, option::code, relay};
 use crate::{
     condition::{Comparison, Condition, Fact},
     option_names, option_value,
-    report::{EntryId, Outcome, Report},
+    report::{EntryId, LineOutcome, Report},
 };
 
 use super::{lines::Line, options};
@@ -108,7 +108,7 @@ impl Tags {
                 }
                 Err(why) => {
                     let why = format!("{why}; {FOR_POLICIES}");
-                    (report.add(&line.place, &line.shown(), Outcome::NotCarried, why), None)
+                    (report.add(&line.place, &line.shown(), LineOutcome::NotCarried, why), None)
                 }
             };
             for name in sets.iter().filter_map(|part| self::sets(part)) {
@@ -180,7 +180,7 @@ impl Tags {
     pub(super) fn report_unused(&self, report: &mut Report) {
         for tag in self.tests.values().filter(|tag| !tag.is_used) {
             let entries = tag.entries.iter();
-            entries.for_each(|entry| report.correct(*entry, Outcome::NotNeeded, UNUSED));
+            entries.for_each(|entry| report.correct(*entry, LineOutcome::NotNeeded, UNUSED));
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     Found,
     model::{Boot, Pool, Scope, Site, Subnet},
     place::Refusal,
-    report::{Outcome, Report},
+    report::{LineOutcome, Report},
 };
 
 use super::{
@@ -156,13 +156,13 @@ impl Reading {
         let statement = statement(member);
         let (outcome, note) = match keys::fate(key) {
             Some(Fate::Set(set)) => match set(scope, &member.node) {
-                Ok(None) => (Outcome::Carried, String::new()),
-                Ok(Some(how)) => (Outcome::Changed, how.to_owned()),
-                Err(why) => (Outcome::NotCarried, why),
+                Ok(None) => (LineOutcome::Carried, String::new()),
+                Ok(Some(how)) => (LineOutcome::Changed, how.to_owned()),
+                Err(why) => (LineOutcome::NotCarried, why),
             },
-            Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why.to_owned()),
-            Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why.to_owned()),
-            None => (Outcome::NotCarried, "the key is not known".to_owned()),
+            Some(Fate::NotNeeded(why)) => (LineOutcome::NotNeeded, why.to_owned()),
+            Some(Fate::NotCarried(why)) => (LineOutcome::NotCarried, why.to_owned()),
+            None => (LineOutcome::NotCarried, "the key is not known".to_owned()),
         };
         self.report.add(&member.place, &statement, outcome, note);
     }
@@ -175,17 +175,17 @@ impl Reading {
                 self.report.not_needed(&member.place, &statement, why);
                 continue;
             }
-            let mut outcome = (Outcome::Carried, "");
+            let mut outcome = (LineOutcome::Carried, "");
             for item in list(&member.node)? {
                 let text = item.text().unwrap_or_default();
                 let (name, address) = text.split_once('/').unwrap_or((text, ""));
                 if name == "*" {
-                    outcome = (Outcome::Changed, "name the interfaces with --interface");
+                    outcome = (LineOutcome::Changed, "name the interfaces with --interface");
                 } else if !name.is_empty() {
                     self.site.interfaces.push(name.to_owned());
                 }
                 if !address.is_empty() {
-                    outcome = (Outcome::Changed, "all addresses of the interface are served");
+                    outcome = (LineOutcome::Changed, "all addresses of the interface are served");
                 }
             }
             self.report.add(&member.place, &statement, outcome.0, outcome.1.to_owned());

@@ -12,7 +12,7 @@ use lessor_vocabulary::{
 use crate::{
     declaring, option_names,
     place::{Place, Refusal},
-    report::{Outcome, Report},
+    report::{LineOutcome, Report},
 };
 
 use super::json::Node;
@@ -182,12 +182,12 @@ impl Definitions {
     }
 
     /// What becomes of the definition of an option in an option.
-    fn fate_of_member(&self, space: &str) -> (Outcome, String) {
+    fn fate_of_member(&self, space: &str) -> (LineOutcome, String) {
         if let Some(number) = enterprise(space) {
             return match self.vendors.iter().any(|(known, _)| *known == number) {
-                true => (Outcome::Carried, String::new()),
+                true => (LineOutcome::Carried, String::new()),
                 false => {
-                    (Outcome::NotCarried, "the names or codes of the space occur twice".into())
+                    (LineOutcome::NotCarried, "the names or codes of the space occur twice".into())
                 }
             };
         }
@@ -198,10 +198,12 @@ impl Definitions {
         match (is_in_43, containing.count()) {
             (true, _) => {
                 let note = "the values are octets of option 43, because no vendor class is given";
-                (Outcome::Changed, note.to_owned())
+                (LineOutcome::Changed, note.to_owned())
             }
-            (false, 0) => (Outcome::NotCarried, format!("no option contains the space {space:?}")),
-            (false, _) => (Outcome::Carried, String::new()),
+            (false, 0) => {
+                (LineOutcome::NotCarried, format!("no option contains the space {space:?}"))
+            }
+            (false, _) => (LineOutcome::Carried, String::new()),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     model::{Options, SubOptions},
     option_value::{self, Item},
     place::Refusal,
-    report::{Outcome, REPLACED, Report},
+    report::{LineOutcome, REPLACED, Report},
 };
 
 use super::{
@@ -82,34 +82,34 @@ fn set(
     definitions: &Definitions,
     options: &mut Options,
     always_sent: Option<&mut Vec<u8>>,
-) -> (Outcome, String) {
+) -> (LineOutcome, String) {
     let code = setting.known.code;
     let done = match (setting.space, enterprise(setting.space)) {
         (SPACE, _) => set_octets(setting, options).map(|()| {
             let always_sent = always_sent.filter(|_| code != code::IPV6_ONLY_PREFERRED);
             match (setting.is_always_sent, always_sent) {
                 (true, Some(always_sent)) => always_sent.push(code),
-                (true, None) => return (Outcome::Changed, ASKED_FOR.to_owned()),
+                (true, None) => return (LineOutcome::Changed, ASKED_FOR.to_owned()),
                 (false, _) => {}
             }
-            (Outcome::Carried, String::new())
+            (LineOutcome::Carried, String::new())
         }),
         (_, Some(number)) => {
             let vendor = definitions.vendor_key(number);
             let code = code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC;
             let sub_option = (setting.known.code, setting.octets.clone());
             option_value::set_of_vendor(options, code, &vendor, sub_option)
-                .map(|()| (Outcome::Changed, OF_VENDOR.to_owned()))
+                .map(|()| (LineOutcome::Changed, OF_VENDOR.to_owned()))
         }
         (space, None) => match setting.place {
-            Containment::Contained => Ok((Outcome::Carried, String::new())),
+            Containment::Contained => Ok((LineOutcome::Carried, String::new())),
             Containment::TakenPlace => Err(TAKEN_PLACE.to_owned()),
             Containment::Nowhere => {
                 Err(format!("no option beside it contains the space {space:?}"))
             }
         },
     };
-    done.unwrap_or_else(|why| (Outcome::NotCarried, why))
+    done.unwrap_or_else(|why| (LineOutcome::NotCarried, why))
 }
 
 fn set_octets(setting: &Setting, options: &mut Options) -> Result<(), String> {
@@ -198,8 +198,8 @@ fn with_contained(
 fn setting<'n>(
     item: &'n Node,
     definitions: &Definitions,
-) -> Result<Setting<'n>, (Outcome, String)> {
-    let not_carried = |why: &str| (Outcome::NotCarried, why.to_owned());
+) -> Result<Setting<'n>, (LineOutcome, String)> {
+    let not_carried = |why: &str| (LineOutcome::NotCarried, why.to_owned());
     if item.get("client-classes").is_some() {
         return Err(not_carried("options for classes are for policies: see docs/policies.md"));
     }
@@ -210,20 +210,20 @@ fn setting<'n>(
     let space = text("space").unwrap_or(SPACE);
     let number = item.get("code").and_then(Node::number::<u8>);
     let known = definitions.find(space, text("name"), number);
-    let known = known.map_err(|why| (Outcome::NotCarried, why))?;
+    let known = known.map_err(|why| (LineOutcome::NotCarried, why))?;
     let data = text("data").unwrap_or_default();
     let is_hexadecimal = data.starts_with("0x") || data.starts_with("0X");
     let is_csv = item.get("csv-format").and_then(Node::flag).unwrap_or(!is_hexadecimal);
     let is_125 = known.code == code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC && space == SPACE;
     if is_125 && is_csv {
-        return Err((Outcome::NotNeeded, BY_SUB_OPTIONS.to_owned()));
+        return Err((LineOutcome::NotNeeded, BY_SUB_OPTIONS.to_owned()));
     }
     let octets = match (is_csv, &known.form) {
         (true, Ok(form)) => encode(form, data),
         (true, Err(why)) => Err(why.clone()),
         (false, _) => hexadecimal(data),
     };
-    let octets = octets.map_err(|why| (Outcome::NotCarried, why))?;
+    let octets = octets.map_err(|why| (LineOutcome::NotCarried, why))?;
     let is_always_sent = item.get("always-send").and_then(Node::flag) == Some(true);
     Ok(Setting { node: item, space, known, octets, is_always_sent, place: Containment::Nowhere })
 }

@@ -12,7 +12,7 @@ use lessor_core::{ClassNames, PoolChoice};
 
 use crate::{
     model::{Pool, Site},
-    report::{Outcome, Report},
+    report::{LineOutcome, Report},
 };
 
 const FOR_POLICIES: &str =
@@ -58,14 +58,14 @@ pub(super) fn drop_unknown(site: &mut Site, report: &mut Report) {
         for class in std::mem::take(&mut reservation.classes) {
             if !known.contains(&class) {
                 let note = format!("its class {:?} is not carried", class.trim_start());
-                report.correct(reservation.entry, Outcome::Changed, note);
+                report.correct(reservation.entry, LineOutcome::Changed, note);
             } else if !kept.contains(&class) {
                 kept.push(class);
             }
         }
         if kept.len() > CLASSES_MAX {
             let note = format!("it names only {CLASSES_MAX} classes");
-            report.correct(reservation.entry, Outcome::Changed, note);
+            report.correct(reservation.entry, LineOutcome::Changed, note);
             kept.truncate(CLASSES_MAX);
         }
         reservation.classes = kept;
@@ -86,7 +86,7 @@ pub(super) fn drop_empty(site: &mut Site, report: &mut Report) {
         let is_empty = empty.remove(&class.name);
         if is_empty {
             for entry in &class.entries {
-                report.correct(*entry, Outcome::NotCarried, EMPTY);
+                report.correct(*entry, LineOutcome::NotCarried, EMPTY);
             }
         }
         !is_empty
@@ -142,7 +142,7 @@ pub(super) fn assign_pools(site: &mut Site, report: &mut Report) {
         if class.pools.len() > PoolChoice::NAMES_MAX {
             let note = format!("it names only {} pools", PoolChoice::NAMES_MAX);
             let entries = class.entries.iter();
-            entries.for_each(|entry| report.correct(*entry, Outcome::Changed, &note));
+            entries.for_each(|entry| report.correct(*entry, LineOutcome::Changed, &note));
             class.pools.truncate(PoolChoice::NAMES_MAX);
         }
     }
@@ -179,8 +179,8 @@ fn restrict(pools: &mut [&mut Pool], known: &BTreeSet<String>, report: &mut Repo
 fn close(pool: &mut Pool, report: &mut Report) {
     pool.by_policy_only = true;
     let entries = &pool.access.entries;
-    entries.iter().for_each(|entry| report.correct(*entry, Outcome::NotCarried, FOR_POLICIES));
-    let of_range = if entries.is_empty() { Outcome::NotCarried } else { Outcome::Changed };
+    entries.iter().for_each(|entry| report.correct(*entry, LineOutcome::NotCarried, FOR_POLICIES));
+    let of_range = if entries.is_empty() { LineOutcome::NotCarried } else { LineOutcome::Changed };
     report.correct(pool.entry, of_range, FOR_POLICIES);
 }
 

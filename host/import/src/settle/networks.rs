@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::{
     model::{Scope, Site},
-    report::{Outcome, Report},
+    report::{LineOutcome, Report},
 };
 
 /// Gives every subnet of a shared network the settings of its first one.
@@ -28,7 +28,7 @@ pub(super) fn agree(site: &mut Site, report: &mut Report) {
             let note = format!(
                 "authoritative, client-key and quarantine are those of the first subnet of {name:?}"
             );
-            report.correct(subnet.entry, Outcome::Changed, note);
+            report.correct(subnet.entry, LineOutcome::Changed, note);
         }
     }
 }

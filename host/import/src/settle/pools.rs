@@ -7,7 +7,7 @@ use lessor_core::{OptionKind, OptionValue, option::code};
 
 use crate::{
     model::{Options, Pool, Site, range},
-    report::{EntryId, Outcome, Report},
+    report::{EntryId, LineOutcome, Report},
 };
 
 /// The maximum number of notes about one pool.
@@ -50,7 +50,7 @@ pub(super) fn cut(site: &mut Site, report: &mut Report) {
             let before = pools.len();
             pools.extend(parts.into_iter().filter(gives));
             if pools.len() == before {
-                report.correct(pool.entry, Outcome::NotCarried, "no address of it remains");
+                report.correct(pool.entry, LineOutcome::NotCarried, "no address of it remains");
             }
         }
         subnet.pools = pools;
@@ -79,7 +79,7 @@ fn without(pool: &Pool, prefix: Ipv4Net, taken: Vec<Taken>, report: &mut Report)
     let (first, last) = (*wanted.start().max(all.start()), *wanted.end().min(all.end()));
     if (first, last) != (*wanted.start(), *wanted.end()) {
         let note = format!("addresses outside of {prefix} are left out");
-        report.correct(pool.entry, Outcome::Changed, note);
+        report.correct(pool.entry, LineOutcome::Changed, note);
     }
     let mut taken: Vec<Taken> =
         taken.into_iter().filter(|taken| taken.first <= last && taken.last >= first).collect();
@@ -104,11 +104,11 @@ fn without(pool: &Pool, prefix: Ipv4Net, taken: Vec<Taken>, report: &mut Report)
 
 fn say(taken: &[Taken], entry: EntryId, report: &mut Report) {
     for taken in taken.iter().take(NOTES_MAX) {
-        report.correct(entry, Outcome::Changed, format!("without {}", taken.what));
+        report.correct(entry, LineOutcome::Changed, format!("without {}", taken.what));
     }
     if taken.len() > NOTES_MAX {
         let others = taken.len() - NOTES_MAX;
-        report.correct(entry, Outcome::Changed, format!("and without {others} others"));
+        report.correct(entry, LineOutcome::Changed, format!("and without {others} others"));
     }
 }
 

@@ -7,7 +7,7 @@ use lessor_core::ReservationOwner;
 use crate::{
     model::{Reservation, Site},
     place::Place,
-    report::{Outcome, Report},
+    report::{LineOutcome, Report},
 };
 
 /// Assigns the reservations to the subnets of their addresses, and removes those that the server
@@ -23,7 +23,7 @@ pub(super) fn assign(site: &mut Site, report: &mut Report) {
             Some(subnet) => subnet.reservations.push(reservation),
             None => {
                 let why = format!("{address} is in no subnet");
-                report.correct(reservation.entry, Outcome::NotCarried, why);
+                report.correct(reservation.entry, LineOutcome::NotCarried, why);
             }
         }
     }
@@ -50,7 +50,7 @@ fn is_kept(reservation: &Reservation, why: Option<String>, report: &mut Report) 
     let why = why.or_else(|| reservation.is_empty().then(nothing));
     let is_kept = why.is_none();
     if let Some(why) = why {
-        report.correct(reservation.entry, Outcome::NotCarried, why);
+        report.correct(reservation.entry, LineOutcome::NotCarried, why);
     }
     is_kept
 }

@@ -8,7 +8,7 @@ use lessor_vocabulary::Catalogue;
 use crate::{
     expressing,
     model::{Options, Reservation, Site, Value},
-    report::{EntryId, Outcome, Report},
+    report::{EntryId, LineOutcome, Report},
 };
 
 /// Adds to sub-options those of outer scopes. Reservations are of one client, so theirs become
@@ -43,7 +43,7 @@ fn inherit<const N: usize>(
         for outer in outer.iter().filter_map(|outer| outer.get(code)) {
             if !value.inherit(outer) {
                 let note = format!("option {code} around it is replaced by its sub-options");
-                report.correct(entry, Outcome::Changed, note);
+                report.correct(entry, LineOutcome::Changed, note);
             }
         }
     }
@@ -59,7 +59,7 @@ fn fix(catalogue: &Catalogue, reservation: &mut Reservation, report: &mut Report
         };
         if octets.is_none() {
             let why = format!("without option {code}, which depends on its vendor class");
-            report.correct(reservation.entry, Outcome::Changed, why);
+            report.correct(reservation.entry, LineOutcome::Changed, why);
         }
         octets.map(|octets| *value = Value::Octets(octets)).is_some()
     });

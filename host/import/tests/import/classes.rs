@@ -1,6 +1,6 @@
 //! Classes, expressions and tags of other servers become classes where conditions can say the same.
 
-use lessor_import::{Origin, Outcome};
+use lessor_import::{LineOutcome, OldServer};
 
 use crate::common::{imported, outcome, says};
 
@@ -9,7 +9,7 @@ const SUBNET: &str = "subnet 10.0.0.0 netmask 255.255.255.0 { range 10.0.0.10 10
 #[test]
 fn classes_of_dhcpd_with_subclasses_and_limits_are_carried() {
     let found = imported(
-        Origin::Dhcpd,
+        OldServer::Dhcpd,
         &format!(
             "class \"paid\" {{ match hardware; }}
              subclass \"paid\" 1:02:00:5e:00:00:01;
@@ -45,7 +45,7 @@ fn classes_of_dhcpd_with_subclasses_and_limits_are_carried() {
 #[test]
 fn pools_name_their_classes_and_those_of_no_class_are_for_policies() {
     let found = imported(
-        Origin::Dhcpd,
+        OldServer::Dhcpd,
         "class \"phones\" { match if option vendor-class-identifier = \"phone\"; }
          class \"odd\" { match if option host-name ~= \"x$\"; }
          subnet 10.0.0.0 netmask 255.255.0.0 {
@@ -67,31 +67,31 @@ fn pools_name_their_classes_and_those_of_no_class_are_for_policies() {
             "name = \"others\"\nrange = \"10.0.5.0-10.0.5.255\"\n",
         ],
     );
-    assert_eq!(outcome(&found, "class \"odd\"").0, Outcome::NotCarried);
+    assert_eq!(outcome(&found, "class \"odd\"").0, LineOutcome::NotCarried);
     let (not_carried, note) = outcome(&found, "allow members of \"odd\"");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert!(note.contains("only a policy"), "{note}");
-    assert_eq!(outcome(&found, "allow members of \"phones\"").0, Outcome::Carried);
-    assert_eq!(outcome(&found, "deny members of \"phones\"").0, Outcome::Carried);
+    assert_eq!(outcome(&found, "allow members of \"phones\"").0, LineOutcome::Carried);
+    assert_eq!(outcome(&found, "deny members of \"phones\"").0, LineOutcome::Carried);
 }
 
 #[test]
 fn a_class_without_another_pool_cannot_be_kept_away_and_gets_none() {
     let found = imported(
-        Origin::Dhcpd,
+        OldServer::Dhcpd,
         "class \"phones\" { match if option vendor-class-identifier = \"phone\"; }
          subnet 10.0.0.0 netmask 255.255.0.0 {
              pool { deny members of \"phones\"; range 10.0.2.0 10.0.2.255; }
          }",
     );
     says(&found, &["by-policy-only = true"]);
-    assert_eq!(outcome(&found, "range 10.0.2.0").0, Outcome::Changed);
+    assert_eq!(outcome(&found, "range 10.0.2.0").0, LineOutcome::Changed);
 }
 
 #[test]
 fn branches_are_classes_until_one_is_not_carried() {
     let found = imported(
-        Origin::Dhcpd,
+        OldServer::Dhcpd,
         &format!(
             "if option user-class = \"iPXE\" {{ filename \"menu\"; }}
              elsif option host-name ~= \"x$\" {{ filename \"x\"; }}
@@ -108,16 +108,16 @@ fn branches_are_classes_until_one_is_not_carried() {
             "next-server = \"192.0.2.1\"",
         ],
     );
-    assert_eq!(outcome(&found, "elsif").0, Outcome::NotCarried);
+    assert_eq!(outcome(&found, "elsif").0, LineOutcome::NotCarried);
     let (not_carried, note) = outcome(&found, "else");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert!(note.contains("a branch before it"), "{note}");
 }
 
 #[test]
 fn a_class_that_no_message_meets_is_left_out_and_does_not_end_the_import() {
     let found = imported(
-        Origin::Kea,
+        OldServer::Kea,
         "{ \"Dhcp4\": {
             \"client-classes\": [
                 { \"name\": \"none\", \"test\": \"option[60].hex == 'a' and not (option[60].hex == 'a')\",
@@ -130,16 +130,16 @@ fn a_class_that_no_message_meets_is_left_out_and_does_not_end_the_import() {
     says(&found, &["name = \"one\"", "by-policy-only = true"]);
     assert!(!found.configuration.contains("none"), "{}", found.configuration);
     let (not_carried, note) = outcome(&found, "{ \"name\": \"none\"");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert!(note.contains("no [[class]] can say it"), "{note}");
-    assert_eq!(outcome(&found, "{ \"name\": \"host-name\"").0, Outcome::NotCarried);
+    assert_eq!(outcome(&found, "{ \"name\": \"host-name\"").0, LineOutcome::NotCarried);
 }
 
 #[test]
 fn classes_of_kea_are_carried_with_what_is_for_them() {
     let long = "x".repeat(130);
     let found = imported(
-        Origin::Kea,
+        OldServer::Kea,
         &format!(
             "{{ \"Dhcp4\": {{
             \"client-classes\": [
@@ -170,21 +170,21 @@ fn classes_of_kea_are_carried_with_what_is_for_them() {
         ],
     );
     let (changed, note) = outcome(&found, "{ \"name\": \"modems\"");
-    assert_eq!(changed, Outcome::Changed);
+    assert_eq!(changed, LineOutcome::Changed);
     assert!(note.contains("come before those of subnets"), "{note}");
     let (changed, note) = outcome(&found, "\"boot-file-name\"");
-    assert_eq!(changed, Outcome::Changed);
+    assert_eq!(changed, LineOutcome::Changed);
     assert!(note.contains("has no room"), "{note}");
     for name in ["known", "later", "by host"] {
         let statement = format!("{{ \"name\": \"{name}\"");
-        assert_eq!(outcome(&found, &statement).0, Outcome::NotCarried, "{name}");
+        assert_eq!(outcome(&found, &statement).0, LineOutcome::NotCarried, "{name}");
     }
 }
 
 #[test]
 fn tags_of_dnsmasq_are_classes_of_what_is_for_them() {
     let found = imported(
-        Origin::Dnsmasq,
+        OldServer::Dnsmasq,
         "dhcp-range=10.0.1.0,10.0.1.255,255.255.0.0,1h
          dhcp-range=tag:phones,10.0.2.0,10.0.2.255,255.255.0.0,1h
          dhcp-option=tag:phones,tag:!gold,option:ntp-server,192.0.2.1
@@ -225,16 +225,16 @@ fn tags_of_dnsmasq_are_classes_of_what_is_for_them() {
             "next-server = \"192.0.2.3\"\nserver-name = \"boothost\"\nboot-file = \"boot.efi\"",
         ],
     );
-    assert_eq!(outcome(&found, "dhcp-match=set:unused").0, Outcome::NotNeeded);
-    assert_eq!(outcome(&found, "dhcp-vendorclass").0, Outcome::Changed);
-    assert_eq!(outcome(&found, "dhcp-range=tag:phones").0, Outcome::Carried);
+    assert_eq!(outcome(&found, "dhcp-match=set:unused").0, LineOutcome::NotNeeded);
+    assert_eq!(outcome(&found, "dhcp-vendorclass").0, LineOutcome::Changed);
+    assert_eq!(outcome(&found, "dhcp-range=tag:phones").0, LineOutcome::Carried);
     assert_eq!(found.report.totals().not_carried, 0, "{}", found.report);
 }
 
 #[test]
 fn regular_expressions_are_classes_if_they_list_beginnings() {
     let found = imported(
-        Origin::Dhcpd,
+        OldServer::Dhcpd,
         &format!(
             "class \"boxes\" {{
                  match if option vendor-class-identifier ~= \"^(stb|iptv)-\";
@@ -249,7 +249,7 @@ fn regular_expressions_are_classes_if_they_list_beginnings() {
     );
     says(&found, &["name = \"boxes\"", "starts-with = \"stb-\"", "starts-with = \"iptv-\""]);
     let (outcome_of, why) = outcome(&found, "class \"anywhere\"");
-    assert_eq!(outcome_of, Outcome::NotCarried);
+    assert_eq!(outcome_of, LineOutcome::NotCarried);
     assert!(why.contains("anywhere in the value") && why.contains("docs/policies.md"), "{why}");
 
     let kea = r#"{ "Dhcp4": {
@@ -259,7 +259,7 @@ fn regular_expressions_are_classes_if_they_list_beginnings() {
         ],
         "subnet4": [ { "id": 1, "subnet": "10.0.0.0/24", "pools": [ { "pool": "10.0.0.10-10.0.0.99" } ] } ]
     } }"#;
-    let found = imported(Origin::Kea, kea);
+    let found = imported(OldServer::Kea, kea);
     says(&found, &["name = \"boxes\"", "starts-with = \"stb-1\"", "starts-with = \"stb-2\""]);
     assert!(!found.configuration.contains("other"), "{}", found.configuration);
 }
@@ -267,7 +267,7 @@ fn regular_expressions_are_classes_if_they_list_beginnings() {
 #[test]
 fn options_of_a_vendor_are_those_of_a_class_in_dnsmasq() {
     let found = imported(
-        Origin::Dnsmasq,
+        OldServer::Dnsmasq,
         "interface=eth1\n\
          dhcp-range=set:lan,10.0.0.10,10.0.0.99,255.255.255.0,1h\n\
          dhcp-option=vendor:MSFT,2,1i\n\
@@ -285,19 +285,19 @@ fn options_of_a_vendor_are_those_of_a_class_in_dnsmasq() {
     ];
     says(&found, &classes);
     let (outcome_of, note) = outcome(&found, "dhcp-option=vendor:MSFT,2");
-    assert_eq!(outcome_of, Outcome::Changed);
+    assert_eq!(outcome_of, LineOutcome::Changed);
     assert!(note.contains("at its beginning"), "{note}");
     // Within option 43, 0.0.0.0 is not dnsmasq's own address.
     says(&found, &["name = \"vendor-PXEClient\"", "\"hex:010400000000\""]);
     let (outcome_of, why) = outcome(&found, "dhcp-option=tag:lan,vendor");
-    assert_eq!(outcome_of, Outcome::NotCarried);
+    assert_eq!(outcome_of, LineOutcome::NotCarried);
     assert!(why.contains("several tags"), "{why}");
 }
 
 #[test]
 fn reservations_of_kea_name_their_classes() {
     let found = imported(
-        Origin::Kea,
+        OldServer::Kea,
         "{ \"Dhcp4\": {
             \"client-classes\": [
                 { \"name\": \"phones\", \"test\": \"option[60].hex == 'phone'\" },
@@ -324,12 +324,15 @@ fn reservations_of_kea_name_their_classes() {
     );
     assert!(found.topology.reservations_name_classes());
     let (not_carried, note) = outcome(&found, "{ \"name\": \"of hooks\"");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert!(note.contains("no reservation that is carried names it"), "{note}");
     let (changed, note) = outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:01\"");
-    assert_eq!((changed, note.as_str()), (Outcome::Changed, "its class \"lost\" is not carried"));
-    assert_eq!(outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:02\"").0, Outcome::Carried);
+    assert_eq!(
+        (changed, note.as_str()),
+        (LineOutcome::Changed, "its class \"lost\" is not carried")
+    );
+    assert_eq!(outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:02\"").0, LineOutcome::Carried);
     let (not_carried, note) = outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:03\"");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert!(note.contains("gives its client nothing"), "{note}");
 }

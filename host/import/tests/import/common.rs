@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lessor_import::{Imported, Origin, Outcome, Refusal, Wishes, read_configuration};
+use lessor_import::{Imported, LineOutcome, OldServer, Refusal, Wishes, read_configuration};
 
 /// A folder that is removed when it is dropped.
 pub(crate) struct Folder(tempfile::TempDir);
@@ -46,20 +46,20 @@ pub(crate) fn golden(name: &str) -> String {
 }
 
 /// Imports a configuration for a server on eth0.
-pub(crate) fn import(origin: Origin, path: &Path) -> Result<Imported, Refusal> {
+pub(crate) fn import(origin: OldServer, path: &Path) -> Result<Imported, Refusal> {
     let wishes = Wishes { interfaces: vec!["eth0".into()], ..Wishes::default() };
     read_configuration(origin, path, Path::new("/etc/lessor/lessor.toml"), &wishes)
 }
 
 /// Imports a configuration that is accepted.
-pub(crate) fn imported(origin: Origin, text: &str) -> Imported {
+pub(crate) fn imported(origin: OldServer, text: &str) -> Imported {
     let path_of = Folder::new();
     let path = path_of.write("configuration", text);
     import(origin, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{text}"))
 }
 
 /// The outcome and the note of the statement that begins like this.
-pub(crate) fn outcome(imported: &Imported, statement: &str) -> (Outcome, String) {
+pub(crate) fn outcome(imported: &Imported, statement: &str) -> (LineOutcome, String) {
     let mut entries = imported.report.entries().iter();
     let found = entries.find(|entry| entry.statement.starts_with(statement));
     let found = found.unwrap_or_else(|| panic!("{statement} is not in {}", imported.report));
@@ -79,7 +79,7 @@ pub(crate) fn says(imported: &Imported, lines: &[&str]) {
 }
 
 /// The refusal of a configuration.
-pub(crate) fn refused(origin: Origin, text: &str) -> String {
+pub(crate) fn refused(origin: OldServer, text: &str) -> String {
     let folder = Folder::new();
     let path = folder.write("configuration", text);
     match import(origin, &path) {

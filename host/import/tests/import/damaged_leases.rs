@@ -1,7 +1,9 @@
 //! A lease of another server is never lost without a word: a line that cannot be right is refused.
 
 use lessor_core::{Binding, BindingState, Timestamp, relay};
-use lessor_import::{LeaseTotals, Origin, Outcome, Refusal, Report, Times, portable, read_leases};
+use lessor_import::{
+    LeaseTotals, LineOutcome, OldServer, Refusal, Report, Times, portable, read_leases,
+};
 
 use crate::common::{Folder, KEA_HEADER, topology};
 
@@ -23,7 +25,7 @@ fn times() -> Times {
 
 type Read = Result<(Vec<Binding>, Report, LeaseTotals), Refusal>;
 
-fn read(origin: Origin, text: &str) -> Read {
+fn read(origin: OldServer, text: &str) -> Read {
     let folder = Folder::new();
     let path = folder.write("leases", text);
     read_leases(origin, &[path], &topology(CONFIGURATION), &times())
@@ -36,7 +38,7 @@ fn read_portable(text: &str) -> Read {
 }
 
 fn dhcpd(lines: &str) -> Read {
-    read(Origin::Dhcpd, &format!("lease 10.64.1.1 {{\n{lines}\n}}\n"))
+    read(OldServer::Dhcpd, &format!("lease 10.64.1.1 {{\n{lines}\n}}\n"))
 }
 
 #[track_caller]
@@ -97,7 +99,7 @@ fn a_state_that_is_not_known_is_refused() {
     }
     let kea = |state: &str| {
         let line = format!("10.64.1.1,02:00:5e:00:00:01,,3600,{NOW},64,0,0,,{state},\n");
-        read(Origin::Kea, &format!("{KEA_HEADER}{line}"))
+        read(OldServer::Kea, &format!("{KEA_HEADER}{line}"))
     };
     assert_eq!(kea("3").unwrap().0[0].state, BindingState::Released);
     is_refused(kea("9"), &["leases:2: ", "\"9\" is not a state"]);
@@ -108,10 +110,10 @@ fn times_that_cannot_be_right_are_refused() {
     const ABSURD: &str = "99999999999999999";
     let kea = |lifetime: &str, expire: &str| {
         let line = format!("10.64.1.1,02:00:5e:00:00:01,,{lifetime},{expire},64,0,0,,0,\n");
-        read(Origin::Kea, &format!("{KEA_HEADER}{line}"))
+        read(OldServer::Kea, &format!("{KEA_HEADER}{line}"))
     };
     let dnsmasq =
-        |ends: &str| read(Origin::Dnsmasq, &format!("{ends} 02:00:5e:00:00:01 10.64.1.1 * *\n"));
+        |ends: &str| read(OldServer::Dnsmasq, &format!("{ends} 02:00:5e:00:00:01 10.64.1.1 * *\n"));
     is_refused(dhcpd(&format!("ends epoch {ABSURD};\n{CLIENT}")), &["leases:2: ", "9999"]);
     is_refused(kea("3600", ABSURD), &["leases:2: ", "9999"]);
     is_refused(kea("3600", &u64::MAX.to_string()), &["leases:2: ", "9999"]);
@@ -122,7 +124,7 @@ fn times_that_cannot_be_right_are_refused() {
         "[{{ \"ip-address\": \"10.64.1.1\", \"hw-address\": \"02:00:5e:00:00:01\", \
          \"valid-lft\": 3600, \"cltt\": {ABSURD}, \"state\": 0 }}]"
     );
-    is_refused(read(Origin::Kea, &json), &["leases:1: ", "9999"]);
+    is_refused(read(OldServer::Kea, &json), &["leases:1: ", "9999"]);
     let before = "starts epoch 1796003600;";
     is_refused(
         dhcpd(&format!("binding state active; {before} {ENDS} {CLIENT}")),
@@ -148,7 +150,7 @@ fn a_client_with_two_leases_keeps_both_and_the_report_says_so() {
     let (leases, report, totals) = read_portable(&format!("{header}{rows}end\n")).unwrap();
     assert_eq!((leases.len(), totals.active), (2, 2));
     let [entry] = report.entries() else { panic!("{report}") };
-    assert_eq!((entry.outcome, entry.place.line()), (Outcome::Carried, 3));
+    assert_eq!((entry.outcome, entry.place.line()), (LineOutcome::Carried, 3));
     assert!(entry.note.contains("has 10.64.1.1 as well"), "{}", entry.note);
     // What was exported is imported again.
     let mut exported = Vec::new();
@@ -183,12 +185,12 @@ fn sub_options_of_option_82_are_carried_or_reported() {
         (relay::SOURCE_PORT, &[]),
     ];
     assert_eq!(all, wanted);
-    let said: Vec<(usize, Outcome)> =
+    let said: Vec<(usize, LineOutcome)> =
         report.entries().iter().map(|entry| (entry.place.line(), entry.outcome)).collect();
-    assert_eq!(said, [(9, Outcome::NotCarried), (10, Outcome::NotCarried)]);
+    assert_eq!(said, [(9, LineOutcome::NotCarried), (10, LineOutcome::NotCarried)]);
     for context in ["{ \"ISC\": { \"relay-agent-info\": \"zz\" } }", "{ \"ISC\""] {
         let line = format!("10.64.1.1,02:00:5e:00:00:01,,3600,{},64,0,0,,0,{context}\n", NOW + 60);
-        let (leases, report, _) = read(Origin::Kea, &format!("{KEA_HEADER}{line}")).unwrap();
+        let (leases, report, _) = read(OldServer::Kea, &format!("{KEA_HEADER}{line}")).unwrap();
         assert_eq!(leases[0].relay_information, None);
         assert_eq!((leases.len(), report.totals().not_carried), (1, 1), "{report}");
     }
@@ -197,7 +199,7 @@ fn sub_options_of_option_82_are_carried_or_reported() {
 #[test]
 fn a_mark_at_the_beginning_is_no_part_of_the_first_line() {
     let lease = format!("lease 10.64.1.1 {{ {ENDS} {CLIENT} }}\n");
-    assert_eq!(read(Origin::Dhcpd, &format!("\u{feff}{lease}")).unwrap().0.len(), 1);
+    assert_eq!(read(OldServer::Dhcpd, &format!("\u{feff}{lease}")).unwrap().0.len(), 1);
     let header = "address,state,hardware-address,expires-at";
     let row = "10.64.1.1,leased,02:00:5e:00:00:01,2027-12-01T00:00:00Z";
     let read = read_portable(&format!("\u{feff}{header}\n{row}\nend\n"));

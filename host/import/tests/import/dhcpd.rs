@@ -2,19 +2,19 @@
 //! the report says that it does not.
 
 use lessor_core::{OptionValue, Reservation, option::code};
-use lessor_import::{Imported, Origin, Outcome};
+use lessor_import::{Imported, LineOutcome, OldServer};
 
 use crate::common::{Folder, import};
 
 fn imported(text: &str) -> Imported {
     let folder = Folder::new();
     let path = folder.write("dhcpd.conf", text);
-    import(Origin::Dhcpd, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{text}"))
+    import(OldServer::Dhcpd, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{text}"))
 }
 
 /// The outcome and the note of the only statement that begins like this.
 #[track_caller]
-fn outcome(imported: &Imported, statement: &str) -> (Outcome, String) {
+fn outcome(imported: &Imported, statement: &str) -> (LineOutcome, String) {
     let entries = imported.report.entries().iter();
     let mut found = entries.filter(|entry| entry.statement.starts_with(statement));
     let (Some(entry), None) = (found.next(), found.next()) else {
@@ -58,7 +58,7 @@ fn a_class_with_a_pool_of_its_own_leaves_the_other_pool_to_all_others() {
          }}"
     ));
     assert!(open(&found).is_empty(), "{}", found.configuration);
-    assert_eq!(outcome(&found, "deny members of \"stb\"").0, Outcome::NotCarried);
+    assert_eq!(outcome(&found, "deny members of \"stb\"").0, LineOutcome::NotCarried);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn hosts_have_the_settings_of_their_groups() {
     assert!(found.configuration.contains("boot-file = \"inner.0\""), "{}", found.configuration);
     assert!(found.configuration.contains("boot-file = \"pxelinux.0\""), "{}", found.configuration);
     let (not_carried, note) = outcome(&found, "max-lease-time");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert!(note.contains("only hosts"), "{note}");
     // The subnets of a group have what its hosts cannot have.
     let found = imported(
@@ -187,8 +187,8 @@ fn hosts_have_the_settings_of_their_groups() {
          }
          group { max-lease-time 98; }",
     );
-    assert_eq!(outcome(&found, "max-lease-time 99").0, Outcome::Changed);
-    assert_eq!(outcome(&found, "max-lease-time 98").0, Outcome::NotCarried);
+    assert_eq!(outcome(&found, "max-lease-time 99").0, LineOutcome::Changed);
+    assert_eq!(outcome(&found, "max-lease-time 98").0, LineOutcome::NotCarried);
 }
 
 #[test]
@@ -211,17 +211,17 @@ fn what_a_reservation_cannot_have_is_not_carried() {
             "subnet 10.0.0.0 netmask 255.255.255.0 {{ range 10.0.0.10 10.0.0.19; }}
              host a {{ hardware ethernet 02:00:5e:00:00:01; fixed-address 10.0.0.1; {said}; }}"
         ));
-        assert_eq!(outcome(&found, said).0, Outcome::NotCarried, "{said}");
+        assert_eq!(outcome(&found, said).0, LineOutcome::NotCarried, "{said}");
         assert!(!found.configuration.contains("10.0.0.9"), "{}", found.configuration);
         let in_pool = format!("pool {{ range 10.0.0.10 10.0.0.19; {said}; }}");
         let found = imported(&format!("subnet 10.0.0.0 netmask 255.255.255.0 {{ {in_pool} }}"));
-        assert_eq!(outcome(&found, said).0, Outcome::NotCarried, "{said} in a pool");
+        assert_eq!(outcome(&found, said).0, LineOutcome::NotCarried, "{said} in a pool");
     }
     let found = imported(
         "subnet 10.0.0.0 netmask 255.255.255.0 { range 10.0.0.10 10.0.0.19; }
          host a { hardware ethernet 02:00:5e:00:00:01; fixed-address 10.0.0.1; ping-check off; }",
     );
-    assert_eq!(outcome(&found, "ping-check").0, Outcome::Carried, "it comes to nothing");
+    assert_eq!(outcome(&found, "ping-check").0, LineOutcome::Carried, "it comes to nothing");
 }
 
 #[test]
@@ -239,9 +239,9 @@ fn a_server_identifier_is_that_of_its_subnet() {
     assert!(!of_server.contains("10.0.1.1"), "{text}");
     let of_second = text.split("prefix = \"10.0.1.0/24\"").nth(1).unwrap();
     assert!(of_second.contains("server-identifier = \"10.0.1.1\""), "{text}");
-    assert_eq!(outcome(&found, "server-identifier 10.0.1.1").0, Outcome::Carried);
+    assert_eq!(outcome(&found, "server-identifier 10.0.1.1").0, LineOutcome::Carried);
     let (not_carried, note) = outcome(&found, "fixed-address 10.0.1.1");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert!(note.contains("an address of the server"), "{note}");
 }
 
@@ -258,7 +258,7 @@ fn a_subnet_that_is_not_authoritative_does_not_answer_unknown_clients() {
         "{\"Dhcp4\": {\"authoritative\": true, \"subnet4\": [{\"subnet\": \"10.0.0.0/24\"},
           {\"subnet\": \"10.0.1.0/24\", \"authoritative\": false}]}}",
     );
-    let kea = import(Origin::Kea, &path).unwrap();
+    let kea = import(OldServer::Kea, &path).unwrap();
     for (found, of_server) in [(dhcpd, "adopt"), (kea, "refuse")] {
         let text = &found.configuration;
         let [first, second] = ["[server]", "prefix = \"10.0.1.0/24\""].map(|begin| {
@@ -289,7 +289,7 @@ fn hosts_have_their_names_where_their_subnet_says_so() {
     let found = imported(&format!("{} {subnet} {}", host("before", 10), host("behind", 11)));
     assert_eq!(named(&found, 0).as_deref(), Some("before"));
     assert_eq!(named(&found, 1).as_deref(), Some("behind"));
-    assert_eq!(outcome(&found, "use-host-decl-names").0, Outcome::Carried);
+    assert_eq!(outcome(&found, "use-host-decl-names").0, LineOutcome::Carried);
     let found = imported(&format!(
         "use-host-decl-names on; {} {} group {{ use-host-decl-names on; option host-name \"set\"; {} }}
          group {{ use-host-decl-names on; {} }}",
@@ -304,9 +304,9 @@ fn hosts_have_their_names_where_their_subnet_says_so() {
     let found = imported(&format!(
         "{subnet} host d {{ hardware ethernet 02:00:5e:00:00:13; option routers 10.0.0.1; }}"
     ));
-    assert_eq!(outcome(&found, "use-host-decl-names").0, Outcome::Changed);
+    assert_eq!(outcome(&found, "use-host-decl-names").0, LineOutcome::Changed);
     let found = imported("use-host-decl-names perhaps; subnet 10.0.0.0 netmask 255.0.0.0 { }");
-    assert_eq!(outcome(&found, "use-host-decl-names").0, Outcome::NotCarried);
+    assert_eq!(outcome(&found, "use-host-decl-names").0, LineOutcome::NotCarried);
 }
 
 #[test]
@@ -316,10 +316,10 @@ fn ranges_for_bootp_clients_serve_them() {
     let dynamic = "range dynamic-bootp 10.0.0.10 10.0.0.19;";
     let found = imported(&format!("allow bootp; {dynamic}"));
     assert!(found.configuration.contains("bootp = \"dynamic\""), "{}", found.configuration);
-    assert_eq!(outcome(&found, "range").0, Outcome::Carried);
+    assert_eq!(outcome(&found, "range").0, LineOutcome::Carried);
     let found = imported(&format!("allow bootp; {dynamic} range 10.0.0.20;"));
     assert!(found.configuration.contains("bootp = \"dynamic\""), "{}", found.configuration);
-    assert_eq!(outcome(&found, "range dynamic-bootp").0, Outcome::Changed);
+    assert_eq!(outcome(&found, "range dynamic-bootp").0, LineOutcome::Changed);
     let found = imported(
         "allow bootp; pool { allow all clients; allow dynamic bootp clients; range 10.0.0.10; }",
     );
@@ -327,7 +327,7 @@ fn ranges_for_bootp_clients_serve_them() {
     let found = imported(dynamic);
     assert!(!found.configuration.contains("bootp ="), "{}", found.configuration);
     let (changed, note) = outcome(&found, "range");
-    assert_eq!(changed, Outcome::Changed);
+    assert_eq!(changed, LineOutcome::Changed);
     assert!(note.contains("BOOTP clients are not served"), "{note}");
 }
 
@@ -352,16 +352,16 @@ fn of_two_lines_about_the_same_the_later_one_counts() {
             (entry.outcome, entry.note.clone())
         };
         let (replaced, note) = of_line(2);
-        assert_eq!(replaced, Outcome::NotNeeded, "{lines}");
+        assert_eq!(replaced, LineOutcome::NotNeeded, "{lines}");
         assert!(note.contains("dhcpd.conf:3 says it again"), "{note}");
-        assert_eq!(of_line(3).0, Outcome::Carried, "{lines}");
+        assert_eq!(of_line(3).0, LineOutcome::Carried, "{lines}");
         // Lines of an outer block are not about the same.
-        assert_eq!(outcome(&found, "default-lease-time 500").0, Outcome::Carried);
+        assert_eq!(outcome(&found, "default-lease-time 500").0, LineOutcome::Carried);
     }
     let found = imported(
         "subnet 10.0.0.0 netmask 255.255.255.0 { }
          host a { hardware ethernet 02:00:5e:00:00:01; fixed-address 10.0.0.1;
                   filename \"a\"; filename \"b\"; }",
     );
-    assert_eq!(outcome(&found, "filename \"a\"").0, Outcome::NotNeeded);
+    assert_eq!(outcome(&found, "filename \"a\"").0, LineOutcome::NotNeeded);
 }

@@ -7,13 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lessor_import::{Imported, Origin, Outcome, Reservations, Wishes, read_configuration};
+use lessor_import::{Imported, LineOutcome, OldServer, Reservations, Wishes, read_configuration};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/import")
 }
 
-fn import(origin: Origin, file: &str, wishes: &Wishes) -> Imported {
+fn import(origin: OldServer, file: &str, wishes: &Wishes) -> Imported {
     let target = Path::new("/etc/lessor/lessor.toml");
     let imported = read_configuration(origin, &folder().join(file), target, wishes);
     imported.unwrap_or_else(|refusal| panic!("{file}: {refusal}"))
@@ -34,9 +34,9 @@ fn assert_as_agreed(file: &str, found: &str) {
 }
 
 /// Checks an import and returns it.
-fn is_imported_as_agreed(origin: Origin, file: &str, name: &str) -> Imported {
+fn is_imported_as_agreed(origin: OldServer, file: &str, name: &str) -> Imported {
     let wishes = match origin {
-        Origin::Dhcpd => Wishes { interfaces: vec!["eth0".into()], ..Wishes::default() },
+        OldServer::Dhcpd => Wishes { interfaces: vec!["eth0".into()], ..Wishes::default() },
         _ => Wishes::default(),
     };
     let imported = import(origin, file, &wishes);
@@ -46,14 +46,14 @@ fn is_imported_as_agreed(origin: Origin, file: &str, name: &str) -> Imported {
         &format!("{}\n", kept(&imported.report.to_string())),
     );
     for entry in imported.report.entries() {
-        let says_why = !entry.note.is_empty() || entry.outcome == Outcome::Carried;
+        let says_why = !entry.note.is_empty() || entry.outcome == LineOutcome::Carried;
         assert!(says_why, "{entry:?}");
     }
     imported
 }
 
 /// Checks an import of a configuration with everything that the server is known for.
-fn all_is_imported_as_agreed(origin: Origin, file: &str, name: &str) {
+fn all_is_imported_as_agreed(origin: OldServer, file: &str, name: &str) {
     let totals = is_imported_as_agreed(origin, file, name).report.totals();
     let all = totals.carried + totals.changed + totals.not_needed + totals.not_carried;
     assert!(all >= 50, "{file} has only {all} statements");
@@ -61,32 +61,32 @@ fn all_is_imported_as_agreed(origin: Origin, file: &str, name: &str) {
 
 #[test]
 fn a_configuration_of_kea_is_imported_as_agreed() {
-    all_is_imported_as_agreed(Origin::Kea, "kea-dhcp4.conf", "kea");
+    all_is_imported_as_agreed(OldServer::Kea, "kea-dhcp4.conf", "kea");
 }
 
 #[test]
 fn a_configuration_of_dhcpd_is_imported_as_agreed() {
-    all_is_imported_as_agreed(Origin::Dhcpd, "dhcpd.conf", "dhcpd");
+    all_is_imported_as_agreed(OldServer::Dhcpd, "dhcpd.conf", "dhcpd");
 }
 
 #[test]
 fn a_configuration_of_dnsmasq_is_imported_as_agreed() {
-    all_is_imported_as_agreed(Origin::Dnsmasq, "dnsmasq.conf", "dnsmasq");
+    all_is_imported_as_agreed(OldServer::Dnsmasq, "dnsmasq.conf", "dnsmasq");
 }
 
 #[test]
 fn pools_are_imported_as_agreed() {
-    is_imported_as_agreed(Origin::Kea, "kea-pools.json", "kea-pools");
-    is_imported_as_agreed(Origin::Dhcpd, "dhcpd-pools.conf", "dhcpd-pools");
-    is_imported_as_agreed(Origin::Dnsmasq, "dnsmasq-pools.conf", "dnsmasq-pools");
+    is_imported_as_agreed(OldServer::Kea, "kea-pools.json", "kea-pools");
+    is_imported_as_agreed(OldServer::Dhcpd, "dhcpd-pools.conf", "dhcpd-pools");
+    is_imported_as_agreed(OldServer::Dnsmasq, "dnsmasq-pools.conf", "dnsmasq-pools");
 }
 
 #[test]
 fn reservations_are_the_same_in_a_file_as_in_the_configuration() {
     for (origin, file) in [
-        (Origin::Kea, "kea-dhcp4.conf"),
-        (Origin::Dhcpd, "dhcpd.conf"),
-        (Origin::Dnsmasq, "dnsmasq.conf"),
+        (OldServer::Kea, "kea-dhcp4.conf"),
+        (OldServer::Dhcpd, "dhcpd.conf"),
+        (OldServer::Dnsmasq, "dnsmasq.conf"),
     ] {
         let interfaces = vec!["eth0".to_owned()];
         let wishes = |reservations| Wishes {

@@ -1,6 +1,6 @@
 //! Tags that a `dhcp-host` of dnsmasq sets become classes that reservations name.
 
-use lessor_import::{Origin, Outcome};
+use lessor_import::{LineOutcome, OldServer};
 
 use crate::common::{imported, outcome, says};
 
@@ -9,7 +9,7 @@ const RANGE: &str = "dhcp-range=10.0.1.0,10.0.1.255,255.255.0.0,1h\n";
 #[test]
 fn what_is_for_a_tag_of_hosts_is_for_a_class_of_their_reservations() {
     let found = imported(
-        Origin::Dnsmasq,
+        OldServer::Dnsmasq,
         &format!(
             "{RANGE}\
              dhcp-range=tag:gold,10.0.2.0,10.0.2.255,255.255.0.0,1h
@@ -42,14 +42,18 @@ fn what_is_for_a_tag_of_hosts_is_for_a_class_of_their_reservations() {
     assert!(!after.contains("classes"), "{}", found.configuration);
     assert_eq!(found.report.totals().not_carried, 0, "{}", found.report);
     for statement in ["dhcp-range=tag:gold", "dhcp-boot", "dhcp-host=02:00:5e:00:53:01"] {
-        assert_eq!(outcome(&found, statement), (Outcome::Carried, String::new()), "{statement}");
+        assert_eq!(
+            outcome(&found, statement),
+            (LineOutcome::Carried, String::new()),
+            "{statement}"
+        );
     }
 }
 
 #[test]
 fn a_tag_that_clients_and_hosts_set_is_one_class() {
     let found = imported(
-        Origin::Dnsmasq,
+        OldServer::Dnsmasq,
         &format!(
             "{RANGE}\
              dhcp-vendorclass=set:phones,Aastra
@@ -77,36 +81,36 @@ fn what_no_class_can_say_is_reported() {
     };
     // Whether a client is a phone and gold, no reservation says.
     let found = imported(
-        Origin::Dnsmasq,
+        OldServer::Dnsmasq,
         &text("dhcp-option=tag:phones,tag:gold,option:ntp-server,192.0.2.1"),
     );
     let (not_carried, why) = outcome(&found, "dhcp-option");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert!(why.contains("several tags"), "{why}");
     assert!(!found.configuration.contains("classes"), "{}", found.configuration);
 
     let found = imported(
-        Origin::Dnsmasq,
+        OldServer::Dnsmasq,
         &text("dhcp-option=tag:phones,tag:!gold,option:ntp-server,192.0.2.1"),
     );
     let (not_carried, why) = outcome(&found, "dhcp-option");
-    assert_eq!(not_carried, Outcome::NotCarried, "{why}");
+    assert_eq!(not_carried, LineOutcome::NotCarried, "{why}");
 
     // A phone gets the option also if it is a host that has the tag only.
     let found = imported(
-        Origin::Dnsmasq,
+        OldServer::Dnsmasq,
         &text(
             "dhcp-option=tag:phones,tag:!old,option:ntp-server,192.0.2.1\ndhcp-mac=set:old,02:00:5f:*:*:*\n\
              dhcp-host=02:00:5e:00:53:02,set:old,10.0.3.2",
         ),
     );
     let (changed, note) = outcome(&found, "dhcp-option");
-    assert_eq!(changed, Outcome::Changed);
+    assert_eq!(changed, LineOutcome::Changed);
     assert!(note.contains("whatever the tags of a dhcp-host"), "{note}");
 
     // A range and a host set the tag.
     let found = imported(
-        Origin::Dnsmasq,
+        OldServer::Dnsmasq,
         "dhcp-range=set:gold,10.0.0.0,10.0.0.255,255.255.255.0,1h
          dhcp-range=10.0.1.0,10.0.1.255,255.255.255.0,1h
          dhcp-host=02:00:5e:00:53:01,set:gold,10.0.1.7
@@ -119,7 +123,7 @@ fn what_no_class_can_say_is_reported() {
 #[test]
 fn a_class_is_lost_with_its_reservations() {
     let found = imported(
-        Origin::Dnsmasq,
+        OldServer::Dnsmasq,
         &format!(
             "{RANGE}\
              dhcp-range=tag:gold,10.0.2.0,10.0.2.255,255.255.0.0,1h
@@ -128,12 +132,12 @@ fn a_class_is_lost_with_its_reservations() {
         ),
     );
     assert!(!found.configuration.contains("[[class]]"), "{}", found.configuration);
-    assert_eq!(outcome(&found, "dhcp-host").0, Outcome::NotCarried);
+    assert_eq!(outcome(&found, "dhcp-host").0, LineOutcome::NotCarried);
     // The pool is closed to everybody, which no one should overlook.
     let (closed, note) = outcome(&found, "dhcp-range=tag:gold");
-    assert_eq!(closed, Outcome::NotCarried);
+    assert_eq!(closed, LineOutcome::NotCarried);
     assert!(note.contains("only a policy"), "{note}");
     let (not_carried, why) = outcome(&found, "dhcp-option");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert_eq!(why, "the class has no test, and no reservation that is carried names it");
 }

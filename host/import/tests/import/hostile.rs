@@ -2,7 +2,7 @@
 //! changed.
 
 use crate::common::{self, Folder, refused};
-use lessor_import::Origin::{Dhcpd, Dnsmasq, Kea};
+use lessor_import::OldServer::{Dhcpd, Dnsmasq, Kea};
 
 #[test]
 fn configurations_that_are_cut_off_are_refused_with_their_line() {

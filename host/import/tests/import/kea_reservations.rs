@@ -1,17 +1,17 @@
 //! Reservations of Kea that its switches turn off, and its own classes.
 
 use lessor_core::Reservation;
-use lessor_import::{Imported, Origin, Outcome};
+use lessor_import::{Imported, LineOutcome, OldServer};
 
 use crate::common::{Folder, import};
 
 fn kea(members: &str) -> Imported {
     let folder = Folder::new();
     let path = folder.write("kea.json", &format!("{{ \"Dhcp4\": {{ {members} }} }}"));
-    import(Origin::Kea, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{members}"))
+    import(OldServer::Kea, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{members}"))
 }
 
-fn outcome(imported: &Imported, statement: &str) -> (Outcome, String) {
+fn outcome(imported: &Imported, statement: &str) -> (LineOutcome, String) {
     let mut entries = imported.report.entries().iter();
     let found = entries.find(|entry| entry.statement.starts_with(statement));
     let found = found.unwrap_or_else(|| panic!("{statement} is not in {}", imported.report));
@@ -63,8 +63,8 @@ fn switches_of_each_scope_decide_which_reservations_are_carried() {
         for (last, address) in [("09", 9), ("59", 59)] {
             let statement = format!("{{ \"hw-address\": \"02:00:5e:00:01:{last}\"");
             let wanted = match carried.contains(&address) {
-                true => Outcome::Carried,
-                false => Outcome::NotCarried,
+                true => LineOutcome::Carried,
+                false => LineOutcome::NotCarried,
             };
             assert_eq!(outcome(&found, &statement).0, wanted, "{global} {own} {}", found.report);
         }
@@ -93,7 +93,7 @@ fn what_a_reservation_in_a_pool_sets_stays_when_its_address_is_ignored() {
          { \"hw-address\": \"02:00:5e:00:53:01\", \"ip-address\": \"10.0.0.60\", \
          \"hostname\": \"a\" } ] } ]");
     let (changed, note) = outcome(&found, "{ \"hw-address\"");
-    assert_eq!(changed, Outcome::Changed);
+    assert_eq!(changed, LineOutcome::Changed);
     assert!(note.contains("reservations-out-of-pool"), "{note}");
     assert!(found.configuration.contains("host-name = \"a\""), "{}", found.configuration);
     assert!(!found.configuration.contains("10.0.0.60"), "{}", found.configuration);
@@ -116,20 +116,20 @@ fn global_reservations_are_used_only_where_they_are_on() {
     let off = of("", "");
     for statement in [first, second, "{ \"name\": \"routers\""] {
         let (not_carried, note) = outcome(&off, statement);
-        assert_eq!(not_carried, Outcome::NotCarried, "{}", off.report);
+        assert_eq!(not_carried, LineOutcome::NotCarried, "{}", off.report);
         assert!(note.contains("reservations-global"), "{note}");
     }
     assert!(!off.configuration.contains("02:00:5e"), "{}", off.configuration);
     let everywhere = of("\"reservations-global\": true,", "");
     assert_eq!(everywhere.report.totals().not_carried, 0, "{}", everywhere.report);
-    assert_eq!(outcome(&everywhere, second).0, Outcome::Carried);
+    assert_eq!(outcome(&everywhere, second).0, LineOutcome::Carried);
     let in_one = of("", "\"reservations-global\": true,");
-    assert_eq!(outcome(&in_one, first).0, Outcome::Carried);
-    assert_eq!(outcome(&in_one, second).0, Outcome::Changed);
+    assert_eq!(outcome(&in_one, first).0, LineOutcome::Carried);
+    assert_eq!(outcome(&in_one, second).0, LineOutcome::Changed);
     let by_mode = of("\"reservation-mode\": \"global\",", "");
-    assert_eq!(outcome(&by_mode, first).0, Outcome::Carried);
+    assert_eq!(outcome(&by_mode, first).0, LineOutcome::Carried);
     let by_inner = of("\"reservations-global\": true,", "\"reservations-global\": false,");
-    assert_eq!(outcome(&by_inner, first).0, Outcome::NotCarried);
+    assert_eq!(outcome(&by_inner, first).0, LineOutcome::NotCarried);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn an_early_lookup_uses_the_classes_of_a_reservation_only() {
          \"reservations\": [ { \"hw-address\": \"02:00:5e:00:53:01\", \
          \"ip-address\": \"10.0.1.7\", \"client-classes\": [ \"gold\" ] } ], \
          \"subnet4\": [ { \"subnet\": \"10.0.1.0/24\" } ]");
-    assert_eq!(outcome(&found, "{ \"hw-address\"").0, Outcome::Changed);
+    assert_eq!(outcome(&found, "{ \"hw-address\"").0, LineOutcome::Changed);
     assert!(found.configuration.contains("classes = [\"gold\"]"), "{}", found.configuration);
     assert!(!found.configuration.contains("10.0.1.7"), "{}", found.configuration);
 }
@@ -170,12 +170,12 @@ fn keys_that_kea_does_not_have_are_reported() {
          \"hw-address\": \"02:00:5e:00:53:01\", \"ip-address\": \"10.0.0.7\", \
          \"valid-lifetime\": 61, \"user-context\": {} } ] } ]");
     for (statement, wanted) in [
-        ("\"valid-lifetime\": 60", Outcome::NotCarried),
-        ("\"next-server\"", Outcome::NotCarried),
-        ("\"pool-id\"", Outcome::NotNeeded),
-        ("\"user-context\"", Outcome::NotNeeded),
-        ("\"valid-lifetime\": 61", Outcome::NotCarried),
-        ("{ \"hw-address\"", Outcome::Carried),
+        ("\"valid-lifetime\": 60", LineOutcome::NotCarried),
+        ("\"next-server\"", LineOutcome::NotCarried),
+        ("\"pool-id\"", LineOutcome::NotNeeded),
+        ("\"user-context\"", LineOutcome::NotNeeded),
+        ("\"valid-lifetime\": 61", LineOutcome::NotCarried),
+        ("{ \"hw-address\"", LineOutcome::Carried),
     ] {
         assert_eq!(outcome(&found, statement).0, wanted, "{statement}");
     }
@@ -195,13 +195,13 @@ fn classes_that_make_kea_silent_are_not_carried() {
     );
     for statement in ["{ \"name\": \"DROP\"", "{ \"hw-address\": \"02:00:5e:00:53:01\""] {
         let (not_carried, note) = outcome(&found, statement);
-        assert_eq!(not_carried, Outcome::NotCarried);
+        assert_eq!(not_carried, LineOutcome::NotCarried);
         assert!(note.contains("Kea drops these clients"), "{note}");
     }
-    assert_eq!(outcome(&found, "{ \"name\": \"ALL\"").0, Outcome::NotCarried);
-    assert_eq!(outcome(&found, "{ \"name\": \"UNKNOWN\"").0, Outcome::NotCarried);
-    assert_eq!(outcome(&found, "{ \"name\": \"SKIP_DDNS\"").0, Outcome::NotNeeded);
-    assert_eq!(outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:02\"").0, Outcome::Carried);
+    assert_eq!(outcome(&found, "{ \"name\": \"ALL\"").0, LineOutcome::NotCarried);
+    assert_eq!(outcome(&found, "{ \"name\": \"UNKNOWN\"").0, LineOutcome::NotCarried);
+    assert_eq!(outcome(&found, "{ \"name\": \"SKIP_DDNS\"").0, LineOutcome::NotNeeded);
+    assert_eq!(outcome(&found, "{ \"hw-address\": \"02:00:5e:00:53:02\"").0, LineOutcome::Carried);
     assert!(!found.configuration.contains("[[class]]"), "{}", found.configuration);
 }
 
@@ -238,7 +238,7 @@ fn a_pool_for_unknown_clients_is_open_if_the_others_need_none() {
          \"ip-address\": \"10.0.0.7\" } ] } ]");
     assert!(!found.configuration.contains("by-policy-only"), "{}", found.configuration);
     assert!(!found.configuration.contains("[[class]]"), "{}", found.configuration);
-    assert_eq!(outcome(&found, "\"client-class\": \"UNKNOWN\"").0, Outcome::Changed);
+    assert_eq!(outcome(&found, "\"client-class\": \"UNKNOWN\"").0, LineOutcome::Changed);
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn pools_of_high_availability_are_for_nobody() {
     let found = kea("\"subnet4\": [ { \"subnet\": \"10.0.0.0/24\", \"pools\": [ \
          { \"pool\": \"10.0.0.60 - 10.0.0.69\", \"client-class\": \"HA_server1\" } ] } ]");
     let (not_carried, note) = outcome(&found, "\"client-class\": \"HA_server1\"");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert!(note.contains("high availability"), "{note}");
     assert!(found.configuration.contains("by-policy-only = true"), "{}", found.configuration);
 }
@@ -258,6 +258,6 @@ fn the_last_of_two_options_counts() {
          \"subnet\": \"10.0.0.0/24\" } ]");
     assert!(found.configuration.contains("routers = [\"10.0.0.2\"]"), "{}", found.configuration);
     let (not_needed, note) = outcome(&found, "{ \"name\": \"routers\"");
-    assert_eq!((not_needed, note.as_str()), (Outcome::NotNeeded, "a later line replaces it"));
-    assert_eq!(outcome(&found, "{ \"code\": 3").0, Outcome::Carried);
+    assert_eq!((not_needed, note.as_str()), (LineOutcome::NotNeeded, "a later line replaces it"));
+    assert_eq!(outcome(&found, "{ \"code\": 3").0, LineOutcome::Carried);
 }

@@ -6,7 +6,8 @@ use std::{net::Ipv4Addr, path::PathBuf};
 use crate::common::{Folder, KEA_HEADER, topology};
 use lessor_core::{Binding, BindingState, ClientKey, HardwareAddress, Timestamp};
 use lessor_import::{
-    CarryError, Existing, LeaseTotals, Origin, Outcome, Refusal, Report, Times, carry, read_leases,
+    CarryError, Existing, LeaseTotals, LineOutcome, OldServer, Refusal, Report, Times, carry,
+    read_leases,
 };
 use lessor_store::{DiskStore, Store};
 
@@ -44,13 +45,13 @@ fn mac(last: u8) -> HardwareAddress {
     HardwareAddress::ethernet([2, 0, 0x5e, 0, 0, last])
 }
 
-fn read(origin: Origin, text: &str) -> Result<(Vec<Binding>, Report, LeaseTotals), Refusal> {
+fn read(origin: OldServer, text: &str) -> Result<(Vec<Binding>, Report, LeaseTotals), Refusal> {
     let folder = Folder::new();
     let path = folder.write("leases", text);
     read_leases(origin, &[path], &topology(CONFIGURATION), &times())
 }
 
-fn read_well(origin: Origin, text: &str) -> (Vec<Binding>, Report, LeaseTotals) {
+fn read_well(origin: OldServer, text: &str) -> (Vec<Binding>, Report, LeaseTotals) {
     read(origin, text).unwrap_or_else(|refusal| panic!("{refusal}"))
 }
 
@@ -90,7 +91,7 @@ fn leases_of_kea_become_records() {
         past = now - 50,
         never = now + u64::from(u32::MAX),
     );
-    let (leases, report, totals) = read_well(Origin::Kea, &text);
+    let (leases, report, totals) = read_well(OldServer::Kea, &text);
     let identifier = ClientKey::Identifier([1, 2, 0, 0x5e, 0, 0, 1].into());
     assert_eq!(leases[0], lease([10, 64, 1, 1], identifier, mac(1)));
     let relay = leases[1].relay_information.as_ref().unwrap();
@@ -126,16 +127,16 @@ fn answers_of_kea_are_read_like_its_files() {
         format!("{{ \"arguments\": {{ \"leases\": {list} }}, \"result\": 0 }}"),
         list.clone(),
     ] {
-        let (leases, ..) = read_well(Origin::Kea, &text);
+        let (leases, ..) = read_well(OldServer::Kea, &text);
         assert_eq!(leases, [lease([10, 64, 1, 2], ClientKey::Hardware(mac(2)), mac(2))]);
     }
-    let refused = |text: &str| read(Origin::Kea, text).unwrap_err().to_string();
+    let refused = |text: &str| read(OldServer::Kea, text).unwrap_err().to_string();
     assert!(refused("{ \"result\": 2, \"text\": \"unknown\" }").contains("unknown"));
     assert!(
         refused("[ { \"ip-address\": \"10.64.1.2\" } ]").contains(":1: the lease has no number")
     );
     assert!(refused(list.get(..40).unwrap()).contains(":1: "));
-    assert!(read_well(Origin::Kea, "[ { \"result\": 3, \"text\": \"0 found\" } ]").0.is_empty());
+    assert!(read_well(OldServer::Kea, "[ { \"result\": 3, \"text\": \"0 found\" } ]").0.is_empty());
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn older_files_of_kea_are_read_first() {
     folder.write("leases.csv.1", &line(2, NOW - 4000));
     let path = folder.write("leases.csv", KEA_HEADER);
     let read = |path: PathBuf| {
-        read_leases(Origin::Kea, &[path], &topology(CONFIGURATION), &times()).unwrap()
+        read_leases(OldServer::Kea, &[path], &topology(CONFIGURATION), &times()).unwrap()
     };
     assert_eq!(read(path.clone()).0[0].hardware_address, mac(2));
     folder.write("leases.csv.completed", &line(3, NOW - 3000));
@@ -199,7 +200,7 @@ lease 10.64.1.4 {
 host made { dynamic; hardware ethernet 02:00:5e:00:00:09; fixed-address 10.64.1.9; }
 failover peer "x" state { my state normal at 2 2026/11/24 10:00:00; }
 "#;
-    let (leases, report, totals) = read_well(Origin::Dhcpd, text);
+    let (leases, report, totals) = read_well(OldServer::Dhcpd, text);
     assert_eq!(leases.len(), 4);
     assert_eq!(leases[0].client, ClientKey::Identifier([1, 2, 0, 0x5e, 0, 0, 1].into()));
     assert_eq!(leases[0].relay_information.as_ref().unwrap().circuit_id(), Some(&b"olt1/1"[..]));
@@ -218,7 +219,7 @@ failover peer "x" state { my state normal at 2 2026/11/24 10:00:00; }
     let not_carried: Vec<&str> = report
         .entries()
         .iter()
-        .filter(|entry| entry.outcome == Outcome::NotCarried)
+        .filter(|entry| entry.outcome == LineOutcome::NotCarried)
         .map(|entry| entry.note.as_str())
         .collect();
     assert_eq!(not_carried.len(), 3, "{not_carried:?}");
@@ -237,7 +238,7 @@ fn leases_of_dnsmasq_become_records() {
          1234 56 fd00::1 * 00:01\n",
         past = NOW - 50
     );
-    let (leases, report, totals) = read_well(Origin::Dnsmasq, &text);
+    let (leases, report, totals) = read_well(OldServer::Dnsmasq, &text);
     assert_eq!(leases[0].client, ClientKey::Identifier([1, 2, 0, 0x5e, 0, 0, 1].into()));
     assert_eq!(leases[0].changed_at, at(end - 86_400), "the earliest that is possible");
     assert_eq!(leases[1].expires_at, Timestamp::NEVER);
@@ -254,9 +255,9 @@ fn leases_that_are_cut_off_or_damaged_are_refused_with_their_line() {
         "lease 10.64.1.1 {\n  ends epoch 1796003500;\n  hardware ethernet 2:0:0:0:0:1;\n}\n";
     let dnsmasq = format!("{NOW} 02:00:5e:00:00:01 10.64.1.1 * *\n");
     for (origin, whole, from) in [
-        (Origin::Kea, kea.as_str(), KEA_HEADER.len() + 1),
-        (Origin::Dhcpd, dhcpd, 1),
-        (Origin::Dnsmasq, dnsmasq.as_str(), 1),
+        (OldServer::Kea, kea.as_str(), KEA_HEADER.len() + 1),
+        (OldServer::Dhcpd, dhcpd, 1),
+        (OldServer::Dnsmasq, dnsmasq.as_str(), 1),
     ] {
         assert_eq!(read_well(origin, whole).0.len(), 1);
         for cut in from..whole.len() - 1 {
@@ -265,14 +266,14 @@ fn leases_that_are_cut_off_or_damaged_are_refused_with_their_line() {
         }
     }
     for (origin, text, said) in [
-        (Origin::Kea, "address,hwaddr\n".to_owned(), "leases:1: the first line"),
-        (Origin::Kea, kea.replace("02:00", "zz:00"), "leases:2: "),
-        (Origin::Kea, kea.replace("3600", "-5"), "leases:2: valid_lifetime"),
-        (Origin::Kea, kea.replace(",0,\n", "\n"), "leases:2: the line has 9 columns"),
-        (Origin::Dhcpd, dhcpd.replace("epoch", "at"), "leases:2: "),
-        (Origin::Dhcpd, "lease x { }".to_owned(), "leases:1: "),
-        (Origin::Dnsmasq, "1 2 3\n".to_owned(), "leases:1: the line has 3 words"),
-        (Origin::Dnsmasq, dnsmasq.replace("10.64.1.1", "x"), "leases:1: "),
+        (OldServer::Kea, "address,hwaddr\n".to_owned(), "leases:1: the first line"),
+        (OldServer::Kea, kea.replace("02:00", "zz:00"), "leases:2: "),
+        (OldServer::Kea, kea.replace("3600", "-5"), "leases:2: valid_lifetime"),
+        (OldServer::Kea, kea.replace(",0,\n", "\n"), "leases:2: the line has 9 columns"),
+        (OldServer::Dhcpd, dhcpd.replace("epoch", "at"), "leases:2: "),
+        (OldServer::Dhcpd, "lease x { }".to_owned(), "leases:1: "),
+        (OldServer::Dnsmasq, "1 2 3\n".to_owned(), "leases:1: the line has 3 words"),
+        (OldServer::Dnsmasq, dnsmasq.replace("10.64.1.1", "x"), "leases:1: "),
     ] {
         let refusal = read(origin, &text).unwrap_err().to_string();
         assert!(refusal.contains(said), "{refusal}");
@@ -312,8 +313,8 @@ fn a_store_that_another_process_uses_or_that_cannot_write_is_left_alone() {
             Ok(0)
         }
 
-        fn commit(&mut self, batch: &[lessor_core::Changes]) -> Vec<lessor_core::Answer> {
-            batch.iter().map(|_| lessor_core::Answer::NotMade).collect()
+        fn commit(&mut self, batch: &[lessor_core::Changes]) -> Vec<lessor_core::StorageAnswer> {
+            batch.iter().map(|_| lessor_core::StorageAnswer::NotMade).collect()
         }
 
         fn last_error(&self) -> Option<String> {

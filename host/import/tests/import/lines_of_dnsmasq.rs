@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use lessor_import::{Imported, Origin, Outcome, Wishes, read_configuration};
+use lessor_import::{Imported, LineOutcome, OldServer, Wishes, read_configuration};
 
 use crate::common::{Folder, import, refused};
 
@@ -12,10 +12,10 @@ const RANGE: &str = "dhcp-range=10.0.0.50,10.0.0.99,255.255.255.0,1h\n";
 fn dnsmasq(lines: &str) -> Imported {
     let folder = Folder::new();
     let path = folder.write("dnsmasq.conf", lines);
-    import(Origin::Dnsmasq, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{lines}"))
+    import(OldServer::Dnsmasq, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{lines}"))
 }
 
-fn outcome(imported: &Imported, statement: &str) -> (Outcome, String) {
+fn outcome(imported: &Imported, statement: &str) -> (LineOutcome, String) {
     let mut entries = imported.report.entries().iter();
     let found = entries.find(|entry| entry.statement.starts_with(statement));
     let found = found.unwrap_or_else(|| panic!("{statement} is not in {}", imported.report));
@@ -61,7 +61,7 @@ fn older_spellings_of_tags_restrict_as_current_ones_do() {
 fn a_range_for_a_tag_that_nothing_sets_is_for_nobody() {
     let found = dnsmasq("dhcp-range=net:red,10.0.0.50,10.0.0.99,255.255.255.0,1h\n");
     says(&found, "by-policy-only = true");
-    assert_ne!(outcome(&found, "dhcp-range").0, Outcome::Carried);
+    assert_ne!(outcome(&found, "dhcp-range").0, LineOutcome::Carried);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn unknown_clients_that_are_ignored_get_no_address() {
              dhcp-host=02:00:5e:00:53:01,10.0.0.9\ndhcp-host=02:00:5e:00:53:02,a\n\
              dhcp-ignore={spelling}\nno-hosts\n"
         ));
-        assert_eq!(outcome(&found, "dhcp-ignore").0, Outcome::Carried, "{}", found.report);
+        assert_eq!(outcome(&found, "dhcp-ignore").0, LineOutcome::Carried, "{}", found.report);
         says(&found, "name = \"known\"\npools = [\"known\"]");
         says(&found, "name = \"known\"\nrange = \"10.0.0.50-10.0.0.99\"\nby-policy-only = true");
         says(&found, "range = \"10.0.0.150-10.0.0.199\"\nby-policy-only = true");
@@ -83,10 +83,10 @@ fn unknown_clients_that_are_ignored_get_no_address() {
     }
     let nobody = dnsmasq(&format!("{RANGE}dhcp-ignore=tag:!known\n"));
     says(&nobody, "by-policy-only = true");
-    assert_eq!(outcome(&nobody, "dhcp-ignore").0, Outcome::NotCarried);
+    assert_eq!(outcome(&nobody, "dhcp-ignore").0, LineOutcome::NotCarried);
     let others = dnsmasq(&format!("{RANGE}dhcp-ignore=tag:old\n"));
     lacks(&others, "by-policy-only");
-    assert_eq!(outcome(&others, "dhcp-ignore").0, Outcome::NotCarried);
+    assert_eq!(outcome(&others, "dhcp-ignore").0, LineOutcome::NotCarried);
 }
 
 #[test]
@@ -106,17 +106,17 @@ fn a_host_has_the_address_of_its_name() {
              dhcp-host=02:00:5e:00:53:05,dino\n"
         ),
     );
-    let found = import(Origin::Dnsmasq, &path).unwrap();
+    let found = import(OldServer::Dnsmasq, &path).unwrap();
     for (last, address) in [(1, "10.0.0.7"), (2, "10.0.0.8"), (3, "10.0.0.9")] {
         says(
             &found,
             &format!("hardware-address = \"02:00:5e:00:53:0{last}\"\naddress = \"{address}\""),
         );
     }
-    assert_eq!(outcome(&found, "dhcp-host=02:00:5e:00:53:01").0, Outcome::Changed);
+    assert_eq!(outcome(&found, "dhcp-host=02:00:5e:00:53:01").0, LineOutcome::Changed);
     lacks(&found, "10.0.0.2");
-    assert_eq!(outcome(&found, "dhcp-host=02:00:5e:00:53:04").0, Outcome::Carried);
-    assert_eq!(outcome(&found, "addn-hosts").0, Outcome::Carried);
+    assert_eq!(outcome(&found, "dhcp-host=02:00:5e:00:53:04").0, LineOutcome::Carried);
+    assert_eq!(outcome(&found, "addn-hosts").0, LineOutcome::Carried);
 }
 
 #[test]
@@ -124,22 +124,22 @@ fn etc_hosts_is_the_file_beside_the_configuration() {
     let folder = Folder::new();
     let lines = format!("{RANGE}dhcp-host=02:00:5e:00:53:01,fred\n");
     let path = folder.write("dnsmasq.conf", &lines);
-    let found = import(Origin::Dnsmasq, &path).unwrap();
+    let found = import(OldServer::Dnsmasq, &path).unwrap();
     let (changed, note) = outcome(&found, "dhcp-host");
-    assert_eq!(changed, Outcome::Changed);
+    assert_eq!(changed, LineOutcome::Changed);
     assert!(note.contains("/etc/hosts") && note.contains("beside the configuration as"), "{note}");
     folder.write("hosts", "127.0.0.1 localhost\n10.0.0.7\tfred\n");
-    says(&import(Origin::Dnsmasq, &path).unwrap(), "address = \"10.0.0.7\"");
+    says(&import(OldServer::Dnsmasq, &path).unwrap(), "address = \"10.0.0.7\"");
     for without in ["no-hosts\n", "port=0\n"] {
         let path = folder.write("dnsmasq.conf", &format!("{lines}{without}"));
-        let found = import(Origin::Dnsmasq, &path).unwrap();
+        let found = import(OldServer::Dnsmasq, &path).unwrap();
         lacks(&found, "10.0.0.7");
-        assert_eq!(outcome(&found, "dhcp-host").0, Outcome::Carried);
+        assert_eq!(outcome(&found, "dhcp-host").0, LineOutcome::Carried);
     }
     let path = folder.write("dnsmasq.conf", &format!("{lines}no-hosts\naddn-hosts=gone\n"));
-    let found = import(Origin::Dnsmasq, &path).unwrap();
+    let found = import(OldServer::Dnsmasq, &path).unwrap();
     assert!(outcome(&found, "dhcp-host").1.contains("gone"), "{}", found.report);
-    assert_eq!(outcome(&found, "addn-hosts").0, Outcome::NotNeeded);
+    assert_eq!(outcome(&found, "addn-hosts").0, LineOutcome::NotNeeded);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn folders_of_hosts_are_read() {
     folder.write("hosts.d/a", "02:00:5e:00:53:01,10.0.0.7\n");
     folder.write("hosts.d/#a#", "nonsense\n");
     let path = folder.write("dnsmasq.conf", &format!("{RANGE}dhcp-hostsfile=hosts.d\n"));
-    let found = import(Origin::Dnsmasq, &path).unwrap();
+    let found = import(OldServer::Dnsmasq, &path).unwrap();
     says(&found, "address = \"10.0.0.7\"");
     says(&found, "address = \"10.0.0.8\"");
     assert_eq!(found.report.totals().not_carried, 0, "{}", found.report);
@@ -173,10 +173,10 @@ fn values_are_those_that_dnsmasq_sends() {
 fn the_address_of_dnsmasq_as_boot_server_is_reported() {
     let found = dnsmasq(&format!("{RANGE}dhcp-boot=pxelinux.0\n"));
     let (changed, note) = outcome(&found, "dhcp-boot");
-    assert_eq!(changed, Outcome::Changed);
+    assert_eq!(changed, LineOutcome::Changed);
     assert!(note.contains("write next-server"), "{note}");
     let found = dnsmasq(&format!("{RANGE}dhcp-boot=pxelinux.0,,10.0.0.2\n"));
-    assert_eq!(outcome(&found, "dhcp-boot"), (Outcome::Carried, String::new()));
+    assert_eq!(outcome(&found, "dhcp-boot"), (LineOutcome::Carried, String::new()));
 }
 
 #[test]
@@ -186,10 +186,10 @@ fn what_is_not_sent_is_not_advised() {
          dhcp-vendorclass=set:phones,Aastra\ndhcp-option=tag:phones,6\n\
          dhcp-option=option:ntp-server\n"
     ));
-    assert_eq!(outcome(&found, "dhcp-range"), (Outcome::Carried, String::new()));
-    assert_eq!(outcome(&found, "dhcp-option=3").0, Outcome::NotNeeded);
+    assert_eq!(outcome(&found, "dhcp-range"), (LineOutcome::Carried, String::new()));
+    assert_eq!(outcome(&found, "dhcp-option=3").0, LineOutcome::NotNeeded);
     says(&found, "never-send = [\"domain-name-servers\"]");
-    assert_eq!(outcome(&found, "dhcp-option=option:ntp-server").0, Outcome::NotCarried);
+    assert_eq!(outcome(&found, "dhcp-option=option:ntp-server").0, LineOutcome::NotCarried);
     let of_range = dnsmasq(
         "dhcp-range=set:a,10.0.0.50,10.0.0.99,255.255.255.0,1h\n\
          dhcp-range=set:b,10.0.1.50,10.0.1.99,255.255.255.0,1h\n\
@@ -197,26 +197,26 @@ fn what_is_not_sent_is_not_advised() {
     );
     says(&of_range, "prefix = \"10.0.0.0/24\"");
     says(&of_range, "never-send = [\"routers\"]");
-    assert_eq!(outcome(&of_range, "dhcp-range=set:a"), (Outcome::Carried, String::new()));
+    assert_eq!(outcome(&of_range, "dhcp-range=set:a"), (LineOutcome::Carried, String::new()));
 }
 
 #[test]
 fn patterns_of_interfaces_are_not_carried() {
     let found = dnsmasq(&format!("{RANGE}interface=eth*\ninterface=br0\n"));
     let (not_carried, note) = outcome(&found, "interface=eth*");
-    assert_eq!(not_carried, Outcome::NotCarried);
+    assert_eq!(not_carried, LineOutcome::NotCarried);
     assert!(note.contains("--interface"), "{note}");
     let folder = Folder::new();
     let all = format!("{RANGE}interface=br0,eth*,wlan0\nexcept-interface=wl*\n");
     let path = folder.write("dnsmasq.conf", &all);
     let target = Path::new("/etc/lessor/lessor.toml");
     let wishes = Wishes::default();
-    let found = read_configuration(Origin::Dnsmasq, &path, target, &wishes).unwrap();
+    let found = read_configuration(OldServer::Dnsmasq, &path, target, &wishes).unwrap();
     says(&found, "interfaces = [\"br0\"]");
     let path = folder.write("dnsmasq.conf", &format!("{RANGE}interface=eth*\n"));
-    let refusal = read_configuration(Origin::Dnsmasq, &path, target, &wishes).unwrap_err();
+    let refusal = read_configuration(OldServer::Dnsmasq, &path, target, &wishes).unwrap_err();
     assert!(refusal.to_string().contains("--interface"), "{refusal}");
-    assert!(refused(Origin::Dnsmasq, "interface=eth*\n").contains("no subnet"));
+    assert!(refused(OldServer::Dnsmasq, "interface=eth*\n").contains("no subnet"));
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn the_last_of_two_lines_counts() {
         "dhcp-option=6,10.0.0.1",
     ] {
         let (not_needed, note) = outcome(&found, replaced);
-        assert_eq!(not_needed, Outcome::NotNeeded, "{replaced}");
+        assert_eq!(not_needed, LineOutcome::NotNeeded, "{replaced}");
         assert!(note.contains("a later line replaces it"), "{note}");
     }
     says(&found, "routers = [\"10.0.0.2\"]");
@@ -266,7 +266,7 @@ fn an_option_for_all_clients_replaces_what_dnsmasq_sends_by_itself() {
     says(&replaced, "host-name = \"b\"");
     says(&replaced, "domain-name = \"z.example\"");
     for statement in ["domain=all", "domain=lan"] {
-        assert_eq!(outcome(&replaced, statement).0, Outcome::NotNeeded, "{statement}");
+        assert_eq!(outcome(&replaced, statement).0, LineOutcome::NotNeeded, "{statement}");
     }
     let withheld = dnsmasq(&format!("{lines}dhcp-option=15\ndhcp-option=12\ndhcp-option=28\n"));
     for text in ["domain-name =", "host-name", "broadcast-address"] {

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use lessor_core::OptionValue;
-use lessor_import::Origin::{self, Dhcpd, Dnsmasq, Kea};
+use lessor_import::OldServer::{self, Dhcpd, Dnsmasq, Kea};
 
 use crate::common::{self, Folder};
 
 /// The options of the only subnet as a client with this vendor class gets them, in hexadecimal.
-fn options(origin: Origin, text: &str, vendor_class: &[u8]) -> BTreeMap<u8, String> {
+fn options(origin: OldServer, text: &str, vendor_class: &[u8]) -> BTreeMap<u8, String> {
     let folder = Folder::new();
     let imported = common::import(origin, &folder.write("configuration", text)).unwrap();
     let networks = imported.topology.networks();

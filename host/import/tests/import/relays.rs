@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use lessor_import::Origin;
+use lessor_import::OldServer;
 
 use crate::common::{Folder, import};
 
@@ -26,7 +26,7 @@ const CONFIGURATION: &str = r#"{ "Dhcp4": {
 fn a_relay_selects_one_subnet_or_shared_network() {
     let folder = Folder::new();
     let path = folder.write("kea-dhcp4.conf", CONFIGURATION);
-    let imported = import(Origin::Kea, &path).unwrap();
+    let imported = import(OldServer::Kea, &path).unwrap();
     let networks = imported.topology.networks().iter();
     let subnets = networks.flat_map(|network| network.subnets.clone());
     let relays: Vec<Vec<Ipv4Addr>> =

@@ -1,12 +1,12 @@
 //! Reservations by every identifier, with several of them, and without an address.
 
 use lessor_core::{Reservation, ReservationOwner};
-use lessor_import::{Imported, Origin};
+use lessor_import::{Imported, OldServer};
 
 use crate::common::*;
 
 /// Imports a configuration whose subnet is 10.0.0.0/24.
-fn imported(origin: Origin, text: &str) -> Imported {
+fn imported(origin: OldServer, text: &str) -> Imported {
     let folder = Folder::new();
     let path = folder.write("configuration", text);
     import(origin, &path).unwrap_or_else(|refusal| panic!("{refusal}"))
@@ -15,7 +15,7 @@ fn imported(origin: Origin, text: &str) -> Imported {
 fn kea(parameters: &str, reservations: &str) -> Imported {
     let subnet = format!("{{ \"subnet\": \"10.0.0.0/24\", \"reservations\": [{reservations}] }}");
     imported(
-        Origin::Kea,
+        OldServer::Kea,
         &format!(
             "{{ \"Dhcp4\": {{ \"host-reservation-identifiers\": [\"hw-address\", \"duid\", \
              \"flex-id\"], \"hooks-libraries\": [{{ \"library\": \"libdhcp_flex_id.so\", \
@@ -74,7 +74,7 @@ fn what_has_no_address_keeps_the_rest() {
 fn hosts_of_dhcpd_and_dnsmasq_have_all_of_their_identifiers() {
     let subnet = "subnet 10.0.0.0 netmask 255.255.255.0 { range 10.0.0.100 10.0.0.110; }\n";
     let found = imported(
-        Origin::Dhcpd,
+        OldServer::Dhcpd,
         &format!(
             "{subnet}host a {{ hardware ethernet 02:00:5e:00:53:01; \
              option dhcp-client-identifier \"me\"; \
@@ -96,7 +96,7 @@ fn hosts_of_dhcpd_and_dnsmasq_have_all_of_their_identifiers() {
     let [shared] = found.topology.shared_reservations().list() else { panic!() };
     assert_eq!(owners(shared), ["hardware-address 02:00:5e:00:53:02"]);
     let found = imported(
-        Origin::Dnsmasq,
+        OldServer::Dnsmasq,
         "dhcp-range=10.0.0.100,10.0.0.110,255.255.255.0\n\
          dhcp-host=02:00:5e:00:53:01,02:00:5e:00:53:02,id:me,10.0.0.9,45m\n\
          dhcp-host=02:00:5e:00:53:03,set:phones\ndhcp-option=tag:phones,66,10.0.0.7\n\

@@ -1,6 +1,6 @@
 //! T1 and T2 of Kea, as seconds and as parts of the lease time.
 
-use lessor_import::{Imported, Origin, Outcome};
+use lessor_import::{Imported, LineOutcome, OldServer};
 
 use crate::common::{Folder, import};
 
@@ -18,7 +18,7 @@ fn kea(everywhere: &str, subnets: &[&str]) -> Imported {
     );
     let folder = Folder::new();
     let path = folder.write("configuration", &text);
-    import(Origin::Kea, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{text}"))
+    import(OldServer::Kea, &path).unwrap_or_else(|refusal| panic!("{refusal}\n{text}"))
 }
 
 /// T1 and T2 of each subnet in seconds, as the server reads them.
@@ -34,7 +34,7 @@ fn timers(found: &Imported) -> Vec<(Option<u32>, Option<u32>)> {
         .collect()
 }
 
-fn outcomes(found: &Imported, statement: &str) -> Vec<Outcome> {
+fn outcomes(found: &Imported, statement: &str) -> Vec<LineOutcome> {
     let entries = found.report.entries().iter();
     let entries = entries.filter(|entry| entry.statement.starts_with(statement));
     entries.map(|entry| entry.outcome).collect()
@@ -62,7 +62,7 @@ fn parts_are_carried_where_kea_calculates() {
     assert_eq!(text.matches("renewal-time = 0.4").count(), 1, "{text}");
     assert_eq!(text.matches("rebinding-time").count(), 2, "{text}");
     for statement in ["\"t1-percent\"", "\"t2-percent\"", "\"calculate-tee-times\""] {
-        assert!(outcomes(&found, statement).iter().all(|found| *found == Outcome::Carried));
+        assert!(outcomes(&found, statement).iter().all(|found| *found == LineOutcome::Carried));
     }
     assert_eq!(outcomes(&found, "\"t1-percent\"").len(), 3);
 }
@@ -72,11 +72,11 @@ fn seconds_come_before_parts_and_parts_need_the_switch() {
     let parts = "\"t1-percent\": 0.4, \"t2-percent\": 0.8,";
     let found = kea(parts, &[""]);
     assert_eq!(timers(&found), [(None, None)]);
-    assert_eq!(outcomes(&found, "\"t1-percent\""), [Outcome::NotNeeded]);
+    assert_eq!(outcomes(&found, "\"t1-percent\""), [LineOutcome::NotNeeded]);
 
     let found = kea(parts, &["\"calculate-tee-times\": true,"]);
     assert_eq!(timers(&found), [(Some(400), Some(800))]);
-    assert_eq!(outcomes(&found, "\"t1-percent\""), [Outcome::Carried]);
+    assert_eq!(outcomes(&found, "\"t1-percent\""), [LineOutcome::Carried]);
 
     let seconds = format!("\"calculate-tee-times\": true, \"renew-timer\": 150, {parts}");
     let found = kea(&seconds, &["", "\"t1-percent\": 0.3,"]);
@@ -93,5 +93,5 @@ fn timers_out_of_order_are_left_out_and_wrong_parts_are_reported() {
         ],
     );
     assert_eq!(timers(&found), [(None, Some(300)), (None, None)]);
-    assert_eq!(outcomes(&found, "\"t1-percent\""), [Outcome::Carried, Outcome::NotCarried]);
+    assert_eq!(outcomes(&found, "\"t1-percent\""), [LineOutcome::Carried, LineOutcome::NotCarried]);
 }

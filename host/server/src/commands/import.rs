@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
 use lessor_core::{Binding, Topology};
 use lessor_import::{
-    Existing, Imported, LeaseTotals, Origin, Refusal, Report, Reservations, Times, Totals,
+    Existing, Imported, LeaseTotals, OldServer, Refusal, Report, Reservations, Times, Totals,
     UnplacedFiles, Wishes,
 };
 use lessor_serving::{clock, stored};
@@ -88,9 +88,9 @@ enum ReservationsIn {
 /// Runs the command.
 pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
     let (origin, arguments) = match command {
-        ImportCommand::Kea(arguments) => (Origin::Kea, arguments),
-        ImportCommand::Dhcpd(arguments) => (Origin::Dhcpd, arguments),
-        ImportCommand::Dnsmasq(arguments) => (Origin::Dnsmasq, arguments),
+        ImportCommand::Kea(arguments) => (OldServer::Kea, arguments),
+        ImportCommand::Dhcpd(arguments) => (OldServer::Dhcpd, arguments),
+        ImportCommand::Dnsmasq(arguments) => (OldServer::Dnsmasq, arguments),
     };
     let target = &arguments.file.config;
     let imported = match &arguments.from {
@@ -149,7 +149,7 @@ impl ImportArguments {
 
     fn import_leases(
         &self,
-        origin: Origin,
+        origin: OldServer,
         topology: &Topology,
         backend: &StoreBackend,
     ) -> anyhow::Result<(Report, LeaseTotals)> {
@@ -160,7 +160,7 @@ impl ImportArguments {
 
     fn print(
         &self,
-        origin: Origin,
+        origin: OldServer,
         report: &Report,
         leases: Option<LeaseTotals>,
         files: &[PathBuf],
@@ -248,7 +248,7 @@ pub(super) fn print_leases(out: &mut impl Write, totals: &LeaseTotals) -> io::Re
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Printed<'p> {
-    origin: Origin,
+    origin: OldServer,
     dry_run: bool,
     totals: Totals,
     #[serde(skip_serializing_if = "Option::is_none")]

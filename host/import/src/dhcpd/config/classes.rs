@@ -12,7 +12,7 @@ use crate::{
         grammar::{Statement, Token},
     },
     model::{Class, Limit, Scope},
-    report::Outcome,
+    report::LineOutcome,
 };
 
 use super::{Reading, settings::Own};
@@ -79,7 +79,7 @@ impl Reading {
         let compared = parent.and_then(|parent| Some((parent.data.clone()?, parent)));
         let Some((data, parent)) = compared else {
             let why = format!("its class does not compare a value that is carried; {FOR_POLICIES}");
-            return self.whole(statement, Outcome::NotCarried, &why);
+            return self.whole(statement, LineOutcome::NotCarried, &why);
         };
         let value = expression::read_data(statement.after(2), &self.definitions);
         let condition = match value.and_then(|value| data.equals(value)) {
@@ -87,7 +87,7 @@ impl Reading {
             Err(why) => {
                 return self.whole(
                     statement,
-                    Outcome::NotCarried,
+                    LineOutcome::NotCarried,
                     &format!("{why}; {FOR_POLICIES}"),
                 );
             }
@@ -108,13 +108,13 @@ impl Reading {
             Ok(Some(condition)) => condition,
             Ok(None) if values.is_empty() => {
                 let why = "no client belongs to it, because it has no subclass";
-                return self.whole(statement, Outcome::NotNeeded, why);
+                return self.whole(statement, LineOutcome::NotNeeded, why);
             }
             Ok(None) => Condition::any(values),
             Err(why) => {
                 return self.whole(
                     statement,
-                    Outcome::NotCarried,
+                    LineOutcome::NotCarried,
                     &format!("{why}; {FOR_POLICIES}"),
                 );
             }
@@ -172,7 +172,7 @@ impl Reading {
                 ) if inner.block.is_none() => drop(self.setting(inner, &mut own, None)),
                 _ => {
                     let why = format!("a [[class]] has no such setting; {FOR_POLICIES}");
-                    self.whole(inner, Outcome::NotCarried, &why);
+                    self.whole(inner, LineOutcome::NotCarried, &why);
                 }
             }
         }
@@ -229,7 +229,7 @@ impl Reading {
                 (Ok(_), None) => "a branch before it is not carried".to_owned(),
             };
             before = None;
-            self.whole(statement, Outcome::NotCarried, &format!("{why}; {FOR_POLICIES}"));
+            self.whole(statement, LineOutcome::NotCarried, &format!("{why}; {FOR_POLICIES}"));
         }
     }
 
@@ -248,7 +248,7 @@ impl Reading {
             if class.scope.options.keys().any(|code| codes.contains(code))
                 && let Some(entry) = class.entries.first()
             {
-                self.report.correct(*entry, Outcome::Changed, FIRST);
+                self.report.correct(*entry, LineOutcome::Changed, FIRST);
             }
         }
     }

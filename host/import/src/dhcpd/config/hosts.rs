@@ -11,7 +11,7 @@ use crate::{
     },
     model::{Reservation, Scope, Site},
     place::Place,
-    report::Outcome,
+    report::LineOutcome,
 };
 
 use super::{
@@ -82,7 +82,7 @@ impl Reading {
             }
         }
         for entry in self.names_of_subnets.iter().filter(|_| is_one_unnamed) {
-            self.report.correct(*entry, Outcome::Changed, UNNAMED);
+            self.report.correct(*entry, LineOutcome::Changed, UNNAMED);
         }
     }
 
@@ -138,7 +138,7 @@ impl Reading {
                 options: scope.options.clone(),
             };
         match &owners {
-            Err(why) => self.report.correct(id, Outcome::NotCarried, why),
+            Err(why) => self.report.correct(id, LineOutcome::NotCarried, why),
             Ok(owners) if addresses.is_empty() => {
                 let without_address = reservation(&host.place, id, owners, None);
                 self.site.reservations.push(without_address);
@@ -156,11 +156,15 @@ impl Reading {
                         self.hosts.push(named.clone());
                     }
                     (Ok(_), Err(_)) => {
-                        self.report.correct(entry, Outcome::NotCarried, "its host has no owner");
+                        self.report.correct(
+                            entry,
+                            LineOutcome::NotCarried,
+                            "its host has no owner",
+                        );
                     }
                     (Err(_), _) => {
                         let why = format!("{token:?} is a name, and names are not looked up");
-                        self.report.correct(entry, Outcome::NotCarried, why);
+                        self.report.correct(entry, LineOutcome::NotCarried, why);
                     }
                 }
             }

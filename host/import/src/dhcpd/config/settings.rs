@@ -11,7 +11,7 @@ use crate::{
     },
     latest::Latest,
     model::Scope,
-    report::{EntryId, Outcome},
+    report::{EntryId, LineOutcome},
 };
 
 use super::{Around, Reading, outcome, vendor_space};
@@ -105,7 +105,7 @@ impl Reading {
                 let entry = self.setting(statement, own, space);
                 if let Some(entry) = entry.filter(|_| before != own.scope && !is_of_host(statement))
                 {
-                    self.report.correct(entry, Outcome::Changed, NOT_OF_HOSTS);
+                    self.report.correct(entry, LineOutcome::Changed, NOT_OF_HOSTS);
                 }
             }
         }
@@ -146,7 +146,7 @@ impl Reading {
         let (outcome, note) = self.apply(statement, &mut apart, selected);
         let (outcome, note) = match apart == Scope::default() {
             true => (outcome, note),
-            false => (Outcome::NotCarried, why.to_owned()),
+            false => (LineOutcome::NotCarried, why.to_owned()),
         };
         self.report.add(&statement.place, &statement.shown(), outcome, note);
     }
@@ -157,7 +157,7 @@ impl Reading {
         statement: &Statement,
         scope: &mut Scope,
         selected: Option<&str>,
-    ) -> (Outcome, String) {
+    ) -> (LineOutcome, String) {
         match statement.word(0).unwrap_or_default() {
             "option" if statements::is_timer(statement) => {
                 outcome(statements::timer(scope, statement))
@@ -171,9 +171,9 @@ impl Reading {
             }
             _ => match statements::fate(statement) {
                 Some(Fate::Set(set)) => outcome(set(scope, statement)),
-                Some(Fate::NotNeeded(why)) => (Outcome::NotNeeded, why.to_owned()),
-                Some(Fate::NotCarried(why)) => (Outcome::NotCarried, why.to_owned()),
-                None => (Outcome::NotCarried, "the statement is not known".to_owned()),
+                Some(Fate::NotNeeded(why)) => (LineOutcome::NotNeeded, why.to_owned()),
+                Some(Fate::NotCarried(why)) => (LineOutcome::NotCarried, why.to_owned()),
+                None => (LineOutcome::NotCarried, "the statement is not known".to_owned()),
             },
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     boot,
     dnsmasq::{lines::Line, options, tags::Clients},
     model::{Class, Scope},
-    report::{EntryId, Outcome},
+    report::{EntryId, LineOutcome},
 };
 
 use super::Reading;
@@ -39,7 +39,7 @@ impl Reading {
             Some(scope) => scope.always_broadcast = Some(true),
             None => {
                 let why = "its tags are not set by what a client sends or by a dhcp-host";
-                self.report.correct(entry, Outcome::NotCarried, why);
+                self.report.correct(entry, LineOutcome::NotCarried, why);
             }
         }
     }
@@ -49,7 +49,7 @@ impl Reading {
     pub(super) fn class_of(&mut self, tags: &[String], entry: EntryId) -> Option<&mut Class> {
         let clients = self.tags.clients(tags).filter(|_| !tags.is_empty())?;
         if let Some(note) = clients.note {
-            self.report.correct(entry, Outcome::Changed, note);
+            self.report.correct(entry, LineOutcome::Changed, note);
         }
         let names = tags.iter().map(|tag| match tag.strip_prefix('!') {
             Some(tag) => format!("not {tag}"),
@@ -92,7 +92,7 @@ impl Reading {
     pub(super) fn place_boots(&mut self) {
         for (boot, entry) in self.last_boots() {
             if boot.server.is_none() {
-                self.report.correct(entry, Outcome::Changed, OWN_SERVER);
+                self.report.correct(entry, LineOutcome::Changed, OWN_SERVER);
             }
             let scope = match boot.tags.as_slice() {
                 [] => Some(&mut self.site.everywhere),
@@ -101,10 +101,10 @@ impl Reading {
             let Some(scope) = scope else {
                 let note =
                     "sent as options to clients that ask for them, not in the header's fields";
-                self.report.correct(entry, Outcome::Changed, note);
+                self.report.correct(entry, LineOutcome::Changed, note);
                 if boot.server.is_some() {
                     let note = "next-server is that of all clients";
-                    self.report.correct(entry, Outcome::Changed, note);
+                    self.report.correct(entry, LineOutcome::Changed, note);
                 }
                 let options = options::of_boot(&boot);
                 self.options.extend(options.into_iter().map(|option| (option, entry)));
@@ -119,9 +119,9 @@ impl Reading {
             for done in [file, name] {
                 match done {
                     Ok(how) => how.into_iter().for_each(|how| {
-                        self.report.correct(entry, Outcome::Changed, how);
+                        self.report.correct(entry, LineOutcome::Changed, how);
                     }),
-                    Err(why) => self.report.correct(entry, Outcome::NotCarried, why),
+                    Err(why) => self.report.correct(entry, LineOutcome::NotCarried, why),
                 }
             }
         }

@@ -9,7 +9,7 @@ use lessor_core::option::code;
 
 use crate::{
     dnsmasq::options::{Boot, Tagged},
-    report::{EntryId, Outcome, REPLACED, Report},
+    report::{EntryId, LineOutcome, REPLACED, Report},
 };
 
 use super::{Reading, WITHHELD};
@@ -33,7 +33,7 @@ impl Reading {
             let is_for_none = tagged.is_withheld() && tagged.tags.is_empty();
             if is_for_none {
                 self.withheld.insert(tagged.code);
-                self.report.correct(*entry, Outcome::NotNeeded, WITHHELD);
+                self.report.correct(*entry, LineOutcome::NotNeeded, WITHHELD);
             }
             !is_for_none
         });
@@ -52,7 +52,7 @@ impl Reading {
             code::DOMAIN_NAME => {
                 self.site.everywhere.options.remove(&code);
                 for entry in self.domains.drain(..) {
-                    self.report.correct(entry, Outcome::NotNeeded, BY_OPTION);
+                    self.report.correct(entry, LineOutcome::NotNeeded, BY_OPTION);
                 }
             }
             code::HOST_NAME => {
@@ -87,7 +87,7 @@ fn last<Item, What: Eq + std::hash::Hash>(
     for ((item, entry), is_last) in items.into_iter().zip(are_last) {
         match is_last {
             true => kept.push((item, entry)),
-            false => report.correct(entry, Outcome::NotNeeded, REPLACED),
+            false => report.correct(entry, LineOutcome::NotNeeded, REPLACED),
         }
     }
     kept

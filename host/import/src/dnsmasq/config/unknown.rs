@@ -5,7 +5,7 @@
 use crate::{
     dnsmasq::lines::Line,
     model::{Class, Scope},
-    report::Outcome,
+    report::LineOutcome,
 };
 
 use super::{CONDITION, Reading};
@@ -32,7 +32,7 @@ impl Reading {
             // A class does not know which of its clients are known.
             if pool.by_policy_only {
                 pool.access.allowed.clear();
-                self.report.correct(pool.entry, Outcome::Changed, CONDITION);
+                self.report.correct(pool.entry, LineOutcome::Changed, CONDITION);
                 continue;
             }
             pool.by_policy_only = true;

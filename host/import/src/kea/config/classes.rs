@@ -15,7 +15,7 @@ use crate::{
     model::{Access, Class, Scope},
     option_names,
     place::{Place, Refusal},
-    report::{EntryId, Outcome},
+    report::{EntryId, LineOutcome},
 };
 
 pub(super) use built_in::{DROP, DROPPED, SKIP_DDNS};
@@ -177,7 +177,7 @@ impl Reading {
             for name in names {
                 self.is_about_known |= name == built_in::KNOWN;
                 if let Some(why) = built_in::why_of_nobody(name) {
-                    self.report.correct(entry, Outcome::NotCarried, why);
+                    self.report.correct(entry, LineOutcome::NotCarried, why);
                 }
                 let of_vendor = expression::of_vendor(name);
                 if of_vendor.is_some() && !self.has_class(name) {
@@ -201,7 +201,7 @@ impl Reading {
             if class.scope.options.keys().any(|code| codes.contains(code))
                 && let Some(entry) = class.entries.first()
             {
-                self.report.correct(*entry, Outcome::Changed, FIRST);
+                self.report.correct(*entry, LineOutcome::Changed, FIRST);
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     model::{Boot, Options, Pool, Reservation, Scope},
     option_value,
     place::Refusal,
-    report::{EntryId, Outcome, Report},
+    report::{EntryId, LineOutcome, Report},
 };
 
 use super::{
@@ -125,7 +125,7 @@ impl Lookup {
             |address: Ipv4Addr| pools.iter().any(|of| of.first <= address && address <= of.last);
         if self.out_of_pool == Some(true) && found.address.is_some_and(is_in) {
             found.address = None;
-            report.correct(found.entry, Outcome::Changed, IN_POOL);
+            report.correct(found.entry, LineOutcome::Changed, IN_POOL);
         }
     }
 }
@@ -172,10 +172,10 @@ impl Reading {
                     lookup.keep_out_of_pools(&mut reservation, &subnet.pools, &mut self.report);
                 }
                 if reservation.address.is_none() && !is_of_all {
-                    self.report.correct(reservation.entry, Outcome::Changed, ALL_SUBNETS);
+                    self.report.correct(reservation.entry, LineOutcome::Changed, ALL_SUBNETS);
                 }
             } else if are_early && !reservation.classes.is_empty() {
-                self.report.correct(reservation.entry, Outcome::Changed, ONLY_CLASSES);
+                self.report.correct(reservation.entry, LineOutcome::Changed, ONLY_CLASSES);
                 reservation = Reservation {
                     address: None,
                     next_server: None,
@@ -193,7 +193,7 @@ impl Reading {
     }
 
     fn leave_out(&mut self, entries: &[EntryId], why: &str) {
-        entries.iter().for_each(|entry| self.report.correct(*entry, Outcome::NotCarried, why));
+        entries.iter().for_each(|entry| self.report.correct(*entry, LineOutcome::NotCarried, why));
     }
 
     fn reservations(&mut self, node: &Node) -> Result<Vec<Found>, Refusal> {

@@ -5,7 +5,7 @@
 use crate::{
     kea::{config::Reading, json::Node},
     model::{Class, Scope},
-    report::Outcome,
+    report::LineOutcome,
 };
 
 /// Every client belongs to it.
@@ -32,17 +32,17 @@ const ALL_HAVE_ADDRESSES: &str =
     "a client with a reservation gets an address of it only if it cannot have its own";
 
 /// What becomes of a class of Kea's own; `None` if it is read like others.
-pub(super) fn fate(class: &Node) -> Option<(Outcome, &'static str)> {
+pub(super) fn fate(class: &Node) -> Option<(LineOutcome, &'static str)> {
     let sets_nothing = || {
         let members = class.object().unwrap_or_default();
         let plain = ["name", "test", "user-context", "comment"];
         members.iter().all(|member| plain.contains(&member.key.as_str()))
     };
     match class.get("name").and_then(Node::text)? {
-        DROP => Some((Outcome::NotCarried, DROPPED)),
-        ALL => Some((Outcome::NotCarried, FOR_ALL)),
-        UNKNOWN => Some((Outcome::NotCarried, FOR_UNKNOWN)),
-        SKIP_DDNS if sets_nothing() => Some((Outcome::NotNeeded, NO_DDNS)),
+        DROP => Some((LineOutcome::NotCarried, DROPPED)),
+        ALL => Some((LineOutcome::NotCarried, FOR_ALL)),
+        UNKNOWN => Some((LineOutcome::NotCarried, FOR_UNKNOWN)),
+        SKIP_DDNS if sets_nothing() => Some((LineOutcome::NotNeeded, NO_DDNS)),
         _ => None,
     }
 }
@@ -90,7 +90,7 @@ impl Reading {
                 if is_for_unknown && !pool.by_policy_only {
                     pool.access.denied.retain(|class| class != KNOWN);
                     for entry in &pool.access.entries {
-                        self.report.correct(*entry, Outcome::Changed, ALL_HAVE_ADDRESSES);
+                        self.report.correct(*entry, LineOutcome::Changed, ALL_HAVE_ADDRESSES);
                     }
                 }
             }
