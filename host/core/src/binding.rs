@@ -146,7 +146,7 @@ pub type Changes = SmallVec<[Change; 1]>;
 /// The result that storage reports for the changes of one decision, once it is certain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Answer<B = Binding> {
+pub enum StorageAnswer<B = Binding> {
     /// All changes are on stable storage.
     Made,
     /// No change was made, because at least one record had another revision. Contains the record

@@ -74,8 +74,8 @@ mod witness;
 use std::{net::Ipv4Addr, sync::Arc};
 
 use crate::{
-    Answer, Binding, Change, Network, OwnAddresses, Reason, Request, SharedReservations, Terms,
-    Timestamp, VpnName, keyed_hash::KeyedState,
+    Binding, Change, Network, OwnAddresses, Reason, Request, SharedReservations, StorageAnswer,
+    Terms, Timestamp, VpnName, keyed_hash::KeyedState,
 };
 
 use self::{
@@ -228,10 +228,10 @@ impl Engine {
     /// requests that wait for one of these addresses can be decided.
     ///
     /// Each decision with changes must be settled once. A decision that never reaches storage,
-    /// because a queue is full, is settled with [`Answer::NotMade`]. Changes of addresses that no
+    /// because a queue is full, is settled with [`StorageAnswer::NotMade`]. Changes of addresses that no
     /// subnet spans are skipped: after a change of the configuration, a decision may have to be
     /// settled with two engines.
-    pub fn settle(&mut self, now: Timestamp, changes: &[Change], answer: &Answer) {
+    pub fn settle(&mut self, now: Timestamp, changes: &[Change], answer: &StorageAnswer) {
         self.bindings.settle(now, changes, answer);
     }
 

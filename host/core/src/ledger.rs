@@ -46,6 +46,6 @@ pub(crate) use self::{
     open_offers::Contested,
     pool::Standing,
     record::Record,
-    slot::{Offer, Slot, View},
+    slot::{Offer, Slot, SlotView},
     subscribers::SubscriberAccount,
 };

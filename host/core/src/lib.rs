@@ -50,7 +50,7 @@ mod times;
 mod topology;
 mod vpn;
 
-pub use binding::{Answer, Binding, BindingState, Change, Changes, UnknownFields};
+pub use binding::{Binding, BindingState, Change, Changes, StorageAnswer, UnknownFields};
 pub use boot::{
     Boot, BootClient, BootFileName, BootFiles, ClientArchitecture, HeaderText, HeaderTextError,
     ServerName,

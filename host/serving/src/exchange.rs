@@ -15,7 +15,7 @@ mod settling;
 
 use std::{sync::Arc, time::Instant};
 
-use lessor_core::{Answer, PoolUsage, Preference, Reason, Request, Timestamp};
+use lessor_core::{PoolUsage, Preference, Reason, Request, StorageAnswer, Timestamp};
 use lessor_net::Received;
 use lessor_policy_host::{AnsweredLookup, Runner};
 use lessor_stages::{Asked, Ended, Life, Moment, Planned, Reached, Written};
@@ -221,7 +221,7 @@ impl Pipeline<'_> {
             Err(ended) => {
                 let mut finished = Finished::ended(notes, ended);
                 let changes = std::mem::take(&mut finished.changes);
-                self.settle(&mut held.engines, now, &changes, &Answer::NotMade);
+                self.settle(&mut held.engines, now, &changes, &StorageAnswer::NotMade);
                 Next::End(finished)
             }
         }

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Answer, Change, Changes, Engine, Network, Probe, ProbeMessage, Reason};
+use lessor_core::{Change, Changes, Engine, Network, Probe, ProbeMessage, Reason, StorageAnswer};
 use smallvec::SmallVec;
 
 use crate::{
@@ -53,17 +53,17 @@ impl InUse {
     }
 
     /// Counts and reports it, once storage has answered.
-    pub(crate) fn finish(self, shared: &Shared, answer: &Answer) {
+    pub(crate) fn finish(self, shared: &Shared, answer: &StorageAnswer) {
         let reason = match answer {
-            Answer::Made => Reason::QuarantinedInUse,
-            Answer::NotMade => Reason::StoreFailed,
-            Answer::Conflict(_) => Reason::StoreConflict,
+            StorageAnswer::Made => Reason::QuarantinedInUse,
+            StorageAnswer::NotMade => Reason::StoreFailed,
+            StorageAnswer::Conflict(_) => Reason::StoreConflict,
         };
         shared.counters.count(reason);
         let (address, detail) = (self.address(), self.detail());
         let Self { changes, network, place, .. } = self;
         alarms::in_use(&network.name, &changes, &detail);
-        let is_made = *answer == Answer::Made;
+        let is_made = *answer == StorageAnswer::Made;
         let changes = if is_made { changes } else { Changes::new() };
         shared.hosts.note(&changes);
         if !shared.observer.wants(reason, &changes) {

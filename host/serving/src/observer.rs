@@ -265,7 +265,7 @@ fn tell(queue: &Sender<Message>, counters: &Counters, message: Message) {
 
 #[cfg(test)]
 mod tests {
-    use lessor_core::Answer;
+    use lessor_core::StorageAnswer;
     use lessor_load::dhcproto::v4::{DhcpOption, MessageType};
     use lessor_store::CommitterLimits;
 
@@ -296,7 +296,7 @@ mod tests {
         let (pipeline, held) = (parts.shared.pipeline(), &mut parts.held);
         let mut next = pipeline.decide(held, NOW, 0, Instant::now(), received(&payload, RELAY));
         if let Next::Commit(exchange) = next {
-            next = pipeline.committed(held, NOW, exchange, &Answer::Made);
+            next = pipeline.committed(held, NOW, exchange, &StorageAnswer::Made);
         }
         let Next::End(finished) = next else { panic!("it goes on: {next:?}") };
         finished

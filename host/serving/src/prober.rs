@@ -11,7 +11,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use lessor_core::{Answer, Probe, ProbeMessage, ProbeResult};
+use lessor_core::{Probe, ProbeMessage, ProbeResult, StorageAnswer};
 use lessor_net::{Host, ProbeAnswer, ProbeSockets};
 use lessor_store::Submission;
 
@@ -27,8 +27,8 @@ struct Task {
     waiting: Vec<Waiting>,
     /// Quarantines that storage has not answered yet.
     committing: Vec<InUse>,
-    committed: Receiver<(Ipv4Addr, Answer)>,
-    on_committed: Sender<(Ipv4Addr, Answer)>,
+    committed: Receiver<(Ipv4Addr, StorageAnswer)>,
+    on_committed: Sender<(Ipv4Addr, StorageAnswer)>,
 }
 
 /// A probe that waits for an answer.
@@ -180,13 +180,13 @@ impl Task {
         let decisions = vec![found.changes().clone()];
         self.committing.push(found);
         let (on_committed, bell) = (self.on_committed.clone(), self.sockets.bell());
-        let on_done = Box::new(move |_decisions, answers: Vec<Answer>| {
-            let answer = answers.into_iter().next().unwrap_or(Answer::NotMade);
+        let on_done = Box::new(move |_decisions, answers: Vec<StorageAnswer>| {
+            let answer = answers.into_iter().next().unwrap_or(StorageAnswer::NotMade);
             let _ = on_committed.send((address, answer));
             bell.ring();
         });
         if self.shared.committer.submit(Submission { decisions, on_done }).is_err() {
-            self.committed(address, &Answer::NotMade);
+            self.committed(address, &StorageAnswer::NotMade);
         }
     }
 
@@ -196,7 +196,7 @@ impl Task {
         }
     }
 
-    fn committed(&mut self, address: Ipv4Addr, answer: &Answer) {
+    fn committed(&mut self, address: Ipv4Addr, answer: &StorageAnswer) {
         let is_it = |found: &InUse| found.address() == address;
         let Some(position) = self.committing.iter().position(is_it) else { return };
         let found = self.committing.swap_remove(position);

@@ -13,8 +13,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use lessor_core::{
-    Answer, AttemptByHand, Binding, ChangeByHand, Engine, LookupAnswer, Network, OpenOffer,
-    PoolUsage, Preference, ProbeResult, Reason, Request, Timestamp,
+    AttemptByHand, Binding, ChangeByHand, Engine, LookupAnswer, Network, OpenOffer, PoolUsage,
+    Preference, ProbeResult, Reason, Request, StorageAnswer, Timestamp,
 };
 use lessor_generation::{ConfigurationRefused, Generation, GenerationParts};
 use lessor_net::Received;
@@ -179,7 +179,7 @@ impl Replica {
                 },
                 Next::Commit(exchange) => match recorded.filter(|reason| is_of_storage(*reason)) {
                     Some(reason) => Next::End(pipeline.abandon(held, at, exchange, reason)),
-                    None => pipeline.committed(held, at, exchange, &Answer::Made),
+                    None => pipeline.committed(held, at, exchange, &StorageAnswer::Made),
                 },
                 // Storage has answered everything before.
                 Next::Wait(_, exchange) => Next::End(exchange.end_undecided(Reason::ChangePending)),
@@ -208,7 +208,7 @@ impl Replica {
     pub fn change_by_hand(&self, now: Timestamp, network: &str, change: &ChangeByHand) {
         self.of_network(network, |engine| {
             if let AttemptByHand::Decided(changes) = engine.change_by_hand(now, change) {
-                engine.settle(now, &changes, &Answer::Made);
+                engine.settle(now, &changes, &StorageAnswer::Made);
             }
         });
     }
@@ -239,7 +239,7 @@ impl Replica {
             if &*engine.network().name == network
                 && let Some(change) = engine.probed(now, address, result)
             {
-                engine.settle(now, &[change], &Answer::Made);
+                engine.settle(now, &[change], &StorageAnswer::Made);
             }
         });
     }

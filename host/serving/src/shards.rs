@@ -23,7 +23,7 @@ use std::{
 };
 
 use lessor_core::{
-    Answer, Binding, Changes, Engine, Network, NetworkId, Timestamp, Topology, VpnName,
+    Binding, Changes, Engine, Network, NetworkId, StorageAnswer, Timestamp, Topology, VpnName,
 };
 use lessor_stages::Retired;
 
@@ -86,7 +86,11 @@ impl Shards {
     ///
     /// # Errors
     /// If there is a newer set of shards, which must get the answer.
-    pub(crate) fn settle_strays(&self, changes: &Changes, answer: &Answer) -> Result<(), Retired> {
+    pub(crate) fn settle_strays(
+        &self,
+        changes: &Changes,
+        answer: &StorageAnswer,
+    ) -> Result<(), Retired> {
         for (position, change) in changes.iter().enumerate() {
             let (vpn, address) = (change.binding.vpn.as_ref(), change.binding.address);
             if self.topology.locate_address(vpn, address).is_none() {
@@ -318,11 +322,11 @@ mod tests {
         };
         let (made, lost) = (change(renewed.clone()), change(Binding { revision: 3, ..renewed }));
         let second = reconfigured(&first, &["10.0.0.0/24"]);
-        second.settle_strays(&made, &Answer::Made).unwrap();
-        second.settle_strays(&lost, &Answer::NotMade).unwrap();
+        second.settle_strays(&made, &StorageAnswer::Made).unwrap();
+        second.settle_strays(&lost, &StorageAnswer::NotMade).unwrap();
         let newer = [Some(Arc::new(Binding { revision: 9, ..binding([10, 1, 0, 6]) }))];
         let of_other = [Change { binding: binding([10, 1, 0, 6]).into(), previous: None }];
-        let conflict = Answer::Conflict(newer.into_iter().collect());
+        let conflict = StorageAnswer::Conflict(newer.into_iter().collect());
         second.settle_strays(&of_other.into_iter().collect(), &conflict).unwrap();
         assert_eq!(second.stray_leases(), 2);
 
@@ -335,8 +339,8 @@ mod tests {
         };
         assert_eq!((revision([10, 1, 0, 5]), revision([10, 1, 0, 6])), (Some(2), Some(9)));
         // A set that was replaced sends the answer on to the newer one.
-        assert_eq!(second.settle_strays(&made, &Answer::Made), Err(Retired));
-        assert_eq!(third.settle_strays(&made, &Answer::Made), Ok(()));
+        assert_eq!(second.settle_strays(&made, &StorageAnswer::Made), Err(Retired));
+        assert_eq!(third.settle_strays(&made, &StorageAnswer::Made), Ok(()));
         assert_eq!(third.stray_leases(), 0);
     }
 }

@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use lessor_config::Configuration;
-use lessor_core::{Answer, Binding, Change, Changes, Timestamp};
+use lessor_core::{Binding, Change, Changes, StorageAnswer, Timestamp};
 use lessor_settings::StoreBackend;
 use lessor_store::{Store, StoreError};
 
@@ -140,7 +140,7 @@ impl Stored {
         let decisions: Vec<Changes> =
             self.moved.drain(..).map(|change| Changes::from_iter([change])).collect();
         for batch in decisions.chunks(BATCH_CHANGES) {
-            if store.commit(batch).iter().any(|answer| *answer != Answer::Made) {
+            if store.commit(batch).iter().any(|answer| *answer != StorageAnswer::Made) {
                 let why = store.last_error().unwrap_or_else(|| "a record changed".to_owned());
                 bail!("cannot correct the records of a clock that was ahead: {why}");
             }

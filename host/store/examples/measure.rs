@@ -14,8 +14,8 @@ use std::{
 };
 
 use lessor_core::{
-    Answer, Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, RelayInformation,
-    Timestamp,
+    Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, RelayInformation,
+    StorageAnswer, Timestamp,
 };
 use lessor_store::{DiskStore, Store};
 
@@ -102,7 +102,11 @@ fn commit(store: &mut DiskStore, batch: &[Changes]) -> Duration {
     let begin = Instant::now();
     let results = store.commit(batch);
     let took = begin.elapsed();
-    assert!(results.iter().all(|result| *result == Answer::Made), "{:?}", store.last_error());
+    assert!(
+        results.iter().all(|result| *result == StorageAnswer::Made),
+        "{:?}",
+        store.last_error()
+    );
     took
 }
 

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::{Answer, Changes};
+use lessor_core::{Changes, StorageAnswer};
 
 use crate::{CommitterStatus, Store, status::Counters};
 
@@ -34,7 +34,7 @@ pub struct Submission {
     pub decisions: Vec<Changes>,
     /// Receives the decisions back, with one answer for each. It runs on the committer's thread, so
     /// it should only pass them on.
-    pub on_done: Box<dyn FnOnce(Vec<Changes>, Vec<Answer>) + Send>,
+    pub on_done: Box<dyn FnOnce(Vec<Changes>, Vec<StorageAnswer>) + Send>,
 }
 
 /// A handle to the one thread in front of a store. Clones use the same thread.
@@ -262,7 +262,7 @@ fn run(shared: &Shared, mut store: Box<dyn Store>) {
         let mut batch = batch.into_iter();
         for (submission, size) in submissions.into_iter().zip(sizes) {
             let decisions: Vec<Changes> = batch.by_ref().take(size).collect();
-            let answers: Vec<Answer> = answers.by_ref().take(size).collect();
+            let answers: Vec<StorageAnswer> = answers.by_ref().take(size).collect();
             // A callback that panics has been called. The panic is the callback's fault, and the
             // panic hook reports it.
             let _ = catch_unwind(AssertUnwindSafe(|| (submission.on_done)(decisions, answers)));
@@ -271,11 +271,11 @@ fn run(shared: &Shared, mut store: Box<dyn Store>) {
 }
 
 /// Makes one flush, updates the counters, and returns exactly one answer per decision.
-fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Answer> {
+fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<StorageAnswer> {
     let changes = changes_of(batch);
     if changes == 0 {
         // Decisions without changes are trivially committed.
-        return vec![Answer::Made; batch.len()];
+        return vec![StorageAnswer::Made; batch.len()];
     }
     let begin = Instant::now();
     shared.set_flushing_since(Some(begin));
@@ -291,7 +291,7 @@ fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Answ
                 batch.len()
             )),
         ),
-        Ok(answers) if answers.contains(&Answer::NotMade) => {
+        Ok(answers) if answers.contains(&StorageAnswer::NotMade) => {
             let error = store.last_error().unwrap_or_else(|| "leases were not written".to_owned());
             (answers, Some(error))
         }
@@ -300,7 +300,7 @@ fn commit(shared: &Shared, store: &mut dyn Store, batch: &[Changes]) -> Vec<Answ
     };
     shared.counters.count(changes, took, error);
     shared.counters.set_complaint(store.complaint());
-    if answers.is_empty() { vec![Answer::NotMade; batch.len()] } else { answers }
+    if answers.is_empty() { vec![StorageAnswer::NotMade; batch.len()] } else { answers }
 }
 
 /// The number of changes in `decisions`.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Answer, Binding, Change, Changes};
+use lessor_core::{Binding, Change, Changes, StorageAnswer};
 use rustc_hash::FxHashMap;
 
 use crate::record_key::RecordKey;
@@ -24,7 +24,7 @@ pub(crate) trait StoredBindings {
 /// The result of comparing a batch with storage, which is valid once `writes` are durable.
 pub(crate) struct Compared<'a> {
     /// One answer per decision, in order.
-    pub(crate) answers: Vec<Answer>,
+    pub(crate) answers: Vec<StorageAnswer>,
     /// The records to write: the last one of each changed address.
     pub(crate) writes: Vec<&'a Arc<Binding>>,
 }
@@ -50,14 +50,14 @@ pub(crate) fn batch<'a, R: StoredBindings>(
         }
         answers.push(if is_made {
             changes.iter().for_each(|change| written.put(change));
-            Answer::Made
+            StorageAnswer::Made
         } else {
             let keys = changes.iter().map(|change| RecordKey::of(&change.binding));
             let found = keys.map(|key| match written.binding(&key) {
                 Some(binding) => Ok(Some(Arc::clone(binding))),
                 None => records.binding(&key),
             });
-            Answer::Conflict(found.collect::<Result<_, _>>()?)
+            StorageAnswer::Conflict(found.collect::<Result<_, _>>()?)
         });
     }
     Ok(Compared { answers, writes: written.bindings })

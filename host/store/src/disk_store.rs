@@ -25,7 +25,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Answer, Binding, Changes};
+use lessor_core::{Binding, Changes, StorageAnswer};
 
 use crate::{
     Store, StoreError, compare,
@@ -53,7 +53,7 @@ const UNREADABLE_MAX: usize = 20;
 
 /// Bindings on disk.
 ///
-/// After a failed write, commits answer [`Answer::NotMade`] immediately until the next attempt. The
+/// After a failed write, commits answer [`StorageAnswer::NotMade`] immediately until the next attempt. The
 /// delay before it is [`DiskStore::RETRY_DELAY_MIN_MS`] after the first failure and doubles with
 /// every further one, up to [`DiskStore::RETRY_DELAY_MAX_MS`].
 pub struct DiskStore {
@@ -150,7 +150,7 @@ impl DiskStore {
         StoreSurvey::of(path, &snapshot(path)?)
     }
 
-    fn try_commit(&mut self, batch: &[Changes]) -> Result<Vec<Answer>, StoreError> {
+    fn try_commit(&mut self, batch: &[Changes]) -> Result<Vec<StorageAnswer>, StoreError> {
         if !self.is_loaded {
             self.load(&mut |_| {})?;
         }
@@ -190,7 +190,7 @@ impl Store for DiskStore {
         Ok(self.table.len() as u64)
     }
 
-    fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
+    fn commit(&mut self, batch: &[Changes]) -> Vec<StorageAnswer> {
         match self.try_commit(batch) {
             Ok(results) => {
                 self.last_error = None;
@@ -200,7 +200,7 @@ impl Store for DiskStore {
             Err(StoreError::Waiting) => {}
             Err(error) => self.last_error = Some(error.to_string()),
         }
-        vec![Answer::NotMade; batch.len()]
+        vec![StorageAnswer::NotMade; batch.len()]
     }
 
     fn last_error(&self) -> Option<String> {

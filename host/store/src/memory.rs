@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
-use lessor_core::{Answer, Binding, Changes};
+use lessor_core::{Binding, Changes, StorageAnswer};
 
 use crate::{Store, StoreError, compare, record_key::RecordKey};
 
@@ -38,7 +38,7 @@ impl Store for MemoryStore {
         Ok(records.len() as u64)
     }
 
-    fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
+    fn commit(&mut self, batch: &[Changes]) -> Vec<StorageAnswer> {
         let mut bindings = self.bindings();
         let compared = compare::batch(batch, &*bindings);
         match compared {

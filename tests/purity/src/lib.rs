@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use lessor_core::{
-    AfterDataLoss, Answer, Attempt, Change, ClientKeyKind, Engine, Network, Request, Terms,
+    AfterDataLoss, Attempt, Change, ClientKeyKind, Engine, Network, Request, StorageAnswer, Terms,
     Timestamp,
 };
 
@@ -34,7 +34,7 @@ pub extern "C" fn drive_engine(hash_seed: u64, now_unix_ms: u64) -> u64 {
         serde_json::from_str::<Change>(&input),
     ) {
         let attempt = engine.decide(now, 0, &request, &terms);
-        engine.settle(now, &[change], &Answer::NotMade);
+        engine.settle(now, &[change], &StorageAnswer::NotMade);
         engine.reclaim(now, 1);
         return match attempt {
             Attempt::Decided(decision) => decision.changes.len() as u64,

@@ -25,7 +25,7 @@ use crate::{
 use super::{
     Engine,
     decider::Decider,
-    family::{Bindings, Cause, Facts, Ipv4, View},
+    family::{Bindings, Cause, Facts, Ipv4, SlotView},
     farewell::active_lease,
     obstacle::Obstacle,
     plan::address_of,
@@ -146,7 +146,7 @@ impl Decider<'_, '_> {
     /// Returns whether an operator ended the client's lease of `address` before the time that the
     /// client was promised.
     pub(super) fn was_ended_by_hand(&self, address: u32) -> bool {
-        let record = self.bindings.slot(address).and_then(View::record);
+        let record = self.bindings.slot(address).and_then(SlotView::record);
         record.is_some_and(|record| {
             record.state() == BindingState::Released
                 && self.now < record.expires_at()
@@ -257,7 +257,7 @@ impl Hand<'_> {
         let now = self.now;
         self.bindings().notice(now, address);
         let view = self.engine.bindings.slot(address);
-        let quarantine = view.and_then(View::quarantine);
+        let quarantine = view.and_then(SlotView::quarantine);
         let quarantined = quarantine.map(|record| record.binding(address));
         let found = view.and_then(active_lease).or(quarantined);
         match (found, client) {
@@ -285,7 +285,7 @@ impl Hand<'_> {
     }
 
     fn wait_for(&self, address: u32) -> Result<(), AttemptByHand> {
-        match self.engine.bindings.slot(address).is_some_and(View::is_in_flight) {
+        match self.engine.bindings.slot(address).is_some_and(SlotView::is_in_flight) {
             true => Err(AttemptByHand::Waits(address_of(address))),
             false => Ok(()),
         }
@@ -296,7 +296,7 @@ impl Hand<'_> {
         let Some(obstacle) = self.obstacle(address, known) else { return Ok(()) };
         let view = self.engine.bindings.slot(address);
         let held = view.and_then(|view| view.active().or(view.quarantine()));
-        let offer = view.and_then(View::offer).map(|offer| (&offer.holder, offer.expires_at));
+        let offer = view.and_then(SlotView::offer).map(|offer| (&offer.holder, offer.expires_at));
         let held =
             held.map(|record| (ClientKey::from_octets(record.holder()), record.expires_at()));
         let held = held.or(offer.map(|(holder, until)| (holder.clone(), until)));
@@ -318,11 +318,11 @@ impl Hand<'_> {
             return Some(Obstacle::Reserved);
         }
         let view = bindings.slot(address);
-        if view.and_then(View::quarantine).is_some() {
+        if view.and_then(SlotView::quarantine).is_some() {
             return Some(Obstacle::Quarantined);
         }
-        let is_leased = view.and_then(View::active).is_some();
-        let offer = view.and_then(View::offer);
+        let is_leased = view.and_then(SlotView::active).is_some();
+        let offer = view.and_then(SlotView::offer);
         if is_leased || offer.is_some_and(|offer| offer.holder != *known.holder()) {
             return Some(Obstacle::HeldByOther);
         }
@@ -342,12 +342,12 @@ impl Hand<'_> {
     }
 
     fn active(&self, address: u32) -> Option<&Record<Ipv4>> {
-        self.engine.bindings.slot(address).and_then(View::active)
+        self.engine.bindings.slot(address).and_then(SlotView::active)
     }
 
     /// The fields of a newer server in the client's own record of an address.
     fn unknown_fields(&self, address: u32, known: &KnownHolder<Ipv4>) -> UnknownFields {
-        let record = self.engine.bindings.slot(address).and_then(View::record);
+        let record = self.engine.bindings.slot(address).and_then(SlotView::record);
         let own = record.filter(|record| known.is_holder_of(record));
         own.map(|own| Facts::of(own).unknown_fields()).unwrap_or_default()
     }

@@ -16,7 +16,7 @@ use crate::{
 use super::{
     Attempt, Decision, Wait,
     drained::{self, Drained},
-    family::{Bindings, Cause, Ipv4, View},
+    family::{Bindings, Cause, Ipv4, SlotView},
     identity::{self, Client},
     plan::{Plan, address_of},
     probes::{Probed, Probes},
@@ -133,7 +133,7 @@ impl<'e, 'r> Decider<'e, 'r> {
         let mut records = self.bindings.records_of(self.client.on_record()).into_iter();
         records.find(|address| {
             self.bindings.notice(self.now, *address);
-            self.bindings.slot(*address).and_then(View::active).is_some()
+            self.bindings.slot(*address).and_then(SlotView::active).is_some()
         })
     }
 
@@ -192,7 +192,7 @@ impl<'e, 'r> Decider<'e, 'r> {
     /// REQUEST for the address could overtake it, and it would end the lease of that REQUEST.
     fn in_flight(&mut self) -> Option<u32> {
         let is_in_flight =
-            |address: &u32| self.bindings.slot(*address).is_some_and(View::is_in_flight);
+            |address: &u32| self.bindings.slot(*address).is_some_and(SlotView::is_in_flight);
         match self.request.kind {
             RequestKind::Decline => {
                 return self.request.requested_address.map(u32::from).filter(is_in_flight);
@@ -262,7 +262,7 @@ impl<'e, 'r> Decider<'e, 'r> {
     /// Returns whether the client declined `address` less than a quarantine ago, and no other
     /// client has had it since.
     pub(super) fn has_declined_lately(&self, address: u32) -> bool {
-        let record = self.bindings.slot(address).and_then(View::record);
+        let record = self.bindings.slot(address).and_then(SlotView::record);
         record.is_some_and(|record| {
             let until = record.changed_at().after_secs(self.plan.network().quarantine_secs);
             record.state() == BindingState::Quarantined && self.now < until && self.is_own(record)
@@ -292,7 +292,7 @@ impl<'e, 'r> Decider<'e, 'r> {
     /// Returns whether the client has or had a lease of `address`, and no other client has had it
     /// since.
     pub(super) fn had_leased(&self, address: u32) -> bool {
-        let record = self.bindings.slot(address).and_then(View::record);
+        let record = self.bindings.slot(address).and_then(SlotView::record);
         record.is_some_and(|record| {
             record.state() != BindingState::Quarantined
                 && self.client.on_record().is_holder_of(record)

@@ -15,7 +15,7 @@ use super::{
     Decision,
     decider::Decider,
     entitlement::{Entitlement, one_group},
-    family::View,
+    family::SlotView,
     obstacle::Obstacle,
     plan::address_of,
     witness::{Candidate, Rule, Witness},
@@ -324,7 +324,7 @@ impl<'e, 'r> Decider<'e, 'r> {
     }
 
     fn is_known(&self, address: u32) -> bool {
-        self.bindings.slot(address).and_then(View::record).is_some()
+        self.bindings.slot(address).and_then(SlotView::record).is_some()
     }
 
     /// Returns whether such a client may hold the addresses of a pool that have no record.

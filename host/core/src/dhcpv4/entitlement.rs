@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     decider::Decider,
-    family::{Facts, Ipv4, View},
+    family::{Facts, Ipv4, SlotView},
     farewell::active_lease,
     obstacle::Obstacle,
     plan::address_of,
@@ -140,7 +140,7 @@ impl<'e> Decider<'e, '_> {
         let pool = self.plan.pool_of(address).and_then(|pool| self.plan.configured_pool(pool));
         let view = self.bindings.slot(address);
         let leased = view.and_then(active_lease).map(|lease| lease.client);
-        let offered = view.and_then(View::offer).map(|offer| offer.holder.clone());
+        let offered = view.and_then(SlotView::offer).map(|offer| offer.holder.clone());
         let holder = [leased, offered].into_iter().flatten().find(|holder| !self.is_self(holder));
         Candidate {
             rule,
@@ -183,7 +183,7 @@ impl<'e> Decider<'e, '_> {
     /// up: the line has another device, or the device uses another interface. It does not do so for
     /// a client that only extends a lease which it has lost: that one has to know first.
     fn why_not_reserved_now(&self, reservation: &Reservation, address: u32) -> Option<Obstacle> {
-        let active = self.bindings.slot(address).and_then(View::active);
+        let active = self.bindings.slot(address).and_then(SlotView::active);
         let is_of_other = active.is_some_and(|record| {
             let takes_over = self.seeks_address() && self.is_same_owner(reservation, record);
             !takes_over && !self.client.on_record().is_holder_of(record)
@@ -222,9 +222,9 @@ impl<'e> Decider<'e, '_> {
             return false;
         }
         let view = self.bindings.slot(address);
-        let is_leased = view.and_then(View::active).is_some_and(|record| self.is_own(record));
+        let is_leased = view.and_then(SlotView::active).is_some_and(|record| self.is_own(record));
         let accepts = || {
-            let offer = view.and_then(View::offer);
+            let offer = view.and_then(SlotView::offer);
             self.request.kind == RequestKind::Request
                 && matches!(
                     self.request.client_state(),
@@ -258,13 +258,13 @@ impl<'e> Decider<'e, '_> {
             ClientState::Renewing | ClientState::Rebinding => Some(self.request.client_address),
             ClientState::Selecting | ClientState::Unknown => None,
         };
-        let record = self.bindings.slot(address).and_then(View::record);
+        let record = self.bindings.slot(address).and_then(SlotView::record);
         let has_declined = record.is_some_and(|record| {
             record.state() == BindingState::Quarantined
                 && self.client.on_record().is_holder_of(record)
         });
         let goes_on = |named: u32| {
-            let active = self.bindings.slot(named).and_then(View::active);
+            let active = self.bindings.slot(named).and_then(SlotView::active);
             named != address
                 && active.is_some_and(|record| self.client.on_record().is_holder_of(record))
         };

@@ -28,7 +28,7 @@ pub(super) struct Ipv4;
 /// Bindings of IPv4 addresses.
 pub(super) type Bindings = crate::ledger::Bindings<Ipv4>;
 /// A borrowed view of what is known of an address.
-pub(super) type View<'s> = crate::ledger::View<'s, Ipv4>;
+pub(super) type SlotView<'s> = crate::ledger::SlotView<'s, Ipv4>;
 /// The addresses of the records of one client.
 pub(super) type AddressesOfClient = crate::ledger::ResourcesOfHolder<Ipv4>;
 /// An address that is held for a client that may request it.

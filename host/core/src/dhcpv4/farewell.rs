@@ -19,7 +19,7 @@ use crate::{Binding, BindingState, Line, Reason};
 use super::{
     Decision,
     decider::Decider,
-    family::View,
+    family::SlotView,
     quarantine::{Account, accounts_of},
 };
 
@@ -33,7 +33,7 @@ impl Decider<'_, '_> {
             return self.silence(Reason::NotOwnerDecline);
         };
         let view = self.bindings.slot(u32::from(address));
-        let offer = view.and_then(View::offer);
+        let offer = view.and_then(SlotView::offer);
         let lease = view.and_then(active_lease);
         let lease = lease.as_ref();
         let is_own = match lease {
@@ -100,7 +100,7 @@ impl Decider<'_, '_> {
             self.bindings.notice_quarantines(self.now, account);
         }
         let view = self.bindings.slot(u32::from(declined.address));
-        let replaced = view.filter(|view| view.quarantine().is_some()).and_then(View::binding);
+        let replaced = view.filter(|view| view.quarantine().is_some()).and_then(SlotView::binding);
         let replaced = replaced.map(|record| accounts_of(&record)).unwrap_or_default();
         let limits = &self.plan.network().bounds.quarantine_max;
         accounts.iter().any(|account: &Account| {
@@ -164,7 +164,7 @@ impl Decider<'_, '_> {
 }
 
 /// The active lease of an address, if it has one.
-pub(super) fn active_lease(view: View<'_>) -> Option<Binding> {
+pub(super) fn active_lease(view: SlotView<'_>) -> Option<Binding> {
     view.binding().filter(|_| view.active().is_some())
 }
 

@@ -12,7 +12,7 @@ use crate::{Binding, BindingState, Change, Changes, Reason, ReplyKind, Timestamp
 use super::{
     Decision, LeaseTimeRule,
     decider::Decider,
-    family::{Cause, Facts, View},
+    family::{Cause, Facts, SlotView},
     farewell::active_lease,
     obstacle::Obstacle,
     plan::address_of,
@@ -64,7 +64,7 @@ impl Decider<'_, '_> {
 
     /// The record of a lease of `address` that the client gets for `secs` from now on.
     pub(super) fn leased(&self, address: u32, secs: u32) -> Binding {
-        let record = self.bindings.slot(address).and_then(View::record);
+        let record = self.bindings.slot(address).and_then(SlotView::record);
         let last = record.filter(|record| self.client.on_record().is_holder_of(record));
         let own =
             last.filter(|own| own.state() == BindingState::Leased && self.now < own.expires_at());

@@ -27,7 +27,7 @@ use crate::{
 };
 
 use super::{
-    family::{Bindings, Facts, Ipv4, View},
+    family::{Bindings, Facts, Ipv4, SlotView},
     plan::{Plan, address_of},
 };
 
@@ -104,7 +104,7 @@ pub(super) fn relay_information_of<'a>(
 
 /// How a request differs from the active lease of its client.
 pub(super) fn seen_elsewhere(
-    lease: View<'_>,
+    lease: SlotView<'_>,
     client: &ClientKey,
     request: &Request,
 ) -> Option<SeenElsewhere> {

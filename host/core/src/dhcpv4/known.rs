@@ -6,7 +6,7 @@ use std::{borrow::Cow, net::Ipv4Addr};
 
 use crate::{Binding, ClientKey, Reason, RelayInformation, Request, WhySkipped, ledger::Standing};
 
-use super::{Engine, family::View, identity, obstacle::Obstacle};
+use super::{Engine, family::SlotView, identity, obstacle::Obstacle};
 
 /// Which client holds an address, or why no client can get it on request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,9 +77,9 @@ impl Engine {
         let address = u32::from(address);
         self.plan.subnet_of(address)?;
         let view = self.bindings.slot(address);
-        let leased = view.filter(|view| view.active().is_some()).and_then(View::binding);
+        let leased = view.filter(|view| view.active().is_some()).and_then(SlotView::binding);
         let pool = self.plan.giving_pool_of(address);
-        Some(match (leased, view.and_then(View::claimant)) {
+        Some(match (leased, view.and_then(SlotView::claimant)) {
             _ if self.bindings.is_withheld(address) => Holding::ServersOwn,
             (Some(lease), _) => Holding::Leased(lease.client),
             (None, Some(client)) => Holding::Offered(client.clone()),
@@ -107,6 +107,6 @@ impl Engine {
     /// Every binding, in order of address. A server that must not pause uses
     /// [`Engine::listing`] instead.
     pub fn bindings(&self) -> impl Iterator<Item = Binding> {
-        self.bindings.slots().filter_map(View::binding)
+        self.bindings.slots().filter_map(SlotView::binding)
     }
 }

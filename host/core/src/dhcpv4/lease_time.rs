@@ -8,7 +8,7 @@ use crate::{
     Binding, INFINITE_SECS, RelayInformation, RequestKind, ShorteningStep, Timestamp, relay,
 };
 
-use super::{decider::Decider, decision::LeaseTimeRule, family::View, plan::address_of};
+use super::{decider::Decider, decision::LeaseTimeRule, family::SlotView, plan::address_of};
 
 /// The lease time that a client gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Decider<'_, '_> {
     /// its times.
     fn rest_of_kept(&self, address: u32, secs: u32) -> Option<u32> {
         let threshold = self.parameters(address).cache_threshold()?;
-        let record = self.bindings.slot(address).and_then(View::active)?;
+        let record = self.bindings.slot(address).and_then(SlotView::active)?;
         let (changed_at, expires_at) = (record.changed_at(), record.expires_at());
         let rest = if expires_at == Timestamp::NEVER {
             (secs == INFINITE_SECS).then_some(INFINITE_SECS)?

@@ -23,7 +23,7 @@ use super::{
     Decision,
     decider::Decider,
     entitlement::Entitlement,
-    family::{AddressesOfClient, View},
+    family::{AddressesOfClient, SlotView},
 };
 
 /// The maximum number of leases that end for one ACK. A subscriber that exceeds its limit by more
@@ -106,7 +106,7 @@ impl Decider<'_, '_> {
     pub(super) fn other_leases_than(&self, address: u32) -> impl Iterator<Item = u32> {
         let own = self.bindings.records_of(self.client.on_record()).into_iter();
         own.filter(move |own| {
-            *own != address && self.bindings.slot(*own).and_then(View::active).is_some()
+            *own != address && self.bindings.slot(*own).and_then(SlotView::active).is_some()
         })
     }
 
@@ -187,7 +187,7 @@ impl Decider<'_, '_> {
     fn others(&self, limit: &SubscriberLimit, granted: Option<u32>) -> Option<Others<'_>> {
         let account = self.bindings.account(&limit.name)?;
         let is_on_account = |address: u32| {
-            let active = self.bindings.slot(address).and_then(View::active);
+            let active = self.bindings.slot(address).and_then(SlotView::active);
             active.is_some_and(|record| record.subscriber() == Some(&limit.name))
         };
         let mut not_counted: AddressesOfClient = self.bindings.records_of(self.client.on_record());

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use crate::{Binding, Engine, ledger::Record};
 
 use super::{
-    family::{Ipv4, View},
+    family::{Ipv4, SlotView},
     plan::address_of,
 };
 
@@ -41,7 +41,7 @@ impl Engine {
         while bindings.len() < enough
             && let Some(page) = listing.pages.next()
         {
-            bindings.extend(self.bindings.on_page(page).filter_map(View::binding));
+            bindings.extend(self.bindings.on_page(page).filter_map(SlotView::binding));
         }
         bindings
     }

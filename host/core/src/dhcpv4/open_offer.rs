@@ -8,7 +8,7 @@ use crate::{ClientKey, Origin, Timestamp, VpnName};
 
 use super::{
     Engine,
-    family::{Offer, View},
+    family::{Offer, SlotView},
     plan::address_of,
 };
 
@@ -47,7 +47,7 @@ impl Engine {
 
     /// Every open offer, in order of address.
     pub fn offers(&self) -> impl Iterator<Item = OpenOffer> {
-        self.bindings.slots().filter_map(View::offer).map(|offer| OpenOffer {
+        self.bindings.slots().filter_map(SlotView::offer).map(|offer| OpenOffer {
             address: address_of(offer.resource),
             vpn: self.network().vpn_name().cloned(),
             client: offer.holder.clone(),

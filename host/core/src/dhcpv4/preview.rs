@@ -25,7 +25,7 @@ use super::{
     Decision, Engine, LeaseTimeRule,
     decider::{Decider, subscriber_of},
     discover::{DUE_IN_DECISION_MAX, LOOKED_AT_MAX},
-    family::{Bindings, Facts, View},
+    family::{Bindings, Facts, SlotView},
     identity::{self, Client},
     obstacle::Obstacle,
     probes::Probed,
@@ -231,7 +231,7 @@ impl Engine {
         client: Option<&Client>,
     ) -> Vec<Account> {
         let view = request.requested_address.and_then(|at| self.bindings.slot(u32::from(at)));
-        let (record, offer) = (view.and_then(View::record), view.and_then(View::offer));
+        let (record, offer) = (view.and_then(SlotView::record), view.and_then(SlotView::offer));
         let remembered = record.and_then(|record| Facts::of(record).relay_information);
         let remembered = remembered.map(RelayInformation::from_octets);
         let subscribers = [

@@ -14,7 +14,7 @@ use crate::{
 use super::{
     Engine,
     decider::Decider,
-    family::{Cause, Offer, View},
+    family::{Cause, Offer, SlotView},
     plan::address_of,
     probes::{NO_HARDWARE_ADDRESS, NOBODY, Probed},
 };
@@ -66,9 +66,9 @@ impl Decider<'_, '_> {
     fn probe_of(&self, address: u32, reason: Reason) -> Option<Probe> {
         // The addresses of a VPN are not those that the server could reach.
         let is_in_vpn = self.plan.network().vpn.is_some();
-        let is_in_use = self.bindings.slot(address).and_then(View::active).is_some();
+        let is_in_use = self.bindings.slot(address).and_then(SlotView::active).is_some();
         let is_last_resort = reason == Reason::OfferedQuarantined
-            || self.bindings.slot(address).and_then(View::quarantine).is_some();
+            || self.bindings.slot(address).and_then(SlotView::quarantine).is_some();
         if is_in_vpn || is_in_use || is_last_resort || self.probes.is_probed(self.now, address) {
             return None;
         }

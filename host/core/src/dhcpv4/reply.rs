@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    Decision, OptionOrigin, decider::Decider, family::View, lease_time::LeaseGrant,
+    Decision, OptionOrigin, decider::Decider, family::SlotView, lease_time::LeaseGrant,
     parameters::Parameters, plan::address_of, scopes::Scopes,
 };
 
@@ -131,7 +131,8 @@ impl Decider<'_, '_> {
         }
         let named = self.request.named_address().map(u32::from);
         let named = named.filter(|address| self.plan.subnet_of(*address).is_some());
-        let on_record = || self.bindings.current_of(self.client.on_record()).map(View::resource);
+        let on_record =
+            || self.bindings.current_of(self.client.on_record()).map(SlotView::resource);
         match named.or_else(on_record) {
             Some(address) => self.parameters(address).server_identifier(),
             None => self.parameters_without_address().server_identifier(),

@@ -11,7 +11,7 @@ use super::{
     Decision,
     decider::Decider,
     entitlement::Entitlement,
-    family::View,
+    family::SlotView,
     obstacle::Obstacle,
     witness::{Rule, Witness},
 };
@@ -172,7 +172,7 @@ impl Decider<'_, '_> {
         }
         let offered = self.bindings.offer_of(&self.client.key).map(|offer| offer.resource);
         let current = self.bindings.current_of(self.client.on_record());
-        let leased = current.filter(|current| current.active().is_some()).map(View::resource);
+        let leased = current.filter(|current| current.active().is_some()).map(SlotView::resource);
         let (rule, address) = match (offered, leased) {
             (Some(address), _) => (Rule::Offered, address),
             (None, Some(address)) => (Rule::Current, address),

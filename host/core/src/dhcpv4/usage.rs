@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Request, ledger::Standing};
 
-use super::{Engine, family::View, identity};
+use super::{Engine, family::SlotView, identity};
 
 /// The number of addresses of a pool in each state. A lease, offer or quarantine that has ended is
 /// counted until its end is noticed, by a request for the address or by [`Engine::reclaim`].
@@ -66,7 +66,7 @@ impl Engine {
         let offered = self.bindings.offer_of(&client.key).map(|offer| offer.resource);
         let known = self.bindings.records_of(client.on_record()).into_iter();
         let is_own = |address: &u32| {
-            let active = self.bindings.slot(*address).and_then(View::active);
+            let active = self.bindings.slot(*address).and_then(SlotView::active);
             active.is_some_and(|record| client.on_record().is_holder_of(record))
         };
         let leased = known.filter(|address| is_own(address) && Some(*address) != offered);

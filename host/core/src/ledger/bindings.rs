@@ -29,7 +29,7 @@ use super::{
     open_offers::OpenOffers,
     pool::{Pool, Standing},
     quarantines::Quarantines,
-    slot::{Claim, Offer, View},
+    slot::{Claim, Offer, SlotView},
     slots::{PageOf, Slots},
     subscribers::{SubscriberAccount, Subscribers},
 };
@@ -122,12 +122,12 @@ impl<F: Family> Bindings<F> {
     }
 
     /// The record and claim of `resource`, or `None` if it has neither.
-    pub(crate) fn slot(&self, resource: F::Resource) -> Option<View<'_, F>> {
+    pub(crate) fn slot(&self, resource: F::Resource) -> Option<SlotView<'_, F>> {
         self.slots.get(resource)
     }
 
     /// All known resources, in order of resource.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = View<'_, F>> {
+    pub(crate) fn slots(&self) -> impl Iterator<Item = SlotView<'_, F>> {
         self.slots.iter()
     }
 
@@ -137,13 +137,13 @@ impl<F: Family> Bindings<F> {
     }
 
     /// All known resources of a page, in order.
-    pub(crate) fn on_page(&self, page: PageOf<F>) -> impl Iterator<Item = View<'_, F>> {
+    pub(crate) fn on_page(&self, page: PageOf<F>) -> impl Iterator<Item = SlotView<'_, F>> {
         self.slots.on_page(page)
     }
 
     /// The state of `resource`.
     pub(crate) fn standing(&self, resource: F::Resource) -> Standing {
-        self.slot(resource).map_or(Standing::Fresh, View::standing)
+        self.slot(resource).map_or(Standing::Fresh, SlotView::standing)
     }
 
     /// The account of a subscriber, or `None` if nothing is held on it.
@@ -214,7 +214,7 @@ impl<F: Family> Bindings<F> {
     }
 
     fn hold_only(&mut self, offer: Offer<F>) {
-        let is_in_flight = self.slot(offer.resource).is_some_and(View::is_in_flight);
+        let is_in_flight = self.slot(offer.resource).is_some_and(SlotView::is_in_flight);
         debug_assert!(!is_in_flight, "a resource in flight must not be offered");
         self.claim(offer.resource, Some(Claim::Offer(offer)));
     }

@@ -11,13 +11,13 @@
 
 use std::sync::Arc;
 
-use crate::{Answer, BindingState, Change, Timestamp};
+use crate::{BindingState, Change, StorageAnswer, Timestamp};
 
 use super::{
     bindings::Bindings,
     family::{BindingRecord as _, Family, Layout},
     record::Record,
-    slot::{Claim, Flight, NextRecord, Offer, View},
+    slot::{Claim, Flight, NextRecord, Offer, SlotView},
 };
 
 impl<F: Family> Bindings<F> {
@@ -26,9 +26,9 @@ impl<F: Family> Bindings<F> {
     pub(crate) fn depart(&mut self, binding: F::Binding, cause: F::Cause) -> Change<F::Binding> {
         let resource = binding.resource();
         let view = self.slot(resource);
-        let previous = view.and_then(View::binding).map(Arc::new);
+        let previous = view.and_then(SlotView::binding).map(Arc::new);
         let binding = Arc::new(binding.with_revision(revision_of::<F>(previous.as_deref()) + 1));
-        let offer = view.and_then(View::offer).cloned();
+        let offer = view.and_then(SlotView::offer).cloned();
         debug_assert!(
             view.is_none_or(|view| !view.is_in_flight()),
             "a resource has two changes in flight"
@@ -44,7 +44,7 @@ impl<F: Family> Bindings<F> {
         &mut self,
         now: Timestamp,
         changes: &[Change<F::Binding>],
-        answer: &Answer<F::Binding>,
+        answer: &StorageAnswer<F::Binding>,
     ) {
         let granted_to = changes.first().map(|change| change.binding.holder());
         for (position, change) in changes.iter().enumerate() {
@@ -53,18 +53,18 @@ impl<F: Family> Bindings<F> {
                 continue;
             }
             let said = match answer {
-                Answer::Made => Some(&change.binding),
-                Answer::NotMade => change.previous.as_ref(),
-                Answer::Conflict(records) => records.get(position).and_then(Option::as_ref),
+                StorageAnswer::Made => Some(&change.binding),
+                StorageAnswer::NotMade => change.previous.as_ref(),
+                StorageAnswer::Conflict(records) => records.get(position).and_then(Option::as_ref),
             };
-            let flight = self.slot(resource).and_then(View::flight);
+            let flight = self.slot(resource).and_then(SlotView::flight);
             let Some(flight) = flight.filter(|flight| flight.change == *change) else {
                 // No subnet spanned the resource for a while, or this result was applied before.
                 said.into_iter().for_each(|record| self.learn(now, record));
                 continue;
             };
             let is_taken = |offer: &Offer<F>| {
-                *answer == Answer::Made
+                *answer == StorageAnswer::Made
                     && (offer.holder == *change.binding.holder()
                         || Some(&offer.holder) == granted_to)
             };
@@ -90,7 +90,7 @@ impl<F: Family> Bindings<F> {
         let resource = record.resource();
         let revision = record.tenure().revision;
         let view = self.slot(resource);
-        if view.is_some_and(View::is_in_flight) {
+        if view.is_some_and(SlotView::is_in_flight) {
             return self.slots.change(resource, |slot| {
                 if let Some(Claim::Flight(flight)) = slot.claim.as_deref_mut()
                     && revision_of::<F>(flight.heard.as_deref()) < revision
@@ -99,16 +99,16 @@ impl<F: Family> Bindings<F> {
                 }
             });
         }
-        let known = view.and_then(View::record).map_or(0, Record::revision);
+        let known = view.and_then(SlotView::record).map_or(0, Record::revision);
         if known < revision {
-            let offer = view.and_then(View::offer).cloned();
+            let offer = view.and_then(SlotView::offer).cloned();
             self.land(now, now, resource, Some(record.as_ref()), offer);
         }
     }
 
     /// Drops the change in flight of a resource, if any, and keeps the record that it was built on.
     pub(crate) fn leave_out_flight(&mut self, now: Timestamp, resource: F::Resource) {
-        let Some(flight) = self.slot(resource).and_then(View::flight) else { return };
+        let Some(flight) = self.slot(resource).and_then(SlotView::flight) else { return };
         let (offer, previous) = (flight.offer.clone(), flight.change.previous.clone());
         self.land(now, now, resource, previous.as_deref(), offer);
     }
@@ -126,7 +126,7 @@ impl<F: Family> Bindings<F> {
         offer: Option<Offer<F>>,
     ) {
         let view = self.slot(resource);
-        let known = view.and_then(View::record).map_or(0, Record::revision);
+        let known = view.and_then(SlotView::record).map_or(0, Record::revision);
         let is_same = known == revision_of::<F>(record);
         let holds = record.is_some_and(|record| record.tenure().holds(as_of));
         let is_in_the_way = |offer: &Offer<F>| {

@@ -90,7 +90,7 @@ pub(super) struct Former<F: Family> {
 
 /// A borrowed view of what is known of a resource.
 #[derive(Debug)]
-pub(crate) struct View<'s, F: Family> {
+pub(crate) struct SlotView<'s, F: Family> {
     pub(super) resource: F::Resource,
     record: Option<&'s Record<F>>,
     /// Whether the record is a lease or a quarantine whose end has not been noticed yet.
@@ -113,13 +113,13 @@ impl Holders<'_> {
     }
 }
 
-impl<F: Family> Clone for View<'_, F> {
+impl<F: Family> Clone for SlotView<'_, F> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<F: Family> Copy for View<'_, F> {}
+impl<F: Family> Copy for SlotView<'_, F> {}
 
 impl<F: Family> Slot<F> {
     /// A slot without a record and a claim.
@@ -136,10 +136,10 @@ impl<F: Family> Slot<F> {
     }
 
     /// A view of the slot, which is that of `resource`.
-    pub(super) fn view(&self, resource: F::Resource) -> View<'_, F> {
+    pub(super) fn view(&self, resource: F::Resource) -> SlotView<'_, F> {
         let record = self.record.as_ref();
         let holds = record.is_some_and(Record::holds);
-        View { resource, record, holds, claim: self.claim.as_deref() }
+        SlotView { resource, record, holds, claim: self.claim.as_deref() }
     }
 
     /// Changes the slot and returns what it was before.
@@ -177,7 +177,7 @@ impl<F: Family> Slot<F> {
 
 impl<F: Family> Former<F> {
     /// The slot as it was before the change that made it `now`.
-    pub(super) fn view<'s>(&'s self, now: View<'s, F>) -> View<'s, F> {
+    pub(super) fn view<'s>(&'s self, now: SlotView<'s, F>) -> SlotView<'s, F> {
         let record = match &self.record {
             NextRecord::Record(record) => record.as_ref(),
             NextRecord::Same | NextRecord::Ended => now.record,
@@ -186,7 +186,7 @@ impl<F: Family> Former<F> {
             NextClaim::Claim(claim) => claim.as_ref(),
             NextClaim::Same => now.claim,
         };
-        View { resource: now.resource, record, holds: self.holds, claim }
+        SlotView { resource: now.resource, record, holds: self.holds, claim }
     }
 
     /// Returns whether the record was replaced.
@@ -195,7 +195,7 @@ impl<F: Family> Former<F> {
     }
 }
 
-impl<'s, F: Family> View<'s, F> {
+impl<'s, F: Family> SlotView<'s, F> {
     /// The resource of this slot.
     pub(crate) const fn resource(self) -> F::Resource {
         self.resource

@@ -16,7 +16,7 @@ use crate::{Timestamp, keyed_hash::KeyedState};
 
 use super::{
     family::{Family, PAGE_SIZE, Resource},
-    slot::{Slot, View},
+    slot::{Slot, SlotView},
 };
 
 /// The delay before a page is examined again on which a change in flight kept something from
@@ -51,7 +51,7 @@ impl<F: Family> Slots<F> {
     }
 
     /// The slot of `resource`, or `None` if nothing is known of it.
-    pub(super) fn get(&self, resource: F::Resource) -> Option<View<'_, F>> {
+    pub(super) fn get(&self, resource: F::Resource) -> Option<SlotView<'_, F>> {
         let (page, place) = resource.page();
         let slot = self.pages.get(&page)?.slots.get(place).filter(|slot| slot.is_known())?;
         Some(slot.view(resource))
@@ -139,7 +139,7 @@ impl<F: Family> Slots<F> {
     }
 
     /// All known slots, in order of resource.
-    pub(super) fn iter(&self) -> impl Iterator<Item = View<'_, F>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = SlotView<'_, F>> {
         self.pages().into_iter().flat_map(|number| self.on_page(number))
     }
 
@@ -151,7 +151,7 @@ impl<F: Family> Slots<F> {
     }
 
     /// All known slots of a page, in order.
-    pub(super) fn on_page(&self, number: PageOf<F>) -> impl Iterator<Item = View<'_, F>> {
+    pub(super) fn on_page(&self, number: PageOf<F>) -> impl Iterator<Item = SlotView<'_, F>> {
         self.pages.get(&number).into_iter().flat_map(move |page| page.views(number))
     }
 
@@ -174,7 +174,7 @@ impl<F: Family> Slots<F> {
     #[cfg(test)]
     pub(super) fn check(&self) {
         for (number, page) in &self.pages {
-            let ends = page.views(*number).filter(|view| !view.is_in_flight()).map(View::end);
+            let ends = page.views(*number).filter(|view| !view.is_in_flight()).map(SlotView::end);
             assert!(page.queued_for <= ends.min().unwrap_or(Timestamp::NEVER));
             let is_queued = self.queue.contains(&(page.queued_for, *number));
             assert_eq!(is_queued, page.queued_for != Timestamp::NEVER);
@@ -206,7 +206,7 @@ impl<F: Family> Page<F> {
         self.queued_for = at;
     }
 
-    fn views(&self, number: PageOf<F>) -> impl Iterator<Item = View<'_, F>> {
+    fn views(&self, number: PageOf<F>) -> impl Iterator<Item = SlotView<'_, F>> {
         let known = self.slots.iter().enumerate().filter(|(_, slot)| slot.is_known());
         known.filter_map(move |(place, slot)| Some(slot.view(F::Resource::at(number, place)?)))
     }

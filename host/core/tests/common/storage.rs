@@ -2,29 +2,29 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Answer, Binding, Change};
+use lessor_core::{Binding, Change, StorageAnswer};
 
 /// The records by address.
 pub(crate) type Records = BTreeMap<Ipv4Addr, Arc<Binding>>;
 
 /// The result of changes whose flush failed, according to what is read once storage works again.
-pub(crate) fn look_up(records: &Records, changes: &[Change]) -> Answer {
+pub(crate) fn look_up(records: &Records, changes: &[Change]) -> StorageAnswer {
     let holds = |record: Option<&Arc<Binding>>, change: &Change| {
         records.get(&change.binding.address) == record
     };
     if changes.iter().all(|change| holds(Some(&change.binding), change)) {
-        return Answer::Made;
+        return StorageAnswer::Made;
     }
     if changes.iter().all(|change| holds(change.previous.as_ref(), change)) {
-        return Answer::NotMade;
+        return StorageAnswer::NotMade;
     }
     conflict(records, changes)
 }
 
 /// The answer to changes of which at least one was built on another record.
-pub(crate) fn conflict(records: &Records, changes: &[Change]) -> Answer {
+pub(crate) fn conflict(records: &Records, changes: &[Change]) -> StorageAnswer {
     let found = changes.iter().map(|change| records.get(&change.binding.address).cloned());
-    Answer::Conflict(found.collect())
+    StorageAnswer::Conflict(found.collect())
 }
 
 /// Returns whether the record has the revision on which the change was built.

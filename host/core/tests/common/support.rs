@@ -8,11 +8,11 @@ use std::{
 };
 
 use lessor_core::{
-    AfterDataLoss, Answer, Arrival, Attempt, BeyondLimit, Binding, BindingState, ClientKey,
-    ClientKeyKind, Decision, Engine, HardwareAddress, LeaseTime, LeaseTimeRule, Network, OptionSet,
-    OptionValue, Outcome, Pool, PoolChoice, PoolRules, Reason, ReceivedOptions, RelayInformation,
-    Reply, ReplyKind, Request, RequestKind, Reservation, ReservationOwner, ScopeFields,
-    ScopeSettings, Subnet, SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
+    AfterDataLoss, Arrival, Attempt, BeyondLimit, Binding, BindingState, ClientKey, ClientKeyKind,
+    Decision, Engine, HardwareAddress, LeaseTime, LeaseTimeRule, Network, OptionSet, OptionValue,
+    Outcome, Pool, PoolChoice, PoolRules, Reason, ReceivedOptions, RelayInformation, Reply,
+    ReplyKind, Request, RequestKind, Reservation, ReservationOwner, ScopeFields, ScopeSettings,
+    StorageAnswer, Subnet, SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
 };
 
 /// The server's address on the link, to which relays send.
@@ -272,12 +272,12 @@ impl Server {
 
     pub(crate) fn ask_from(&mut self, subnet: usize, request: &Request, terms: &Terms) -> Decision {
         let decision = self.decide_only(subnet, request, terms);
-        self.settle(&decision, &Answer::Made);
+        self.settle(&decision, &StorageAnswer::Made);
         decision
     }
 
     /// Passes the answer of storage to the engine.
-    pub(crate) fn settle(&mut self, decision: &Decision, answer: &Answer) {
+    pub(crate) fn settle(&mut self, decision: &Decision, answer: &StorageAnswer) {
         self.engine.settle(self.now, &decision.changes, answer);
     }
 

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use lessor_core::{
-    Answer, AttemptByHand, BindingState, ChangeByHand, ClientKey, Line, Network, Obstacle, Reason,
-    RefusalByHand, RelayInformation, ReservationOwner,
+    AttemptByHand, BindingState, ChangeByHand, ClientKey, Line, Network, Obstacle, Reason,
+    RefusalByHand, RelayInformation, ReservationOwner, StorageAnswer,
 };
 
 use crate::support::*;
@@ -27,7 +27,7 @@ fn moving(from: Ipv4Addr, to: Ipv4Addr) -> ChangeByHand {
 fn make(server: &mut Server, change: &ChangeByHand) {
     match server.engine.change_by_hand(server.now, change) {
         AttemptByHand::Decided(changes) => {
-            server.engine.settle(server.now, &changes, &Answer::Made);
+            server.engine.settle(server.now, &changes, &StorageAnswer::Made);
         }
         other => panic!("{change:?}: {other:?}"),
     }
@@ -221,7 +221,7 @@ fn a_change_by_hand_waits_for_storage_and_others_wait_for_it() {
     let lessor_core::Attempt::Waits(wait) = renewal else { panic!("{renewal:?}") };
     assert_eq!((wait.address, wait.is_repeated), (address, false));
     // Storage could not write: everything is as it was.
-    server.engine.settle(server.now, &changes, &Answer::NotMade);
+    server.engine.settle(server.now, &changes, &StorageAnswer::NotMade);
     assert_eq!(server.reason(&renewing(1, address)), Reason::AckRenewing);
 }
 

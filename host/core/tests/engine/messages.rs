@@ -182,7 +182,7 @@ fn a_repeated_message_waits_for_the_change_of_the_first_one() {
         let first = server.decide_only(0, &request, &Terms::default());
         let wait = server.waits(&request, &Terms::default());
         assert!(wait.is_repeated && wait.address == ip(10));
-        server.settle(&first, &lessor_core::Answer::NotMade);
+        server.settle(&first, &lessor_core::StorageAnswer::NotMade);
         // Storage could not write: nothing was granted.
         assert_eq!(server.engine.bindings().count(), 0);
         assert_eq!(offered(&server.ask(&request)), ip(10));

@@ -47,7 +47,7 @@ impl Server {
         let is_answered = matches!(result, ProbeResult::Answered(_));
         assert_eq!(change.is_some(), is_answered);
         if let Some(change) = change {
-            self.engine.settle(self.now, &[change], &lessor_core::Answer::Made);
+            self.engine.settle(self.now, &[change], &lessor_core::StorageAnswer::Made);
         }
     }
 }
@@ -187,7 +187,7 @@ fn an_answer_says_nothing_about_a_lease() {
     assert_eq!(offered(&server.ask(&discover(2))), ip(11));
     let ack = server.decide_only(0, &selecting(2, ip(11)), &Terms::default());
     assert_eq!(server.engine.probed(server.now, ip(11), ProbeResult::Answered(None)), None);
-    server.settle(&ack, &lessor_core::Answer::Made);
+    server.settle(&ack, &lessor_core::StorageAnswer::Made);
     // An address of another network is nothing to this one.
     let elsewhere = Ipv4Addr::new(10, 9, 9, 9);
     assert_eq!(server.engine.probed(server.now, elsewhere, ProbeResult::Answered(None)), None);

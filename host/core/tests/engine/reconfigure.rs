@@ -3,7 +3,7 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    Answer, Attempt, Engine, Network, OptionValue, Pool, Reason, Request, Terms, Timestamp,
+    Attempt, Engine, Network, OptionValue, Pool, Reason, Request, StorageAnswer, Terms, Timestamp,
     Topology,
 };
 
@@ -28,7 +28,7 @@ fn ask(engine: &mut Engine, now: Timestamp, request: &Request) -> Reason {
     let Attempt::Decided(decision) = engine.decide(now, 0, request, &Terms::default()) else {
         panic!("{request:?} has to wait");
     };
-    engine.settle(now, &decision.changes, &Answer::Made);
+    engine.settle(now, &decision.changes, &StorageAnswer::Made);
     decision.reason
 }
 
@@ -105,7 +105,7 @@ fn a_subnet_that_is_gone_is_forgotten_and_a_new_one_starts_empty() {
 
 #[test]
 fn a_change_in_flight_is_settled_with_the_engine_that_has_its_address_now() {
-    for answer in [Answer::Made, Answer::NotMade] {
+    for answer in [StorageAnswer::Made, StorageAnswer::NotMade] {
         let mut server = Server::plain();
         let address = server.lease(1);
         let released = server.decide_only(0, &release(1, address), &Terms::default());
@@ -117,14 +117,14 @@ fn a_change_in_flight_is_settled_with_the_engine_that_has_its_address_now() {
         assert_eq!(server.waits(&renewing(1, address), &Terms::default()).address, address);
         server.settle(&released, &answer);
         let is_free = server.engine.usage()[0].leased == 0;
-        assert_eq!(is_free, answer == Answer::Made);
+        assert_eq!(is_free, answer == StorageAnswer::Made);
     }
 }
 
 /// The addresses of a move are in two networks after the reload: each engine settles its part.
 #[test]
 fn a_move_in_flight_is_settled_with_both_engines_that_have_its_addresses() {
-    for answer in [Answer::Made, Answer::NotMade] {
+    for answer in [StorageAnswer::Made, StorageAnswer::NotMade] {
         let mut joined = network();
         joined.subnets.extend(second().subnets);
         let mut server = Server::new(joined);
@@ -139,7 +139,7 @@ fn a_move_in_flight_is_settled_with_both_engines_that_have_its_addresses() {
         far.waits(&renewing(1, SECOND), &Terms::default());
         near.settle(&moved, &answer);
         far.settle(&moved, &answer);
-        let is_made = answer == Answer::Made;
+        let is_made = answer == StorageAnswer::Made;
         assert_eq!(near.engine.usage()[0].leased, u64::from(!is_made));
         assert_eq!(far.engine.usage()[0].leased, u64::from(is_made));
     }

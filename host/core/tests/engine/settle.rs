@@ -4,7 +4,7 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use lessor_core::{
-    Answer, Binding, BindingState, Change, Decision, Reason, Request, Terms, UnknownFields,
+    Binding, BindingState, Change, Decision, Reason, Request, StorageAnswer, Terms, UnknownFields,
 };
 
 use crate::support::*;
@@ -25,8 +25,8 @@ fn theirs(change: &Change, client: u8, secs: u32) -> Arc<Binding> {
     })
 }
 
-fn conflict(record: Option<&Arc<Binding>>) -> Answer {
-    Answer::Conflict([record.map(Arc::clone)].into_iter().collect())
+fn conflict(record: Option<&Arc<Binding>>) -> StorageAnswer {
+    StorageAnswer::Conflict([record.map(Arc::clone)].into_iter().collect())
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn nobody_sees_a_lease_before_storage_has_it() {
         server.engine.binding_of(&key(1)).is_none() && server.engine.bindings().next().is_none()
     );
     assert!(server.engine.binding_at(address).is_none());
-    server.settle(&decision, &Answer::Made);
+    server.settle(&decision, &StorageAnswer::Made);
     assert!(server.engine.bindings().eq([(*decision.changes[0].binding).clone()]));
     assert_eq!(server.record(1), decision.changes[0].binding);
 }
@@ -51,7 +51,7 @@ fn an_address_on_its_way_to_storage_is_given_to_nobody() {
     let wanted = with(discover(2), |r| r.requested_address = Some(address));
     assert_ne!(offered(&server.ask(&wanted)), address);
     assert_eq!(server.engine.usage()[0].offered, 2);
-    server.settle(&decision, &Answer::Made);
+    server.settle(&decision, &StorageAnswer::Made);
     let usage = &server.engine.usage()[0];
     assert_eq!((usage.leased, usage.offered), (1, 1));
 }
@@ -77,7 +77,7 @@ fn who_asks_about_a_change_in_flight_waits_for_it() {
     // Requests for something else, or only for options, do not wait.
     server.ask(&discover(2));
     server.ask(&inform(1, address));
-    server.settle(&renewed, &Answer::Made);
+    server.settle(&renewed, &StorageAnswer::Made);
     assert_eq!(server.reason(&renewing(1, address)), Reason::AckRenewing);
 }
 
@@ -104,7 +104,7 @@ fn a_first_lease_that_failed_leaves_the_offer_open() {
     let offers: Vec<_> = server.engine.offers().collect();
     let decision = decide(&mut server, &selecting(1, address));
     assert_eq!(server.engine.offers().count(), 0);
-    server.settle(&decision, &Answer::NotMade);
+    server.settle(&decision, &StorageAnswer::NotMade);
     assert!(server.engine.bindings().next().is_none());
     assert_eq!(server.engine.offers().collect::<Vec<_>>(), offers);
     // The client sends its REQUEST again, and this time it succeeds.
@@ -120,7 +120,7 @@ fn a_renewal_that_failed_leaves_the_lease_as_it_was() {
     server.pass_secs(1800);
     let decision = decide(&mut server, &renewing(1, address));
     assert_eq!(server.record(1), before);
-    server.settle(&decision, &Answer::NotMade);
+    server.settle(&decision, &StorageAnswer::NotMade);
     assert_eq!(server.record(1), before);
     server.pass_secs(1800);
     assert_eq!(server.engine.reclaim(server.now, 10), [(*before).clone()]);
@@ -138,7 +138,7 @@ fn the_end_of_a_lease_is_noticed_once_its_renewal_is_settled() {
         assert!(server.engine.reclaim(server.now, 10).is_empty());
         assert!(server.engine.next_deadline().is_some_and(|at| at > server.now));
         assert_eq!(server.engine.usage()[0].leased, 1);
-        let answer = if is_made { Answer::Made } else { Answer::NotMade };
+        let answer = if is_made { StorageAnswer::Made } else { StorageAnswer::NotMade };
         server.settle(&decision, &answer);
         let ended = server.engine.reclaim(server.now, 10);
         assert_eq!(ended, if is_made { vec![] } else { vec![(*before).clone()] });
@@ -152,7 +152,7 @@ fn a_release_that_failed_gives_the_address_to_nobody() {
     let released = decide(&mut server, &release(1, address));
     let request = with(discover(2), |r| r.requested_address = Some(address));
     assert_ne!(offered(&server.ask(&request)), address);
-    server.settle(&released, &Answer::NotMade);
+    server.settle(&released, &StorageAnswer::NotMade);
     assert_ne!(offered(&server.ask(&request)), address);
     assert_eq!(server.reason(&renewing(1, address)), Reason::AckRenewing);
 }
@@ -162,7 +162,7 @@ fn each_change_adds_one_to_the_revision_of_what_storage_holds() {
     let mut server = Server::plain();
     let address = server.lease(1);
     assert_eq!(server.record(1).revision, 1);
-    for answer in [Answer::NotMade, Answer::Made] {
+    for answer in [StorageAnswer::NotMade, StorageAnswer::Made] {
         let before = server.record(1);
         let decision = decide(&mut server, &renewing(1, address));
         let change = &decision.changes[0];
@@ -210,7 +210,7 @@ fn of_two_servers_that_give_one_address_only_the_first_goes_on_with_it() {
     let granted = decide(&mut one, &selecting(1, address));
     let granted_by_other = decide(&mut two, &selecting(2, address));
     // Storage commits the change of the second server.
-    two.settle(&granted_by_other, &Answer::Made);
+    two.settle(&granted_by_other, &StorageAnswer::Made);
     // The first client renews before its server has learned of it: nothing is built on the change
     // in flight.
     assert_eq!(one.waits(&renewing(1, address), &Terms::default()).address, address);
@@ -234,7 +234,7 @@ fn what_another_server_makes_is_learnt_unless_it_is_old() {
 
 #[test]
 fn what_is_learnt_of_an_address_in_flight_holds_once_storage_has_answered() {
-    for answer in [Answer::Made, Answer::NotMade] {
+    for answer in [StorageAnswer::Made, StorageAnswer::NotMade] {
         let mut server = Server::plain();
         let address = server.lease(1);
         let before = server.record(1);
@@ -260,7 +260,7 @@ fn a_move_that_failed_is_undone_whole() {
     for request in [renewing(1, first), renewing(2, first), renewing(2, second)] {
         server.waits(&request, &Terms::default());
     }
-    server.settle(&decision, &Answer::NotMade);
+    server.settle(&decision, &StorageAnswer::NotMade);
     assert_eq!(server.record(1), before);
     assert!(server.engine.binding_at(second).is_none());
     assert_eq!(server.reason(&renewing(1, first)), Reason::AckRenewing);
@@ -275,7 +275,7 @@ fn a_line_that_failed_to_pass_on_stays_with_the_old_device() {
     server.ask(&on_circuit(b"line", selecting(1, ip(60))));
     let before = server.record(1);
     let decision = decide(&mut server, &on_circuit(b"line", selecting(2, ip(60))));
-    server.settle(&decision, &Answer::NotMade);
+    server.settle(&decision, &StorageAnswer::NotMade);
     assert_eq!(server.record(1), before);
     assert!(server.engine.binding_of(&key(2)).is_none());
 }
@@ -286,7 +286,7 @@ fn a_failed_decline_keeps_the_lease() {
     let address = server.lease(1);
     let decision = decide(&mut server, &decline(1, address));
     assert_eq!(server.engine.usage()[0].quarantined, 0);
-    server.settle(&decision, &Answer::NotMade);
+    server.settle(&decision, &StorageAnswer::NotMade);
     assert_eq!(server.engine.usage()[0].quarantined, 0);
     assert_eq!(server.reason(&renewing(1, address)), Reason::AckRenewing);
     server.ask(&decline(1, address));
@@ -303,8 +303,8 @@ fn a_decline_counts_from_when_it_is_on_its_way() {
     assert_eq!(declined.reason, Reason::QuarantinedDeclined);
     let beyond = decide(&mut server, &decline(2, second));
     assert_eq!(beyond.reason, Reason::DeclinedBeyondLimit);
-    server.settle(&beyond, &Answer::Made);
-    server.settle(&declined, &Answer::NotMade);
+    server.settle(&beyond, &StorageAnswer::Made);
+    server.settle(&declined, &StorageAnswer::NotMade);
     // The change was never committed, and another one may be.
     let third = server.lease(3);
     assert_eq!(server.reason(&decline(3, third)), Reason::QuarantinedDeclined);
@@ -316,7 +316,7 @@ fn a_lease_that_is_over_before_storage_has_answered_is_reported_as_any_other() {
     let address = offered(&server.ask(&discover(1)));
     let decision = decide(&mut server, &selecting(1, address));
     server.pass_secs(7200);
-    server.settle(&decision, &Answer::Made);
+    server.settle(&decision, &StorageAnswer::Made);
     assert_eq!(server.engine.reclaim(server.now, 10), [(*decision.changes[0].binding).clone()]);
 }
 
@@ -326,7 +326,7 @@ fn what_was_made_while_no_subnet_spanned_the_address_is_taken_in_late() {
     let address = offered(&server.ask(&discover(1)));
     let decision = decide(&mut server, &selecting(1, address));
     server.engine = lessor_core::Engine::new(Arc::new(network()), 7);
-    server.settle(&decision, &Answer::Made);
+    server.settle(&decision, &StorageAnswer::Made);
     assert_eq!(server.record(1), decision.changes[0].binding);
 }
 
@@ -335,13 +335,13 @@ fn a_second_answer_moves_nothing() {
     let mut server = Server::plain();
     let address = server.lease(1);
     let first = decide(&mut server, &renewing(1, address));
-    server.settle(&first, &Answer::Made);
+    server.settle(&first, &StorageAnswer::Made);
     server.pass_secs(1);
     let second = decide(&mut server, &renewing(1, address));
-    server.settle(&first, &Answer::NotMade);
-    server.settle(&first, &Answer::Made);
+    server.settle(&first, &StorageAnswer::NotMade);
+    server.settle(&first, &StorageAnswer::Made);
     server.waits(&renewing(1, address), &Terms::default());
-    server.settle(&second, &Answer::Made);
+    server.settle(&second, &StorageAnswer::Made);
     assert_eq!(server.record(1), second.changes[0].binding);
 }
 

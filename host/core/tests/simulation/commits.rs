@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use lessor_core::{Answer, Binding, Outcome};
+use lessor_core::{Binding, Outcome, StorageAnswer};
 
 use super::{
     defects::Defect, events::Event, input::Input, knowledge::said_of, server::Pending, world::World,
@@ -20,7 +20,7 @@ impl World {
             // While the result of a batch is not known, no other batch is written.
             while let Some(pending) = self.servers[s].queue.pop_front() {
                 self.counts.note(Event::RefusedInDoubt);
-                self.servers[s].answered.push_back((pending, Answer::NotMade));
+                self.servers[s].answered.push_back((pending, StorageAnswer::NotMade));
             }
             return;
         }
@@ -40,7 +40,7 @@ impl World {
                 Some(answer) if !fails => self.answer(s, pending, answer),
                 written => {
                     let event = match written {
-                        Some(Answer::Made) => Event::FailedWritten,
+                        Some(StorageAnswer::Made) => Event::FailedWritten,
                         _ => Event::FailedUnwritten,
                     };
                     self.counts.note(event);
@@ -61,7 +61,7 @@ impl World {
     /// Each change that a crashed server requested is committed, or can no longer be.
     pub(super) fn orphans_land(&mut self) {
         while let Some(pending) = self.store.orphans.pop_front() {
-            if self.commit(None, &pending) == Answer::Made {
+            if self.commit(None, &pending) == StorageAnswer::Made {
                 self.counts.note(Event::LandedAfterCrash);
             }
         }
@@ -128,11 +128,12 @@ impl World {
         }
     }
 
-    fn settle(&mut self, s: usize, pending: Pending, mut answer: Answer) {
+    fn settle(&mut self, s: usize, pending: Pending, mut answer: StorageAnswer) {
         let (now, changes) = (self.server_now(s), pending.decision().changes.clone());
         self.servers[s].knowledge.settle(&changes, &answer);
-        if answer == Answer::NotMade && self.defect == Some(Defect::FailedChangeTakenForMade) {
-            answer = Answer::Made;
+        if answer == StorageAnswer::NotMade && self.defect == Some(Defect::FailedChangeTakenForMade)
+        {
+            answer = StorageAnswer::Made;
         }
         let addresses = pending.addresses();
         let input = Input::Settle { now, changes, answer: answer.clone() };
@@ -142,8 +143,8 @@ impl World {
             self.hear_again(s, again);
         }
         match answer {
-            Answer::Made => self.deliver(s, &pending),
-            Answer::Conflict(_)
+            StorageAnswer::Made => self.deliver(s, &pending),
+            StorageAnswer::Conflict(_)
                 if !pending.by_hand
                     && pending.attempts < ATTEMPTS_MAX
                     && self.is_decided_again(&pending) =>
@@ -151,8 +152,10 @@ impl World {
                 self.decide(s, pending);
             }
             // The operator learns of it, and may try again.
-            Answer::Conflict(_) if pending.by_hand => self.counts.note(Event::ConflictByHand),
-            Answer::Conflict(_) | Answer::NotMade => {}
+            StorageAnswer::Conflict(_) if pending.by_hand => {
+                self.counts.note(Event::ConflictByHand)
+            }
+            StorageAnswer::Conflict(_) | StorageAnswer::NotMade => {}
         }
         self.wake(s, &addresses);
     }
@@ -171,8 +174,8 @@ impl World {
     }
 
     /// Sends an answer to a server that is up.
-    fn answer(&mut self, s: usize, pending: Pending, answer: Answer) {
-        if let Answer::Conflict(_) = answer {
+    fn answer(&mut self, s: usize, pending: Pending, answer: StorageAnswer) {
+        if let StorageAnswer::Conflict(_) = answer {
             // The answer contains the records of other servers.
             self.counts.note(Event::Conflict);
             for address in pending.addresses() {
@@ -185,14 +188,14 @@ impl World {
     /// The results of these changes are not delivered until the server starts again.
     fn never_answer(&mut self, s: usize, pending: Pending) {
         self.counts.note(Event::NeverAnswered);
-        if self.random.chance(50) && self.commit(Some(s), &pending) == Answer::Made {
+        if self.random.chance(50) && self.commit(Some(s), &pending) == StorageAnswer::Made {
             self.servers[s].unheard.extend(pending.addresses());
         }
         self.servers[s].unanswered.push(pending);
     }
 
     /// Storage commits the changes of a decision, or finds a conflict.
-    fn commit(&mut self, writer: Option<usize>, pending: &Pending) -> Answer {
+    fn commit(&mut self, writer: Option<usize>, pending: &Pending) -> StorageAnswer {
         let is_blind = match self.defect {
             Some(Defect::BlindWrites) => true,
             Some(Defect::AddressGivenByBoth) => writer == Some(1),
@@ -200,7 +203,7 @@ impl World {
         };
         let changes = &pending.decision().changes;
         let answer = self.store.commit(changes, is_blind);
-        if answer == Answer::Made {
+        if answer == StorageAnswer::Made {
             for position in &pending.cuts_off {
                 self.cut_off(changes[*position].binding.address);
             }

@@ -5,8 +5,8 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
-    Answer, Attempt, AttemptByHand, Binding, Change, ChangeByHand, Changes, Engine, Network,
-    ProbeResult, Request, Terms, Timestamp,
+    Attempt, AttemptByHand, Binding, Change, ChangeByHand, Changes, Engine, Network, ProbeResult,
+    Request, StorageAnswer, Terms, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,7 @@ pub(super) enum Input {
     Settle {
         now: Timestamp,
         changes: Changes,
-        answer: Answer,
+        answer: StorageAnswer,
     },
     /// An operator makes a change by hand.
     ByHand {

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Answer, Binding, BindingState, Change, Timestamp};
+use lessor_core::{Binding, BindingState, Change, StorageAnswer, Timestamp};
 
 use crate::storage::Records;
 
@@ -72,7 +72,7 @@ impl Knowledge {
     }
 
     /// Storage answered.
-    pub(super) fn settle(&mut self, changes: &[Change], answer: &Answer) {
+    pub(super) fn settle(&mut self, changes: &[Change], answer: &StorageAnswer) {
         for (position, change) in changes.iter().enumerate() {
             let address = change.binding.address;
             self.in_flight.remove(&address);
@@ -103,11 +103,11 @@ impl Knowledge {
 pub(super) fn said_of<'a>(
     change: &'a Change,
     position: usize,
-    answer: &'a Answer,
+    answer: &'a StorageAnswer,
 ) -> Option<&'a Arc<Binding>> {
     match answer {
-        Answer::Made => Some(&change.binding),
-        Answer::NotMade => change.previous.as_ref(),
-        Answer::Conflict(found) => found[position].as_ref(),
+        StorageAnswer::Made => Some(&change.binding),
+        StorageAnswer::NotMade => change.previous.as_ref(),
+        StorageAnswer::Conflict(found) => found[position].as_ref(),
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use lessor_core::{
-    Answer, Binding, BindingState, Decision, Engine, Network, Request, Terms, Timestamp,
+    Binding, BindingState, Decision, Engine, Network, Request, StorageAnswer, Terms, Timestamp,
 };
 
 use super::{configurations::is_given, knowledge::Knowledge};
@@ -46,7 +46,7 @@ pub(super) struct Server {
     /// Decisions that storage has not processed yet.
     pub(super) queue: VecDeque<Pending>,
     /// Answers of storage that the engine has not received yet.
-    pub(super) answered: VecDeque<(Pending, Answer)>,
+    pub(super) answered: VecDeque<(Pending, StorageAnswer)>,
     /// Decisions whose flush failed: storage must be read to determine the result.
     pub(super) doubtful: VecDeque<Pending>,
     /// Decisions that storage never answers.

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use lessor_core::{Answer, Binding, BindingState, Change, Timestamp, UnknownFields};
+use lessor_core::{Binding, BindingState, Change, StorageAnswer, Timestamp, UnknownFields};
 
 use super::{random::Random, server::Pending};
 use crate::storage::{self, Records};
@@ -28,7 +28,7 @@ pub(super) struct Store {
 
 impl Store {
     /// Commits the changes of a decision, all or none.
-    pub(super) fn commit(&mut self, changes: &[Change], is_blind: bool) -> Answer {
+    pub(super) fn commit(&mut self, changes: &[Change], is_blind: bool) -> StorageAnswer {
         let are_expected = changes.iter().all(|change| self.is_expected(change));
         if !are_expected && !is_blind {
             return storage::conflict(&self.records, changes);
@@ -38,12 +38,12 @@ impl Store {
             self.records.insert(binding.address, Arc::clone(binding));
             self.by_stranger.remove(&binding.address);
         }
-        Answer::Made
+        StorageAnswer::Made
     }
 
     /// The result of changes whose flush failed, according to what is read once storage works
     /// again.
-    pub(super) fn look_up(&self, changes: &[Change]) -> Answer {
+    pub(super) fn look_up(&self, changes: &[Change]) -> StorageAnswer {
         storage::look_up(&self.records, changes)
     }
 

@@ -13,8 +13,8 @@ use std::{
 };
 
 use lessor_core::{
-    Answer, Attempt, BindingState, Decision, Engine, LeaseTime, QuarantineMax, Reason, ReplyKind,
-    Request, Timestamp,
+    Attempt, BindingState, Decision, Engine, LeaseTime, QuarantineMax, Reason, ReplyKind, Request,
+    StorageAnswer, Timestamp,
 };
 
 use crate::{
@@ -57,8 +57,8 @@ struct Server {
     queue: VecDeque<Pending>,
     /// The decision whose flush failed; storage must be read.
     doubtful: Option<Pending>,
-    answered: VecDeque<(Pending, Answer)>,
-    last_answer: Option<(Pending, Answer)>,
+    answered: VecDeque<(Pending, StorageAnswer)>,
+    last_answer: Option<(Pending, StorageAnswer)>,
     waiting: Vec<(Ipv4Addr, u8, Request)>,
     /// Records from the feed.
     learnt: BTreeMap<Ipv4Addr, u64>,
@@ -279,7 +279,7 @@ impl World {
         Ok(())
     }
 
-    fn commit(&mut self, pending: &Pending) -> Answer {
+    fn commit(&mut self, pending: &Pending) -> StorageAnswer {
         let changes = &pending.decision.changes;
         let is_expected =
             changes.iter().all(|change| storage::has_expected_revision(&self.store, change));
@@ -298,25 +298,27 @@ impl World {
             }
             self.store.insert(change.binding.address, Arc::clone(&change.binding));
         }
-        Answer::Made
+        StorageAnswer::Made
     }
 
     fn hear(&mut self, server: usize) -> Result<(), String> {
         let Some((pending, mut answer)) = self.servers[server].answered.pop_front() else {
             return Ok(());
         };
-        if answer == Answer::NotMade && self.mistake == Some(Mistake::FailedChangeTakenForMade) {
-            answer = Answer::Made;
+        if answer == StorageAnswer::NotMade
+            && self.mistake == Some(Mistake::FailedChangeTakenForMade)
+        {
+            answer = StorageAnswer::Made;
         }
         let now = self.now;
         self.servers[server].engine.settle(now, &pending.decision.changes, &answer);
         self.servers[server].last_answer = Some((pending.clone(), answer.clone()));
         match answer {
-            Answer::Made => self.deliver(server, &pending)?,
-            Answer::Conflict(_) if self.awaits(pending.client, &pending.request) => {
+            StorageAnswer::Made => self.deliver(server, &pending)?,
+            StorageAnswer::Conflict(_) if self.awaits(pending.client, &pending.request) => {
                 self.decide(pending.client, server, pending.request.clone())?;
             }
-            Answer::Conflict(_) | Answer::NotMade => {}
+            StorageAnswer::Conflict(_) | StorageAnswer::NotMade => {}
         }
         let settled = |address: &Ipv4Addr| {
             pending.decision.changes.iter().any(|change| change.binding.address == *address)

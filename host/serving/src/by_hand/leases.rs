@@ -14,7 +14,7 @@ use std::{
 
 use crossbeam_channel::Receiver;
 use lessor_core::{
-    Answer, AttemptByHand, Binding, ChangeByHand, Changes, Location, Network, RefusalByHand,
+    AttemptByHand, Binding, ChangeByHand, Changes, Location, Network, RefusalByHand, StorageAnswer,
     Timestamp, VpnName,
 };
 use lessor_recording::ByHand;
@@ -185,18 +185,18 @@ fn make(
             }
             Some(Said::Crowded) => break,
             Some(Said::Decided(decided)) => match commit(reloader, &decided.changes) {
-                Answer::Made => {
+                StorageAnswer::Made => {
                     report(reloader, by, change, deed, *decided);
                     return Ok(true);
                 }
-                Answer::NotMade => {
+                StorageAnswer::NotMade => {
                     return Err(AnswerByHand::Failed(
                         "storage takes no changes now; nothing was changed; `lessor status` says \
                          why, then try again"
                             .to_owned(),
                     ));
                 }
-                Answer::Conflict(_) => {}
+                StorageAnswer::Conflict(_) => {}
             },
         }
     }
@@ -250,7 +250,7 @@ fn ask(
 }
 
 /// Commits changes, and passes the answer of storage to the engines.
-fn commit(reloader: &Reloader, changes: &Changes) -> Answer {
+fn commit(reloader: &Reloader, changes: &Changes) -> StorageAnswer {
     let shared = &reloader.shared;
     let (sender, answered) = crossbeam_channel::bounded(1);
     let submission = Submission {
@@ -262,7 +262,7 @@ fn commit(reloader: &Reloader, changes: &Changes) -> Answer {
     let submitted = shared.committer.submit(submission).map_err(drop);
     // Storage answers everything that it accepted once, or the process ends.
     let answer = submitted.ok().and_then(|()| answered.recv().ok().flatten());
-    let answer = answer.unwrap_or(Answer::NotMade);
+    let answer = answer.unwrap_or(StorageAnswer::NotMade);
     let mut engines = Engines::of(&shared.engines);
     shared.pipeline().settle(&mut engines, clock::now(), changes, &answer);
     answer

@@ -4,7 +4,7 @@
 //! Does not write to the store. Invariant: the engines that own the addresses receive each answer
 //! once, and the exchanges that wait for these changes are woken.
 
-use lessor_core::{Answer, Change, Changes, NetworkId, Reason, RequestKind, Timestamp};
+use lessor_core::{Change, Changes, NetworkId, Reason, RequestKind, StorageAnswer, Timestamp};
 use lessor_stages::{Retired, Written};
 use smallvec::SmallVec;
 
@@ -29,7 +29,7 @@ impl Pipeline<'_> {
         held: &mut Held,
         now: Timestamp,
         exchange: Exchange<Written>,
-        answer: &Answer,
+        answer: &StorageAnswer,
     ) -> Next {
         let Exchange { mut notes, stage: mut written } = exchange;
         let changes = written.take_changes();
@@ -37,9 +37,9 @@ impl Pipeline<'_> {
         let took_too_long = took_too_long(notes.decided_at, now);
         let failure = match answer {
             // The lease time that the reply promises began long ago. The client asks again.
-            Answer::Made => took_too_long.map(|detail| (Reason::TooOld, Some(detail))),
-            Answer::NotMade => Some((Reason::StoreFailed, None)),
-            Answer::Conflict(_) => {
+            StorageAnswer::Made => took_too_long.map(|detail| (Reason::TooOld, Some(detail))),
+            StorageAnswer::NotMade => Some((Reason::StoreFailed, None)),
+            StorageAnswer::Conflict(_) => {
                 let kind = written.decided().asked().request().kind;
                 match why_not_again(kind, notes.conflicts, took_too_long) {
                     None => {
@@ -52,7 +52,7 @@ impl Pipeline<'_> {
             }
         };
         let mut finished = Finished::of(notes, written);
-        if *answer == Answer::Made {
+        if *answer == StorageAnswer::Made {
             finished.changes = changes;
         }
         if let Some((reason, detail)) = failure {
@@ -71,7 +71,7 @@ impl Pipeline<'_> {
     ) -> Finished {
         let Exchange { notes, stage: mut written } = exchange;
         let changes = written.take_changes();
-        self.settle(&mut held.engines, now, &changes, &Answer::NotMade);
+        self.settle(&mut held.engines, now, &changes, &StorageAnswer::NotMade);
         let mut finished = Finished::of(notes, written);
         finished.fail(reason, None);
         finished
@@ -84,7 +84,7 @@ impl Pipeline<'_> {
         engines: &mut Engines,
         now: Timestamp,
         changes: &Changes,
-        answer: &Answer,
+        answer: &StorageAnswer,
     ) {
         if changes.is_empty() {
             return;
@@ -126,7 +126,7 @@ fn settle_in(
     shards: &Shards,
     now: Timestamp,
     changes: &Changes,
-    answer: &Answer,
+    answer: &StorageAnswer,
 ) -> Result<(), Retired> {
     let addresses = || changes.iter().map(|change| change.binding.address);
     let topology = shards.topology();

@@ -1,6 +1,6 @@
 use std::{cell::Cell, sync::mpsc};
 
-use lessor_core::{Answer, BindingState, Reason};
+use lessor_core::{BindingState, Reason, StorageAnswer};
 use lessor_load::dhcproto::v4::{DhcpOption, MessageType};
 use lessor_store::CommitterLimits;
 
@@ -74,7 +74,7 @@ fn a_reply_waits_for_every_change() {
     assert_eq!(exchange.stage.decided().reason(), Reason::AckSelecting);
     assert_eq!(exchange.stage.changes().len(), 1);
     let pipeline = parts.shared.pipeline();
-    let next = pipeline.committed(&mut parts.held, NOW, exchange, &Answer::Made);
+    let next = pipeline.committed(&mut parts.held, NOW, exchange, &StorageAnswer::Made);
     assert!(finished(next).outgoing.is_some());
 }
 
@@ -83,7 +83,7 @@ fn what_storage_cannot_write_is_not_acknowledged_and_is_taken_back() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let exchange = requested(&mut parts);
     let pipeline = parts.shared.pipeline();
-    let next = pipeline.committed(&mut parts.held, NOW, exchange, &Answer::NotMade);
+    let next = pipeline.committed(&mut parts.held, NOW, exchange, &StorageAnswer::NotMade);
     let exchange = finished(next);
     assert_eq!(exchange.reason, Reason::StoreFailed);
     assert!(exchange.outgoing.is_none());
@@ -99,7 +99,7 @@ fn a_request_that_another_server_was_faster_with_is_decided_again() {
     let mut other = lessor_core::Binding::clone(&exchange.stage.changes()[0].binding);
     other.client = lessor_core::ClientKey::Identifier(Box::from(*b"another"));
     assert_eq!(other.state, BindingState::Leased);
-    let conflict = Answer::Conflict([Some(Arc::new(other))].into_iter().collect());
+    let conflict = StorageAnswer::Conflict([Some(Arc::new(other))].into_iter().collect());
     let pipeline = parts.shared.pipeline();
     let exchange = finished(pipeline.committed(&mut parts.held, NOW, exchange, &conflict));
     assert_eq!(exchange.reason.outcome(), lessor_core::Outcome::Nak);
@@ -110,7 +110,7 @@ fn a_request_that_another_server_was_faster_with_is_decided_again() {
 fn a_request_that_storage_contradicts_too_often_is_given_up() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let mut exchange = requested(&mut parts);
-    let conflict = Answer::Conflict([None].into_iter().collect());
+    let conflict = StorageAnswer::Conflict([None].into_iter().collect());
     let mut tries = 0;
     let exchange = loop {
         match parts.shared.pipeline().committed(&mut parts.held, NOW, exchange, &conflict) {
@@ -129,7 +129,7 @@ fn a_request_that_storage_contradicts_too_often_is_given_up() {
 fn a_request_is_not_decided_again_once_its_client_has_gone_on() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let exchange = requested(&mut parts);
-    let conflict = Answer::Conflict([None].into_iter().collect());
+    let conflict = StorageAnswer::Conflict([None].into_iter().collect());
     let pipeline = parts.shared.pipeline();
     let soon = NOW.moved_by_ms(3_000);
     let exchange = to_commit(pipeline.committed(&mut parts.held, soon, exchange, &conflict));
@@ -144,14 +144,14 @@ fn a_lease_that_was_changed_meanwhile_is_not_given_back_again() {
     let mut parts = parts(&["10.0.0.0/24"], LIMITS);
     let granted = requested(&mut parts);
     let pipeline = parts.shared.pipeline();
-    let granted = finished(pipeline.committed(&mut parts.held, NOW, granted, &Answer::Made));
+    let granted = finished(pipeline.committed(&mut parts.held, NOW, granted, &StorageAnswer::Made));
     let options = vec![DhcpOption::RequestedIpAddress(ADDRESS)];
     let decline = packet(MessageType::Decline, 1, RELAY, options);
     let exchange = to_commit(decide(&pipeline, &mut parts.held, received(&decline, RELAY)));
     assert_eq!(exchange.stage.decided().reason(), Reason::QuarantinedDeclined);
     let mut renewed = lessor_core::Binding::clone(&granted.changes[0].binding);
     renewed.revision += 1;
-    let conflict = Answer::Conflict([Some(Arc::new(renewed))].into_iter().collect());
+    let conflict = StorageAnswer::Conflict([Some(Arc::new(renewed))].into_iter().collect());
     let exchange = finished(pipeline.committed(&mut parts.held, NOW, exchange, &conflict));
     assert_eq!(exchange.reason, Reason::StoreConflict);
     assert!(exchange.changes.is_empty());
@@ -179,7 +179,7 @@ fn noted() -> (Noted, mpsc::Receiver<u64>) {
 /// Another client requests [`ADDRESS`] while it is being given to client 1.
 #[test]
 fn a_request_waits_for_storage_and_goes_on_when_it_has_answered() {
-    for answer in [Answer::Made, Answer::NotMade] {
+    for answer in [StorageAnswer::Made, StorageAnswer::NotMade] {
         let mut parts = parts(&["10.0.0.0/24"], LIMITS);
         let (wakes, woken) = noted();
         let first = requested(&mut parts);
@@ -201,7 +201,7 @@ fn a_request_waits_for_storage_and_goes_on_when_it_has_answered() {
             next => finished(next).reason,
         };
         let expected = match answer {
-            Answer::Made => Reason::NakOfferExpired,
+            StorageAnswer::Made => Reason::NakOfferExpired,
             _ => Reason::AckSelecting,
         };
         assert_eq!(reason, expected);
@@ -242,7 +242,7 @@ fn a_request_that_waits_when_its_network_changes_goes_on_with_the_new_engine() {
     // The change that it waits for is still on its way.
     let (number, exchange) = waiting(pipeline.go_on(&mut parts.held, NOW, exchange));
     assert_eq!(number, 8);
-    pipeline.committed(&mut parts.held, NOW, first, &Answer::Made);
+    pipeline.committed(&mut parts.held, NOW, first, &StorageAnswer::Made);
     assert_eq!(woken.try_iter().collect::<Vec<_>>(), [8]);
     let exchange = finished(pipeline.go_on(&mut parts.held, NOW, exchange));
     assert_eq!(exchange.reason, Reason::OfferedCurrent);
@@ -258,5 +258,5 @@ fn a_request_that_meets_a_retired_shard_is_decided_by_its_successor() {
     let exchange = requested(&mut parts);
     assert_eq!(exchange.stage.decided().reason(), Reason::AckSelecting);
     let pipeline = parts.shared.pipeline();
-    finished(pipeline.committed(&mut parts.held, NOW, exchange, &Answer::NotMade));
+    finished(pipeline.committed(&mut parts.held, NOW, exchange, &StorageAnswer::NotMade));
 }

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use lessor_core::{Answer, Binding, Change, VpnName};
+use lessor_core::{Binding, Change, StorageAnswer, VpnName};
 use lessor_stages::Retired;
 
 type Records = HashMap<(Option<VpnName>, Ipv4Addr), Arc<Binding>>;
@@ -40,12 +40,12 @@ impl Strays {
         &self,
         position: usize,
         change: &Change,
-        answer: &Answer,
+        answer: &StorageAnswer,
     ) -> Result<(), Retired> {
         let on_storage = match answer {
-            Answer::Made => Some(Arc::clone(&change.binding)),
-            Answer::Conflict(records) => records.get(position).cloned().flatten(),
-            Answer::NotMade => None,
+            StorageAnswer::Made => Some(Arc::clone(&change.binding)),
+            StorageAnswer::Conflict(records) => records.get(position).cloned().flatten(),
+            StorageAnswer::NotMade => None,
         };
         let mut records = self.lock();
         let records = records.as_mut().ok_or(Retired)?;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lessor_core::{Answer, Changes, Reason};
+use lessor_core::{Changes, Reason, StorageAnswer};
 use lessor_stages::Written;
 use lessor_store::Submission;
 
@@ -62,12 +62,16 @@ impl Worker {
         true
     }
 
-    pub(super) fn committed(&mut self, exchanges: Vec<Exchange<Written>>, answers: &[Answer]) {
+    pub(super) fn committed(
+        &mut self,
+        exchanges: Vec<Exchange<Written>>,
+        answers: &[StorageAnswer],
+    ) {
         let changes: usize = exchanges.iter().map(|exchange| exchange.stage.changes().len()).sum();
         self.waiting_changes = self.waiting_changes.saturating_sub(changes);
         let now = clock::now();
         // Storage answers every decision; a missing answer must not count as durable.
-        let answers = answers.iter().chain(std::iter::repeat(&Answer::NotMade));
+        let answers = answers.iter().chain(std::iter::repeat(&StorageAnswer::NotMade));
         for (exchange, answer) in exchanges.into_iter().zip(answers) {
             let pipeline = self.shared.pipeline_with(&self.wakes);
             let next = pipeline.committed(&mut self.held, now, exchange, answer);

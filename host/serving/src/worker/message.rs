@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use lessor_core::Answer;
+use lessor_core::StorageAnswer;
 use lessor_generation::Generation;
 use lessor_net::Endpoint;
 use lessor_policy_host::Runner;
@@ -13,7 +13,7 @@ use crate::{exchange::Exchange, parking::Returned};
 
 pub(super) enum Message {
     /// Storage has answered a batch.
-    Committed { exchanges: Vec<Exchange<Written>>, answers: Vec<Answer> },
+    Committed { exchanges: Vec<Exchange<Written>>, answers: Vec<StorageAnswer> },
     /// Exchanges that waited for storage can be decided; their numbers are in the other channel.
     Woken,
     /// An exchange that waited for lookups has its answers.

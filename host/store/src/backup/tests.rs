@@ -13,7 +13,7 @@ use std::{
 };
 
 use lessor_core::{
-    Answer, Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, Timestamp,
+    Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, StorageAnswer, Timestamp,
     UnknownFields, VpnName,
 };
 use tempfile::TempDir;
@@ -63,7 +63,7 @@ fn store_of(bindings: impl IntoIterator<Item = Binding>) -> TempDir {
     let mut store = DiskStore::open_with(folder.path(), settings(SEGMENT_OCTETS)).unwrap();
     for binding in bindings {
         let answers = store.commit(&[Changes::from_iter([change(binding)])]);
-        assert_eq!(answers, [Answer::Made]);
+        assert_eq!(answers, [StorageAnswer::Made]);
     }
     folder
 }
@@ -141,7 +141,10 @@ fn a_restored_store_has_every_record_as_it_was() {
     assert_eq!(newer.unknown_fields.octets(), NEWER_FIELDS);
     // The restored store goes on, and its backup is the same.
     let mut again = DiskStore::open(&store).unwrap();
-    assert_eq!(again.commit(&[Changes::from_iter([change(binding(81, 1))])]), [Answer::Made]);
+    assert_eq!(
+        again.commit(&[Changes::from_iter([change(binding(81, 1))])]),
+        [StorageAnswer::Made]
+    );
     drop(again);
     let without_first = |text: &str| {
         let lines = text.lines().skip(1).map(|line| line.split(",\"crc32\"").next().unwrap());
@@ -166,7 +169,7 @@ fn a_store_in_use_is_exported_at_one_moment_with_everything_acknowledged_before(
             for revision in 1.. {
                 // One decision changes all of them, so no moment has two revisions.
                 let changes = (1..=LEASES).map(|number| change(binding(number, revision)));
-                assert_eq!(store.commit(&[changes.collect()]), [Answer::Made]);
+                assert_eq!(store.commit(&[changes.collect()]), [StorageAnswer::Made]);
                 acknowledged.store(revision, Ordering::SeqCst);
                 if is_over.load(Ordering::SeqCst) {
                     return;
@@ -211,7 +214,7 @@ fn a_server_starts_while_its_store_is_exported() {
     let mut store = DiskStore::open_with(folder.path(), settings(SEGMENT_OCTETS)).unwrap();
     for revision in 2..200 {
         let changes = (10..=60).map(|number| change(binding(number, revision)));
-        assert_eq!(store.commit(&[changes.collect()]), [Answer::Made]);
+        assert_eq!(store.commit(&[changes.collect()]), [StorageAnswer::Made]);
     }
     let mut count = 0;
     let each = |_: crate::record_key::RecordKey, _: &[u8]| {

@@ -53,7 +53,7 @@ fn left(random: &mut Random) -> Left {
             .map(|number| change(number, acknowledged.get(&address(number)).unwrap_or(&0) + 1))
             .collect();
         let results = commit(&mut store, changes.iter().cloned());
-        assert!(results.iter().all(|result| *result == Answer::Made));
+        assert!(results.iter().all(|result| *result == StorageAnswer::Made));
         acknowledged.extend(changes.iter().map(|c| (c.binding.address, c.binding.revision)));
         if random.below(40) == 0 {
             store.table.log().abandon();
@@ -199,7 +199,7 @@ fn a_torn_tail_costs_nothing_that_was_acknowledged() {
             );
             let mut store = open(&cut);
             assert_eq!(revisions(&mut store).len(), 10, "{length} octets");
-            assert_eq!(commit(&mut store, [change(10, 1)]), [Answer::Made]);
+            assert_eq!(commit(&mut store, [change(10, 1)]), [StorageAnswer::Made]);
             drop(store);
             assert_eq!(revisions(&mut open(&cut)).len(), 11);
             fs::remove_dir_all(cut).unwrap();

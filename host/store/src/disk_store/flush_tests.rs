@@ -47,11 +47,11 @@ impl Model {
     }
 
     /// The answers to a batch that is written.
-    fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
+    fn commit(&mut self, batch: &[Changes]) -> Vec<StorageAnswer> {
         batch.iter().map(|changes| self.commit_one(changes)).collect()
     }
 
-    fn commit_one(&mut self, changes: &Changes) -> Answer {
+    fn commit_one(&mut self, changes: &Changes) -> StorageAnswer {
         let held = |binding: &Binding| self.0.get(&binding.address).copied().unwrap_or(0);
         let is_current =
             |change: &lessor_core::Change| held(&change.binding) == change.expected_revision();
@@ -62,12 +62,12 @@ impl Model {
                 let number = u16::from_be_bytes([high, low]);
                 revision.map(|revision| super::tests::change(number, revision).binding)
             });
-            return Answer::Conflict(found.collect());
+            return StorageAnswer::Conflict(found.collect());
         }
         for change in changes {
             self.0.insert(change.binding.address, change.binding.revision);
         }
-        Answer::Made
+        StorageAnswer::Made
     }
 }
 
@@ -77,7 +77,7 @@ fn commit_without_flush(
     store: &mut DiskStore,
     batch: &[Changes],
     reaches_disk: bool,
-) -> Vec<Answer> {
+) -> Vec<StorageAnswer> {
     let log = store.table.log();
     let end = log.end;
     // Flushes of /dev/null fail.
@@ -86,7 +86,7 @@ fn commit_without_flush(
         panic!("the batch before was taken");
     };
     let answers = store.commit(batch);
-    let failed = answers.iter().all(|answer| *answer == Answer::NotMade);
+    let failed = answers.iter().all(|answer| *answer == StorageAnswer::NotMade);
     let log = store.table.log();
     let is_null = |file: &File| file.metadata().unwrap().file_type().is_char_device();
     if matches!(&log.newest, Newest::Open(file) if is_null(file)) {
@@ -102,11 +102,11 @@ fn commit_without_flush(
     answers
 }
 
-fn commit_until_taken(store: &mut DiskStore, batch: &[Changes]) -> Vec<Answer> {
+fn commit_until_taken(store: &mut DiskStore, batch: &[Changes]) -> Vec<StorageAnswer> {
     let begin = Instant::now();
     loop {
         let answers = store.commit(batch);
-        if !answers.contains(&Answer::NotMade) {
+        if !answers.contains(&StorageAnswer::NotMade) {
             return answers;
         }
         assert!(begin.elapsed() < PATIENCE, "{:?}", store.last_error());
@@ -129,7 +129,7 @@ fn no_answer_is_wrong_when_flushes_fail() {
             (0..=random.below(5)).map(|_| model.decision(&mut random)).collect();
         if random.below(20) == 0 {
             let answers = commit_without_flush(&mut store, &batch, random.below(2) == 0);
-            if answers.iter().all(|answer| *answer == Answer::NotMade) {
+            if answers.iter().all(|answer| *answer == StorageAnswer::NotMade) {
                 failures += 1;
                 assert_eq!(revisions(&mut store), model.0, "after a flush that failed");
             } else {

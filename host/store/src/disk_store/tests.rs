@@ -58,7 +58,7 @@ fn records_of_before_vpns_are_read_beside_those_of_vpns() {
     let Change { binding, .. } = change(1, 1);
     let in_vpn = Binding { vpn: lessor_core::VpnName::new("green"), ..Binding::clone(&binding) };
     let in_vpn = Change { binding: in_vpn.into(), previous: None };
-    assert_eq!(commit(&mut store, [in_vpn.clone()]), [Answer::Made]);
+    assert_eq!(commit(&mut store, [in_vpn.clone()]), [StorageAnswer::Made]);
     drop(store);
     let mut read = Vec::new();
     DiskStore::read(folder.path(), &mut |binding| read.push(binding)).unwrap();
@@ -75,7 +75,7 @@ pub(super) fn address(number: u16) -> Ipv4Addr {
 pub(super) fn commit(
     store: &mut DiskStore,
     changes: impl IntoIterator<Item = Change>,
-) -> Vec<Answer> {
+) -> Vec<StorageAnswer> {
     let decisions: Vec<Changes> =
         changes.into_iter().map(|change| Changes::from_iter([change])).collect();
     store.commit(&decisions)
@@ -96,7 +96,7 @@ pub(super) fn open(path: &Path) -> DiskStore {
 /// A closed store with one binding, 10.0.0.1.
 fn closed_store() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(commit(&mut open(folder.path()), [change(1, 1)]), [Answer::Made]);
+    assert_eq!(commit(&mut open(folder.path()), [change(1, 1)]), [StorageAnswer::Made]);
     folder
 }
 
@@ -105,7 +105,7 @@ fn larger_store() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
     for number in 1..=100 {
-        assert_eq!(commit(&mut store, [change(number, 1)]), [Answer::Made]);
+        assert_eq!(commit(&mut store, [change(number, 1)]), [StorageAnswer::Made]);
     }
     drop(store);
     assert!(segments(folder.path()).len() >= 3);
@@ -131,7 +131,7 @@ fn assert_says(text: &str, parts: &[&str]) {
 
 fn commit_until_taken(store: &mut DiskStore, change: &Change) {
     let begin = Instant::now();
-    while commit(store, [change.clone()]) != [Answer::Made] {
+    while commit(store, [change.clone()]) != [StorageAnswer::Made] {
         assert!(begin.elapsed() < PATIENCE, "{:?}", store.last_error);
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -153,7 +153,7 @@ fn the_remains_of_an_interrupted_creation_are_removed() {
     let remains = folder.path().join("leases.incomplete");
     fs::create_dir(&remains).unwrap();
     fs::write(remains.join("0000000001.log"), b"half a header").unwrap();
-    assert_eq!(commit(&mut open(folder.path()), [change(1, 1)]), [Answer::Made]);
+    assert_eq!(commit(&mut open(folder.path()), [change(1, 1)]), [StorageAnswer::Made]);
     assert!(!remains.exists());
     let remains = folder.path().join("leases/0000000002.new");
     fs::write(&remains, b"half a header").unwrap();
@@ -209,14 +209,14 @@ fn a_full_disk_costs_one_segment_and_no_lease() {
     let mut store = open(folder.path());
     store.table.log().newest =
         NewestSegment::Open(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
-    assert_eq!(commit(&mut store, [change(2, 1)]), [Answer::NotMade]);
+    assert_eq!(commit(&mut store, [change(2, 1)]), [StorageAnswer::NotMade]);
     let error = store.last_error().unwrap();
     assert_says(&error, &["No space left", "trying again in 100 ms"]);
     // Until then it answers immediately.
-    assert_eq!(commit(&mut store, [change(2, 1)]), [Answer::NotMade]);
+    assert_eq!(commit(&mut store, [change(2, 1)]), [StorageAnswer::NotMade]);
     assert_eq!(store.last_error(), Some(error));
     commit_until_taken(&mut store, &change(2, 1));
-    assert_eq!(commit(&mut store, [change(1, 2)]), [Answer::Made]);
+    assert_eq!(commit(&mut store, [change(1, 2)]), [StorageAnswer::Made]);
     assert_eq!(store.last_error(), None);
     assert_eq!(segments(folder.path()).len(), 2);
     drop(store);
@@ -232,7 +232,7 @@ fn a_failed_batch_does_not_come_back() {
         let folder = closed_store();
         let segment = segments(folder.path()).pop().unwrap();
         let mut store = open(folder.path());
-        assert_eq!(commit(&mut store, [change(2, 1)]), [Answer::Made]);
+        assert_eq!(commit(&mut store, [change(2, 1)]), [StorageAnswer::Made]);
         let durable = fs::metadata(&segment).unwrap().len();
         // Flushes of /dev/null fail. The octets that would have been written are put into the file
         // below.
@@ -240,7 +240,7 @@ fn a_failed_batch_does_not_come_back() {
         let null = fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
         let newest = &mut store.table.log().newest;
         let real = std::mem::replace(newest, NewestSegment::Open(null));
-        assert_eq!(commit(&mut store, [change(3, 1)]), [Answer::NotMade]);
+        assert_eq!(commit(&mut store, [change(3, 1)]), [StorageAnswer::NotMade]);
         assert_says(&store.last_error().unwrap(), &["Invalid argument"]);
         let NewestSegment::Open(real) = real else { panic!("it was open") };
         if process_ends_at_once {
@@ -276,11 +276,11 @@ fn a_folder_that_is_away_is_waited_for_and_not_created_again() {
     let folder = closed_store();
     let (log, away) = (folder.path().join("leases"), folder.path().join("away"));
     let mut store = open(folder.path());
-    assert_eq!(commit(&mut store, [change(1, 2)]), [Answer::Made]);
+    assert_eq!(commit(&mut store, [change(1, 2)]), [StorageAnswer::Made]);
     fs::rename(&log, &away).unwrap();
     store.table.log().abandon();
     std::thread::sleep(Duration::from_millis(150));
-    assert_eq!(commit(&mut store, [change(1, 3)]), [Answer::NotMade]);
+    assert_eq!(commit(&mut store, [change(1, 3)]), [StorageAnswer::NotMade]);
     assert_says(&store.last_error().unwrap(), &["No such file"]);
     assert!(!log.exists());
     fs::rename(&away, &log).unwrap();
@@ -308,7 +308,7 @@ fn the_log_stays_small_and_no_commit_writes_much_more_than_it_was_given() {
         let before = store.table.log().end;
         let given = 160 * changes.len() as u64;
         let results = commit(&mut store, changes.into_values());
-        assert!(results.iter().all(|result| *result == Answer::Made), "{results:?}");
+        assert!(results.iter().all(|result| *result == StorageAnswer::Made), "{results:?}");
         let end = store.table.log().end;
         let is_same = end.segment == before.segment;
         let written = u64::from(end.offset - if is_same { before.offset } else { 64 });
@@ -332,7 +332,7 @@ fn many_short_segments_are_put_together() {
         // Like after a failure, when the next attempt is due.
         store.table.log().abandon();
         store.table.retry_now();
-        assert_eq!(commit(&mut store, [change(1, revision)]), [Answer::Made]);
+        assert_eq!(commit(&mut store, [change(1, revision)]), [StorageAnswer::Made]);
         assert!(segments(folder.path()).len() <= 12, "{:?}", segments(folder.path()));
     }
     drop(store);
@@ -350,7 +350,7 @@ fn damage_that_is_found_while_serving_is_complained_of() {
     assert_eq!(store.complaint(), None);
     for revision in 2..=6 {
         for number in 1..=100 {
-            assert_eq!(commit(&mut store, [change(number, revision)]), [Answer::Made]);
+            assert_eq!(commit(&mut store, [change(number, revision)]), [StorageAnswer::Made]);
         }
     }
     let complaint = store.complaint().unwrap();
@@ -434,7 +434,7 @@ fn what_can_be_read_of_a_damaged_store_is_kept() {
     assert_eq!(fs::read(salvage.put_aside.join("0000000002.log")).unwrap(), octets);
     let mut store = open(folder.path());
     assert_eq!(revisions(&mut store).len(), 99);
-    assert_eq!(commit(&mut store, [change(1, 2)]), [Answer::Made]);
+    assert_eq!(commit(&mut store, [change(1, 2)]), [StorageAnswer::Made]);
 }
 
 #[test]

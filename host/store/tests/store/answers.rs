@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Answer, Binding, Change, Changes};
+use lessor_core::{Binding, Change, Changes, StorageAnswer};
 use lessor_store::{DiskStore, MemoryStore, Store};
 
 use crate::support::{Random, address, binding, load};
@@ -18,19 +18,19 @@ struct Model(BTreeMap<Ipv4Addr, Arc<Binding>>);
 
 impl Model {
     /// The answer to one decision.
-    fn commit(&mut self, changes: &Changes) -> Answer {
+    fn commit(&mut self, changes: &Changes) -> StorageAnswer {
         let is_expected = |change: &Change| {
             let held = self.0.get(&change.binding.address);
             held.map_or(0, |held| held.revision) == change.expected_revision()
         };
         if !changes.iter().all(is_expected) {
             let found = changes.iter().map(|change| self.0.get(&change.binding.address).cloned());
-            return Answer::Conflict(found.collect());
+            return StorageAnswer::Conflict(found.collect());
         }
         for Change { binding, .. } in changes {
             self.0.insert(binding.address, Arc::clone(binding));
         }
-        Answer::Made
+        StorageAnswer::Made
     }
 
     /// A decision that is built on current records, or on records from some time ago.
@@ -56,7 +56,8 @@ fn no_answer_is_wrong(mut open: impl FnMut(usize) -> Box<dyn Store>) {
         let batch: Vec<Changes> =
             (0..=random.below(5)).map(|_| model.decision(&mut random)).collect();
         let answers = store.commit(&batch);
-        let expected: Vec<Answer> = batch.iter().map(|changes| model.commit(changes)).collect();
+        let expected: Vec<StorageAnswer> =
+            batch.iter().map(|changes| model.commit(changes)).collect();
         assert_eq!(answers, expected, "to {batch:?}");
         let held = load(&mut *store);
         assert!(held.values().eq(model.0.values().map(|binding| &**binding)));

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use lessor_core::{
-    Answer, Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, HostName,
-    RelayInformation, Timestamp, VpnName,
+    Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, HostName, RelayInformation,
+    StorageAnswer, Timestamp, VpnName,
 };
 use lessor_settings::StoreBackend;
 use lessor_store::{MemoryStore, Store, StoreError};
@@ -58,7 +58,7 @@ battery! {
     many_small_batches_are_kept
 }
 
-use Answer::Made;
+use StorageAnswer::Made;
 
 fn the_same_address_of_two_vpns_has_two_records(open: &Open) {
     let mut store = open();
@@ -74,7 +74,7 @@ fn the_same_address_of_two_vpns_has_two_records(open: &Open) {
     let found = Arc::clone(&in_vpn(spaces[1], 2).binding);
     assert_eq!(commit(&mut *store, [in_vpn(spaces[1], 2)]), [Made]);
     let again = commit(&mut *store, [in_vpn(spaces[1], 2)]);
-    assert_eq!(again, [Answer::Conflict([Some(found)].into_iter().collect())]);
+    assert_eq!(again, [StorageAnswer::Conflict([Some(found)].into_iter().collect())]);
     drop(store);
     let mut read = Vec::new();
     open().load(&mut |binding| read.push((binding.vpn, binding.revision))).unwrap();
@@ -180,7 +180,7 @@ fn answers_come_in_the_order_of_the_decisions(open: &Open) {
     commit(&mut *store, (0..100).map(|number| change(address(number), 1)));
     let batch: Vec<Change> =
         (0..150).rev().map(|number| change(address(number), 1 + u64::from(number % 3))).collect();
-    let expected: Vec<Answer> = (0..150)
+    let expected: Vec<StorageAnswer> = (0..150)
         .rev()
         .map(|number| match (number < 100, number % 3) {
             (true, 1) | (false, 0) => Made,
@@ -288,7 +288,7 @@ fn leases_outlive_the_store(open: &Open) {
         assert!(
             commit(&mut *store, batch.clone())
                 .iter()
-                .all(|result| matches!(result, Answer::Conflict(_)))
+                .all(|result| matches!(result, StorageAnswer::Conflict(_)))
         );
     }
 }

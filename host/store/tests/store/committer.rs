@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Answer, Binding, Changes};
+use lessor_core::{Binding, Changes, StorageAnswer};
 use lessor_store::{
     Committer, CommitterLimits, CommitterThread, MemoryStore, Store, StoreError, Submission,
 };
@@ -40,12 +40,12 @@ impl Store for SlowStore {
         self.bindings.load(each)
     }
 
-    fn commit(&mut self, batch: &[Changes]) -> Vec<Answer> {
+    fn commit(&mut self, batch: &[Changes]) -> Vec<StorageAnswer> {
         self.begun.send(batch.iter().flatten().count()).unwrap();
         match self.go_on.recv().unwrap() {
             CommitOutcome::Succeed => self.bindings.commit(batch),
             CommitOutcome::Panic => panic!("the disk is on fire"),
-            CommitOutcome::GiveTooFewResults => vec![Answer::Made],
+            CommitOutcome::GiveTooFewResults => vec![StorageAnswer::Made],
         }
     }
 }
@@ -62,7 +62,7 @@ struct Bench {
 }
 
 /// The number and the results of a submission that is done.
-type Done = (u32, Vec<Changes>, Vec<Answer>);
+type Done = (u32, Vec<Changes>, Vec<StorageAnswer>);
 
 impl Bench {
     fn new(limits: CommitterLimits) -> Self {
@@ -99,7 +99,7 @@ impl Bench {
     }
 
     /// The next submission that is done: its number and results.
-    fn finished(&self) -> (u32, Vec<Answer>) {
+    fn finished(&self) -> (u32, Vec<StorageAnswer>) {
         let (number, decisions, results) = self.finished.recv_timeout(PATIENCE).unwrap();
         assert_eq!(decisions[0][0].binding.address, address(number));
         assert_eq!(decisions.len(), results.len());
@@ -120,7 +120,7 @@ fn what_comes_during_a_flush_shares_the_next() {
     assert_eq!(bench.begun(), 8);
     bench.let_through(CommitOutcome::Succeed);
     for number in 0..=8 {
-        assert_eq!(bench.finished(), (number, vec![Answer::Made]));
+        assert_eq!(bench.finished(), (number, vec![StorageAnswer::Made]));
     }
     let status = bench.committer.status();
     assert_eq!((status.flushes, status.changes, status.failed_flushes), (2, 9, 0));
@@ -144,7 +144,7 @@ fn a_batch_has_its_limit_and_splits_no_submission() {
     for number in [0, 10, 20, 30, 40, 50, 90] {
         let (found, results) = bench.finished();
         assert_eq!(found, number);
-        assert!(results.iter().all(|result| *result == Answer::Made));
+        assert!(results.iter().all(|result| *result == StorageAnswer::Made));
     }
     assert_eq!(bench.committer.status().largest_batch_changes, 30);
 }
@@ -182,8 +182,8 @@ fn conflicts_reach_the_submission_they_belong_to() {
     assert_eq!(bench.begun(), 4);
     bench.let_through(CommitOutcome::Succeed);
     bench.finished();
-    assert_eq!(bench.finished(), (1, vec![Answer::Made, Answer::Made]));
-    assert_eq!(bench.finished(), (2, vec![conflict(address(2), 1), Answer::Made]));
+    assert_eq!(bench.finished(), (1, vec![StorageAnswer::Made, StorageAnswer::Made]));
+    assert_eq!(bench.finished(), (2, vec![conflict(address(2), 1), StorageAnswer::Made]));
     assert_eq!(bench.committer.status().failed_flushes, 0);
 }
 
@@ -208,9 +208,9 @@ fn decisions_of_several_changes_find_their_results_and_count_by_change() {
     assert_eq!(bench.begun(), 8);
     bench.let_through(CommitOutcome::Succeed);
     bench.finished();
-    let first = vec![Answer::Made, conflicts([Some((address(1), 1)), None])];
+    let first = vec![StorageAnswer::Made, conflicts([Some((address(1), 1)), None])];
     assert_eq!(bench.finished(), (1, first));
-    let second = vec![conflicts([None, Some((address(0), 1))]), Answer::Made];
+    let second = vec![conflicts([None, Some((address(0), 1))]), StorageAnswer::Made];
     assert_eq!(bench.finished(), (4, second));
     assert_eq!(load(&mut bench.bindings.clone()).len(), 5);
 }
@@ -225,14 +225,17 @@ fn a_store_that_misbehaves_fails_the_batch_and_no_more() {
         bench.submit(number, 2);
         bench.begun();
         bench.let_through(outcome);
-        assert_eq!(bench.finished(), (number, vec![Answer::NotMade, Answer::NotMade]));
+        assert_eq!(
+            bench.finished(),
+            (number, vec![StorageAnswer::NotMade, StorageAnswer::NotMade])
+        );
         let error = bench.committer.status().last_error.unwrap();
         assert!(error.contains(said), "{error}");
     }
     bench.submit(20, 1);
     bench.begun();
     bench.let_through(CommitOutcome::Succeed);
-    assert_eq!(bench.finished(), (20, vec![Answer::Made]));
+    assert_eq!(bench.finished(), (20, vec![StorageAnswer::Made]));
     let status = bench.committer.status();
     assert_eq!((status.flushes, status.failed_flushes, status.last_error), (3, 2, None));
 }
@@ -271,7 +274,7 @@ fn a_callback_that_panics_harms_nobody_else() {
     bench.let_through(CommitOutcome::Succeed);
     bench.begun();
     bench.let_through(CommitOutcome::Succeed);
-    assert_eq!(bench.finished(), (1, vec![Answer::Made]));
+    assert_eq!(bench.finished(), (1, vec![StorageAnswer::Made]));
 }
 
 #[test]
@@ -321,7 +324,7 @@ fn many_threads_are_each_called_back_once() {
                     let mut submission = Submission {
                         decisions: apart([change(address(worker * 1_000 + number), 1)]),
                         on_done: Box::new(move |_, results| {
-                            assert_eq!(results, [Answer::Made]);
+                            assert_eq!(results, [StorageAnswer::Made]);
                             called.fetch_add(1, SeqCst);
                         }),
                     };

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use lessor_core::{Answer, Changes};
+use lessor_core::{Changes, StorageAnswer};
 use lessor_store::{Committer, CommitterLimits, DiskStore, Submission};
 
 use crate::support::{Random, address, apart, binding, change, load};
@@ -137,9 +137,9 @@ fn write_until_killed(folder: &Path) {
         if submissions < 50 {
             continue;
         }
-        let (decisions, results): (Vec<Changes>, Vec<Answer>) = finished.recv().unwrap();
+        let (decisions, results): (Vec<Changes>, Vec<StorageAnswer>) = finished.recv().unwrap();
         for (change, result) in decisions.iter().flatten().zip(&results) {
-            assert_eq!(*result, Answer::Made, "{:?}", committer.status());
+            assert_eq!(*result, StorageAnswer::Made, "{:?}", committer.status());
             println!("durable {} {} .", change.binding.address, change.binding.revision);
         }
     }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lessor_core::{Answer, Changes};
+use lessor_core::{Changes, StorageAnswer};
 use lessor_store::{Committer, CommitterLimits, DiskStore, Store, StoreError, Submission};
 use nix::{
     mount::{MsFlags, mount},
@@ -76,19 +76,19 @@ fn commit_until_failed(store: &mut dyn Store, mut next: u32) -> (u32, Vec<Change
     loop {
         let batch = apart((next..next + 100).map(|number| change(address(number), 1)));
         let results = store.commit(&batch);
-        if results.iter().all(|result| *result == Answer::NotMade) {
+        if results.iter().all(|result| *result == StorageAnswer::NotMade) {
             return (next, batch);
         }
-        assert!(results.iter().all(|result| *result == Answer::Made), "{results:?}");
+        assert!(results.iter().all(|result| *result == StorageAnswer::Made), "{results:?}");
         next += 100;
     }
 }
 
-fn commit_until_taken(store: &mut dyn Store, batch: &[Changes]) -> Vec<Answer> {
+fn commit_until_taken(store: &mut dyn Store, batch: &[Changes]) -> Vec<StorageAnswer> {
     let begin = Instant::now();
     loop {
         let results = store.commit(batch);
-        if !results.contains(&Answer::NotMade) {
+        if !results.contains(&StorageAnswer::NotMade) {
             return results;
         }
         assert!(begin.elapsed() < PATIENCE, "{:?}", store.last_error());
@@ -101,7 +101,7 @@ fn a_full_disk_fails_batches_until_there_is_space() {
     on_a_small_disk(|disk| {
         let mut store = DiskStore::open(&disk.join("store")).unwrap();
         load(&mut store);
-        assert_eq!(commit(&mut store, [change(address(0), 1)]), [Answer::Made]);
+        assert_eq!(commit(&mut store, [change(address(0), 1)]), [StorageAnswer::Made]);
         for _ in 0..3 {
             fill(disk);
             let bindings = load(&mut store).len() as u32;
@@ -114,7 +114,9 @@ fn a_full_disk_fails_batches_until_there_is_space() {
             let begin = Instant::now();
             let mut answers = 0;
             while begin.elapsed() < Duration::from_millis(500) {
-                assert!(store.commit(&failed).iter().all(|result| *result == Answer::NotMade));
+                assert!(
+                    store.commit(&failed).iter().all(|result| *result == StorageAnswer::NotMade)
+                );
                 answers += 1;
                 thread::sleep(Duration::from_millis(1));
             }
@@ -124,7 +126,7 @@ fn a_full_disk_fails_batches_until_there_is_space() {
             clear(disk);
             // A failed batch was not made, so it can be made now.
             let results = commit_until_taken(&mut store, &failed);
-            assert!(results.iter().all(|result| *result == Answer::Made), "{results:?}");
+            assert!(results.iter().all(|result| *result == StorageAnswer::Made), "{results:?}");
             assert_eq!(failed.len(), 100);
             assert_eq!(load(&mut store).len() as u32, next + 100);
             assert_eq!(store.last_error(), None);
@@ -149,7 +151,10 @@ fn a_disk_that_fills_up_with_leases_keeps_those_it_took() {
         assert!(taken > 1_000);
         clear(disk);
         commit_until_taken(&mut store, &failed);
-        assert_eq!(commit_until_taken(&mut store, &apart([change(address(0), 2)])), [Answer::Made]);
+        assert_eq!(
+            commit_until_taken(&mut store, &apart([change(address(0), 2)])),
+            [StorageAnswer::Made]
+        );
         drop(store);
         let bindings = load(&mut DiskStore::open(&disk.join("store")).unwrap());
         assert_eq!(bindings[&address(0)], binding(address(0), 2));
@@ -170,12 +175,12 @@ fn the_committer_reports_a_full_disk_and_its_end() {
             let on_done = Box::new(move |_, results| done.send(results).unwrap());
             let decisions = apart([change(address(number), 1)]);
             committer.submit(Submission { decisions, on_done }).unwrap();
-            let results: Vec<Answer> = finished.recv_timeout(PATIENCE).unwrap();
+            let results: Vec<StorageAnswer> = finished.recv_timeout(PATIENCE).unwrap();
             results[0].clone()
         };
         fill(disk);
         let mut number = 0;
-        while commit_one(number) != Answer::NotMade {
+        while commit_one(number) != StorageAnswer::NotMade {
             number += 1;
         }
         let status = committer.status();
@@ -183,7 +188,7 @@ fn the_committer_reports_a_full_disk_and_its_end() {
         assert!(status.last_error.is_some_and(|error| error.contains("No space left")));
         clear(disk);
         let begin = Instant::now();
-        while commit_one(number) == Answer::NotMade {
+        while commit_one(number) == StorageAnswer::NotMade {
             assert!(begin.elapsed() < PATIENCE);
             thread::sleep(Duration::from_millis(5));
         }
@@ -202,6 +207,6 @@ fn a_disk_too_full_for_a_new_store_is_reported_and_leaves_no_half_store() {
         assert!(error.to_string().contains("No space left"), "{error}");
         clear(disk);
         let mut store = DiskStore::open(&path).unwrap();
-        assert_eq!(commit(&mut store, [change(address(1), 1)]), [Answer::Made]);
+        assert_eq!(commit(&mut store, [change(address(1), 1)]), [StorageAnswer::Made]);
     });
 }

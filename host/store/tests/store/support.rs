@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, env, net::Ipv4Addr, sync::Arc, time::SystemTime};
 
 use lessor_core::{
-    Answer, Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, RelayInformation,
-    Timestamp,
+    Binding, BindingState, Change, Changes, ClientKey, HardwareAddress, RelayInformation,
+    StorageAnswer, Timestamp,
 };
 use lessor_store::Store;
 
@@ -52,19 +52,19 @@ pub(crate) fn apart(changes: impl IntoIterator<Item = Change>) -> Vec<Changes> {
 pub(crate) fn commit(
     store: &mut dyn Store,
     changes: impl IntoIterator<Item = Change>,
-) -> Vec<Answer> {
+) -> Vec<StorageAnswer> {
     store.commit(&apart(changes))
 }
 
 /// The answer for a decision with one change that conflicts with this record.
-pub(crate) fn conflict(address: Ipv4Addr, revision: u64) -> Answer {
+pub(crate) fn conflict(address: Ipv4Addr, revision: u64) -> StorageAnswer {
     conflicts([Some((address, revision))])
 }
 
 /// The answer for a decision whose changes conflict with these records.
-pub(crate) fn conflicts<const N: usize>(found: [Option<(Ipv4Addr, u64)>; N]) -> Answer {
+pub(crate) fn conflicts<const N: usize>(found: [Option<(Ipv4Addr, u64)>; N]) -> StorageAnswer {
     let found = found.into_iter();
-    Answer::Conflict(
+    StorageAnswer::Conflict(
         found
             .map(|found| found.map(|(address, revision)| binding(address, revision).into()))
             .collect(),

@@ -12,7 +12,7 @@ use super::{
         octets::Octets,
         open_offers::{HeldByOffer, OpenOffers},
         quarantines::Quarantines,
-        slot::{Claim, Former, NextClaim, NextRecord, View},
+        slot::{Claim, Former, NextClaim, NextRecord, SlotView},
     },
     Bindings, RECORDS_OF_HOLDER_MAX,
 };
@@ -78,8 +78,8 @@ impl<F: Family> Bindings<F> {
 fn relist<F: Family>(
     holders: &mut Holders<F::Resource>,
     former: &Former<F>,
-    before: View<'_, F>,
-    after: View<'_, F>,
+    before: SlotView<'_, F>,
+    after: SlotView<'_, F>,
 ) -> Option<Octets> {
     let is_new = former.had_other_record();
     if !is_new && before.claimant() == after.claimant() {
@@ -105,7 +105,7 @@ fn relist<F: Family>(
 }
 
 /// What the lists of quarantines and open offers contain of a resource.
-fn listed<F: Family>(view: View<'_, F>) -> (Option<Timestamp>, Option<HeldByOffer<'_, F>>) {
+fn listed<F: Family>(view: SlotView<'_, F>) -> (Option<Timestamp>, Option<HeldByOffer<'_, F>>) {
     (view.listed_quarantine(), view.held())
 }
 
@@ -114,7 +114,7 @@ pub(super) fn enter_lists<F: Family>(
     quarantines: &mut Quarantines<F>,
     open_offers: &mut OpenOffers<F>,
     position: usize,
-    view: View<'_, F>,
+    view: SlotView<'_, F>,
 ) {
     if let Some(declined_at) = view.listed_quarantine() {
         quarantines.list(position, declined_at, view.resource);
@@ -129,7 +129,7 @@ pub(super) fn leave_lists<F: Family>(
     quarantines: &mut Quarantines<F>,
     open_offers: &mut OpenOffers<F>,
     position: usize,
-    view: View<'_, F>,
+    view: SlotView<'_, F>,
 ) {
     if let Some(declined_at) = view.listed_quarantine() {
         quarantines.unlist(position, declined_at, view.resource);
@@ -140,13 +140,17 @@ pub(super) fn leave_lists<F: Family>(
 }
 
 /// Counts a quarantine on its accounts: that of the change in flight, otherwise that of the record.
-fn recount<F: Family>(quarantines: &mut Quarantines<F>, before: View<'_, F>, after: View<'_, F>) {
-    let counted = |view: View<'_, F>| {
+fn recount<F: Family>(
+    quarantines: &mut Quarantines<F>,
+    before: SlotView<'_, F>,
+    after: SlotView<'_, F>,
+) {
+    let counted = |view: SlotView<'_, F>| {
         let quarantine = || view.quarantine().map(|record| record.binding(view.resource));
         view.decline_in_flight().cloned().or_else(quarantine)
     };
     let is_any =
-        |view: View<'_, F>| view.quarantine().is_some() || view.decline_in_flight().is_some();
+        |view: SlotView<'_, F>| view.quarantine().is_some() || view.decline_in_flight().is_some();
     if !is_any(before) && !is_any(after) {
         return;
     }

@@ -8,7 +8,7 @@ use super::{
     super::{
         family::{Family, Layout},
         pool::{Pool, Standing},
-        slot::{Claim, NextRecord, Slot, View},
+        slot::{Claim, NextRecord, Slot, SlotView},
     },
     Bindings,
     change::{enter_lists, leave_lists},
@@ -102,7 +102,7 @@ impl<F: Family> Bindings<F> {
         let Some(position) = self.layout.giving_pool_of(resource) else { return };
         let view = self.slots.get(resource);
         if let Some(pool) = self.pools.get_mut(position) {
-            pool.withhold(resource, view.map_or(Standing::Fresh, View::standing));
+            pool.withhold(resource, view.map_or(Standing::Fresh, SlotView::standing));
         }
         if let Some(view) = view {
             leave_lists(&mut self.quarantines, &mut self.open_offers, position, view);
@@ -114,7 +114,7 @@ impl<F: Family> Bindings<F> {
         let Some(position) = self.layout.giving_pool_of(resource) else { return };
         let view = self.slots.get(resource);
         if let Some(pool) = self.pools.get_mut(position) {
-            pool.give_again(resource, view.map_or(Standing::Fresh, View::standing));
+            pool.give_again(resource, view.map_or(Standing::Fresh, SlotView::standing));
         }
         if let Some(view) = view {
             enter_lists(&mut self.quarantines, &mut self.open_offers, position, view);

@@ -15,7 +15,7 @@ use super::{
         family::{Family, Holder},
         octets::Octets,
         record::Record,
-        slot::{Offer, View},
+        slot::{Offer, SlotView},
     },
     Bindings, RECORDS_OF_HOLDER_MAX, ResourcesOfHolder,
 };
@@ -50,7 +50,7 @@ impl<F: Family> Bindings<F> {
     }
 
     /// The slot with the current record of `known`: see [`rank`].
-    pub(crate) fn current_of(&self, known: &KnownHolder<F>) -> Option<View<'_, F>> {
+    pub(crate) fn current_of(&self, known: &KnownHolder<F>) -> Option<SlotView<'_, F>> {
         self.listed_for(known).filter(is_record_of(&known.octets)).max_by_key(|view| rank(*view))
     }
 
@@ -61,7 +61,7 @@ impl<F: Family> Bindings<F> {
 
     /// The open offer to `known`.
     pub(crate) fn offer_of(&self, known: &KnownHolder<F>) -> Option<&Offer<F>> {
-        let mut offers = self.listed_for(known).filter_map(View::offer);
+        let mut offers = self.listed_for(known).filter_map(SlotView::offer);
         offers.find(|offer| offer.holder == known.holder)
     }
 
@@ -103,7 +103,7 @@ impl<F: Family> Bindings<F> {
     /// Removes the records of the lowest ranks from the list of a holder that has too many.
     pub(super) fn drop_old_records(&mut self, holder: &[u8]) {
         let is_claimed = |resource: &F::Resource| {
-            let claimant = self.slot(*resource).and_then(View::claimant);
+            let claimant = self.slot(*resource).and_then(SlotView::claimant);
             claimant.is_some_and(|claimant| *claimant.octets() == *holder)
         };
         let listed = self.holders.resources(holder).filter_map(|resource| self.slot(resource));
@@ -113,20 +113,20 @@ impl<F: Family> Bindings<F> {
         dropped.into_iter().for_each(|resource| self.holders.remove(holder, resource));
     }
 
-    fn listed_for(&self, known: &KnownHolder<F>) -> impl Iterator<Item = View<'_, F>> {
+    fn listed_for(&self, known: &KnownHolder<F>) -> impl Iterator<Item = SlotView<'_, F>> {
         known.listed.iter().filter_map(|resource| self.slot(*resource))
     }
 }
 
 /// Returns a predicate: whether the record of a resource belongs to the holder with these octets.
-fn is_record_of<F: Family>(holder: &[u8]) -> impl Fn(&View<'_, F>) -> bool {
+fn is_record_of<F: Family>(holder: &[u8]) -> impl Fn(&SlotView<'_, F>) -> bool {
     move |view| view.record().is_some_and(|record| record.holder() == holder)
 }
 
 /// The rank of a record among those of its holder; the current record is the one with the highest.
 /// Its lease ranks first, then resources that it did not decline, then the record that changed
 /// last. If one decision moved the holder, the resource that it moved to ranks first.
-pub(super) fn rank<F: Family>(view: View<'_, F>) -> impl Ord + use<F> {
+pub(super) fn rank<F: Family>(view: SlotView<'_, F>) -> impl Ord + use<F> {
     view.record().map(|record| {
         let is_leased = record.state() == BindingState::Leased;
         let is_declined = record.state() == BindingState::Quarantined;
@@ -137,10 +137,10 @@ pub(super) fn rank<F: Family>(view: View<'_, F>) -> impl Ord + use<F> {
 
 /// The resources whose records belong to the holder, the current one first.
 fn ranked<'s, F: Family>(
-    views: impl Iterator<Item = View<'s, F>>,
+    views: impl Iterator<Item = SlotView<'s, F>>,
     holder: &[u8],
 ) -> ResourcesOfHolder<F> {
-    let mut views: SmallVec<[View<'s, F>; RECORDS_OF_HOLDER_MAX]> =
+    let mut views: SmallVec<[SlotView<'s, F>; RECORDS_OF_HOLDER_MAX]> =
         views.filter(is_record_of(holder)).collect();
     if views.len() < 2 {
         return views.into_iter().map(|view| view.resource).collect();

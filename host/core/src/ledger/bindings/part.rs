@@ -17,7 +17,7 @@ use super::{
         holders::Holders,
         open_offers::OpenOffers,
         pool::Pool,
-        slot::View,
+        slot::SlotView,
         slots::Slots,
         subscribers::{SubscriberAccount, Subscribers},
     },
@@ -108,7 +108,7 @@ impl<F: Family> Bindings<F> {
 
     fn copy_from(&mut self, whole: &Self, resource: F::Resource) {
         let Some(slot) = whole.slots.copy(resource) else { return };
-        if let Some(concerned) = whole.slot(resource).map(View::holders) {
+        if let Some(concerned) = whole.slot(resource).map(SlotView::holders) {
             for holder in concerned.each() {
                 let mut listed = whole.holders.resources(holder);
                 if listed.any(|listed| listed == resource) {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{ends::UNREPORTED_MAX, of_holder::rank, *};
 use crate::{
-    Answer, BindingState, Change, Timestamp,
+    BindingState, Change, StorageAnswer, Timestamp,
     keyed_hash::KeyedState,
     ledger::{
         Holder as _,
@@ -118,7 +118,7 @@ impl<R: Sample> Bindings<Of<R>> {
             assert!(found.is_sorted_by_key(|resource| Reverse(self.slot(*resource).map(rank))));
             let current = self.current_of(&known).map(|view| view.resource);
             assert_eq!(current, found.first().copied());
-            let claimant = |resource: &&R| self.slot(**resource).and_then(View::claimant);
+            let claimant = |resource: &&R| self.slot(**resource).and_then(SlotView::claimant);
             let is_claimed = |resource: &&R| claimant(resource) == Some(&holder);
             let claimed = found.iter().filter(is_claimed).count();
             assert!(found.len() - claimed <= RECORDS_OF_HOLDER_MAX);
@@ -242,13 +242,13 @@ fn walk<R: Sample>(seed: u64) {
         let resource = R::nth(number);
         let client = below(12) as u8;
         let secs = below(90) as u32;
-        let is_in_flight = bindings.slot(resource).is_some_and(View::is_in_flight);
+        let is_in_flight = bindings.slot(resource).is_some_and(SlotView::is_in_flight);
         match below(12) {
             0..=8 if is_in_flight => {}
             0..=2 => {
                 bindings.notice(now, resource);
                 // A free resource or one of the client's own, as a decision would choose.
-                let active = bindings.slot(resource).and_then(View::active);
+                let active = bindings.slot(resource).and_then(SlotView::active);
                 let is_own = active.is_some_and(|record| record.is_of(&holder(client)));
                 let standing = bindings.standing(resource);
                 if standing.is_free() || standing == Standing::Quarantined || is_own {
@@ -281,9 +281,9 @@ fn walk<R: Sample>(seed: u64) {
             10 if !pending.is_empty() => {
                 let change = pending.remove(below(pending.len() as u64) as usize);
                 let answer = match below(4) {
-                    0 => Answer::NotMade,
-                    1 => Answer::Conflict([None].into_iter().collect()),
-                    _ => Answer::Made,
+                    0 => StorageAnswer::NotMade,
+                    1 => StorageAnswer::Conflict([None].into_iter().collect()),
+                    _ => StorageAnswer::Made,
                 };
                 bindings.settle(now, &[change], &answer);
             }
@@ -294,7 +294,7 @@ fn walk<R: Sample>(seed: u64) {
     }
     now = now.after_secs(10_000);
     for change in pending {
-        bindings.settle(now, &[change], &Answer::NotMade);
+        bindings.settle(now, &[change], &StorageAnswer::NotMade);
     }
     bindings.notice_due(now, usize::MAX);
     bindings.check();
@@ -317,7 +317,7 @@ fn a_pool_may_have_more_resources_than_anybody_can_count() {
         assert_eq!(free, Address::nth(client));
         let binding = binding(client, client as u8, tenure(BindingState::Leased, now, 60));
         let change = bindings.depart(binding, CAUSE);
-        bindings.settle(now, &[change], &Answer::Made);
+        bindings.settle(now, &[change], &StorageAnswer::Made);
     }
     let usage = bindings.usage().next().unwrap();
     assert_eq!((usage.size, usage.leased), (u64::MAX, 200));
@@ -334,12 +334,12 @@ fn the_same_address_of_two_vpns_is_leased_twice() {
     for (client, address) in [1, 2].into_iter().zip(ours) {
         let leased = tenure(BindingState::Leased, now, 60);
         let change = bindings.depart(binding(address.number() as u32, client, leased), CAUSE);
-        bindings.settle(now, &[change], &Answer::Made);
+        bindings.settle(now, &[change], &StorageAnswer::Made);
     }
     let owner = |bindings: &Bindings<VpnAddresses>, address| {
         bindings
             .slot(address)
-            .and_then(View::active)
+            .and_then(SlotView::active)
             .and_then(|record| record.subscriber())
             .map(String::from)
     };
@@ -349,7 +349,7 @@ fn the_same_address_of_two_vpns_is_leased_twice() {
     );
     let released = tenure(BindingState::Released, now, 0);
     let change = bindings.depart(binding(ours[0].number() as u32, 1, released), CAUSE);
-    bindings.settle(now, &[change], &Answer::Made);
+    bindings.settle(now, &[change], &StorageAnswer::Made);
     assert_eq!(ours.map(|address| owner(&bindings, address)), [None, Some("s2".into())]);
 }
 
@@ -360,7 +360,7 @@ fn leases_that_nobody_asks_to_be_told_of_are_forgotten_beyond_a_limit() {
     for round in 0..=UNREPORTED_MAX {
         let binding = binding(2, (round % 250) as u8, tenure(BindingState::Leased, now, 1));
         let change = bindings.depart(binding, CAUSE);
-        bindings.settle(now, &[change], &Answer::Made);
+        bindings.settle(now, &[change], &StorageAnswer::Made);
         now = now.after_secs(1);
         bindings.notice(now, u32::nth(2));
     }

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use lessor_core::{Answer, BeyondLimit, Engine, Network, Reason, Terms, Topology};
+use lessor_core::{BeyondLimit, Engine, Network, Reason, StorageAnswer, Terms, Topology};
 
 use super::{full, refuse, replace, with_terms};
 use crate::support::*;
@@ -14,25 +14,25 @@ fn a_lease_counts_until_its_end_is_durable() {
         let ended = server.decide_only(0, &end, &refuse(1));
         assert_eq!(server.waits(&discover(2), &refuse(1)).address, ip(10));
         assert_eq!(server.waits(&selecting(2, ip(11)), &refuse(1)).address, ip(10));
-        server.settle(&ended, &Answer::NotMade);
+        server.settle(&ended, &StorageAnswer::NotMade);
         assert_eq!(server.counted(), [1]);
         assert_eq!(server.reason_under(&discover(2), &refuse(1)), Reason::SubscriberLimit);
         let ended = server.decide_only(0, &end, &refuse(1));
-        server.settle(&ended, &Answer::Made);
+        server.settle(&ended, &StorageAnswer::Made);
         assert!(server.try_lease(2, &refuse(1)).is_some());
     }
 }
 
 #[test]
 fn a_lease_counts_from_when_it_is_on_its_way() {
-    for answer in [Answer::Made, Answer::NotMade] {
+    for answer in [StorageAnswer::Made, StorageAnswer::NotMade] {
         let mut server = Server::plain();
         let granted = server.decide_only(0, &selecting(1, ip(10)), &refuse(2));
         // There is room for this client in any case.
         server.ask_under(&selecting(2, ip(11)), &refuse(2));
         assert_eq!(server.waits(&discover(3), &refuse(2)).address, ip(10));
         server.settle(&granted, &answer);
-        let is_full = answer == Answer::Made;
+        let is_full = answer == StorageAnswer::Made;
         let reason = server.reason_under(&discover(3), &refuse(2));
         assert_eq!(reason == Reason::SubscriberLimit, is_full);
     }
@@ -53,12 +53,12 @@ fn what_is_on_its_way_is_replaced_by_nobody() {
     let old = server.lease_under(1, &replace(1));
     let renewed = server.decide_only(0, &renewing(1, old), &replace(1));
     assert_eq!(server.waits(&selecting(2, ip(11)), &replace(1)).address, old);
-    server.settle(&renewed, &Answer::Made);
+    server.settle(&renewed, &StorageAnswer::Made);
     let second = server.decide_only(0, &selecting(2, ip(11)), &replace(1));
     let addresses: Vec<_> = second.changes.iter().map(|change| change.binding.address).collect();
     assert_eq!(addresses, [ip(11), old]);
     server.waits(&selecting(3, ip(12)), &replace(1));
-    server.settle(&second, &Answer::Made);
+    server.settle(&second, &StorageAnswer::Made);
     assert_eq!(server.counted(), [2]);
     assert_eq!(server.reason_under(&selecting(3, ip(12)), &replace(1)), Reason::AckSelecting);
     assert_eq!(server.counted(), [3]);
@@ -72,7 +72,7 @@ fn a_replacement_that_failed_never_was() {
     let new = offered(&server.ask_under(&discover(2), &replace(1)));
     let decision = server.decide_only(0, &selecting(2, new), &replace(1));
     assert_eq!(server.counted(), [1]);
-    server.settle(&decision, &Answer::NotMade);
+    server.settle(&decision, &StorageAnswer::NotMade);
     assert_eq!((server.counted(), server.record(1)), (vec![1], before));
     assert_eq!(server.reason_under(&renewing(1, old), &replace(1)), Reason::AckRenewing);
 }
@@ -87,7 +87,7 @@ fn a_replacement_that_met_another_server_is_decided_again() {
     extended.revision += 7;
     let extended = Arc::new(extended);
     let found = [None, Some(Arc::clone(&extended))].into_iter().collect();
-    server.settle(&second, &Answer::Conflict(found));
+    server.settle(&second, &StorageAnswer::Conflict(found));
     assert_eq!((server.counted(), server.record(1)), (vec![1], extended));
     let decision = server.ask_under(&selecting(2, ip(11)), &replace(1));
     assert_eq!((decision.reason, decision.changes.len()), (Reason::AckSelecting, 2));
@@ -136,7 +136,7 @@ fn what_counts_moves_with_its_subnet_to_another_network() {
     let mut server = Server { engine, now: server.now };
     // Storage has not reported yet that the end is durable.
     server.waits(&discover(2), &terms(BeyondLimit::Refuse));
-    server.settle(&ended, &Answer::NotMade);
+    server.settle(&ended, &StorageAnswer::NotMade);
     assert_eq!(server.counted(), [1]);
     let reason = server.reason_under(&discover(2), &terms(BeyondLimit::Refuse));
     assert_eq!(reason, Reason::SubscriberLimit);
