@@ -64,9 +64,9 @@ pub use notify::{Notifications, monotonic_usec};
 pub use perfdhcp::{ExchangeReport, perfdhcp};
 pub use process::Process;
 pub use records::{
-    ClockRow, Destination, DifferenceRow, EndpointRow, HoldRow, JournalLine, LeaseRow, LeaseState,
-    LeftOutRow, PluginRow, PoolRow, ReasonRow, RefusedNameRow, ShadowRow, ShadowSummary, StateRow,
-    Status, StoreRow, TraceRow, reasons,
+    ClockRow, Destination, DifferenceRow, DrainRow, EndpointRow, HoldRow, JournalLine, LeaseRow,
+    LeaseState, LeftOutRow, PluginRow, PoolRow, ReasonRow, RefusedNameRow, ShadowRow,
+    ShadowSummary, StateRow, Status, StoreRow, TraceRow, reasons,
 };
 pub use relay_agent::{DHCP_HELPER_FOLDER, RelayAgent, RelayKind};
 pub use server::{Reload, Server};

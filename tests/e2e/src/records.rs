@@ -240,6 +240,7 @@ pub struct Status {
     pub reasons: Vec<(String, u64)>,
     pub pools: Vec<PoolRow>,
     pub pools_full: u64,
+    pub drained: Vec<DrainRow>,
     pub plugins: Vec<PluginRow>,
     pub store: StoreRow,
     pub clock: ClockRow,
@@ -250,6 +251,16 @@ pub struct Status {
     pub journal_problem: Option<String>,
     pub relay_information_left_out: u64,
     pub messages_cut_short: u64,
+}
+
+/// A drained pool as the status shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub struct DrainRow {
+    pub network: String,
+    pub pool: String,
+    pub by: OperatorRow,
 }
 
 /// A network that keeps addresses from new clients, as the status shows it.

@@ -1,6 +1,7 @@
 //! Leases that an operator adds, ends and moves, and pools that are drained: what clients see and
 //! what the journal says.
 
+mod imports;
 mod under_load;
 
 use std::{fs, net::Ipv4Addr, process::Output, time::Duration};
