@@ -24,7 +24,7 @@ pub(super) fn drain(
     named: &NamedPool,
 ) -> Result<DoneByHand, AnswerByHand> {
     reloader.between_reloads(|_, engines| {
-        let network = find(engines, named)?;
+        let network = only(having(engines, named), named)?;
         let drain = Drain { since_ms: clock::now(), by: by.clone() };
         let drained = reloader.drains.drain(&network.name, &named.pool, drain);
         let changed = drained.map_err(failed)?;
@@ -40,10 +40,11 @@ pub(super) fn open(
     named: &NamedPool,
 ) -> Result<DoneByHand, AnswerByHand> {
     reloader.between_reloads(|_, engines| {
-        let network = match find(engines, named) {
-            Ok(network) => network,
-            Err(unknown) => return forget(reloader, by, named, unknown),
-        };
+        let networks = having(engines, named);
+        if networks.is_empty() {
+            return forget(reloader, by, named);
+        }
+        let network = only(networks, named)?;
         let changed = reloader.drains.open(&network.name, &named.pool).map_err(failed)?;
         tell(reloader, engines, &network);
         Ok(done(reloader, engines, Deed::OpenedPool, changed, &network, named, by))
@@ -55,7 +56,6 @@ fn forget(
     reloader: &Reloader,
     by: Operator,
     named: &NamedPool,
-    unknown: NothingChanged,
 ) -> Result<DoneByHand, AnswerByHand> {
     let marks = reloader.drains.marks();
     let mut drained = marks.iter().filter(|(network, pools)| {
@@ -63,7 +63,7 @@ fn forget(
             && pools.contains_key(&named.pool)
     });
     let (Some((network, _)), None) = (drained.next(), drained.next()) else {
-        return Err(unknown.into());
+        return Err(unknown(named).into());
     };
     reloader.drains.open(network, &named.pool).map_err(failed)?;
     let done = DoneByHand {
@@ -75,32 +75,37 @@ fn forget(
     Ok(done)
 }
 
-/// The only network that has a pool of this name.
-fn find(engines: &Shards, named: &NamedPool) -> Result<Arc<Network>, NothingChanged> {
-    let pool = &named.pool;
+/// The networks that have a pool of this name.
+fn having(engines: &Shards, named: &NamedPool) -> Vec<Arc<Network>> {
     let has = |network: &&Arc<Network>| {
+        let mut pools = network.subnets.iter().flat_map(|subnet| &subnet.pools);
         named.network.as_ref().is_none_or(|wanted| **wanted == *network.name)
-            && network.subnets.iter().flat_map(|subnet| &subnet.pools).any(|of| *of.name == **pool)
+            && pools.any(|pool| *pool.name == *named.pool)
     };
-    let found: Vec<&Arc<Network>> = engines.topology().networks().iter().filter(has).collect();
-    match &found[..] {
-        [only] => Ok(Arc::clone(only)),
-        [] => {
-            let of =
-                named.network.as_ref().map_or_else(String::new, |n| format!(" of network {n}"));
-            let text = format!("there is no pool {pool}{of}; `lessor status` lists the pools");
-            Err(NothingChanged::new("unknown-pool", text))
-        }
-        several => {
+    engines.topology().networks().iter().filter(has).map(Arc::clone).collect()
+}
+
+fn only(networks: Vec<Arc<Network>>, named: &NamedPool) -> Result<Arc<Network>, NothingChanged> {
+    match <[_; 1]>::try_from(networks) {
+        Ok([network]) => Ok(network),
+        Err(none) if none.is_empty() => Err(unknown(named)),
+        Err(several) => {
             let names: Vec<&str> = several.iter().take(8).map(|network| &*network.name).collect();
             let text = format!(
-                "{} networks have a pool {pool}: {}; name one with --network",
+                "{} networks have a pool {}: {}; name one with --network",
                 several.len(),
+                named.pool,
                 names.join(", ")
             );
             Err(NothingChanged::new("several-pools", text))
         }
     }
+}
+
+fn unknown(named: &NamedPool) -> NothingChanged {
+    let of = named.network.as_ref().map_or_else(String::new, |n| format!(" of network {n}"));
+    let text = format!("there is no pool {}{of}; `lessor status` lists the pools", named.pool);
+    NothingChanged::new("unknown-pool", text)
 }
 
 /// Tells the engine of a network which of its pools are drained.

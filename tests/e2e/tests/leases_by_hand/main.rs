@@ -287,6 +287,24 @@ fn a_drained_pool_renews_and_takes_no_new_clients_across_restarts_and_reloads() 
     assert_eq!(who, [drained.clone(), drained, opened.clone(), opened]);
 }
 
+#[test]
+fn a_pool_whose_name_two_networks_have_is_opened_only_with_its_network() {
+    let subnets = format!("{SUBNETS}\n{}", SUBNETS.replace("100.64.0.", "100.65.0."));
+    let server = Setup::on_loopback(&subnets).start();
+    let network = ["--network", "100.64.0.0/24"];
+    for verb in ["drain", "open"] {
+        assert_eq!(refused(&server, &["pool", verb, "residential"]), "several-pools");
+        let named = [&["pool", verb, "residential"][..], &network].concat();
+        assert_eq!(done(&server, &named)["changed"], true);
+        let add = ["leases", "add", "100.64.0.10", "--for", "1h", "--hardware-address"];
+        let mut add = server.command(&[&add[..], &[&hardware_address(1)]].concat());
+        assert_eq!(add.output().unwrap().status.success(), verb == "open");
+        // Without its network, the drain of a pool that exists is never forgotten.
+        assert_eq!(refused(&server, &["pool", "open", "residential"]), "several-pools");
+        assert_eq!(server.status().drained.len(), usize::from(verb == "drain"));
+    }
+}
+
 #[track_caller]
 fn is_silent(relay: &mut Relay, number: u8) {
     let answer = relay.discover(&subscriber(number), SILENCE).unwrap();
