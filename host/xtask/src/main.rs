@@ -11,6 +11,7 @@ mod conformance;
 mod demo;
 mod growth;
 mod load;
+mod members;
 mod overload;
 mod package;
 mod pairs;
