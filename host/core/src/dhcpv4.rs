@@ -228,9 +228,9 @@ impl Engine {
     /// requests that wait for one of these addresses can be decided.
     ///
     /// Each decision with changes must be settled once. A decision that never reaches storage,
-    /// because a queue is full, is settled with [`StorageAnswer::NotMade`]. Changes of addresses that no
-    /// subnet spans are skipped: after a change of the configuration, a decision may have to be
-    /// settled with two engines.
+    /// because a queue is full, is settled with [`StorageAnswer::NotMade`]. Changes of addresses
+    /// that no subnet spans are skipped: after a change of the configuration, a decision may have
+    /// to be settled with two engines.
     pub fn settle(&mut self, now: Timestamp, changes: &[Change], answer: &StorageAnswer) {
         self.bindings.settle(now, changes, answer);
     }

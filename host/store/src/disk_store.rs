@@ -53,9 +53,9 @@ const UNREADABLE_MAX: usize = 20;
 
 /// Bindings on disk.
 ///
-/// After a failed write, commits answer [`StorageAnswer::NotMade`] immediately until the next attempt. The
-/// delay before it is [`DiskStore::RETRY_DELAY_MIN_MS`] after the first failure and doubles with
-/// every further one, up to [`DiskStore::RETRY_DELAY_MAX_MS`].
+/// After a failed write, commits answer [`StorageAnswer::NotMade`] immediately until the next
+/// attempt. The delay before it is [`DiskStore::RETRY_DELAY_MIN_MS`] after the first failure and
+/// doubles with every further one, up to [`DiskStore::RETRY_DELAY_MAX_MS`].
 pub struct DiskStore {
     table: LogTable<RecordKey>,
     batch: Batch<RecordKey>,

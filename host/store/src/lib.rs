@@ -2,10 +2,10 @@
 //! commits the changes of many packets with one flush.
 //!
 //! Does not decide which client gets a lease (the core does) or when a client is answered (the
-//! server does). Invariant: **a change reported as [`StorageAnswer::Made`] survives the end of the process
-//! and, on disk, the loss of power.** A change is a compare-and-set, never an unconditional write,
-//! so that a database shared by several servers fits behind the same trait. The changes of one
-//! decision are committed atomically.
+//! server does). Invariant: **a change reported as [`StorageAnswer::Made`] survives the end of the
+//! process and, on disk, the loss of power.** A change is a compare-and-set, never an unconditional
+//! write, so that a database shared by several servers fits behind the same trait. The changes of
+//! one decision are committed atomically.
 //!
 //! ```text
 //! workers ──submit──▶ Committer ──one commit──▶ Store ──▶ disk
@@ -63,10 +63,10 @@ pub trait Store: Send {
     /// decision, in order. If one change of a decision conflicts, none of its changes is made.
     ///
     /// Decisions about the same address in one batch build on each other in order. A batch is
-    /// written completely or not at all. If writing fails, every answer is [`StorageAnswer::NotMade`], and
-    /// that is final: the remains of the failed attempt are undone before anything else is written.
-    /// (If power fails before that, only the disk knows the result, and it is read at the next
-    /// start.)
+    /// written completely or not at all. If writing fails, every answer is
+    /// [`StorageAnswer::NotMade`], and that is final: the remains of the failed attempt are undone
+    /// before anything else is written. (If power fails before that, only the disk knows the
+    /// result, and it is read at the next start.)
     ///
     /// After a failure, a store resumes without intervention as soon as its storage works again;
     /// until then it answers [`StorageAnswer::NotMade`] without delay.

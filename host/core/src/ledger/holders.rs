@@ -4,8 +4,8 @@
 //! Does not know in what way a resource concerns a holder; [`super::bindings`] reads that from the
 //! slot. An entry is a hash and a resource, because the slot already contains the holder.
 //! Invariant: a resource is listed once for each holder of its slot (see
-//! [`super::slot::SlotView::holders`]), except the resources of old records that [`super::bindings`]
-//! drops.
+//! [`super::slot::SlotView::holders`]), except the resources of old records that
+//! [`super::bindings`] drops.
 
 use std::hash::BuildHasher;
 
