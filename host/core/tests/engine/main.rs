@@ -8,6 +8,7 @@ mod classes;
 mod conformance;
 mod drained;
 mod host_names;
+mod http_boot;
 mod identifiers;
 mod identity;
 mod locating;
