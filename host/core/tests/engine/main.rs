@@ -26,5 +26,6 @@ mod settle;
 mod subscribers;
 #[path = "../common/support.rs"]
 mod support;
+mod taken_over;
 mod terms;
 mod unknown_clients;
