@@ -2,6 +2,7 @@
 //! which address, and what happens when storage fails.
 
 mod addresses;
+mod at_once;
 mod bounds;
 mod by_hand;
 mod classes;
