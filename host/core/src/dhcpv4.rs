@@ -21,8 +21,8 @@
 //! - `decision`: what is decided about a request. `decider`: one request with its terms;
 //!   `entitlement`: the addresses that its client may have. `discover` and `short`, `request`,
 //!   `farewell` (DECLINE, RELEASE), `inform` and `bootp` decide it; `limit` applies the limit of
-//!   its subscriber; `grant`, `reply`, `destination`, `parameters`, `naming` and `options` build
-//!   the reply.
+//!   its subscriber; `cost` is what other clients give up for it; `grant`, `reply`, `destination`,
+//!   `parameters`, `naming` and `options` build the reply.
 //! - `lease_time`: how long a lease lasts. `by_hand`: changes that an operator makes; `drained`:
 //!   pools that give no address to new clients.
 //! - `witness`: is notified of each address that a decision considers. `preview`: what would be
@@ -35,6 +35,7 @@
 
 mod bootp;
 mod by_hand;
+mod cost;
 mod decider;
 mod decision;
 mod destination;

@@ -241,7 +241,10 @@ reasons! {
         "no address is reserved for the BOOTP client, and `bootp` of the subnet serves no others",
     BootpAddressUnavailable "bootp-address-unavailable" Silence
         "the address that is reserved for the BOOTP client, or that a policy named, is not \
-         available for now, and `bootp` of the subnet gives no others",
+         available for now, and the client gets no other one",
+    BootpAskedOnce "bootp-asked-once" Silence
+        "another client gives up its lease for the BOOTP client, but not for a single message: \
+         the address is held until the BOOTP client asks again",
     NotRelayed "not-relayed" Silence
         "a broadcast of a client on the link arrived on a socket for relayed messages",
     TooShort "too-short" Malformed

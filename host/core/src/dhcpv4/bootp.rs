@@ -1,13 +1,17 @@
 //! BOOTP: one message asks for an address, and one reply grants it (RFC 951, RFC 1534 section 2).
 //!
 //! Such a client neither accepts an offer nor extends a lease, so its address is granted at once,
-//! for as long as `bootp-lease-time` says. Invariant: the client gets only an address that costs no
-//! other client a lease or an offer.
+//! for as long as `bootp-lease-time` says. If another client would lose a lease by that, the first
+//! message only holds the address, as a DISCOVER does, and the client gets the address when it
+//! repeats its message, which clients do without an answer (RFC 951 section 7.2). Otherwise no
+//! device could ever take the place of one with an infinite lease. Invariant: no single message
+//! ends a lease of another device, and none ends an offer to another client.
 
 use crate::{BootpClients, Reason, Subnet};
 
 use super::{
-    Decision, decider::Decider, entitlement::Entitlement, obstacle::Obstacle, witness::Witness,
+    Decision, cost::Cost, decider::Decider, entitlement::Entitlement, obstacle::Obstacle,
+    witness::Witness,
 };
 
 impl Decider<'_, '_> {
@@ -29,30 +33,47 @@ impl Decider<'_, '_> {
             BootpClients::Off | BootpClients::Reserved => self.address_of_its_own(witness),
         };
         match chosen {
-            Ok((address, reason)) if self.is_at_no_cost(address, reason) => {
-                if !self.is_probed(address, reason) {
-                    return self.silence(Reason::ProbePending);
-                }
-                self.acknowledge(address, Reason::AckBootp, witness)
-            }
-            Ok((address, _)) => {
-                let has_room = self.make_room(address).is_some();
-                let (reason, obstacle) = match has_room {
-                    true => (Reason::NoFreeAddress, Obstacle::PoolExhausted),
-                    false => (Reason::SubscriberLimit, Obstacle::SubscriberLimit),
-                };
-                witness.refuses(obstacle);
-                self.silence(reason)
-            }
+            Ok((address, reason)) => self.give(address, reason, witness),
             Err(reason) => self.silence(reason),
         }
     }
 
-    /// Returns whether `address`, chosen for `reason`, can be granted without an offer before it:
-    /// no other client gives it up, and the subscriber of the client may have it.
-    pub(super) fn is_at_no_cost(&self, address: u32, reason: Reason) -> bool {
-        let is_taken = matches!(reason, Reason::OfferedOldest | Reason::OfferedContested);
-        !is_taken && self.make_room(address).is_some()
+    /// Grants `address`, chosen for `reason`, or holds it until the client asks again.
+    fn give(&mut self, address: u32, reason: Reason, witness: &mut impl Witness) -> Decision {
+        let is_its_own = self.terms.address.or(self.reserved_address()).map(u32::from);
+        let (reason, obstacle) = match self.cost_of(address) {
+            Some(Cost::Lease) if !self.has_asked_before(address) => {
+                if self.offered_address() != Some(address) {
+                    self.hold_for_client(address);
+                }
+                return self.silence(Reason::BootpAskedOnce);
+            }
+            Some(Cost::Nothing | Cost::Lease) => {
+                if !self.is_probed(address, reason) {
+                    return self.silence(Reason::ProbePending);
+                }
+                return self.acknowledge(address, Reason::AckBootp, witness);
+            }
+            Some(Cost::Offer) if is_its_own == Some(address) => {
+                (Reason::BootpAddressUnavailable, Obstacle::HeldByOther)
+            }
+            Some(Cost::Offer) => (Reason::NoFreeAddress, Obstacle::PoolExhausted),
+            None => (Reason::SubscriberLimit, Obstacle::SubscriberLimit),
+        };
+        witness.refuses(obstacle);
+        self.silence(reason)
+    }
+
+    /// Returns whether `address` is held for the client since an earlier message. What arrives
+    /// within a second of that is another copy of the same message, from a second relay.
+    fn has_asked_before(&self, address: u32) -> bool {
+        let offer = self.bindings.offer_of(&self.client.key);
+        offer
+            .is_some_and(|offer| offer.resource == address && offer.expires_at <= self.ripe_until())
+    }
+
+    fn offered_address(&self) -> Option<u32> {
+        self.bindings.offer_of(&self.client.key).map(|offer| offer.resource)
     }
 
     /// The address that is reserved for the client, or that a policy gives to it.

@@ -279,6 +279,12 @@ impl<'e, 'r> Decider<'e, 'r> {
         }
     }
 
+    /// Returns whether another client has a lease of `address`.
+    pub(super) fn is_leased_to_other(&self, address: u32) -> bool {
+        let active = self.bindings.slot(address).and_then(SlotView::active);
+        active.is_some_and(|record| !self.is_own(record))
+    }
+
     /// Returns whether `key` is a key of the client.
     pub(super) fn is_self(&self, key: &ClientKey) -> bool {
         self.client.each().any(|known| known.holder() == key)

@@ -7,7 +7,7 @@
 use std::{mem, sync::Arc};
 
 use crate::{
-    AfterDataLoss, Origin, Reason, ReplyKind,
+    AfterDataLoss, Origin, Reason, ReplyKind, Timestamp,
     ledger::{Contested, Standing},
 };
 
@@ -260,8 +260,7 @@ impl<'e, 'r> Decider<'e, 'r> {
     /// The address of an open offer that gives way: see [`crate::ledger`].
     fn contested_address(&self, entitlement: Entitlement<'_>) -> Option<u32> {
         let origin = Arc::new(Origin::of(self.request));
-        let hold_secs = self.plan.network().offer_hold_secs;
-        let ripe = self.now.after_secs(hold_secs.saturating_sub(RIPE_AFTER_SECS));
+        let ripe = self.ripe_until();
         let contested = |pools: &[usize]| {
             let (offers, pools) = (self.bindings.open_offers(), self.drained.others(pools));
             pools.iter().filter_map(|pool| offers.contested(*pool, &origin, ripe)).max()
@@ -269,6 +268,13 @@ impl<'e, 'r> Decider<'e, 'r> {
         let found = self.pools(entitlement).find_map(contested)?;
         let Contested { resource: address, .. } = found;
         (!self.has_declined_lately(address)).then_some(address)
+    }
+
+    /// The latest end of an offer that was made long enough ago for its client to have repeated its
+    /// message or accepted the offer.
+    pub(super) fn ripe_until(&self) -> Timestamp {
+        let hold_secs = self.plan.network().offer_hold_secs;
+        self.now.after_secs(hold_secs.saturating_sub(RIPE_AFTER_SECS))
     }
 
     /// The pools to take addresses from, those of each step being equal to each other. A step is

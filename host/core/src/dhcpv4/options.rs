@@ -75,9 +75,13 @@ impl Parameters<'_> {
                 codes.add_unasked(code);
             }
         }
-        // Firmware ignores an offer of a file by HTTP without it, whether or not it asks for it.
+        // Firmware ignores an offer of a file by HTTP without it, whether or not it asks for it. A
+        // URL that is too long for the header stands only in its option.
         if self.vendor_class_of_http_boot().is_some() {
             codes.add_unasked(code::VENDOR_CLASS);
+            if self.is_boot_file_only_in_option() {
+                codes.add_unasked(code::BOOT_FILE_NAME);
+            }
         }
         codes.put_mask_before_routers();
         codes.list

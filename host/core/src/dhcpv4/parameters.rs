@@ -133,14 +133,32 @@ impl<'c> Parameters<'c> {
         })
     }
 
-    /// The vendor class that a client which boots by HTTP wants to see in an offer of a boot file.
+    /// The vendor class that a client which boots by HTTP wants to see in an offer of a boot file,
+    /// in the header or in option 67.
     pub(super) fn vendor_class_of_http_boot(&self) -> Option<&'static str> {
         let class = self.request.options.get(code::VENDOR_CLASS)?;
         if !class.starts_with(HTTP_CLIENT.as_bytes()) {
             return None;
         }
-        let (file, _) = self.boot_file()?;
-        (!file.is_empty()).then_some(HTTP_CLIENT)
+        let in_header = self.boot_file().is_some_and(|(file, _)| !file.is_empty());
+        (in_header || self.boot_file_option().is_some()).then_some(HTTP_CLIENT)
+    }
+
+    /// Returns whether option 67 names a boot file that the header does not.
+    pub(super) fn is_boot_file_only_in_option(&self) -> bool {
+        let in_header = self.boot_file_field();
+        self.boot_file_option().is_some_and(|value| match &*value {
+            OptionValue::Text(text) => *text.trim_end_matches('\0') != *in_header,
+            _ => true,
+        })
+    }
+
+    /// Option 67, if it is to be sent and names a boot file.
+    fn boot_file_option(&self) -> Option<ReplyValue> {
+        let (value, _) = self.value_and_origin(code::BOOT_FILE_NAME)?;
+        let is_empty =
+            matches!(&*value, OptionValue::Text(text) if text.trim_end_matches('\0').is_empty());
+        (!is_empty).then_some(value)
     }
 
     /// When option `code` is sent, if a scope says so.

@@ -5,7 +5,7 @@
 //! to this client by lease, offer, reservation or policy, if it is free, or if what holds it gives
 //! way.
 
-use crate::{ClientState, Reason, UnknownClients};
+use crate::{BeyondLimit, ClientState, Reason, UnknownClients};
 
 use super::{
     Decision,
@@ -24,6 +24,7 @@ impl Decider<'_, '_> {
         }
         let entitlement = match self.entitlement(witness) {
             Ok(entitlement) => entitlement,
+            Err(_) if self.has_lost_its_address() => return self.nak(Reason::NakAddressTaken),
             Err(reason) => return self.silence(reason),
         };
         let state = self.request.client_state();
@@ -176,7 +177,14 @@ impl Decider<'_, '_> {
         let (rule, address) = match (offered, leased) {
             (Some(address), _) => (Rule::Offered, address),
             (None, Some(address)) => (Rule::Current, address),
-            (None, None) => return self.silence(Reason::UnknownState),
+            (None, None) => {
+                let in_use = self.request.address_in_use().map(u32::from);
+                let is_lost = in_use.is_some_and(|address| self.is_leased_to_other(address));
+                return match is_lost {
+                    true => self.nak(Reason::NakAddressTaken),
+                    false => self.silence(Reason::UnknownState),
+                };
+            }
         };
         let obstacle = self.obstacle(entitlement, address);
         self.takes(witness, rule, address, obstacle);
@@ -193,10 +201,45 @@ impl Decider<'_, '_> {
     }
 
     /// Returns whether the server may send this client a NAK: it is the only authority in the
-    /// network, it has a record of the client, or the client addressed this server.
+    /// network, it has a record of the client, the client addressed this server, or the server has
+    /// leased the client's address to another one.
     pub(super) fn may_nak(&self) -> bool {
         self.plan.network().authoritative
             || self.bindings.current_of(self.client.on_record()).is_some()
             || self.names_this_server()
+            || self.has_lost_its_address()
+    }
+
+    /// Returns whether the client means to keep an address that is leased to another client. An
+    /// address has one record, so the server may have granted the address to both in turn and know
+    /// only the later one. If the earlier one got no answer, both would use the address.
+    ///
+    /// A client that starts again may remember an address from another place, where another server
+    /// leases the same addresses (RFC 2131 section 4.3.2). Its memory counts only if the address is
+    /// meant for the client here.
+    fn has_lost_its_address(&self) -> bool {
+        let requested = self.request.requested_address.map(u32::from);
+        let kept = match self.request.client_state() {
+            ClientState::Renewing | ClientState::Rebinding => {
+                Some(u32::from(self.request.client_address))
+            }
+            ClientState::InitReboot => requested.filter(|it| self.is_meant_for_client(*it)),
+            ClientState::Selecting | ClientState::Unknown => None,
+        };
+        kept.is_some_and(|address| self.is_leased_to_other(address))
+    }
+
+    /// Returns whether a policy or the configuration gives `address` to the client, or to the
+    /// latest device of its subscriber.
+    fn is_meant_for_client(&self, address: u32) -> bool {
+        let named = [self.terms.address, self.reserved_address()];
+        let is_named = named.into_iter().flatten().any(|named| u32::from(named) == address);
+        let limit = self.subscriber.as_ref();
+        let replacing = limit.filter(|limit| limit.beyond == BeyondLimit::ReplaceOldest);
+        let active = self.bindings.slot(address).and_then(SlotView::active);
+        let is_on_account = replacing.is_some_and(|limit| {
+            active.is_some_and(|record| record.subscriber() == Some(&limit.name))
+        });
+        is_named || is_on_account
     }
 }

@@ -2,12 +2,12 @@
 //! (RFC 4039), and an offer without an address for a client that can do without one (RFC 8925).
 //!
 //! Does not choose addresses; `discover` does. Invariant: an ACK answers a DISCOVER only if client,
-//! scope and policy allow that, and ends no other lease of the client; an offer without an address
-//! holds none.
+//! scope and policy allow that, and ends no lease of another device and no other lease of the
+//! client; an offer without an address holds none.
 
 use crate::{Reason, ReplyKind, option::code};
 
-use super::{Decision, decider::Decider, plan::address_of, witness::Witness};
+use super::{Decision, cost::Cost, decider::Decider, plan::address_of, witness::Witness};
 
 impl Decider<'_, '_> {
     /// The ACK of an address that was chosen for `reason`; `None` if the client gets an offer. No
@@ -24,7 +24,7 @@ impl Decider<'_, '_> {
             && self.parameters(address).allows_rapid_commit()
             && reason != Reason::OfferedQuarantined
             && self.other_leases_than(address).next().is_none()
-            && self.is_at_no_cost(address, reason);
+            && self.cost_of(address) == Some(Cost::Nothing);
         is_allowed.then(|| self.acknowledge(address, Reason::AckRapidCommit, witness))
     }
 

@@ -2,12 +2,14 @@
 //! which address, and what happens when storage fails.
 
 mod addresses;
+mod at_once;
 mod bounds;
 mod by_hand;
 mod classes;
 mod conformance;
 mod drained;
 mod host_names;
+mod http_boot;
 mod identifiers;
 mod identity;
 mod locating;
@@ -25,5 +27,6 @@ mod settle;
 mod subscribers;
 #[path = "../common/support.rs"]
 mod support;
+mod taken_over;
 mod terms;
 mod unknown_clients;

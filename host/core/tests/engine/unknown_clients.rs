@@ -43,8 +43,13 @@ fn an_unknown_client_is_not_given_what_it_may_not_have() {
     let mut server = Server::new(network_with(UnknownClients::Adopt, false));
     let leased = server.lease(1);
     let held = offered(&server.ask(&discover(2)));
-    // Leased, offered, reserved, by policy only, and in no pool.
-    for address in [leased, held, ip(13), ip(100), ip(200)] {
+    // An address that is leased has certainly another client, wherever the sender has it from. One
+    // that starts again may remember it from another place.
+    assert_eq!(server.reason(&init_reboot(9, leased)), Reason::UnknownClient);
+    assert_eq!(server.reason(&renewing(9, leased)), Reason::NakAddressTaken);
+    assert_eq!(server.reason(&rebinding(9, leased)), Reason::NakAddressTaken);
+    // Offered, reserved, by policy only, and in no pool.
+    for address in [held, ip(13), ip(100), ip(200)] {
         for ask in [init_reboot, renewing, rebinding] {
             let decision = server.ask(&ask(9, address));
             assert_eq!(

@@ -52,14 +52,17 @@ fn a_server_that_is_not_sure_sends_no_nak() {
     let unknown = [
         init_reboot(9, AWAY),
         init_reboot(9, ip(12)),
-        renewing(9, taken),
-        rebinding(9, taken),
+        init_reboot(9, taken),
+        renewing(9, ip(12)),
         rebinding(9, AWAY),
     ];
     for request in unknown {
         assert_eq!(server.reason(&request), Reason::UnknownClient);
     }
-    // It is certain about clients of which it has a record, and about those that name it.
+    // It is certain about clients of which it has a record, about those that name it, and about
+    // those that use an address which it has leased to another one.
+    assert_eq!(server.reason(&renewing(9, taken)), Reason::NakAddressTaken);
+    assert_eq!(server.reason(&rebinding(9, taken)), Reason::NakAddressTaken);
     assert_eq!(server.reason(&init_reboot(1, AWAY)), Reason::NakWrongNetwork);
     assert_eq!(server.reason(&rebinding(1, ip(13))), Reason::NakOtherAddress);
     assert_eq!(server.reason(&selecting(9, taken)), Reason::NakOfferExpired);
