@@ -93,8 +93,6 @@ struct Reading {
     /// The name of each class with the tags of its clients.
     tags_of_classes: Vec<(String, Vec<String>)>,
     order: Order,
-    /// The lines that send a host name to clients with tags.
-    host_name_entries: Vec<EntryId>,
     options: Vec<(Tagged, EntryId)>,
     boots: Vec<(options::Boot, EntryId)>,
     tags: Tags,

@@ -40,6 +40,8 @@ pub(super) struct Tags {
     tests: BTreeMap<String, Tag>,
     /// The tags that each host sets, in the order of the hosts.
     hosts: Vec<(Vec<String>, EntryId)>,
+    /// Those that hosts set.
+    of_hosts: BTreeSet<String>,
     /// Those that ranges set.
     ranges: BTreeSet<String>,
 }
@@ -53,6 +55,19 @@ pub(super) struct Clients {
     pub(super) entries: Vec<EntryId>,
     /// Which clients are missing, or too many.
     pub(super) note: Option<&'static str>,
+}
+
+/// The clients that two classes have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Common {
+    None,
+    Some,
+    /// Those of hosts that set a tag which one of the classes excludes: the reservation names the
+    /// other class, which is the first of the two or the second, and no message says that the
+    /// client is not in both.
+    OfHosts {
+        is_first: bool,
+    },
 }
 
 /// Whether a line sets a tag by what a client sends.
@@ -73,32 +88,41 @@ pub(super) fn is_setting(line: &Line) -> bool {
 impl Tags {
     /// Adds the tags that a host sets.
     pub(super) fn add_host(&mut self, sets: Vec<String>, entry: EntryId) {
+        self.of_hosts.extend(sets.iter().cloned());
         self.hosts.push((sets, entry));
     }
 
     /// The tags that each host sets, in the order of the hosts.
-    pub(super) fn of_hosts(&self) -> impl Iterator<Item = &[String]> {
+    pub(super) fn sets_of_hosts(&self) -> impl Iterator<Item = &[String]> {
         self.hosts.iter().map(|(sets, _)| sets.as_slice())
     }
 
-    /// Whether no client has all tags of both lists.
-    pub(super) fn are_disjoint(&self, these: &[String], those: &[String]) -> bool {
-        these.iter().any(|this| {
-            let excludes = |that: &String| this.strip_prefix('!') == Some(that.as_str());
-            let is_excluded = |that: &String| that.strip_prefix('!') == Some(this.as_str());
-            let those = those.iter();
-            those
-                .into_iter()
-                .any(|that| excludes(that) || is_excluded(that) || self.differ(this, that))
-        })
+    /// Which clients of two classes with these tags are the same.
+    pub(super) fn common(&self, these: &[String], those: &[String]) -> Common {
+        let mut common = Common::Some;
+        for (this, that) in these.iter().flat_map(|this| those.iter().map(move |that| (this, that)))
+        {
+            let found = match (this.strip_prefix('!'), that.strip_prefix('!')) {
+                (Some(excluded), None) if excluded == that => Common::OfHosts { is_first: false },
+                (None, Some(excluded)) if excluded == this => Common::OfHosts { is_first: true },
+                (None, None) if self.differ(this, that) => Common::None,
+                _ => continue,
+            };
+            let is_of_host = self.of_hosts.contains(this.trim_start_matches('!'));
+            match found {
+                Common::OfHosts { .. } if is_of_host => common = found,
+                _ => return Common::None,
+            }
+        }
+        common
     }
 
     /// Whether two tags depend on the same part of a message, which cannot be both.
     fn differ(&self, this: &str, that: &str) -> bool {
         let test = |name: &str| {
-            let is_of_host = self.hosts.iter().any(|(sets, _)| sets.iter().any(|set| set == name));
-            match self.tests.get(name)?.conditions.as_slice() {
-                [Condition::Test(fact, comparison)] if !is_of_host => Some((*fact, comparison)),
+            let tag = self.tests.get(name).filter(|_| !self.of_hosts.contains(name))?;
+            match tag.conditions.as_slice() {
+                [Condition::Test(fact, comparison)] => Some((*fact, comparison)),
                 _ => None,
             }
         };

@@ -88,6 +88,18 @@ fn lines_of_clients_that_differ_need_no_order() {
 }
 
 #[test]
+fn a_tag_of_a_host_comes_before_the_absence_of_the_tag() {
+    for lines in [
+        "dhcp-boot=tag:!ipxe,undi.0\ndhcp-boot=tag:ipxe,menu\n",
+        "dhcp-boot=tag:ipxe,menu\ndhcp-boot=tag:!ipxe,undi.0\n",
+    ] {
+        let host = "dhcp-host=02:00:00:00:00:31,set:ipxe\n";
+        let found = dnsmasq(&format!("{RANGE}{TAGS}{host}{lines}"));
+        says(&found, &["name = \"ipxe\"", "name = \"not-ipxe\""]);
+    }
+}
+
+#[test]
 fn a_line_for_a_range_that_comes_after_one_for_a_class_is_reported() {
     let found = dnsmasq(&format!(
         "{RANGE}{TAGS}\
@@ -186,7 +198,8 @@ fn a_tag_of_ranges_and_of_what_clients_send_is_for_both() {
 #[test]
 fn an_option_for_a_tag_comes_before_the_name_of_a_host() {
     let host = "dhcp-host=02:00:00:00:00:07,set:x,own\n";
-    let found = dnsmasq(&format!("{RANGE}{host}dhcp-option=tag:x,12,of-tag\n"));
+    let other = "dhcp-host=02:00:00:00:00:08,other\n";
+    let found = dnsmasq(&format!("{RANGE}{host}{other}dhcp-option=tag:x,12,of-tag\n"));
     is_carried(&found, "dhcp-option");
     assert!(!found.configuration.contains("host-name = \"own\""), "{}", found.configuration);
     let found = dnsmasq(&format!("{RANGE}{TAGS}{host}dhcp-option=tag:a,12,of-tag\n"));

@@ -12,13 +12,19 @@ use std::{
 
 use ipnet::Ipv4Net;
 use lessor_config::CLASSES_MAX;
+use lessor_core::option::code;
 
-use crate::report::{EntryId, LineOutcome, Report};
+use crate::{
+    dnsmasq::tags::Common,
+    report::{EntryId, LineOutcome, Report},
+};
 
 use super::{
     Reading,
     classes::{AND, OUTSIDE},
 };
+
+const OWN_NAME: &str = "a client with the name of its dhcp-host gets that name instead";
 
 /// What lines are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,16 +73,33 @@ impl Reading {
             .iter()
             .map(|(name, tags)| (name.as_str(), tags.as_slice()))
             .collect();
-        let are_disjoint = |this: &str, that: &str| match (tags.get(this), tags.get(that)) {
-            (Some(these), Some(those)) => self.tags.are_disjoint(these, those),
-            _ => false,
+        let common = |this: &str, that: &str| match (tags.get(this), tags.get(that)) {
+            (Some(these), Some(those)) => self.tags.common(these, those),
+            _ => Common::Some,
         };
         let names: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
         let positions: HashMap<String, usize> =
-            self.order.arranged(&names, are_disjoint).into_iter().zip(0..).collect();
-        self.order.report(&positions, are_disjoint, &mut self.report);
+            self.order.arranged(&names, common).into_iter().zip(0..).collect();
+        self.order.report(&positions, common, &mut self.report);
         classes.sort_by_key(|class| positions.get(&class.name).copied());
         self.complete_sub_options();
+    }
+
+    /// Says which options for host names give way to the names of hosts, because reservations come
+    /// before classes and pools. What reservations get by their classes is not among them.
+    pub(super) fn say_which_names_stay(&mut self) {
+        let mut reservations = self.site.reservations.iter();
+        if !reservations.any(|reservation| reservation.options.contains_key(&code::HOST_NAME)) {
+            return;
+        }
+        let subject = Subject::Option(code::HOST_NAME);
+        let of_classes = self.order.uses.get(&subject);
+        let classes = self.site.classes.iter().filter(|class| class.condition.is_some());
+        let lines = classes.filter_map(|class| of_classes?.get(&class.name)).map(|line| line.entry);
+        let in_ranges = self.order.in_ranges.iter().filter(|(what, _)| *what == subject);
+        for entry in lines.chain(in_ranges.map(|(_, entry)| *entry)) {
+            self.report.correct(entry, LineOutcome::Changed, OWN_NAME);
+        }
     }
 
     /// Adds the sub-options of all clients to those of classes, as dnsmasq sends both.
@@ -127,14 +150,14 @@ impl Order {
 
     /// The names of classes in an order that lines need. Where lines need opposite orders, the class
     /// with the last line comes first.
-    fn arranged(&self, names: &[&str], are_disjoint: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    fn arranged(&self, names: &[&str], common: impl Fn(&str, &str) -> Common) -> Vec<String> {
         let mut before: HashMap<&str, HashSet<&str>> = HashMap::new();
         let mut last: HashMap<&str, EntryId> = HashMap::new();
         for line in self.uses.values().flat_map(BTreeMap::values) {
             let last = last.entry(&line.class).or_insert(line.entry);
             *last = (*last).max(line.entry);
         }
-        self.each_pair(are_disjoint, |first, second| {
+        self.each_pair(common, |first, second| {
             before.entry(&second.class).or_default().insert(&first.class);
         });
         let mut waiting = names.to_vec();
@@ -159,12 +182,12 @@ impl Order {
     fn report(
         &self,
         positions: &HashMap<String, usize>,
-        are_disjoint: impl Fn(&str, &str) -> bool,
+        common: impl Fn(&str, &str) -> Common,
         report: &mut Report,
     ) {
         // One note about a line is enough.
         let mut noted: HashMap<EntryId, EntryId> = HashMap::new();
-        self.each_pair(are_disjoint, |first, second| {
+        self.each_pair(common, |first, second| {
             let position = |line: &Use| positions.get(&line.class);
             let is_in_order = position(first) < position(second);
             let are_sent_together = first.has_sub_options || second.has_sub_options;
@@ -197,7 +220,7 @@ impl Order {
     /// use, and the other one.
     fn each_pair<'o>(
         &'o self,
-        are_disjoint: impl Fn(&str, &str) -> bool,
+        common: impl Fn(&str, &str) -> Common,
         mut visit: impl FnMut(&'o Use, &'o Use),
     ) {
         for (subject, uses) in &self.uses {
@@ -211,8 +234,13 @@ impl Order {
             }
             for (position, first) in uses.iter().enumerate() {
                 for second in uses.iter().skip(position + 1) {
-                    if first.entry != second.entry && !are_disjoint(&first.class, &second.class) {
-                        visit(first, second);
+                    if first.entry == second.entry {
+                        continue;
+                    }
+                    match common(&first.class, &second.class) {
+                        Common::None => {}
+                        Common::Some | Common::OfHosts { is_first: true } => visit(first, second),
+                        Common::OfHosts { is_first: false } => visit(second, first),
                     }
                 }
             }

@@ -22,7 +22,6 @@ const OWN_SERVER: &str =
 const SERVER_OF_ALL: &str = "next-server is that of all clients";
 const SEVERAL_TAGS: &str = "a client needs several tags, which is for policies";
 const NOBODY: &str = "no dhcp-host has an address that its range is for";
-const OWN_NAME: &str = "a client with the name of its dhcp-host gets that name instead";
 const ECHO: &str = "vendor-class-identifier has this text; dnsmasq repeats that of the client";
 const NO_ECHO: &str =
     "without vendor-class-identifier, in which dnsmasq repeats that of the client";
@@ -60,8 +59,6 @@ impl Reading {
             });
             if let Err(why) = placed {
                 self.report.correct(entry, LineOutcome::NotCarried, why);
-            } else if tagged.code == code::HOST_NAME && !tagged.tags.is_empty() {
-                self.host_name_entries.push(entry);
             }
         }
     }
@@ -192,16 +189,6 @@ impl Reading {
             let mut of_subnet = self.ranges.iter().filter(|other| other.prefix == range.prefix);
             !of_subnet.all(|other| other.has_tag(tag))
         })
-    }
-
-    /// Says which options for host names give way to the names of hosts.
-    pub(super) fn say_which_names_stay(&mut self) {
-        let mut reservations = self.site.reservations.iter();
-        if reservations.any(|reservation| reservation.options.contains_key(&code::HOST_NAME)) {
-            for entry in std::mem::take(&mut self.host_name_entries) {
-                self.report.correct(entry, LineOutcome::Changed, OWN_NAME);
-            }
-        }
     }
 
     fn change(&mut self, entry: EntryId, notes: Vec<&'static str>) {

@@ -121,7 +121,7 @@ impl Reading {
             let around = (0..=32).filter_map(|length| Ipv4Net::new(address, length).ok());
             around.into_iter().find_map(|prefix| by_subnet.get(&prefix.trunc()))
         };
-        let reservations = self.site.reservations.iter().zip(self.tags.of_hosts());
+        let reservations = self.site.reservations.iter().zip(self.tags.sets_of_hosts());
         let found = reservations.map(|(reservation, sets)| {
             let address = reservation.address?;
             let ranges = of_subnet(address)?.iter();
