@@ -1,5 +1,5 @@
-//! Of several lines that are for a client, the one counts that dnsmasq would use, or the report says
-//! which does not.
+//! Of several lines that are for a client, the one counts that dnsmasq would use, or the report
+//! says which does not.
 
 use lessor_import::{Imported, LineOutcome, OldServer};
 
@@ -23,7 +23,8 @@ fn is_carried(found: &Imported, statement: &str) {
 fn gives_way(found: &Imported, statement: &str, line: usize) {
     let (changed, note) = outcome(found, statement);
     assert_eq!(changed, LineOutcome::Changed, "{}", found.report);
-    let wanted = format!("clients that configuration:{line} is for as well get only that line's");
+    let wanted =
+        format!("clients that configuration:{line} is for as well get only what that line says");
     assert!(note.contains(&wanted), "{note}");
 }
 
@@ -128,7 +129,7 @@ fn sub_options_for_several_tags_are_not_joined() {
     says(&found, &["name = \"b\"", "175 = \"hex:010101030103\""]);
     says(&found, &["name = \"a\"", "175 = \"hex:010101020102\""]);
     gives_way(&found, "dhcp-option=tag:a,encap", 8);
-    assert!(outcome(&found, "dhcp-option=tag:lan").1.contains("get only that line's"));
+    assert!(outcome(&found, "dhcp-option=tag:lan").1.contains("get only what that line says"));
 }
 
 #[test]

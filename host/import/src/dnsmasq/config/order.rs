@@ -148,8 +148,8 @@ impl Order {
         known.has_sub_options |= has_sub_options;
     }
 
-    /// The names of classes in an order that lines need. Where lines need opposite orders, the class
-    /// with the last line comes first.
+    /// The names of classes in an order that lines need. Where lines need opposite orders, the
+    /// class with the last line comes first.
     fn arranged(&self, names: &[&str], common: impl Fn(&str, &str) -> Common) -> Vec<String> {
         let mut before: HashMap<&str, HashSet<&str>> = HashMap::new();
         let mut last: HashMap<&str, EntryId> = HashMap::new();
@@ -210,8 +210,10 @@ impl Order {
         }
         for (entry, other) in noted {
             let Some(place) = report.place(other) else { continue };
-            let note =
-                format!("clients that {} is for as well get only that line's", place.short());
+            let note = format!(
+                "clients that {} is for as well get only what that line says",
+                place.short()
+            );
             report.correct(entry, LineOutcome::Changed, note);
         }
     }

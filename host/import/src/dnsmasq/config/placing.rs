@@ -122,8 +122,8 @@ impl Reading {
     }
 
     /// Sets something for the clients of the ranges with a tag, and returns whether there are such
-    /// ranges: in their subnet if all of its ranges have the tag, otherwise in their pools, and in a
-    /// class of the reservations outside of all pools that get the tag as well.
+    /// ranges. It is set in their subnet if all of its ranges have the tag, otherwise in their
+    /// pools, and in a class of the reservations outside of all pools that get the tag as well.
     fn place_in_ranges(
         &mut self,
         tag: &str,
