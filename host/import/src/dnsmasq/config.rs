@@ -45,7 +45,7 @@ const CONDITION: &str =
 /// Reads a configuration.
 pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut reading = Reading::default();
-    let lines = lines::all(text, reader, 0, &mut reading.report)?;
+    let lines = lines::all(text, reader, &mut reading.report)?;
     reading.names = Names::read(&lines, text, reader)?;
     // Ranges and tags apply wherever they stand.
     let ranges = range::all(&lines);

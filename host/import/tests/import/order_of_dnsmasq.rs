@@ -3,7 +3,7 @@
 
 use lessor_import::{Imported, LineOutcome, OldServer};
 
-use crate::common::{imported, outcome, says};
+use crate::common::{Folder, import, imported, outcome, says};
 
 const RANGE: &str = "dhcp-range=set:lan,10.0.0.50,10.0.0.99,255.255.255.0,1h\n";
 const TAGS: &str = "dhcp-match=set:efi,option:client-arch,7\ndhcp-userclass=set:ipxe,iPXE\n\
@@ -252,4 +252,30 @@ fn the_last_host_of_a_client_counts() {
          dhcp-host=02:00:00:00:00:24,tag:lan,10.0.0.25\n"
     ));
     assert_eq!(outcome(&found, "dhcp-host=02:00:00:00:00:24,tag").0, LineOutcome::NotCarried);
+}
+
+#[test]
+fn files_of_hosts_and_options_come_after_all_other_lines() {
+    let folder = Folder::new();
+    folder.write("first", "02:00:00:00:00:24,10.0.0.24\n02:00:00:00:00:27,10.0.0.27\n");
+    folder.write("second", "02:00:00:00:00:24,10.0.0.25\n");
+    folder.write("options", "3,10.0.0.3\n");
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    folder.write("folder/a", "02:00:00:00:00:27,10.0.0.37\n");
+    let path = folder.write(
+        "dnsmasq.conf",
+        &format!(
+            "dhcp-hostsdir=folder\ndhcp-hostsfile=first\ndhcp-hostsfile=second\n\
+             dhcp-optsfile=options\n{RANGE}dhcp-host=02:00:00:00:00:24,10.0.0.34\n\
+             dhcp-option=3,10.0.0.1\n"
+        ),
+    );
+    let found = import(OldServer::Dnsmasq, &path).unwrap();
+    says(
+        &found,
+        &["routers = [\"10.0.0.3\"]", "address = \"10.0.0.24\"", "address = \"10.0.0.37\""],
+    );
+    for address in ["10.0.0.25", "10.0.0.27", "10.0.0.34", "10.0.0.1\""] {
+        assert!(!found.configuration.contains(address), "{address}: {}", found.configuration);
+    }
 }
