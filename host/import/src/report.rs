@@ -59,8 +59,9 @@ pub struct ReportEntry {
     pub note: String,
 }
 
-/// Refers to an entry, so that a later step can correct it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Refers to an entry, so that a later step can correct it. Entries are in the order in which they
+/// were added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct EntryId(usize);
 
 /// What became of everything.

@@ -5,35 +5,39 @@
 //! entry in the report.
 
 mod classes;
+mod hosts;
+mod order;
+mod placing;
+mod ranges;
 mod replaced;
 mod unknown;
 
 use std::collections::BTreeSet;
 
 use ipnet::Ipv4Net;
-use lessor_core::{AllocationOrder, Owners, ReservationOwner, option::code};
+use lessor_core::{AllocationOrder, option::code};
 
 use crate::{
     Found,
     input::{Reader, Text},
-    model::{Access, Boot, Options, Pool, Reservation, Scope, Site, Subnet},
+    model::{Pool, Site},
     option_value,
     place::Refusal,
     report::{EntryId, LineOutcome, REPLACED, Report},
 };
 
 use super::{
-    host::{self, Host},
     keys::{self, Fate},
     lines::{self, Line},
     names::Names,
     options::{self, Tagged},
-    range::{self, Range},
+    range,
     tags::{self, Tags},
 };
 
+use self::{order::Order, ranges::TaggedRange};
+
 const WILDCARD: &str = "the server does not look for interfaces by a pattern: name those that there are with --interface";
-const FROM_NAMES: &str = "its address is that of its name in the hosts file";
 const WITHHELD: &str = "nothing is sent unless it is configured";
 const CONDITION: &str =
     "only a policy may assign clients to it now, because it was for some tags only";
@@ -41,15 +45,22 @@ const CONDITION: &str =
 /// Reads a configuration.
 pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut reading = Reading::default();
-    let lines = lines::all(text, reader, 0, &mut reading.report)?;
+    let lines = lines::all(text, reader, &mut reading.report)?;
     reading.names = Names::read(&lines, text, reader)?;
-    // Tags apply wherever they stand.
-    let (hosts, others): (Vec<&Line>, Vec<&Line>) =
-        lines.iter().partition(|line| line.key == "dhcp-host");
-    hosts.into_iter().for_each(|line| reading.host(line));
+    // Ranges and tags apply wherever they stand.
+    let ranges = range::all(&lines);
+    let subnets: BTreeSet<Ipv4Net> =
+        ranges.iter().filter_map(|(_, range)| range.as_ref().ok()).map(|of| of.prefix).collect();
+    let hosts = lines.iter().filter(|line| line.key == "dhcp-host");
+    reading.hosts(hosts, &subnets.into_iter().collect::<Vec<Ipv4Net>>());
     reading.tags.read(&lines, &mut reading.report);
-    let others = others.into_iter().filter(|line| !tags::is_setting(line));
-    others.for_each(|line| reading.line(line));
+    ranges.into_iter().for_each(|(line, range)| reading.range(line, range));
+    reading.find_ranges_of_outsiders();
+    let is_read = |line: &&Line| {
+        tags::is_setting(line) || matches!(line.key.as_str(), "dhcp-host" | "dhcp-range")
+    };
+    lines.iter().filter(|line| !is_read(line)).for_each(|line| reading.line(line));
+    reading.exclude_interfaces();
     reading.place_boots();
     reading.place_options();
     reading.name_classes();
@@ -59,14 +70,6 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     reading.say_what_is_implied();
     reading.allocate_as_implied();
     Ok(Found { site: reading.site, report: reading.report })
-}
-
-/// A range, and the tags that its clients get.
-struct TaggedRange {
-    prefix: Ipv4Net,
-    /// The position of its pool in the subnet; `None` if it has reserved addresses only.
-    pool: Option<usize>,
-    sets: Vec<String>,
 }
 
 #[derive(Default)]
@@ -82,9 +85,14 @@ struct Reading {
     domain_of_all: Option<EntryId>,
     /// All lines that say domains.
     domains: Vec<EntryId>,
+    /// The interfaces that are not served, whatever other lines say.
+    excluded: Vec<String>,
     ranges: Vec<TaggedRange>,
+    /// The position of the range whose tags a reservation gets that is in none.
+    ranges_of_outsiders: Vec<Option<usize>>,
     /// The name of each class with the tags of its clients.
     tags_of_classes: Vec<(String, Vec<String>)>,
+    order: Order,
     options: Vec<(Tagged, EntryId)>,
     boots: Vec<(options::Boot, EntryId)>,
     tags: Tags,
@@ -93,7 +101,6 @@ struct Reading {
 impl Reading {
     fn line(&mut self, line: &Line) {
         match line.key.as_str() {
-            "dhcp-range" => self.range(line),
             "dhcp-option" | "dhcp-option-force" => self.option(line),
             "dhcp-boot" => self.boot(line),
             "dhcp-broadcast" => self.broadcast(line),
@@ -110,9 +117,7 @@ impl Reading {
             }
             "listen-address" => self.listen(line),
             "except-interface" | "no-dhcp-interface" | "no-dhcpv4-interface" => {
-                let names = line.parts();
-                let is_excluded = |name: &str| names.iter().any(|names| is_among(names, name));
-                self.site.interfaces.retain(|name| !is_excluded(name));
+                self.excluded.extend(line.parts());
                 let why = "only the interfaces that are named are served";
                 self.report.not_needed(&line.place, &line.shown(), why);
             }
@@ -153,138 +158,10 @@ impl Reading {
         }
     }
 
-    fn range(&mut self, line: &Line) {
-        let range = match range::read(line) {
-            Ok(range) => range,
-            Err(why) => {
-                self.report.not_carried(&line.place, &line.shown(), why);
-                return;
-            }
-        };
-        let entry = self.report.carried(&line.place, &line.shown());
-        if !range.says_mask {
-            let note = format!("the file does not say the mask; {} is assumed", range.prefix);
-            self.report.correct(entry, LineOutcome::Changed, note);
-        }
-        let by_policy_only = !range.needs.is_empty();
-        let class = self.class_of(&range.needs, entry).map(|class| class.name.clone());
-        if by_policy_only && class.is_none() {
-            self.report.correct(entry, LineOutcome::Changed, CONDITION);
-        }
-        let access = Access { allowed: class.into_iter().collect(), ..Access::default() };
-        self.ensure_subnet(line, entry, &range);
-        let Range { prefix, first, last, lease_time, sets, .. } = range;
-        let subnets = self.site.subnets.iter_mut();
-        let Some(subnet) = subnets.into_iter().find(|known| known.prefix == prefix) else { return };
-        let time = *subnet.scope.lease_time.get_or_insert(lease_time);
-        subnet.scope.max_lease_time = Some(time);
-        subnet.scope.min_lease_time = Some(time.min(range::LEASE_TIME_MIN_SECS));
-        if time != lease_time {
-            let note = "the lease time is that of the subnet's first range";
-            self.report.correct(entry, LineOutcome::Changed, note);
-        }
-        let pool = last.map(|last| {
-            let place = line.place.clone();
-            let options = Options::new();
-            // dnsmasq uses a range when those before it are full.
-            let before = subnet.pools.iter().filter(|pool| pool.by_policy_only == by_policy_only);
-            let preference = u8::try_from(before.count() + 1).unwrap_or(u8::MAX);
-            let pool = Pool {
-                place,
-                entry,
-                first,
-                last,
-                name: None,
-                access,
-                by_policy_only,
-                preference,
-                boot: Boot::default(),
-                options,
-            };
-            subnet.pools.push(pool);
-            subnet.pools.len() - 1
-        });
-        self.ranges.push(TaggedRange { prefix, pool, sets });
-    }
-
-    /// Adds the subnet of a range, unless an earlier range has it.
-    fn ensure_subnet(&mut self, line: &Line, entry: EntryId, range: &Range) {
-        if self.site.subnets.iter().any(|known| known.prefix == range.prefix) {
-            return;
-        }
-        let mut scope = Scope::default();
-        if let Some(broadcast) = range.broadcast {
-            scope.options.insert(code::BROADCAST_ADDRESS, broadcast.octets().to_vec().into());
-        }
-        self.site.subnets.push(Subnet {
-            place: line.place.clone(),
-            entry,
-            prefix: range.prefix,
-            shared_network: None,
-            relay_addresses: Vec::new(),
-            scope,
-            pools: Vec::new(),
-            reservations: Vec::new(),
-        });
-    }
-
-    fn host(&mut self, line: &Line) {
-        let refused = |report: &mut Report, why: &str| {
-            report.not_carried(&line.place, &line.shown(), why.to_owned());
-        };
-        let host = match host::read(line) {
-            Ok(host) => host,
-            Err(why) => return refused(&mut self.report, &why),
-        };
-        if host.is_ignored {
-            return refused(
-                &mut self.report,
-                "a client is ignored by a policy: see docs/policies.md",
-            );
-        }
-        if host.owners.is_empty() {
-            let why = "it names a device by its host name, which is not used";
-            return refused(&mut self.report, why);
-        }
-        let entry = self.report.carried(&line.place, &line.shown());
-        for note in changes(&host) {
-            self.report.correct(entry, LineOutcome::Changed, note);
-        }
-        let address = host.address.or_else(|| self.address_of_name(&host, entry));
-        let mut options = Options::new();
-        if let Some(name) = &host.name {
-            options.insert(code::HOST_NAME, name.as_bytes().to_vec().into());
-        }
-        let mut owners = host.owners;
-        owners.truncate(Owners::MAX);
-        self.site.reservations.push(Reservation {
-            place: line.place.clone(),
-            entry,
-            name: host.name.unwrap_or_default(),
-            owners,
-            address,
-            classes: Vec::new(),
-            lease_time: host.lease_time,
-            next_server: None,
-            boot: Boot::default(),
-            options,
-        });
-        self.tags.add_host(host.sets, entry);
-    }
-
-    /// The address that a hosts file has for a host.
-    fn address_of_name(&mut self, host: &Host, entry: EntryId) -> Option<std::net::Ipv4Addr> {
-        let address = self.names.address(host.name.as_deref()?);
-        match address {
-            Some(_) => self.report.correct(entry, LineOutcome::Changed, FROM_NAMES),
-            None => {
-                let doubt = self.names.doubt();
-                doubt
-                    .iter()
-                    .for_each(|doubt| self.report.correct(entry, LineOutcome::Changed, doubt));
-            }
-        }
-        address
+    /// Removes the interfaces that a line excludes, which other lines do not undo.
+    fn exclude_interfaces(&mut self) {
+        let is_excluded = |name: &str| self.excluded.iter().any(|names| is_among(names, name));
+        self.site.interfaces.retain(|name| !is_excluded(name));
     }
 
     fn option(&mut self, line: &Line) {
@@ -340,72 +217,9 @@ impl Reading {
                 self.domains.push(self.report.carried(&line.place, &line.shown()));
             }
             None => {
-                let why = "it is not for exactly one subnet of a dhcp-range before it";
+                let why = "it is not for exactly one subnet of a dhcp-range";
                 self.report.not_carried(&line.place, &line.shown(), why);
             }
-        }
-    }
-
-    /// Assigns options to the subnets, pools and reservations whose tags they are for, and to
-    /// classes.
-    fn place_options(&mut self) {
-        for (mut tagged, entry) in self.last_options() {
-            if let Some(vendor) = &tagged.vendor {
-                tagged.tags.push(self.tags.of_vendor(vendor, entry));
-            }
-            let placed = match tagged.tags.as_slice() {
-                [] => tagged.set_in(&mut self.site.everywhere),
-                tags => match self.scope_of(tags, entry) {
-                    Some(scope) => tagged.set_in(scope),
-                    None => self.place_for_range(&tagged, entry),
-                },
-            };
-            if let Err(why) = placed {
-                self.report.correct(entry, LineOutcome::NotCarried, why);
-            }
-        }
-    }
-
-    fn place_for_range(&mut self, tagged: &Tagged, entry: EntryId) -> Result<(), String> {
-        let [tag] = tagged.tags.as_slice() else {
-            return Err("a client needs several tags, which is for policies".to_owned());
-        };
-        self.place_for(tag, tagged)?;
-        if tagged.is_forced {
-            self.report.correct(entry, LineOutcome::Changed, options::ASKED_FOR);
-        }
-        Ok(())
-    }
-
-    fn place_for(&mut self, tag: &str, tagged: &Tagged) -> Result<(), String> {
-        let mut is_placed = false;
-        let has_tag = |range: &TaggedRange| range.sets.iter().any(|set| set == tag);
-        for range in self.ranges.iter().filter(|range| has_tag(range)) {
-            let mut of_subnet = self.ranges.iter().filter(|other| other.prefix == range.prefix);
-            let is_for_all = of_subnet.all(has_tag);
-            let subnets = self.site.subnets.iter_mut();
-            let subnet = subnets.into_iter().find(|subnet| subnet.prefix == range.prefix);
-            let Some(subnet) = subnet else { continue };
-            let pool = range.pool.and_then(|position| subnet.pools.get_mut(position));
-            match pool {
-                Some(pool) if !is_for_all => tagged.set(&mut pool.options)?,
-                _ if tagged.is_withheld() => subnet.scope.never_send.push(tagged.code),
-                _ => tagged.set(&mut subnet.scope.options)?,
-            }
-            is_placed = true;
-        }
-        let has_tag = self.tags.hosts_with(&tagged.tags);
-        for (reservation, has_tag) in self.site.reservations.iter_mut().zip(has_tag) {
-            if has_tag {
-                tagged.set(&mut reservation.options)?;
-                is_placed = true;
-            }
-        }
-        match is_placed {
-            true => Ok(()),
-            false => Err(format!(
-                "no dhcp-range or dhcp-host sets the tag {tag:?}; other tags are for policies"
-            )),
         }
     }
 
@@ -457,23 +271,4 @@ fn is_among(pattern: &str, name: &str) -> bool {
         Some(beginning) => name.starts_with(beginning),
         None => name == pattern,
     }
-}
-
-/// How a host is changed.
-fn changes(host: &Host) -> Vec<&'static str> {
-    let mut notes = Vec::new();
-    if host.owners.len() > Owners::MAX {
-        notes.push("a reservation has at most 8 identifiers; the first ones are carried");
-    }
-    if host.owners.len() > 1 && host.address.is_some() {
-        notes.push("a device has the address until its lease ends, before another one gets it");
-    }
-    if !host.needs.is_empty() {
-        notes.push("it applies to all networks, whatever the tags");
-    }
-    let is_identifier = matches!(host.owners.first(), Some(ReservationOwner::ClientIdentifier(_)));
-    if host.ignores_identifier && is_identifier {
-        notes.push("its client identifier is not ignored");
-    }
-    notes
 }

@@ -94,15 +94,37 @@ fn escaped(letter: char) -> Option<char> {
     }
 }
 
-/// The lines of a file, with those of the files that it includes in their places.
+/// The lines of a file, with those of the files that it includes, in the order in which dnsmasq
+/// reads them.
 ///
 /// # Errors
 /// Refuses what cannot be read.
 pub(super) fn all(
     text: &Text,
     reader: &mut Reader,
+    report: &mut Report,
+) -> Result<Vec<Line>, Refusal> {
+    let mut later = Later::default();
+    let mut lines = included(text, reader, 0, report, &mut later)?;
+    lines.extend(later.files.into_iter().rev().chain(later.folders).flatten());
+    Ok(lines)
+}
+
+/// Files with the values of one key, which dnsmasq reads after all others wherever they are named:
+/// first the files, from the last to the first, and then the folders.
+#[derive(Default)]
+struct Later {
+    files: Vec<Vec<Line>>,
+    folders: Vec<Vec<Line>>,
+}
+
+/// The lines of a file, with those of other configurations that it includes in their places.
+fn included(
+    text: &Text,
+    reader: &mut Reader,
     depth: usize,
     report: &mut Report,
+    later: &mut Later,
 ) -> Result<Vec<Line>, Refusal> {
     let mut lines = Vec::new();
     for (number, written) in (1..).zip(text.contents.lines()) {
@@ -121,12 +143,17 @@ pub(super) fn all(
         };
         let files = files(text, &line)?;
         report.carried(&place, &line.shown());
+        let mut of_files = Vec::new();
         for file in files {
             let file = reader.include(&file, &place, depth + 1)?;
             match form {
-                None => lines.extend(all(&file, reader, depth + 1, report)?),
-                Some(key) => lines.extend(values(&file, key)),
+                None => lines.extend(included(&file, reader, depth + 1, report, later)?),
+                Some(key) => of_files.extend(values(&file, key)),
             }
+        }
+        match line.key.ends_with("dir") {
+            true => later.folders.push(of_files),
+            false => later.files.push(of_files),
         }
     }
     Ok(lines)
@@ -281,11 +308,12 @@ mod tests {
         }
         let mut reader = Reader::of_configuration();
         let text = reader.read(&folder.path().join("top")).unwrap();
-        let lines = all(&text, &mut reader, 0, &mut Report::default()).unwrap();
+        let lines = all(&text, &mut reader, &mut Report::default()).unwrap();
         let shown: Vec<String> = lines.iter().map(Line::shown).collect();
         let hosts = [1, 2].map(|n| format!("dhcp-host=02:00:00:00:00:0{n},192.0.2.{n}"));
-        assert_eq!(shown[..2], hosts);
-        assert_eq!(shown[2..], ["dhcp-option=3,192.0.2.9", "a=1", "c=1"]);
+        assert_eq!(shown[..2], ["a=1", "c=1"]);
+        assert_eq!(shown[2..4], hosts);
+        assert_eq!(shown[4..], ["dhcp-option=3,192.0.2.9"]);
     }
 
     #[test]
@@ -302,7 +330,7 @@ mod tests {
         std::fs::write(folder.path().join("a.top"), top).unwrap();
         let mut reader = Reader::of_configuration();
         let text = reader.read(&folder.path().join("a.top")).unwrap();
-        let lines = all(&text, &mut reader, 0, &mut Report::default()).unwrap();
+        let lines = all(&text, &mut reader, &mut Report::default()).unwrap();
         let shown: Vec<String> = lines.iter().map(Line::shown).collect();
         assert_eq!(shown, ["a=1", "b=2", "c=3", "dhcp-host=02:00:00:00:00:01,192.0.2.9"]);
     }

@@ -35,7 +35,7 @@ const IMPLIED: [u8; 6] = [
 pub(super) struct Tagged {
     /// Tags that a client needs; none for all clients.
     pub(super) tags: Vec<String>,
-    /// What the vendor class of its clients begins with; none for clients of every vendor.
+    /// What the vendor class of its clients begins with, if they need one.
     pub(super) vendor: Option<String>,
     pub(super) within: Option<Within>,
     pub(super) code: u8,
@@ -52,6 +52,16 @@ pub(super) enum Within {
     Vendor(u32),
 }
 
+/// How dnsmasq reads the value of an option, which decides how it finds the value in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    /// Hexadecimal octets between colons.
+    Octets,
+    /// Numbers and addresses.
+    Numbers,
+}
+
 /// What a client boots from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Boot {
@@ -59,6 +69,16 @@ pub(super) struct Boot {
     pub(super) file: String,
     pub(super) server_name: Option<String>,
     pub(super) server: Option<Ipv4Addr>,
+}
+
+impl Within {
+    /// The option.
+    pub(super) const fn option(self) -> u8 {
+        match self {
+            Self::Option(code) => code,
+            Self::Vendor(_) => code::VENDOR_IDENTIFYING_VENDOR_SPECIFIC,
+        }
+    }
 }
 
 impl Tagged {
@@ -118,7 +138,8 @@ impl Tagged {
             Within::Option(_) => WITHOUT_END,
             Within::Vendor(_) => OF_VENDOR,
         });
-        within.into_iter().chain(self.vendor.as_ref().map(|_| BY_BEGINNING)).collect()
+        let vendor = self.vendor.as_ref().filter(|text| !text.is_empty());
+        within.into_iter().chain(vendor.map(|_| BY_BEGINNING)).collect()
     }
 }
 
@@ -145,7 +166,7 @@ pub(super) fn read(line: &Line) -> Result<Tagged, String> {
             }
             Some(("vendor", class)) => {
                 within = Some(Within::Option(code::VENDOR_SPECIFIC_INFORMATION));
-                vendor = Some(class.to_owned()).filter(|class| !class.is_empty());
+                vendor = Some(class.to_owned());
             }
             Some(("pxe", _)) => return Err("a menu of PXE has no counterpart".to_owned()),
             Some(("option", name)) => break name,
@@ -154,30 +175,44 @@ pub(super) fn read(line: &Line) -> Result<Tagged, String> {
         }
     };
     let items: Vec<Item> = rest.cloned().collect();
-    let (code, kind) = match (name.parse::<u8>(), within) {
-        (Ok(code), None) => (code, option_names::dnsmasq_form(code)),
-        (Ok(code), Some(_)) => (code, None),
+    // Within another option, it is that address.
+    if within.is_none() && items.iter().any(|item| item.text == "0.0.0.0" && !item.is_quoted) {
+        let why = "0.0.0.0 is dnsmasq's own address; write the address that you mean";
+        return Err(why.to_owned());
+    }
+    let (code, octets, _) = value(name, within.is_some(), &items)?;
+    Ok(Tagged { tags, vendor, within, code, octets, is_forced: line.key == "dhcp-option-force" })
+}
+
+/// The code of the option with this name or number, the octets of its value, and how dnsmasq reads
+/// them. Sub-options have numbers only.
+///
+/// # Errors
+/// Returns why it is not carried.
+pub(super) fn value(
+    name: &str,
+    is_within: bool,
+    items: &[Item],
+) -> Result<(u8, Vec<u8>, Form), String> {
+    let (code, kind) = match (name.parse::<u8>(), is_within) {
+        (Ok(code), false) => (code, option_names::dnsmasq_form(code)),
+        (Ok(code), true) => (code, None),
         (Err(_), _) => {
             let found = option_names::dnsmasq(name);
             let (code, kind) = found.ok_or_else(|| format!("no option is named {name:?}"))?;
             (code, Some(kind))
         }
     };
-    // Within another option, it is that address.
-    if within.is_none() && items.iter().any(|item| item.text == "0.0.0.0" && !item.is_quoted) {
-        let why = "0.0.0.0 is dnsmasq's own address; write the address that you mean";
-        return Err(why.to_owned());
-    }
-    let octets = match kind {
-        _ if items.is_empty() => Vec::new(),
-        Some(OptionKind::Text) => joined(&items).into_bytes(),
-        Some(OptionKind::Octets) | None => guessed(&items)?,
+    let (octets, form) = match kind {
+        _ if items.is_empty() => (Vec::new(), Form::Text),
+        Some(OptionKind::Text) => (joined(items).into_bytes(), Form::Text),
+        Some(OptionKind::Octets) | None => guessed(items)?,
         Some(kind) if items.iter().any(|item| item.is_quoted) && is_number(&kind) => {
             return Err(IN_QUOTES.to_owned());
         }
-        Some(kind) => option_value::encode(&kind, &items)?,
+        Some(kind) => (option_value::encode(&kind, items)?, Form::Numbers),
     };
-    Ok(Tagged { tags, vendor, within, code, octets, is_forced: line.key == "dhcp-option-force" })
+    Ok((code, octets, form))
 }
 
 /// Reads `dhcp-boot`.
@@ -201,20 +236,6 @@ pub(super) fn read_boot(line: &Line) -> Result<Boot, String> {
     Ok(Boot { tags, file, server_name: text(1), server })
 }
 
-/// The options of a boot line: the fields of the header are options here.
-pub(super) fn of_boot(boot: &Boot) -> Vec<Tagged> {
-    let option = |code, text: &str| Tagged {
-        tags: boot.tags.clone(),
-        vendor: None,
-        within: None,
-        code,
-        octets: text.as_bytes().to_vec(),
-        is_forced: false,
-    };
-    let name = boot.server_name.as_ref().map(|name| option(code::TFTP_SERVER_NAME, name));
-    [option(code::BOOT_FILE_NAME, &boot.file)].into_iter().chain(name).collect()
-}
-
 fn joined(items: &[Item]) -> String {
     items.iter().map(|item| item.text.as_str()).collect::<Vec<_>>().join(",")
 }
@@ -235,19 +256,19 @@ fn is_number(kind: &OptionKind) -> bool {
 /// The octets of a value whose kind is not known, as dnsmasq guesses it: addresses and prefixes,
 /// numbers in the fewest octets, hexadecimal octets between colons, or text. What is in quotes is
 /// text.
-fn guessed(items: &[Item]) -> Result<Vec<u8>, String> {
-    let as_text = || Ok(joined(items).into_bytes());
+fn guessed(items: &[Item]) -> Result<(Vec<u8>, Form), String> {
+    let as_text = || Ok((joined(items).into_bytes(), Form::Text));
     if items.is_empty() || items.iter().any(|item| item.is_quoted) {
         return as_text();
     }
     let addresses = items.iter().map(|item| address(&item.text));
     if let Some(addresses) = addresses.collect::<Option<Vec<_>>>() {
-        return Ok(addresses.concat());
+        return Ok((addresses.concat(), Form::Numbers));
     }
     let [item] = items else { return as_text() };
     let octets = option_value::hexadecimal_octets(&item.text);
     if let Some(octets) = octets.filter(|_| item.text.contains(':')) {
-        return Ok(octets);
+        return Ok((octets, Form::Octets));
     }
     let suffixes = [("b", 1), ("s", 2), ("i", 4)];
     let mut suffixed = suffixes.iter().filter_map(|(suffix, width)| {
@@ -261,7 +282,8 @@ fn guessed(items: &[Item]) -> Result<Vec<u8>, String> {
                 0x100..=0xffff => 2,
                 _ => 4,
             };
-            option_value::integer(digits, width.unwrap_or(fewest))
+            let octets = option_value::integer(digits, width.unwrap_or(fewest))?;
+            Ok((octets, Form::Numbers))
         }
         _ => as_text(),
     }
@@ -328,7 +350,7 @@ mod tests {
         assert_eq!(of_vendor.within, Some(Within::Option(43)));
         assert_eq!((of_vendor.code, of_vendor.octets.as_slice()), (2, &[0, 0, 0, 1][..]));
         assert_eq!(of_vendor.vendor.as_deref(), Some("MSFT"));
-        assert_eq!(read_value("vendor:,2,1i").unwrap().vendor, None);
+        assert_eq!(read_value("vendor:,2,1i").unwrap().vendor.as_deref(), Some(""));
         for value in
             ["", "option:zebra,1", "26,\"1400\"", "router,192.0.2.1", "option6:dns-server,[::]"]
         {

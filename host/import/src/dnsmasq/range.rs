@@ -1,6 +1,6 @@
 //! `dhcp-range`: the addresses of a subnet, its mask and the lease time.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr};
 
 use ipnet::Ipv4Net;
 use lessor_core::INFINITE_SECS;
@@ -29,11 +29,55 @@ pub(super) struct Range {
     pub(super) sets: Vec<String>,
 }
 
+/// Reads the ranges of a configuration. Those that are not carried have the reason.
+pub(super) fn all(lines: &[Line]) -> Vec<(&Line, Result<Range, String>)> {
+    let lines = lines.iter().filter(|line| line.key == "dhcp-range");
+    let mut ranges: Vec<_> = lines.map(|line| (line, read(line))).collect();
+    let read = ranges.iter_mut().filter_map(|(_, range)| range.as_mut().ok());
+    agree(&mut read.collect::<Vec<&mut Range>>());
+    ranges
+}
+
+/// Gives ranges without a mask the prefix of another one that contains them: both belong to the
+/// interface with that prefix.
+fn agree(ranges: &mut [&mut Range]) {
+    let prefixes = |ranges: &[&mut Range], says_mask: bool| {
+        let such = ranges.iter().filter(|range| range.says_mask == says_mask);
+        such.map(|range| range.prefix).collect::<BTreeSet<Ipv4Net>>()
+    };
+    let stated = prefixes(ranges, true);
+    for range in ranges.iter_mut().filter(|range| !range.says_mask) {
+        let longest = range.within(&stated, (0..=32).rev());
+        range.prefix = longest.unwrap_or(range.prefix);
+    }
+    let assumed = prefixes(ranges, false);
+    for range in ranges.iter_mut().filter(|range| !range.says_mask) {
+        let is_stated = stated.contains(&range.prefix);
+        let shortest = range.within(&assumed, 0..=32).filter(|_| !is_stated);
+        range.prefix = shortest.unwrap_or(range.prefix);
+    }
+}
+
+impl Range {
+    /// The first prefix of these lengths that contains all of the range.
+    fn within(
+        &self,
+        prefixes: &BTreeSet<Ipv4Net>,
+        lengths: impl Iterator<Item = u8>,
+    ) -> Option<Ipv4Net> {
+        let around = lengths.filter_map(|length| Ipv4Net::new(self.first, length).ok());
+        around.map(|prefix| prefix.trunc()).find(|prefix| {
+            let has_end = self.last.is_none_or(|last| prefix.contains(&last));
+            has_end && prefixes.contains(prefix)
+        })
+    }
+}
+
 /// Reads a range.
 ///
 /// # Errors
 /// Returns why it is not carried.
-pub(super) fn read(line: &Line) -> Result<Range, String> {
+fn read(line: &Line) -> Result<Range, String> {
     let parts = line.parts();
     let (tags, rest): (Vec<&str>, Vec<&str>) = parts
         .iter()
@@ -121,6 +165,29 @@ mod tests {
     fn read_value(value: &str) -> Result<Range, String> {
         let place = Place::new(&"f".into(), 1);
         read(&Line { place, key: "dhcp-range".into(), value: value.into() })
+    }
+
+    #[test]
+    fn a_range_without_a_mask_has_the_prefix_of_a_range_around_it() {
+        let prefixes = |values: &[&str]| {
+            let place = Place::new(&"f".into(), 1);
+            let line = |value: &&str| Line {
+                place: place.clone(),
+                key: "dhcp-range".into(),
+                value: (*value).into(),
+            };
+            let lines: Vec<Line> = values.iter().map(line).collect();
+            let ranges = all(&lines).into_iter().map(|(_, range)| range.unwrap());
+            ranges.map(|range| range.prefix.to_string()).collect::<Vec<String>>()
+        };
+        let stated = "10.0.0.10,10.0.0.100,255.255.0.0";
+        let found = prefixes(&["10.0.1.10,10.0.1.100", stated, "10.1.0.0,static"]);
+        assert_eq!(found, ["10.0.0.0/16", "10.0.0.0/16", "10.1.0.0/24"]);
+        let longer = "10.0.1.200,10.0.1.210,255.255.255.0";
+        let found = prefixes(&[stated, longer, "10.0.1.1,10.0.1.9", "10.0.1.1,10.0.2.9"]);
+        assert_eq!(found[2..], ["10.0.1.0/24", "10.0.0.0/16"]);
+        let found = prefixes(&["10.0.1.1,10.0.1.9", "10.0.0.1,10.0.2.9", "10.0.4.1,10.0.4.9"]);
+        assert_eq!(found, ["10.0.0.0/22", "10.0.0.0/22", "10.0.4.0/24"]);
     }
 
     #[test]

@@ -4,20 +4,21 @@
 //! What is for tags of ranges is placed by the caller. Invariant: a tag has the conditions of all
 //! lines that set it, or none.
 
+mod testing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use lessor_core::{HardwareAddress, OptionKind, option::code, relay};
+use lessor_core::option::code;
 
 use crate::{
     condition::{Comparison, Condition, Fact},
-    option_names, option_value,
+    option_value::Item,
     report::{EntryId, LineOutcome, Report},
 };
 
-use super::{lines::Line, options};
+use super::lines::Line;
 
 const FOR_POLICIES: &str = "write a policy: see docs/policies.md";
-const BEGINNING: &str = "dnsmasq finds the text anywhere in the value, Lessor at its beginning";
 const UNUSED: &str = "nothing is for clients with the tag";
 const WITHOUT_HOSTS: &str =
     "by what clients send, whatever the tags of a dhcp-host without all of its tags are";
@@ -39,6 +40,8 @@ pub(super) struct Tags {
     tests: BTreeMap<String, Tag>,
     /// The tags that each host sets, in the order of the hosts.
     hosts: Vec<(Vec<String>, EntryId)>,
+    /// Those that hosts set.
+    of_hosts: BTreeSet<String>,
     /// Those that ranges set.
     ranges: BTreeSet<String>,
 }
@@ -52,6 +55,19 @@ pub(super) struct Clients {
     pub(super) entries: Vec<EntryId>,
     /// Which clients are missing, or too many.
     pub(super) note: Option<&'static str>,
+}
+
+/// The clients that two classes have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Common {
+    None,
+    Some,
+    /// Those of hosts that set a tag which one of the classes excludes: the reservation names the
+    /// other class, which is the first of the two or the second, and no message says that the
+    /// client is not in both.
+    OfHosts {
+        is_first: bool,
+    },
 }
 
 /// Whether a line sets a tag by what a client sends.
@@ -72,7 +88,61 @@ pub(super) fn is_setting(line: &Line) -> bool {
 impl Tags {
     /// Adds the tags that a host sets.
     pub(super) fn add_host(&mut self, sets: Vec<String>, entry: EntryId) {
+        self.of_hosts.extend(sets.iter().cloned());
         self.hosts.push((sets, entry));
+    }
+
+    /// The tags that each host sets, in the order of the hosts.
+    pub(super) fn sets_of_hosts(&self) -> impl Iterator<Item = &[String]> {
+        self.hosts.iter().map(|(sets, _)| sets.as_slice())
+    }
+
+    /// Which clients of two classes with these tags are the same.
+    pub(super) fn common(&self, these: &[String], those: &[String]) -> Common {
+        let mut common = Common::Some;
+        for (this, that) in these.iter().flat_map(|this| those.iter().map(move |that| (this, that)))
+        {
+            let found = match (this.strip_prefix('!'), that.strip_prefix('!')) {
+                (Some(excluded), None) if excluded == that => Common::OfHosts { is_first: false },
+                (None, Some(excluded)) if excluded == this => Common::OfHosts { is_first: true },
+                (None, None) if self.differ(this, that) => Common::None,
+                _ => continue,
+            };
+            let is_of_host = self.of_hosts.contains(this.trim_start_matches('!'));
+            match found {
+                Common::OfHosts { .. } if is_of_host => common = found,
+                _ => return Common::None,
+            }
+        }
+        common
+    }
+
+    /// Whether two tags depend on the same part of a message, which cannot be both.
+    fn differ(&self, this: &str, that: &str) -> bool {
+        let test = |name: &str| {
+            let tag = self.tests.get(name).filter(|_| !self.of_hosts.contains(name))?;
+            match tag.conditions.as_slice() {
+                [Condition::Test(fact, comparison)] => Some((*fact, comparison)),
+                _ => None,
+            }
+        };
+        let (Some((fact, this)), Some((other, that))) = (test(this), test(that)) else {
+            return false;
+        };
+        // Other options may be lists, and have several values.
+        let is_single = !matches!(fact, Fact::Option(option) if option != code::VENDOR_CLASS);
+        let are_both_possible = match (this, that) {
+            (Comparison::Equals(this), Comparison::Equals(that)) => this == that,
+            (Comparison::StartsWith(this), Comparison::StartsWith(that)) => {
+                this.starts_with(that) || that.starts_with(this)
+            }
+            (Comparison::Equals(whole), Comparison::StartsWith(start))
+            | (Comparison::StartsWith(start), Comparison::Equals(whole)) => {
+                whole.starts_with(start)
+            }
+            (Comparison::Present, _) | (_, Comparison::Present) => true,
+        };
+        fact == other && is_single && !are_both_possible
     }
 
     /// Whether each of the hosts sets all of these tags, in the order of the hosts.
@@ -92,12 +162,12 @@ impl Tags {
         let (combining, testing): (Vec<&Line>, Vec<&Line>) =
             lines.partition(|line| line.key == "tag-if");
         for line in testing.into_iter().chain(combining) {
-            let parts = line.parts();
-            let (sets, rest): (Vec<&str>, Vec<&str>) =
-                parts.iter().map(String::as_str).partition(|part| sets(part).is_some());
+            let items = line.items();
+            let (sets, rest): (Vec<&Item>, Vec<&Item>) =
+                items.iter().partition(|item| sets(&item.text).is_some());
             let read = match line.key.as_str() {
                 "tag-if" => tags.combined(&rest),
-                key => test(key, &rest, line),
+                key => testing::condition(key, &rest),
             };
             let (entry, condition) = match read {
                 Ok((condition, None)) => {
@@ -111,7 +181,7 @@ impl Tags {
                     (report.add(&line.place, &line.shown(), LineOutcome::NotCarried, why), None)
                 }
             };
-            for name in sets.iter().filter_map(|part| self::sets(part)) {
+            for name in sets.iter().filter_map(|item| self::sets(&item.text)) {
                 let tag = tags.tests.entry(name.to_owned()).or_default();
                 tag.is_incomplete |= condition.is_none();
                 tag.conditions.extend(condition.clone());
@@ -136,7 +206,8 @@ impl Tags {
         }
         let are_set = names.iter().all(|name| {
             let is_incomplete = self.tests.get(name).is_some_and(|tag| tag.is_incomplete);
-            !is_incomplete && !self.ranges.contains(name)
+            // Clients of a range with one of several tags may have the others.
+            !is_incomplete && (names.len() == 1 || !self.ranges.contains(name))
         });
         // A client whose host sets some of the tags could send what sets the others.
         let can_be_joined = self.hosts.iter().any(|(sets, _)| {
@@ -166,11 +237,14 @@ impl Tags {
     }
 
     /// Adds a tag for clients whose vendor class begins with this text, and returns its name, which
-    /// no tag of a file has.
+    /// no tag of a file has. Every vendor class begins with nothing.
     pub(super) fn of_vendor(&mut self, vendor: &str, entry: EntryId) -> String {
         let name = format!("vendor {vendor}");
         let tag = self.tests.entry(name.clone()).or_default();
-        let starts = Comparison::StartsWith(vendor.as_bytes().to_vec());
+        let starts = match vendor {
+            "" => Comparison::Present,
+            text => Comparison::StartsWith(text.as_bytes().to_vec()),
+        };
         tag.conditions = vec![Condition::Test(Fact::Option(code::VENDOR_CLASS), starts)];
         tag.entries.push(entry);
         name
@@ -191,8 +265,8 @@ impl Tags {
     }
 
     /// The condition of `tag-if`.
-    fn combined(&mut self, parts: &[&str]) -> Result<(Condition, Option<&'static str>), String> {
-        let names = parts.iter().filter_map(|part| part.strip_prefix("tag:"));
+    fn combined(&mut self, parts: &[&Item]) -> Result<(Condition, Option<&'static str>), String> {
+        let names = parts.iter().filter_map(|part| part.text.strip_prefix("tag:"));
         let names: Vec<String> = names.map(str::to_owned).collect();
         let found = self.all_of(&names).filter(|_| !names.is_empty());
         let found = found.filter(|_| names.len() == parts.len());
@@ -209,84 +283,6 @@ impl Tags {
 /// The tag that a part of a line sets.
 fn sets(part: &str) -> Option<&str> {
     part.strip_prefix("set:").or_else(|| part.strip_prefix("net:"))
-}
-
-/// The condition of a line, and how it is changed.
-fn test(
-    key: &str,
-    parts: &[&str],
-    line: &Line,
-) -> Result<(Condition, Option<&'static str>), String> {
-    let only = || match parts {
-        [only] if !only.is_empty() => Ok(*only),
-        _ => Err("it does not name one value".to_owned()),
-    };
-    let is = |fact, comparison| Condition::Test(fact, comparison);
-    let of_relay = |sub_option| {
-        let text = only()?;
-        let octets = option_value::hexadecimal_octets(text).filter(|_| text.contains(':'));
-        let octets = octets.unwrap_or_else(|| text.as_bytes().to_vec());
-        Ok((is(Fact::RelaySubOption(sub_option), Comparison::Equals(octets)), None))
-    };
-    let beginning = |option| {
-        let text = only()?.as_bytes().to_vec();
-        Ok((is(Fact::Option(option), Comparison::StartsWith(text)), Some(BEGINNING)))
-    };
-    match key {
-        "dhcp-vendorclass" => beginning(code::VENDOR_CLASS),
-        "dhcp-userclass" => beginning(code::USER_CLASS),
-        "dhcp-circuitid" => of_relay(relay::CIRCUIT_ID),
-        "dhcp-remoteid" => of_relay(relay::REMOTE_ID),
-        "dhcp-subscrid" => of_relay(relay::SUBSCRIBER_ID),
-        "dhcp-mac" => Ok((hardware(only()?)?, None)),
-        _ => option(parts, line),
-    }
-}
-
-/// A hardware address whose last octets may be wildcards.
-fn hardware(text: &str) -> Result<Condition, String> {
-    let wanted = || "only the last octets may be wildcards".to_owned();
-    let (kind, digits) = match text.split_once('-') {
-        Some((kind, digits)) => (u8::from_str_radix(kind, 16).map_err(|_| wanted())?, digits),
-        None => (HardwareAddress::ETHERNET, text),
-    };
-    let groups: Vec<&str> = digits.split(':').collect();
-    let known = groups.iter().take_while(|group| **group != "*");
-    let octets = known.map(|group| u8::from_str_radix(group, 16).ok());
-    let octets: Vec<u8> = octets.collect::<Option<_>>().ok_or_else(wanted)?;
-    let are_wildcards = groups.iter().skip(octets.len()).all(|group| *group == "*");
-    if octets.is_empty() || !are_wildcards || groups.len() > HardwareAddress::OCTETS_MAX {
-        return Err(wanted());
-    }
-    let octets = [&[kind], octets.as_slice()].concat();
-    Ok(Condition::Test(Fact::HardwareAddress, Comparison::StartsWith(octets)))
-}
-
-/// `dhcp-match=set:TAG,OPTION` or `dhcp-match=set:TAG,OPTION,VALUE`.
-fn option(parts: &[&str], line: &Line) -> Result<(Condition, Option<&'static str>), String> {
-    let (first, values) = parts.split_first().ok_or("it names no option")?;
-    let name = first.strip_prefix("option:").unwrap_or(first);
-    if name.contains(':') {
-        return Err("sub-options of options are not compared".to_owned());
-    }
-    let named = option_names::dnsmasq(name);
-    let option = name.parse().ok().or_else(|| named.as_ref().map(|(code, _)| *code));
-    let option: u8 = option.ok_or_else(|| format!("no option is named {name:?}"))?;
-    if values.is_empty() {
-        return Ok((Condition::Test(Fact::Option(option), Comparison::Present), None));
-    }
-    let value = Line { value: parts.join(","), ..line.clone() };
-    let octets = options::read(&value)?.octets;
-    let kind = named.map(|(_, kind)| kind).or_else(|| option_names::dnsmasq_form(option));
-    let is_text = matches!(kind, Some(OptionKind::Text | OptionKind::Octets) | None)
-        && values.iter().all(|value| value.parse::<u32>().is_err() && !value.contains(':'));
-    Ok(match is_text {
-        true => {
-            let starts = Comparison::StartsWith(octets);
-            (Condition::Test(Fact::Option(option), starts), Some(BEGINNING))
-        }
-        false => (Condition::Test(Fact::Option(option), Comparison::Equals(octets)), None),
-    })
 }
 
 #[cfg(test)]
@@ -318,7 +314,20 @@ mod tests {
             ("dhcp-mac", "06-02:*:*:*:*:*", Fact::HardwareAddress, starts(&[6, 2])),
             ("dhcp-match", "option:client-arch,7", Fact::Option(93), equals(&[0, 7])),
             ("dhcp-match", "175", Fact::Option(175), Comparison::Present),
+            ("dhcp-match", "option:client-arch,00:07", Fact::Option(93), starts(&[0, 7])),
+            ("dhcp-match", "6,192.0.2.1", Fact::Option(6), equals(&[192, 0, 2, 1])),
             ("dhcp-match", "60,docsis", Fact::Option(60), starts(b"docsis")),
+            (
+                "dhcp-match",
+                "60,PXEClient:Arch:00007",
+                Fact::Option(60),
+                starts(b"PXEClient:Arch:00007"),
+            ),
+            ("dhcp-match", "60,\"123\"", Fact::Option(60), starts(b"123")),
+            ("dhcp-match", "60,123", Fact::Option(60), starts(&[123])),
+            ("dhcp-match", "61,ff:aa", Fact::Option(61), starts(&[0xff, 0xaa])),
+            ("dhcp-match", "61,01:02:*:*", Fact::Option(61), starts(&[1, 2])),
+            ("dhcp-match", "option:hostname,a:b", Fact::Option(12), starts(b"a:b")),
         ] {
             let wanted = Ok(Condition::Test(fact, comparison));
             assert_eq!(read_line(key, value), wanted, "{key}={value}");
@@ -329,6 +338,8 @@ mod tests {
             ("dhcp-mac", "*:*:*:*:*:*"),
             ("dhcp-match", "vi-encap:4491,1"),
             ("dhcp-match", "option:zebra"),
+            ("dhcp-match", "61,01:*:03"),
+            ("dhcp-match", "61,*:*"),
             ("tag-if", "tag:unknown"),
         ] {
             assert!(read_line(key, value).is_err(), "{key}={value}");

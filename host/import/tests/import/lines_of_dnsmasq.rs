@@ -286,3 +286,76 @@ fn known_clients_of_a_file_of_reservations_are_served() {
     assert_eq!(rows.matches(",known").count(), 150, "{rows}");
     says(&found, "by-policy-only = true");
 }
+
+#[test]
+fn an_interface_that_is_excluded_anywhere_is_not_served() {
+    let folder = Folder::new();
+    let lines = "except-interface=eth1,wl*\ninterface=eth0,eth1\ninterface=wlan0\n";
+    let path = folder.write("dnsmasq.conf", &format!("{RANGE}{lines}"));
+    let target = Path::new("/etc/lessor/lessor.toml");
+    let found = read_configuration(OldServer::Dnsmasq, &path, target, &Wishes::default()).unwrap();
+    says(&found, "interfaces = [\"eth0\"]");
+}
+
+#[test]
+fn a_range_without_a_mask_is_in_the_subnet_around_it() {
+    let found = dnsmasq(
+        "dhcp-range=10.0.1.10,10.0.1.100,1h\ndomain=lan.example,10.0.0.0/16\n\
+         dhcp-range=10.0.0.10,10.0.0.100,255.255.0.0,1h\n",
+    );
+    assert_eq!(found.configuration.matches("[[subnet]]").count(), 1, "{}", found.configuration);
+    says(&found, "prefix = \"10.0.0.0/16\"");
+    says(&found, "range = \"10.0.1.10-10.0.1.100\"");
+    says(&found, "domain-name = \"lan.example\"");
+    let (changed, note) = outcome(&found, "dhcp-range=10.0.1.10");
+    assert_eq!(changed, LineOutcome::Changed);
+    assert!(note.contains("10.0.0.0/16 is assumed"), "{note}");
+}
+
+#[test]
+fn a_host_is_sent_its_name_without_the_domain() {
+    let found = dnsmasq(&format!("{RANGE}dhcp-host=02:00:5e:00:53:01,bob.example.com,10.0.0.9\n"));
+    says(&found, "host-name = \"bob\"");
+    lacks(&found, "host-name = \"bob.example.com\"");
+}
+
+#[test]
+fn texts_of_matches_may_be_longer_in_messages_and_numbers_may_not() {
+    let found = dnsmasq(&format!(
+        "{RANGE}dhcp-match=set:pxe,60,PXEClient:Arch:00007\n\
+         dhcp-match=set:arch,option:client-arch,7\ndhcp-match=set:number,60,123\n\
+         dhcp-match=set:octets,61,ff:aa\ndhcp-option=tag:pxe,42,10.0.0.1\n\
+         dhcp-option=tag:arch,4,10.0.0.1\ndhcp-option=tag:number,7,10.0.0.1\n\
+         dhcp-option=tag:octets,9,10.0.0.1\n"
+    ));
+    says(&found, "vendor-class = { starts-with = \"PXEClient:Arch:00007\" }");
+    says(&found, "options = { client-architecture = \"hex:0007\" }");
+    says(&found, "options = { client-identifier = { starts-with = \"hex:ffaa\" } }");
+    for (statement, note) in [
+        ("dhcp-match=set:pxe", "finds the text anywhere"),
+        ("dhcp-match=set:number", "finds the number anywhere"),
+    ] {
+        let (changed, found) = outcome(&found, statement);
+        assert_eq!(changed, LineOutcome::Changed, "{statement}");
+        assert!(found.contains(note), "{found}");
+    }
+    for statement in ["dhcp-match=set:arch", "dhcp-match=set:octets"] {
+        assert_eq!(outcome(&found, statement), (LineOutcome::Carried, String::new()));
+    }
+}
+
+#[test]
+fn the_vendor_class_comes_back_with_the_options_of_a_vendor() {
+    let lines = format!("{RANGE}dhcp-option=vendor:PXEClient,6,2b\n");
+    let found = dnsmasq(&lines);
+    says(&found, "vendor-class-identifier = \"PXEClient\"");
+    let note = outcome(&found, "dhcp-option").1;
+    assert!(note.contains("dnsmasq repeats that of the client"), "{note}");
+    let found = dnsmasq(&format!("{lines}dhcp-option=60,own\n"));
+    says(&found, "vendor-class-identifier = \"own\"");
+    lacks(&found, "vendor-class-identifier = \"PXEClient\"");
+    let found = dnsmasq(&format!("{RANGE}dhcp-option=vendor:,6,2b\n"));
+    says(&found, "match = { vendor-class = { present = true } }");
+    let note = outcome(&found, "dhcp-option").1;
+    assert!(note.contains("without vendor-class-identifier"), "{note}");
+}

@@ -11,6 +11,7 @@ mod kea_reservations;
 mod leases;
 mod lines_of_dnsmasq;
 mod options;
+mod order_of_dnsmasq;
 mod relays;
 mod reservations;
 mod timers;

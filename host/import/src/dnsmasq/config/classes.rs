@@ -2,11 +2,10 @@
 //!
 //! Invariant: a class is made only if something is for its clients.
 
-use std::cmp::Reverse;
+use lessor_core::option::code;
 
 use crate::{
-    boot,
-    dnsmasq::{lines::Line, options, tags::Clients},
+    dnsmasq::{lines::Line, tags::Clients},
     model::{Class, Scope},
     report::{EntryId, LineOutcome},
 };
@@ -14,16 +13,11 @@ use crate::{
 use super::Reading;
 
 /// What stands between the tags of a class.
-const AND: &str = " and ";
-const OWN_SERVER: &str =
-    "dnsmasq sent its own address as boot server: write next-server if devices boot from it";
+pub(super) const AND: &str = " and ";
+/// What follows the tag of a range in the name of a class of reservations outside of ranges.
+pub(super) const OUTSIDE: &str = " outside of ranges";
 
 impl Reading {
-    /// Puts classes of more tags first, because they are more specific.
-    pub(super) fn order_classes(&mut self) {
-        self.site.classes.sort_by_key(|class| Reverse(class.name.split(AND).count()));
-    }
-
     pub(super) fn broadcast(&mut self, line: &Line) {
         let parts = line.parts();
         let tags = parts.iter().filter(|part| !part.is_empty());
@@ -33,7 +27,7 @@ impl Reading {
         let entry = self.report.carried(&line.place, &line.shown());
         let scope = match tags.is_empty() {
             true => Some(&mut self.site.everywhere),
-            false => self.scope_of(&tags, entry),
+            false => self.class_of_line(&tags, entry).map(|class| &mut class.scope),
         };
         match scope {
             Some(scope) => scope.always_broadcast = Some(true),
@@ -68,13 +62,15 @@ impl Reading {
         classes.iter_mut().find(|class| class.name == name)
     }
 
-    /// The settings of that class. If no reservation that is carried names it, the line is lost.
-    pub(super) fn scope_of(&mut self, tags: &[String], entry: EntryId) -> Option<&mut Scope> {
+    /// That class, for a setting of the line. If no reservation that is carried names it, the line
+    /// is lost.
+    pub(super) fn class_of_line(&mut self, tags: &[String], entry: EntryId) -> Option<&mut Class> {
+        let is_of_range = matches!(tags, [tag] if self.ranges.iter().any(|of| of.has_tag(tag)));
         let class = self.class_of(tags, entry)?;
-        if class.condition.is_none() {
+        if class.condition.is_none() && !is_of_range {
             class.entries.push(entry);
         }
-        Some(&mut class.scope)
+        Some(class)
     }
 
     /// Names classes in the reservations of the hosts that set their tags.
@@ -86,44 +82,36 @@ impl Reading {
                 reservation.classes.push(name.clone());
             }
         }
-    }
-
-    /// Assigns boot files and servers.
-    pub(super) fn place_boots(&mut self) {
-        for (boot, entry) in self.last_boots() {
-            if boot.server.is_none() {
-                self.report.correct(entry, LineOutcome::Changed, OWN_SERVER);
-            }
-            let scope = match boot.tags.as_slice() {
-                [] => Some(&mut self.site.everywhere),
-                tags => self.scope_of(tags, entry),
-            };
-            let Some(scope) = scope else {
-                let note =
-                    "sent as options to clients that ask for them, not in the header's fields";
-                self.report.correct(entry, LineOutcome::Changed, note);
-                if boot.server.is_some() {
-                    let note = "next-server is that of all clients";
-                    self.report.correct(entry, LineOutcome::Changed, note);
-                }
-                let options = options::of_boot(&boot);
-                self.options.extend(options.into_iter().map(|option| (option, entry)));
-                continue;
-            };
-            scope.next_server = boot.server.or(scope.next_server);
-            let fields = &mut scope.boot;
-            let file = boot::set_boot_file(fields, &mut scope.options, boot.file.as_bytes());
-            let name = boot.server_name.map_or(Ok(None), |name| {
-                boot::set_server_name(fields, &mut scope.options, name.as_bytes())
-            });
-            for done in [file, name] {
-                match done {
-                    Ok(how) => how.into_iter().for_each(|how| {
-                        self.report.correct(entry, LineOutcome::Changed, how);
-                    }),
-                    Err(why) => self.report.correct(entry, LineOutcome::NotCarried, why),
-                }
+        let outsiders = std::mem::take(&mut self.ranges_of_outsiders);
+        let of_outsiders: Vec<String> =
+            self.site.classes.iter().map(|class| class.name.clone()).collect();
+        for name in of_outsiders {
+            let Some(tag) = name.strip_suffix(OUTSIDE) else { continue };
+            let belong: Vec<bool> =
+                outsiders.iter().map(|at| self.is_tag_of_outsiders(*at, tag)).collect();
+            let reservations = self.site.reservations.iter_mut().zip(belong);
+            for (reservation, _) in reservations.filter(|(_, belongs)| *belongs) {
+                reservation.classes.push(name.clone());
             }
         }
+        self.drop_own_names();
+    }
+
+    /// Removes the names of hosts from reservations whose classes set option 12, which dnsmasq
+    /// prefers.
+    fn drop_own_names(&mut self) {
+        let classes = &self.site.classes;
+        let naming = classes.iter().filter(|class| {
+            let scope = &class.scope;
+            let never_send = &scope.never_send;
+            scope.options.contains_key(&code::HOST_NAME) || never_send.contains(&code::HOST_NAME)
+        });
+        let naming: Vec<&String> = naming.map(|class| &class.name).collect();
+        for reservation in &mut self.site.reservations {
+            if naming.iter().any(|name| reservation.classes.contains(name)) {
+                reservation.options.remove(&code::HOST_NAME);
+            }
+        }
+        self.say_which_names_stay();
     }
 }
