@@ -174,8 +174,18 @@ impl<'c> Levels<'c> {
     fn probe_timeouts(&self) -> Option<String> {
         let is_on = |method| method != ProbeMethod::Off;
         let places = self.places(|level| level.own.probing.timeout_ms.is_some())?;
-        let is_used = self.any(|settings| settings.probing.method, is_on);
-        (!is_used).then(|| nothing("probe-timeout-ms", &places, "no level sets `probe`"))
+        let is_used =
+            self.any(|settings| settings.probing.method, is_on) || self.probes_after_loss();
+        let why = "no level sets `probe`, or after-data-loss = \"probe\"";
+        (!is_used).then(|| nothing("probe-timeout-ms", &places, why))
+    }
+
+    /// Returns whether a network probes addresses after a loss of records, with or without `probe`.
+    fn probes_after_loss(&self) -> bool {
+        let mut networks = self.configuration.topology.networks().iter();
+        networks.any(|network| {
+            network.vpn.is_none() && network.after_data_loss == lessor_core::AfterDataLoss::Probe
+        })
     }
 
     fn bootp_lease_times(&self) -> Option<String> {
@@ -185,10 +195,12 @@ impl<'c> Levels<'c> {
         (!is_used).then(|| nothing("bootp-lease-time", &places, why))
     }
 
-    /// Pools that only a class or a policy uses are open to nobody if there is neither.
+    /// Pools that only a class, a reservation or a policy uses are open to nobody if there is none.
     fn dynamic_bootp(&self) -> Option<String> {
         let mut classes = self.configuration.topology.classes().iter();
-        if self.configuration.plugins.is_some() || classes.any(|(_, class)| class.pools.is_some()) {
+        let is_named = classes.any(|(_, class)| class.pools.is_some())
+            || self.levels.iter().any(|level| level.own.pool.is_some());
+        if self.configuration.plugins.is_some() || is_named {
             return None;
         }
         let is_dynamic = |level: &Level| {

@@ -180,6 +180,37 @@ fn octets_are_compared_as_their_option_says() {
 }
 
 #[test]
+fn sub_options_are_those_of_the_vendor_with_the_longest_class() {
+    let vendor = |name: &str, class: &str| {
+        format!(
+            "[[vendor]]\nname = \"{name}\"\nclass = \"{class}\"\n\
+             sub-options = [{{ code = 1, name = \"url\", type = \"text\" }}]\n"
+        )
+    };
+    let class = |name: &str, vendor: &str| {
+        format!(
+            "[[class]]\nname = \"{name}\"\nmatch = {{ options = {{ vendor-specific-information = \
+             {{ {vendor} = {{ url = {{ starts-with = \"x\" }} }} }} }} }}\n"
+        )
+    };
+    let vendors = [vendor("acme", "ACME"), vendor("acme-nine", "ACME9"), vendor("other", "AC")];
+    let classes = [class("a", "acme"), class("nine", "acme-nine"), class("other", "other")];
+    let configuration = read(Path::new(""), &(vendors.concat() + &classes.concat()));
+    let configuration = configuration.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    for (vendor_class, expected) in [
+        (&b"ACME"[..], vec!["a"]),
+        (b"ACME8", vec!["a"]),
+        (b"ACME9", vec!["nine"]),
+        (b"ACME9 phone", vec!["nine"]),
+        (b"ACM", vec!["other"]),
+        (b"A", vec![]),
+    ] {
+        let request = discover(&[(43, b"\x01\x02xx"), (60, vendor_class)]);
+        assert_eq!(classes_of(&configuration, &request), expected, "{vendor_class:?}");
+    }
+}
+
+#[test]
 fn damaged_options_meet_nothing_and_harm_nothing() {
     let matching = "any = [{ user-class = 'a' }, { options = { site = { room = 1 } } }, \
                     { options = { client-architecture = 7 } }, { circuit-id = 'a' }, \

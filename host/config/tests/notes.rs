@@ -18,6 +18,7 @@ fn keys_without_effect_are_noted_and_others_are_not() {
     let link = "interfaces = [\"eth0\"]\n";
     let open = "[[subnet]]\nprefix = \"100.65.0.0/16\"\n[[subnet.pool]]\n\
                 range = \"100.65.1.0-100.65.1.255\"\n";
+    let reserved = "[[reservation]]\nhardware-address = \"02:00:5e:00:53:01\"\npool = \"a\"\n";
     let class = |line: &str| {
         format!("[[class]]\nname = \"x\"\nmatch = {{ vendor-class = \"x\" }}\n{line}\n")
     };
@@ -26,9 +27,15 @@ fn keys_without_effect_are_noted_and_others_are_not() {
         ("probe = \"arp\"", "probe = \"arp\"", (link, String::new())),
         ("probe-timeout-ms", "probe-timeout-ms = 100", ("probe = \"icmp\"", String::new())),
         ("probe-timeout-ms", "probe-timeout-ms = 100", ("", class("probe = \"icmp\""))),
+        (
+            "probe-timeout-ms",
+            "probe-timeout-ms = 100",
+            ("after-data-loss = \"probe\"", String::new()),
+        ),
         ("bootp-lease-time", "bootp-lease-time = \"1d\"", ("bootp = \"reserved\"", String::new())),
         ("bootp = \"dynamic\"", "bootp = \"dynamic\"", ("", open.to_owned())),
         ("bootp = \"dynamic\"", "bootp = \"dynamic\"", ("", class("pools = [\"a\"]"))),
+        ("bootp = \"dynamic\"", "bootp = \"dynamic\"", ("", reserved.to_owned())),
         (
             "host-name-prefix",
             "host-name-prefix = \"guest\"",

@@ -326,6 +326,23 @@ fn files_belong_at_the_top() {
 }
 
 #[test]
+fn pairs_of_addresses_are_written_in_turn() {
+    let rows = "hardware-address,options.static-routes,options.21\n\
+                02:00:5e:00:53:01,10.1.0.0 192.0.2.1 10.2.0.0 192.0.2.2,10.9.0.0 255.255.0.0\n";
+    let configuration = read_text("a.csv", rows).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let options = &shared(&configuration)[0].options;
+    let octets = |code| match &**options.get(code).unwrap() {
+        OptionValue::Octets(octets) => octets.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(octets(33), [10, 1, 0, 0, 192, 0, 2, 1, 10, 2, 0, 0, 192, 0, 2, 2]);
+    assert_eq!(octets(21), [10, 9, 0, 0, 255, 255, 0, 0]);
+    let odd = "hardware-address,options.static-routes\n02:00:5e:00:53:01,10.1.0.0\n";
+    let said = read_text("a.csv", odd).unwrap_err().to_string();
+    assert!(said.contains("2 addresses for each item: `destination` and `router`"), "{said}");
+}
+
+#[test]
 fn a_file_that_ends_anywhere_is_read_or_explained() {
     let csv =
         "circuit-id,address,options.host-name\nolt1,100.64.0.7,a\n\"olt,2\",100.64.0.8,\"b\"\n";

@@ -1,13 +1,16 @@
 //! Where the options of a reply are placed: in the options field, in file, in sname, or nowhere.
 //!
-//! Only computes the places and does not move any octets. Invariant: the items of a field fit into
-//! it.
+//! Only computes the places and does not move any octets; `packing` finds those of items that may
+//! be in any field. Invariants: the items of a field fit into
+//! it, and an item that clients must read before others is in the options field.
 
-use std::cmp::Reverse;
+mod packing;
 
 use smallvec::SmallVec;
 
 use crate::{BOOT_FILE, SERVER_NAME};
+
+use self::packing::{Movable, Rooms, by_priority, in_order};
 
 /// The size of option 52 in octets, including its code and length.
 const OVERLOAD_OCTETS: usize = 3;
@@ -18,8 +21,20 @@ pub(crate) struct Item {
     /// Its size in octets with code and length, including those of every part if it is split. An
     /// option is never divided between fields.
     pub(crate) octets: usize,
-    /// Whether the reply cannot be sent without it.
-    pub(crate) is_mandatory: bool,
+    /// What a reply without it would be.
+    pub(crate) need: Need,
+}
+
+/// How much a reply needs an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The reply is wrong if clients do not read the option before the others: it is in the options
+    /// field or the reply cannot be sent.
+    First,
+    /// The reply is wrong without it and cannot be sent.
+    Mandatory,
+    /// The reply is only incomplete without it.
+    Wanted,
 }
 
 /// The place of an option.
@@ -41,34 +56,30 @@ pub(crate) struct FreeFields {
 /// One place for each item.
 pub(crate) type OptionFields = SmallVec<[OptionField; 32]>;
 
-/// The fields in the order in which a client reads them (RFC 2131 section 4.1).
-const FIELDS: [OptionField; 3] = [OptionField::Options, OptionField::File, OptionField::ServerName];
 /// The room in file and sname, without their END.
 const FILE_ROOM: usize = BOOT_FILE.end - BOOT_FILE.start - 1;
 const SERVER_NAME_ROOM: usize = SERVER_NAME.end - SERVER_NAME.start - 1;
-
-/// The maximum number of places that are tried for one reply before an item is left out although it
-/// might fit. Hardly any reply takes a hundred.
-const STEPS_MAX: usize = 2_000;
 
 /// Finds places for the items. It prefers, in this order: places for all items in the given order;
 /// places for all items; places for as many of the first items as possible, and for those of the
 /// rest that still fit. Returns `None` if there is no room for the mandatory items.
 ///
+/// The mandatory items are in the options field, where even clients that do not read option 52 find
+/// them. Only if that has no room for all of them, some are in other fields.
+///
 /// `options_room` is the room in the options field, from which option 52 takes its octets if
 /// another field is used.
 pub(crate) fn find(items: &[Item], options_room: usize, free: FreeFields) -> Option<OptionFields> {
     let may_overload = free.file || free.server_name;
-    let plain = by_priority(items, [options_room, 0, 0]);
+    let plain = arranged(items, Rooms { options: options_room, file: 0, server_name: 0 });
     let with_overload = match options_room.checked_sub(OVERLOAD_OCTETS) {
-        Some(room)
+        Some(options)
             if may_overload
                 && plain.as_ref().is_none_or(|places| first_left_out(places).is_some()) =>
         {
-            let file_room = if free.file { FILE_ROOM } else { 0 };
-            let server_name_room = if free.server_name { SERVER_NAME_ROOM } else { 0 };
-            let rooms = [room, file_room, server_name_room];
-            in_order(items, rooms).or_else(|| by_priority(items, rooms))
+            let file = if free.file { FILE_ROOM } else { 0 };
+            let server_name = if free.server_name { SERVER_NAME_ROOM } else { 0 };
+            arranged(items, Rooms { options, file, server_name })
         }
         _ => None,
     };
@@ -98,108 +109,34 @@ fn better(plain: OptionFields, with_overload: OptionFields) -> OptionFields {
     }
 }
 
-/// Places for all items, in the given order across the fields, or `None` if they do not fit.
-fn in_order(items: &[Item], rooms: [usize; 3]) -> Option<OptionFields> {
-    let mut fields = FIELDS.into_iter().zip(rooms);
-    let (mut place, mut room) = fields.next()?;
-    let mut places = OptionFields::new();
-    for item in items {
-        while room < item.octets {
-            (place, room) = fields.next()?;
+/// Places for the items in these fields: fixed ones for those that belong into the options field,
+/// and for the others as they fit. Returns `None` if a mandatory item does not fit.
+fn arranged(items: &[Item], rooms: Rooms) -> Option<OptionFields> {
+    let octets_of = |is_meant: fn(Need) -> bool| -> usize {
+        items.iter().filter(|item| is_meant(item.need)).map(|item| item.octets).sum()
+    };
+    let is_first: fn(Need) -> bool = |need| need == Need::First;
+    let is_mandatory: fn(Need) -> bool = |need| need != Need::Wanted;
+    let is_fixed = match octets_of(is_mandatory) <= rooms.options {
+        true => is_mandatory,
+        false => is_first,
+    };
+    let rooms = rooms.without(octets_of(is_fixed), OptionField::Options)?;
+    let mut places: OptionFields = items.iter().map(|_| OptionField::Options).collect();
+    let others = items.iter().enumerate().filter(|(_, item)| !is_fixed(item.need));
+    let others: SmallVec<[Movable; 32]> = others
+        .map(|(at, item)| {
+            let is_mandatory = item.need != Need::Wanted;
+            Movable { at, octets: item.octets, is_mandatory }
+        })
+        .collect();
+    let found = in_order(&others, rooms).or_else(|| by_priority(&others, rooms))?;
+    for (other, field) in others.iter().zip(found) {
+        if let Some(place) = places.get_mut(other.at) {
+            *place = field;
         }
-        room -= item.octets;
-        places.push(place);
     }
     Some(places)
-}
-
-/// Places for the mandatory items first and then for the others. An item that has no room where the
-/// earlier ones are gets it if these can be moved. Returns `None` if there is no room for a
-/// mandatory item.
-fn by_priority(items: &[Item], rooms: [usize; 3]) -> Option<OptionFields> {
-    let places = items.iter().map(|_| OptionField::Nowhere).collect();
-    let mut packing = Packing { items, rooms, free: rooms, places, steps: 0 };
-    for mandatory in [true, false] {
-        for (position, item) in items.iter().enumerate() {
-            let is_turn = item.is_mandatory == mandatory;
-            if is_turn && !packing.add(position, item.octets) && mandatory {
-                return None;
-            }
-        }
-    }
-    Some(packing.places)
-}
-
-/// Items in their fields. One that was added stays in some field.
-struct Packing<'i> {
-    items: &'i [Item],
-    rooms: [usize; 3],
-    /// What is left of the rooms.
-    free: [usize; 3],
-    places: OptionFields,
-    /// How many places were tried in searches so far.
-    steps: usize,
-}
-
-impl Packing<'_> {
-    /// Adds an item to the first field with room, or moves others to make room for it. Returns
-    /// `false` if there is none.
-    fn add(&mut self, position: usize, octets: usize) -> bool {
-        let field = FIELDS.iter().zip(&mut self.free).find(|(_, free)| **free >= octets);
-        match field {
-            Some((field, free)) => {
-                *free -= octets;
-                if let Some(place) = self.places.get_mut(position) {
-                    *place = *field;
-                }
-                true
-            }
-            None => octets <= self.free.iter().sum::<usize>() && self.move_others(position),
-        }
-    }
-
-    /// Searches for new places for all items and one more, the largest first.
-    fn move_others(&mut self, position: usize) -> bool {
-        let placed = self.places.iter().zip(self.items).enumerate();
-        let placed =
-            placed.filter(|(at, (place, _))| **place != OptionField::Nowhere || *at == position);
-        let mut sizes: SmallVec<[(usize, usize); 32]> =
-            placed.map(|(at, (_, item))| (item.octets, at)).collect();
-        sizes.sort_by_key(|(octets, at)| (Reverse(*octets), *at));
-        let mut found = self.places.clone();
-        let Some(free) = self.search(&sizes, self.rooms, &mut found) else { return false };
-        (self.free, self.places) = (free, found);
-        true
-    }
-
-    /// Tries the fields for the first of these items, and then for the rest. Returns what is left
-    /// of the fields.
-    fn search(
-        &mut self,
-        sizes: &[(usize, usize)],
-        free: [usize; 3],
-        found: &mut OptionFields,
-    ) -> Option<[usize; 3]> {
-        let Some(((octets, at), rest)) = sizes.split_first() else { return Some(free) };
-        for (number, field) in FIELDS.iter().enumerate() {
-            if self.steps == STEPS_MAX {
-                return None;
-            }
-            self.steps += 1;
-            let mut left = free;
-            let Some(room) = left.get_mut(number).filter(|room| **room >= *octets) else {
-                continue;
-            };
-            *room -= octets;
-            if let Some(place) = found.get_mut(*at) {
-                *place = *field;
-            }
-            if let Some(left) = self.search(rest, left, found) {
-                return Some(left);
-            }
-        }
-        None
-    }
 }
 
 #[cfg(test)]
@@ -216,7 +153,10 @@ mod tests {
     fn find_in(items: &[isize], room: usize, free: FreeFields) -> Option<Vec<OptionField>> {
         let items: Vec<Item> = items
             .iter()
-            .map(|octets| Item { octets: octets.unsigned_abs(), is_mandatory: *octets < 0 })
+            .map(|octets| Item {
+                octets: octets.unsigned_abs(),
+                need: if *octets < 0 { Need::Mandatory } else { Need::Wanted },
+            })
             .collect();
         super::find(&items, room, free).map(|places| places.to_vec())
     }
@@ -265,7 +205,7 @@ mod tests {
         assert_eq!(find(&[60, 90, 125], 103, true), Some(vec![ServerName, Options, File]));
         // A small one in the options field gives way, too.
         assert_eq!(
-            find(&[-40, 70, 127, 50], 103, true),
+            find(&[40, 70, 127, 50], 103, true),
             Some(vec![ServerName, Options, File, Nowhere])
         );
         // If not all fit, the last one is left out, whatever its size.
@@ -276,16 +216,48 @@ mod tests {
     }
 
     #[test]
-    fn the_search_ends_and_what_it_does_not_find_is_left_out() {
-        // The last three octets are in two fields, which only very many places would prove.
+    fn mandatory_ones_stay_in_the_options_field() {
+        assert_eq!(
+            find(&[-40, 70, 127, 50], 103, true),
+            Some(vec![Options, File, Nowhere, Options])
+        );
+        // In order, the last one would have to go to file.
+        assert_eq!(find(&[10, 90, -40], 103, true), Some(vec![Options, File, Options]));
+        // They are in other fields only if there is no room for all of them.
+        assert_eq!(
+            find(&[-50, -60, 90, 40], 103, true),
+            Some(vec![Options, ServerName, File, Options])
+        );
+    }
+
+    #[test]
+    fn what_is_read_first_is_in_the_options_field_wherever_it_stands() {
+        let item = |octets, need| Item { octets, need };
+        let items = [
+            item(90, Need::Mandatory),
+            item(60, Need::Mandatory),
+            item(6, Need::First),
+            item(50, Need::Wanted),
+        ];
+        let free = FreeFields { file: true, server_name: true };
+        let places = super::find(&items, 103, free).unwrap();
+        assert_eq!(places.to_vec(), [Options, File, Options, File]);
+        assert!(super::find(&[item(6, Need::First)], 5, free).is_none());
+    }
+
+    #[test]
+    fn many_small_ones_are_placed_if_that_is_possible_at_all() {
+        // 44 of seven octets fit into the options field, 18 into file and 9 into sname.
         let mut items = vec![7; 71];
+        assert!(!find(&items, 313, true).unwrap().contains(&Nowhere));
+        // The last three octets are free in two fields.
         items.push(3);
         let places = find(&items, 313, true).unwrap();
         for (field, room) in [(Options, 310), (File, 127), (ServerName, 63)] {
             let placed = items.iter().zip(&places).filter(|(_, place)| **place == field);
             assert!(placed.map(|(octets, _)| *octets as usize).sum::<usize>() <= room);
         }
-        assert_eq!(places.iter().filter(|place| **place == Nowhere).count(), 1, "{places:?}");
+        assert_eq!(first_left_out(&places.into()), Some(71));
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! Writes replies.
 //!
-//! Does not choose the options or their order. A reply that fits is written in one pass. For one
-//! that does not fit, the options are redistributed over file and sname, and if that is not enough,
-//! the least wanted ones are left out. Invariant: no reply is longer than its client and the link
-//! allow.
+//! Does not choose the options, nor their order except that of mask and routers. A reply that fits
+//! is written in one pass. For one that does not fit, the options are redistributed over file and
+//! sname, and if that is not enough, the least wanted ones are left out. Invariants: no reply is
+//! longer than its client and the link allow, and a client reads the mask before the routers.
 
 use std::{borrow::Cow, ops::Range};
 
 use dhcproto::v4::{MIN_PACKET_SIZE, Opcode};
 use lessor_core::{
-    Reason, Reply, ReplyKind, Request, RequestKind,
+    OptionValue, Reason, Reply, ReplyKind, ReplyValue, Request, RequestKind,
     option::{code, is_of_dhcp_only},
 };
 use smallvec::SmallVec;
@@ -20,7 +20,7 @@ use crate::{
     codes::CodeSet,
     header::HeaderFields,
     parts::{framed_octets, write_parts},
-    room::{self, FreeFields, Item, OptionField, OptionFields},
+    room::{self, FreeFields, Item, Need, OptionField, OptionFields},
     value::encode_value,
 };
 
@@ -78,16 +78,16 @@ pub struct Unwritable {
 
 /// Writes the reply to a request into `packet`, which is cleared first; its capacity is reused.
 ///
-/// Option 53 comes first, then `reply.options` in their order, then option 82 as received, which is
-/// always the last and never outside the options field (RFC 3046 section 2.2). The payload has at
-/// least 300 octets, as BOOTP relays expect, and at most as many as option 57 of the request and
-/// the interface that received the request allow.
+/// Option 53 comes first, then `reply.options` in their order, but the subnet mask before the
+/// routers, then option 82 as received, which is always the last and never outside the options
+/// field (RFC 3046 section 2.2). The payload has at least 300 octets, as BOOTP relays expect, and
+/// at most as many as option 57 of the request and the interface that received the request allow.
 ///
 /// If that is too little, OFFER and ACK use file and then sname (option 52), unless the field has
 /// the boot file or the name of the boot server in it. If that is not enough either, options are
 /// left out from the end, except those without which the reply would be wrong:
-/// 1, 51, 54, 61, 108, 118 and 221. Room for option 82 is reserved before room for any option but
-/// these.
+/// 1, 51, 54, 61, 108, 118 and 221. These stay in the options field as far as they fit. Room for
+/// option 82 is reserved before room for any option but these.
 ///
 /// Codes that the engine does not set (0, 52, 53, 82, 255), a code that was already written, and
 /// lists without an item are skipped. After an error, `packet` is empty.
@@ -179,46 +179,61 @@ fn write_options(request: &Request, reply: &Reply, packet: &mut Vec<u8>) -> Smal
         written.insert(code);
     }
     let is_bootp = request.kind == RequestKind::Bootp;
-    for (code, value) in &reply.options {
-        if written.contains(*code) || (is_bootp && is_of_dhcp_only(*code)) {
-            continue;
+    for (code, value) in in_order(&reply.options) {
+        if !written.contains(*code) && !(is_bootp && is_of_dhcp_only(*code)) {
+            let range = write_option(*code, value, packet);
+            if !range.is_empty() {
+                written.insert(*code);
+                framed.push(Framed { code: *code, range });
+            }
         }
-        let start = packet.len();
-        packet.extend_from_slice(&[*code, 0]);
-        encode_value(value, packet);
-        let length = packet.len() - start - 2;
-        if length == 0 && value.needs_items() {
-            packet.truncate(start);
-            continue;
-        }
-        if let (Ok(length), Some(octet)) = (u8::try_from(length), packet.get_mut(start + 1)) {
-            *octet = length;
-        } else {
-            let octets = packet.split_off(start + 2);
-            packet.truncate(start);
-            write_parts(*code, &octets, packet);
-        }
-        written.insert(*code);
-        framed.push(Framed { code: *code, range: start..packet.len() });
     }
     framed
 }
 
-/// Returns whether a reply without the option would be wrong rather than only incomplete: the
-/// subnet mask, without which a client uses the class of its address; 51 and 54 (RFC 2131 table 3);
-/// options that are copied from the request (61 by RFC 6842 section 3, 118 by RFC 3011, 221 by RFC
-/// 6607); and 108, which tells the client to do without the address (RFC 8925).
-const fn is_mandatory(option: u8) -> bool {
-    matches!(
-        option,
-        code::SUBNET_MASK
-            | code::LEASE_TIME
-            | code::SERVER_IDENTIFIER
-            | code::CLIENT_IDENTIFIER
-            | code::IPV6_ONLY_PREFERRED
-            | code::SUBNET_SELECTION
-            | code::VIRTUAL_SUBNET
-    )
+/// The options in their order, but the mask before the routers (RFC 2132 section 3.3): a policy may
+/// have set it last. It comes again in its own place.
+fn in_order(options: &[(u8, ReplyValue)]) -> impl Iterator<Item = &(u8, ReplyValue)> {
+    options.iter().flat_map(move |option| {
+        let before = if option.0 == code::ROUTERS { options } else { &[] };
+        before.iter().filter(|(code, _)| *code == code::SUBNET_MASK).chain([option])
+    })
+}
+
+/// Writes an option. Returns its place, which is empty if the value is a list without an item.
+fn write_option(code: u8, value: &OptionValue, packet: &mut Vec<u8>) -> Range<usize> {
+    let start = packet.len();
+    packet.extend_from_slice(&[code, 0]);
+    encode_value(value, packet);
+    let length = packet.len() - start - 2;
+    if length == 0 && value.needs_items() {
+        packet.truncate(start);
+    } else if let (Ok(length), Some(octet)) = (u8::try_from(length), packet.get_mut(start + 1)) {
+        *octet = length;
+    } else {
+        let octets = packet.split_off(start + 2);
+        packet.truncate(start);
+        write_parts(code, &octets, packet);
+    }
+    start..packet.len()
+}
+
+/// What a reply without the option would be. It would be wrong rather than only incomplete without
+/// the subnet mask, without which a client uses the class of its address, and which it has to read
+/// before the routers (RFC 2132 section 3.3); without 51 and 54 (RFC 2131 table 3); without options
+/// that are copied from the request (61 by RFC 6842 section 3, 118 by RFC 3011, 221 by RFC 6607);
+/// and without 108, which tells the client to do without the address (RFC 8925).
+const fn need_of(option: u8) -> Need {
+    match option {
+        code::SUBNET_MASK => Need::First,
+        code::LEASE_TIME
+        | code::SERVER_IDENTIFIER
+        | code::CLIENT_IDENTIFIER
+        | code::IPV6_ONLY_PREFERRED
+        | code::SUBNET_SELECTION
+        | code::VIRTUAL_SUBNET => Need::Mandatory,
+        _ => Need::Wanted,
+    }
 }
 
 /// Removes the options at the end of `packet` and puts back those that fit, each in its place. Room
@@ -232,7 +247,7 @@ fn make_fit(
 ) -> Result<LeftOut, Unwritable> {
     let items: SmallVec<[Item; 32]> = options
         .iter()
-        .map(|option| Item { octets: option.range.len(), is_mandatory: is_mandatory(option.code) })
+        .map(|option| Item { octets: option.range.len(), need: need_of(option.code) })
         .collect();
     let options_start = options.first().map_or(packet.len(), |first| first.range.start);
     let unwritable = |mandatory: usize| Unwritable {
@@ -250,7 +265,7 @@ fn make_fit(
     let places = with_relay_information.or_else(|| room::find(&items, room, fields));
     let Some(places) = places else {
         packet.clear();
-        let mandatory = items.iter().filter(|item| item.is_mandatory);
+        let mandatory = items.iter().filter(|item| item.need != Need::Wanted);
         return Err(unwritable(mandatory.map(|item| item.octets).sum()));
     };
     put_back(options, &places, options_start, packet);

@@ -189,7 +189,7 @@ fn client_identifiers_are_opaque_and_may_be_empty() {
 /// RFC 2132 sections 9.8 and 9.10.
 #[test]
 fn options_keep_the_order_they_are_given_in() {
-    let order = [121, 54, 3, 1, 6, 51, 15, 2, 250];
+    let order = [121, 54, 1, 3, 6, 51, 15, 2, 250];
     let options = order.iter().map(|code| (*code, octets(4))).collect();
     let packet = encode(&Packet::discover().parse(), &reply(ReplyKind::Offer, options));
     assert_eq!(codes(&packet)[1..], order);

@@ -125,8 +125,8 @@ fn reply(kind: ReplyKind) -> Reply {
                 ("198.51.100.0/25".parse().unwrap(), SERVER),
             ]),
         ),
-        (3, OptionValue::Addresses(vec![RELAY])),
         (1, OptionValue::Address(Ipv4Addr::new(255, 255, 255, 0))),
+        (3, OptionValue::Addresses(vec![RELAY])),
         (6, OptionValue::Addresses(vec![SERVER, Ipv4Addr::new(192, 0, 2, 2)])),
         (119, OptionValue::DomainNames(vec!["a.example.com".into(), "example.com".into()])),
     ];
@@ -163,8 +163,8 @@ fn an_offer_through_a_relay() {
          33 04 00000e10
          3d 07 01 02005e005301
          79 0e 00 c00002fe 19 c6336400 c0000201
-         03 04 c00002fe
          01 04 ffffff00
+         03 04 c00002fe
          06 08 c0000201 c0000202
          77 11 01 61 07 6578616d706c65 03 636f6d 00 c002
          52 16 01 0c 6f6c74312f312f332f303137 02 06 005e00530102
@@ -239,19 +239,21 @@ fn an_overloaded_acknowledgement() {
         (61, OptionValue::Octets(octets("01 02005e005301"))),
     ];
     reply.options = options.into_iter().map(|(code, value)| (code, value.into())).collect();
-    // Everything fits in the given order, with the last three options in sname.
+    // The mandatory options are in the options field, and the others in the given order.
     assert_written(
         &request,
         &reply,
         "02 01 06 00 d9c20379 0000 0000 00000000 c000024d c0000203 00000000
          02005e005301 00*10
-         42 28 74*40 33 04 00000e10 3d 07 01 02005e005301 ff 00*6
+         42 28 74*40 ff 00*21
          43 64 62*100 ff 00*25
          63825363
          35 01 05
          34 01 03
          36 04 c0000201
          2b fa 2b*250
+         33 04 00000e10
+         3d 07 01 02005e005301
          ff",
     );
 }

@@ -75,6 +75,14 @@ fn wanted(reply: &Reply) -> Vec<(u8, Vec<u8>)> {
             wanted.push((*code, octets));
         }
     }
+    // The mask comes before the routers (RFC 2132 section 3.3).
+    let position = |wanted: &[(u8, Vec<u8>)], code| wanted.iter().position(|it| it.0 == code);
+    if let (Some(routers), Some(mask)) = (position(&wanted, 3), position(&wanted, 1))
+        && routers < mask
+    {
+        let mask = wanted.remove(mask);
+        wanted.insert(routers, mask);
+    }
     wanted
 }
 

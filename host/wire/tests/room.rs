@@ -185,14 +185,46 @@ fn a_mask_stays_wherever_it_stands() {
     assert_eq!(written.left_out[..], [43]);
 }
 
+/// RFC 2132 section 3.3.
+#[test]
+fn the_mask_is_read_before_the_routers_however_full_the_reply_is() {
+    let addresses = |count| OptionValue::Addresses(vec![SERVER; count]);
+    let identifying = vec![
+        (54, OptionValue::Address(SERVER)),
+        (51, OptionValue::U32(3600)),
+        (58, OptionValue::U32(1800)),
+        (59, OptionValue::U32(3150)),
+    ];
+    // Each needs both header fields, and options that were placed before have to be moved.
+    for others in [
+        vec![(3, addresses(3)), (224, octets(118)), (225, octets(118)), (226, octets(150))],
+        vec![(224, octets(125)), (3, addresses(3)), (225, octets(147)), (226, octets(60))],
+        vec![(224, octets(118)), (225, octets(118)), (226, octets(150)), (3, addresses(3))],
+    ] {
+        for is_last in [false, true] {
+            let mut options = identifying.clone();
+            options.extend(others.clone());
+            options.insert(if is_last { options.len() } else { 4 }, (1, octets(4)));
+            let request = Packet::discover().parse();
+            let packet = encode(&request, &reply(ReplyKind::Offer, options));
+            let codes = codes(&packet);
+            let position = |code| codes.iter().position(|found| *found == code);
+            assert!(codes.starts_with(&[53, 52]), "{codes:?}");
+            assert!(position(1).is_some(), "{codes:?}");
+            assert!(position(3).is_none_or(|routers| position(1) < Some(routers)), "{codes:?}");
+        }
+    }
+}
+
 /// RFC 2132 section 9.3.
 #[test]
 fn what_fits_in_another_field_is_not_left_out() {
     let request = Packet::of_type(3).parse();
-    // In their order, the third one would take the room in file that the last one needs.
+    // In their order, option 119 would take the room in file that the last one needs.
     let options = vec![
         (54, OptionValue::Address(SERVER)),
-        (43, octets(212)),
+        (12, octets(4)),
+        (43, octets(206)),
         (119, octets(85)),
         (121, octets(124)),
     ];

@@ -132,6 +132,14 @@ impl OptionKind {
         matches!(self, Self::Address | Self::Addresses)
     }
 
+    /// The fields of a record of addresses only. A list of such records can also be written as
+    /// addresses in turn.
+    pub fn fields_of_addresses(&self) -> Option<&[Field]> {
+        let Self::Record(fields) = self else { return None };
+        let is_address = |field: &Field| field.kind == Self::Address && !field.is_optional;
+        fields.iter().all(is_address).then_some(fields)
+    }
+
     /// Whether its values are octets as soon as they have been read.
     pub fn is_layout(&self) -> bool {
         self.name() == LAYOUT

@@ -177,22 +177,15 @@ fn record<S: ValueSource>(source: &S, fields: &[Field], out: &mut Vec<u8>) -> Op
     is_right.then_some(())
 }
 
-/// The fields of a record of addresses only.
-fn fields_of_addresses(kind: &OptionKind) -> Option<&[Field]> {
-    let OptionKind::Record(fields) = kind else { return None };
-    let is_address = |field: &Field| field.kind == OptionKind::Address && !field.is_optional;
-    fields.iter().all(is_address).then_some(fields)
-}
-
 /// Returns whether a list of records of addresses is written as addresses one after the other, as
 /// other servers write it.
 fn is_flat<S: ValueSource>(source: &S, item: &OptionKind) -> bool {
     let is_text = |item: &S| matches!(item.form(), ValueForm::Text(_));
-    fields_of_addresses(item).is_some() && source.items().iter().any(is_text)
+    item.fields_of_addresses().is_some() && source.items().iter().any(is_text)
 }
 
 fn flat<S: ValueSource>(source: &S, item: &OptionKind, out: &mut Vec<u8>) -> Option<()> {
-    let fields = fields_of_addresses(item)?;
+    let fields = item.fields_of_addresses()?;
     let addresses = all(source, "an address", super::address)?;
     if !addresses.len().is_multiple_of(fields.len()) {
         let names = joined(fields.iter().map(|field| &*field.name));

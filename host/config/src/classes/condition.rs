@@ -135,8 +135,8 @@ impl ConditionReader<'_> {
                 let draft = Draft::found(format!("no message arrives on the interface {name:?}"))
                     .wanted("wanted one of `interfaces` below [server]");
                 let help = match known {
-                    [] => "messages from relays, which arrive at an address of `listen`, have no \
-                           interface"
+                    [] => "there are none; the clients of relays, which send to an address of \
+                           `listen`, are on the link of no interface"
                         .to_owned(),
                     known => format!("they are {}", joined(known.iter().map(String::as_str))),
                 };

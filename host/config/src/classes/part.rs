@@ -84,7 +84,7 @@ impl ConditionReader<'_> {
         for entry in &entries {
             let read = place.part(entry, catalogue).and_then(|(part, vendor)| {
                 if let Some(class) = vendor.and_then(|vendor| vendor.class.as_deref()) {
-                    tests.add_vendor_class(&entry.value, class);
+                    tests.add_vendor_class(&entry.value, class, catalogue);
                 }
                 self.tests_at(&part, entry, catalogue, tests)
             });

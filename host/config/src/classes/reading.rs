@@ -5,7 +5,8 @@
 use std::ops::Range;
 
 use ipnet::Ipv4Net;
-use lessor_core::{Condition, Fact, Fitting, OctetReading, Test, option::code};
+use lessor_core::{Condition, Fact, Fitting, OctetReading, OctetSet, Test, option::code};
+use lessor_vocabulary::Catalogue;
 
 use crate::{
     Surroundings,
@@ -49,12 +50,22 @@ impl Tests {
         }
     }
 
-    /// Adds that the vendor class begins as that of a vendor's clients.
-    pub(super) fn add_vendor_class(&mut self, value: &Value, class: &str) {
-        let fitting = Fitting { starting: [class].into_iter().collect(), ..Fitting::default() };
-        let test = Test::Octets(Fact::option(code::VENDOR_CLASS), OctetReading::Text, fitting);
+    /// Adds that the message is from a client of a vendor with this class: the vendor class begins
+    /// with it, and with no longer one of another vendor, whose client it would be.
+    pub(super) fn add_vendor_class(&mut self, value: &Value, class: &str, catalogue: &Catalogue) {
+        let begins = |classes: OctetSet| {
+            let fitting = Fitting { starting: classes, ..Fitting::default() };
+            let fact = Fact::option(code::VENDOR_CLASS);
+            Condition::all(vec![Test::Octets(fact, OctetReading::Text, fitting)])
+        };
         // The class itself may test the vendor class more precisely.
-        self.0.push(value.place(Test::Any([Condition::all(vec![test])].into())));
+        self.0.push(value.place(Test::Any([begins([class].into_iter().collect())].into())));
+        let others = catalogue.vendors().iter().filter_map(|vendor| vendor.class.as_deref());
+        let longer = others.filter(|other| other.len() > class.len() && other.starts_with(class));
+        let longer: OctetSet = longer.collect();
+        if !longer.is_empty() {
+            self.0.push(value.place(Test::Not(begins(longer))));
+        }
     }
 
     fn place_of_same(&self, test: &Test) -> Option<Range<usize>> {

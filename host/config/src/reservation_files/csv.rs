@@ -398,6 +398,8 @@ impl Form {
             | OptionKind::ServiceParameters
             | OptionKind::SubOptions(_) => Self::Table,
             OptionKind::Counted(_, kind) => Self::of(kind),
+            // Records of addresses are written as addresses in turn.
+            OptionKind::List(item) if item.fields_of_addresses().is_some() => Self::Texts,
             OptionKind::List(item) => match Self::of(item) {
                 Self::Number => Self::Numbers,
                 Self::Text => Self::Texts,

@@ -157,7 +157,7 @@ impl Watcher {
             tracing::warn!("{warning}");
         }
         if left_out > 0 {
-            tracing::warn!("the same applies to {left_out} other subnets or relays");
+            tracing::warn!("the same applies to {left_out} other levels or relays");
         }
         if self.warned.len() > WARNINGS_REMEMBERED_MAX {
             self.warned.clear();
