@@ -146,7 +146,7 @@ impl Condition {
     }
 
     /// Returns whether `is_wanted` returns true for a test, also for one within another.
-    pub fn has_test(&self, is_wanted: &dyn Fn(&Test) -> bool) -> bool {
+    fn has_test(&self, is_wanted: &dyn Fn(&Test) -> bool) -> bool {
         self.0.iter().any(|test| match test {
             Test::Any(conditions) => conditions.iter().any(|each| each.has_test(is_wanted)),
             Test::Not(condition) => condition.has_test(is_wanted),
