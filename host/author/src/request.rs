@@ -211,6 +211,7 @@ fn record(
         changed_at: began_at,
         expires_at: now.after_secs(lease.ends_in_secs),
         relay_information: relay_information(&lease.relay_sub_options),
+        relay_address: None,
         subscriber: None,
         revision: 1,
         host_name: request.stated_name(),

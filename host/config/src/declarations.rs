@@ -21,6 +21,10 @@ pub const VENDORS_MAX: usize = 256;
 /// The maximum length of the names of options, fields, sub-options and vendors.
 const NAME_OCTETS_MAX: usize = 64;
 
+/// Why option 43 has no sub-options with the codes 0 and 255.
+pub(crate) const NO_SUB_OPTION: &str =
+    "0 is padding in option 43, and 255 ends it (RFC 2132 section 8.4)";
+
 /// A type in a description.
 #[derive(Clone, Copy)]
 enum Type {
@@ -235,8 +239,7 @@ fn sub_options(value: &Value, is_in_option_43: bool) -> Option<OptionKind> {
         let code = table.require("code", "1");
         let code = code.and_then(|value| match value.number(0, u8::MAX)? {
             code::PAD | code::END if is_in_option_43 => {
-                let help = "0 is padding in option 43, and 255 ends it (RFC 2132 section 8.4)";
-                value.refuse_with_help("a code from 1 to 254", help);
+                value.refuse_with_help("a code from 1 to 254", NO_SUB_OPTION);
                 None
             }
             code => Some(code),

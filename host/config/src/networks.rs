@@ -31,6 +31,7 @@ pub(crate) fn build(
     let effects = ClassEffects {
         longest_lease_secs: classes.longest_lease_secs(),
         set_client_key: classes.set_client_key(),
+        read_relay: classes.reads_relay(),
     };
     report_overlaps(&subnets, collector);
     let mut groups = group(subnets);

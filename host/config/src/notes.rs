@@ -7,8 +7,7 @@
 use std::{collections::BTreeSet, fmt::Display};
 
 use lessor_core::{
-    BootpClients, Class, HostNameRule, Network, OptionSet, ProbeMethod, ScopeSettings, SendRule,
-    Subnet, Test,
+    BootpClients, HostNameRule, Network, OptionSet, ProbeMethod, ScopeSettings, SendRule, Subnet,
     option::{code, is_reserved_for_engine},
 };
 
@@ -54,7 +53,6 @@ pub fn without_effect(configuration: &Configuration) -> Vec<String> {
     notes.extend(levels.dynamic_bootp());
     notes.extend(levels.name_prefixes());
     notes.extend(levels.always_sent());
-    notes.extend(levels.classes_lost_at_renewals());
     notes
 }
 
@@ -259,23 +257,6 @@ impl<'c> Levels<'c> {
             codes.iter().map(|code| catalogue.shown_name(*code).to_string()).collect();
         let why = format!("nothing sets {}", names.join(", "));
         Some(nothing("always-send", &places, why))
-    }
-
-    /// Classes by a relay that no network is known to have: a renewal that a client sends directly
-    /// does not show which relay it is behind.
-    fn classes_lost_at_renewals(&self) -> Vec<String> {
-        let is_unplaced =
-            |test: &Test| matches!(test, Test::Relay(relays) if relays.subnets.is_empty());
-        let classes = self.configuration.topology.classes().iter();
-        let classes = classes.filter(|(condition, _)| condition.has_test(&is_unplaced));
-        let note = |class: &Class| {
-            format!(
-                "class {}: renewals that clients send directly do not belong to it: no subnet \
-                 spans its `relay`, and no `relay-addresses` name it",
-                class.name
-            )
-        };
-        classes.map(|(_, class)| note(class)).collect()
     }
 }
 

@@ -494,6 +494,20 @@ fn decided(hotel: &Configuration, case: &Case) -> (Request, Option<Arc<str>>, Re
 }
 
 #[test]
+fn records_remember_relays_only_if_a_class_is_about_relays_or_interfaces() {
+    for (matching, expected) in [
+        ("relay = '100.64.0.1'", true),
+        ("not = { any = [{ interface = 'eth0' }] }", true),
+        ("circuit-id = 'x', not = { vendor-class = 'y' }", false),
+    ] {
+        let class = format!("[[class]]\nname = \"x\"\nmatch = {{ {matching} }}\n");
+        let configuration = read(Path::new(""), &class).unwrap_or_else(|found| panic!("{found}"));
+        let mut networks = configuration.topology.networks().iter();
+        assert!(networks.all(|network| network.classes.read_relay == expected), "{matching}");
+    }
+}
+
+#[test]
 fn the_hotel_serves_each_device_as_its_cases_say() {
     let hotel = lessor_config::load(&folder("examples/hotel.toml"));
     let hotel = hotel.unwrap_or_else(|mistakes| panic!("{mistakes}"));

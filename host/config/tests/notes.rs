@@ -79,16 +79,6 @@ fn echo_requests_into_a_vpn_are_noted() {
 }
 
 #[test]
-fn a_class_by_a_relay_of_no_network_is_noted() {
-    let class =
-        |relay: &str| format!("[[class]]\nname = \"x\"\nmatch = {{ relay = \"{relay}\" }}\n");
-    assert_eq!(notes("", &class("100.64.0.1")), Vec::<String>::new());
-    let noted = notes("", &class("192.0.2.7"));
-    assert_eq!(noted.len(), 1, "{noted:?}");
-    assert!(noted[0].starts_with("class x: renewals that clients send directly"), "{noted:?}");
-}
-
-#[test]
 fn a_note_names_some_of_the_places() {
     let subnets: String =
         (65..70).map(|number| format!("[[subnet]]\nprefix = \"100.{number}.0.0/16\"\n")).collect();

@@ -39,6 +39,11 @@ pub struct Binding {
     /// Relay agent information of the client's last relayed message, kept because a unicast renewal
     /// does not contain any.
     pub relay_information: Option<RelayInformation>,
+    /// giaddr of the client's last message that did not come directly, kept for the same reason;
+    /// 0.0.0.0 if no relay forwarded it. `None` if it is not known, because no class was about
+    /// relays or interfaces then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay_address: Option<Ipv4Addr>,
     /// The name of the client, with its domain if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_name: Option<HostName>,

@@ -23,7 +23,7 @@ pub use self::{
 pub struct Classes {
     entries: Arc<[(Condition, Arc<Class>)]>,
     reads_relay_information: bool,
-    reads_network: bool,
+    reads_relay: bool,
 }
 
 impl Classes {
@@ -34,7 +34,7 @@ impl Classes {
         let any = |reads: fn(&Condition) -> bool| entries.iter().any(|(it, _)| reads(it));
         Self {
             reads_relay_information: any(Condition::reads_relay_information),
-            reads_network: any(Condition::reads_network),
+            reads_relay: any(Condition::reads_relay),
             entries,
         }
     }
@@ -50,9 +50,10 @@ impl Classes {
         self.reads_relay_information
     }
 
-    /// Returns whether a condition is about the network of clients whose messages have no relay.
-    pub const fn reads_network(&self) -> bool {
-        self.reads_network
+    /// Returns whether a condition is about the relay of a client or its interface, which depends
+    /// on that. The server remembers the relay for messages that clients send directly.
+    pub const fn reads_relay(&self) -> bool {
+        self.reads_relay
     }
 
     /// Every class with its condition.
@@ -61,8 +62,8 @@ impl Classes {
     }
 
     /// The classes that a message belongs to: those whose conditions it meets, and those that the
-    /// reservation of its client names. `place` needs a network only if
-    /// [`Classes::reads_network`].
+    /// reservation of its client names. `place` needs a network and a relay only if
+    /// [`Classes::reads_relay`].
     pub fn of(
         &self,
         request: &Request,

@@ -60,6 +60,9 @@ pub struct ClassEffects {
     pub longest_lease_secs: u32,
     /// Whether a class says by which property its clients are distinguished.
     pub set_client_key: bool,
+    /// Whether a class is about the relay or the interface of its clients, so that records remember
+    /// through which relay a client was heard.
+    pub read_relay: bool,
 }
 
 /// How many addresses of a network clients can occupy without a lease. The limits prevent a client

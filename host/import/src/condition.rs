@@ -121,6 +121,10 @@ impl Data {
         let test = |fact, comparison| Ok(Condition::Test(fact, comparison));
         match self {
             Self::Constant(_) => Err(OTHERS.to_owned()),
+            // No relay has this address: it says that there is none.
+            Self::Fact(Fact::Relay) if value == [0; 4] => {
+                Ok(Condition::Test(Fact::Relay, Comparison::Present).not())
+            }
             Self::Fact(fact) => test(fact, Comparison::Equals(value)),
             Self::Address => test(
                 Fact::HardwareAddress,

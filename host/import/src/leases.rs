@@ -47,6 +47,8 @@ pub(crate) struct FoundLease {
     /// Option 61.
     pub(crate) identifier: Option<Box<[u8]>>,
     pub(crate) relay_information: Option<RelayInformation>,
+    /// giaddr of the client's last message that did not come directly; 0.0.0.0 if it had none.
+    pub(crate) relay_address: Option<Ipv4Addr>,
     /// The name of the client, if the file has one that a host may have.
     pub(crate) host_name: Option<HostName>,
     /// The subscriber that it counts against.
@@ -270,6 +272,7 @@ impl FoundLease {
             expires_at: moved(self.expires_at),
             subscriber: self.subscriber.clone().filter(|_| self.is_active(times.clock)),
             relay_information: self.relay_information.clone(),
+            relay_address: self.relay_address,
             host_name: self.name_in(subnet),
             revision: 1,
             unknown_fields: UnknownFields::default(),

@@ -34,6 +34,7 @@ mod column {
     pub(super) const CIRCUIT_ID: &str = "circuit-id";
     pub(super) const REMOTE_ID: &str = "remote-id";
     pub(super) const RELAY_INFORMATION: &str = "relay-information";
+    pub(super) const RELAY_ADDRESS: &str = "relay-address";
     pub(super) const HOST_NAME: &str = "host-name";
     pub(super) const SUBSCRIBER: &str = "subscriber";
     pub(super) const BEGAN_AT: &str = "began-at";
@@ -41,7 +42,7 @@ mod column {
     pub(super) const EXPIRES_AT: &str = "expires-at";
 
     /// All of them, in the order of CSV.
-    pub(super) const ALL: [&str; 13] = [
+    pub(super) const ALL: [&str; 14] = [
         ADDRESS,
         VPN,
         STATE,
@@ -50,6 +51,7 @@ mod column {
         CIRCUIT_ID,
         REMOTE_ID,
         RELAY_INFORMATION,
+        RELAY_ADDRESS,
         HOST_NAME,
         SUBSCRIBER,
         BEGAN_AT,

@@ -92,6 +92,7 @@ mod tests {
             expires_at: at(10),
             subscriber: None,
             relay_information: None,
+            relay_address: None,
             host_name: name.map(|name| HostName::read(name).unwrap()),
             revision: 1,
             unknown_fields: Default::default(),

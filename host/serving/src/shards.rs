@@ -218,6 +218,7 @@ mod tests {
             expires_at: NOW.after_secs(3600),
             subscriber: None,
             relay_information: None,
+            relay_address: None,
             revision: 1,
             host_name: None,
             unknown_fields: Default::default(),

@@ -126,6 +126,7 @@ fn created(position: u32) -> Changes {
         expires_at: Timestamp::from_unix_ms(1_800_003_600_000),
         subscriber: None,
         relay_information: Some(RelayInformation::from_octets(relay)),
+        relay_address: None,
         revision: 1,
         host_name: None,
         unknown_fields: Default::default(),

@@ -12,7 +12,7 @@
 //! - [`VERSION`] is raised only if an older server must not read the record at all. This server
 //!   then still reads the versions before it, each in a separate function.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use lessor_core::{
     Binding, BindingState, ClientKey, HardwareAddress, HostName, Line, RelayInformation, Timestamp,
@@ -25,7 +25,7 @@ use crate::{StoreError, log::table::Key, record_key::RecordKey};
 /// The version octet that this server writes.
 const VERSION: u8 = 1;
 /// The number of fields that this server knows.
-const FIELDS: u64 = 13;
+const FIELDS: u64 = 14;
 /// The CBOR value of an absent field.
 const NULL: u8 = 0xf6;
 
@@ -69,6 +69,10 @@ struct EncodedBinding<'a> {
     /// The name of the client: a host name (RFC 1123) in lower case, with its domain if it has one.
     #[b(12)]
     host_name: Option<&'a str>,
+    /// giaddr of the client's last message that did not come directly, as a number; 0 if no relay
+    /// forwarded it.
+    #[n(13)]
+    relay_address: Option<u32>,
 }
 
 #[derive(Encode, Decode)]
@@ -114,6 +118,7 @@ pub(crate) fn encode(binding: &Binding, value: &mut Vec<u8>) {
             .map(|relay| <&ByteSlice>::from(relay.octets())),
         subscriber: binding.subscriber.as_deref(),
         host_name: binding.host_name.as_deref(),
+        relay_address: binding.relay_address.map(u32::from),
     };
     value.clear();
     value.push(VERSION);
@@ -214,6 +219,7 @@ fn decode_current(key: RecordKey, octets: &[u8]) -> Result<Binding, String> {
         relay_information: record
             .relay_information
             .map(|octets| RelayInformation::from_octets(&**octets)),
+        relay_address: record.relay_address.map(Ipv4Addr::from),
         host_name: record.host_name.map(host_name).transpose()?,
         revision: match record.revision {
             0 => return Err("its revision is 0".to_owned()),
@@ -276,6 +282,7 @@ mod tests {
             expires_at: Timestamp::NEVER,
             subscriber: Some("line 7".into()),
             relay_information: Some(RelayInformation::from_octets(*b"\x01\x02\x00a")),
+            relay_address: None,
             host_name: None,
             revision: u64::MAX,
             unknown_fields: UnknownFields::default(),
@@ -313,12 +320,12 @@ mod tests {
 
     #[test]
     fn fields_of_newer_servers_are_kept_and_written_back() {
-        for (count, header) in [(2, vec![0x80 | 15]), (20, vec![0x98, 33])] {
+        for (count, header) in [(2, vec![0x80 | 16]), (20, vec![0x98, 34])] {
             let mut unknown = b"\x63new\x82\x01\x02".to_vec();
             unknown.extend((2..count).map(|_| 7));
             let mut newer = value(&binding());
             newer.splice(1..2, header);
-            newer.extend(b"\xf6\xf6\xf6");
+            newer.extend(b"\xf6\xf6\xf6\xf6");
             newer.extend(&unknown);
             let read = decode(&[192, 0, 2, 1], &newer).unwrap();
             let unknown_fields = UnknownFields::from_octets(unknown);
@@ -359,6 +366,18 @@ mod tests {
         *damaged.last_mut().unwrap() = b' ';
         let refusal = refusal(&damaged);
         assert!(refusal.contains("\"pc.exampl \" is not the name of a host"), "{refusal}");
+    }
+
+    #[test]
+    fn a_lease_that_remembers_its_relay_reads_as_it_was_written() {
+        for (relay, octets) in
+            [([10, 9, 9, 9], &b"\xf6\x1a\x0a\x09\x09\x09"[..]), ([0; 4], b"\xf6\0")]
+        {
+            let binding = Binding { relay_address: Some(relay.into()), ..binding() };
+            let written = value(&binding);
+            assert!(written.ends_with(octets), "{written:02x?}");
+            assert_eq!(decode(&[192, 0, 2, 1], &written).unwrap(), binding);
+        }
     }
 
     #[test]

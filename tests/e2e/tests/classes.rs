@@ -53,6 +53,25 @@ const SUBNETS: &str = r#"
     range = "100.64.3.1-100.64.3.1"
     by-policy-only = true
 "#;
+/// A network with two relays, one of which is that of a class.
+const TWO_RELAYS: &str = r#"
+    [[class]]
+    name = "east"
+    match = { relay = "100.64.0.1" }
+    pools = ["east"]
+
+    [[subnet]]
+    prefix = "100.64.0.0/16"
+
+    [[subnet.pool]]
+    name = "others"
+    range = "100.64.1.0-100.64.1.255"
+
+    [[subnet.pool]]
+    name = "east"
+    range = "100.64.2.0-100.64.2.255"
+    by-policy-only = true
+"#;
 const LINK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
 const PATIENCE: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(300);
@@ -136,6 +155,32 @@ fn a_renewal_without_a_relay_keeps_its_classes() {
     let line = server.journal_says("the renewal", is_direct);
     assert_eq!(line.classes, ["rooms"], "{line:?}");
     assert_eq!(line.address, Some(lease.address));
+}
+
+#[test]
+fn a_renewal_without_a_relay_has_the_class_of_its_own_relay() {
+    let server = Setup::on_loopback(TWO_RELAYS).start();
+    let through = |link: Ipv4Addr, number: u8| {
+        let device = subscriber(number, "room/1");
+        let acquired = relay(server.address(), link).acquire(&device, PATIENCE);
+        (device, acquired.unwrap_or_else(|error| panic!("{error}")).address)
+    };
+    let leased = [through(LINK, 1), through(Ipv4Addr::new(100, 64, 0, 2), 2)];
+    let pools = leased.each_ref().map(|(_, address)| address.octets()[2]);
+    assert_eq!(pools, [2, 1]);
+    // The replies go to the addresses of the clients, which are not on this machine.
+    let socket = UdpSocket::bind(SocketAddrV4::new(loopback_address(), 0)).unwrap();
+    for ((device, address), expected) in leased.iter().zip([&["east"][..], &[]]) {
+        let renewal = ClientMessage::new(3, device.hardware_address).client_address(*address);
+        socket.send_to(&renewal.octets(), server.address()).unwrap();
+        let sender = format!("02:00:00:00:00:{:02}", device.hardware_address[5]);
+        let is_direct = |line: &JournalLine| {
+            line.hardware_address.as_ref() == Some(&sender) && line.circuit_id.is_none()
+        };
+        let line = server.journal_says("the renewal", is_direct);
+        assert_eq!(line.classes, expected, "{line:?}");
+        assert_eq!(line.address, Some(*address), "{line:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The subnets behind the relays of a class: where the clients are whose messages these relays
-//! forward, so that a renewal which a client sends directly belongs to the class as well.
+//! forward, so that a renewal which a client sends directly belongs to the class as well if its
+//! relay is not on record.
 //!
 //! Follows how [`lessor_core::Topology`] selects a subnet by giaddr. What a link selection selects
 //! is not known here. Invariant: a subnet is behind a relay together with the other subnets of its

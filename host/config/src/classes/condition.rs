@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use ipnet::Ipv4Net;
-use lessor_core::{Condition, Fact, OctetReading, OptionKind, Relays, Test, option::code, relay};
+use lessor_core::{
+    Condition, Fact, OctetReading, OptionKind, Relays, Test, is_host_address, option::code, relay,
+};
 use toml::de::DeValue;
 
 use crate::{
@@ -114,10 +116,17 @@ impl ConditionReader<'_> {
 
     fn relay(&mut self, value: &Value) -> Option<Test> {
         let items = value.items();
-        let prefix = |item: &Value| match item.as_text() {
-            // An address alone is meant often enough.
-            Some(text) if !text.contains('/') => Some(Ipv4Net::from(item.address()?)),
-            _ => item.prefix(),
+        let prefix = |item: &Value| {
+            let prefix = match item.as_text() {
+                // An address alone is meant often enough.
+                Some(text) if !text.contains('/') => Ipv4Net::from(item.address()?),
+                _ => item.prefix()?,
+            };
+            if !has_host(&prefix) {
+                item.refuse("the address of a relay (giaddr), or a prefix of such addresses");
+                return None;
+            }
+            Some(prefix)
         };
         let prefixes: Vec<Option<Ipv4Net>> = items.iter().map(prefix).collect();
         let prefixes: Option<Box<[Ipv4Net]>> = prefixes.into_iter().collect();
@@ -171,6 +180,12 @@ impl ConditionReader<'_> {
 fn hardware_start(item: &Value) -> Option<Vec<u8>> {
     let address = hardware_address(item)?;
     Some(Test::hardware_octets(address.kind(), address.octets()))
+}
+
+/// Returns whether a host, such as a relay, can have an address of this prefix.
+fn has_host(prefix: &Ipv4Net) -> bool {
+    let ends = [prefix.network(), prefix.broadcast()];
+    prefix.prefix_len() == 0 || ends.into_iter().any(is_host_address)
 }
 
 /// Refuses a list without items: no message would meet it.

@@ -54,6 +54,8 @@ fn excludes(one: &Test, other: &Test) -> bool {
         (Test::Interface(one), Test::Interface(other)) => {
             one.iter().all(|one| !other.contains(one))
         }
+        // A client behind a relay is on the link of no interface.
+        (Test::Relay(_), Test::Interface(_)) | (Test::Interface(_), Test::Relay(_)) => true,
         (Test::Relay(one), Test::Relay(other)) => one.addresses.iter().all(|one| {
             let mut others = other.addresses.iter();
             others.all(|other| !one.contains(other) && !other.contains(one))

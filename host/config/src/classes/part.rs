@@ -11,6 +11,7 @@ use lessor_vocabulary::{Catalogue, Vendor, option::SubOption};
 use toml::de::DeValue;
 
 use crate::{
+    declarations::NO_SUB_OPTION,
     mistake::Draft,
     reader::KeyValue,
     suggest::{closest, joined},
@@ -125,7 +126,7 @@ impl OctetPlace<'_> {
                     ));
                 }
                 if let Ok(code) = key.parse() {
-                    return Some((self.within(FactPart::SubOption(code), None), None));
+                    return Some((self.sub_option(entry, code, None)?, None));
                 }
                 let named = vendors().filter(|vendor| vendor.class.is_some());
                 let noun = "a vendor with a `class`, nor a code";
@@ -153,7 +154,7 @@ impl OctetPlace<'_> {
                 if let Some(code) = by_name.map(|found| found.code).or_else(|| key.parse().ok()) {
                     let kind = options.iter().find(|option| option.code == code);
                     let kind = kind.map(|option| &option.kind);
-                    return Some((self.within(FactPart::SubOption(code), kind), None));
+                    return Some((self.sub_option(entry, code, kind)?, None));
                 }
                 let named = options.iter().map(|option| &*option.name);
                 report_unknown(entry, "a sub-option, nor a code", named);
@@ -161,6 +162,25 @@ impl OctetPlace<'_> {
             Parts::None => {}
         }
         None
+    }
+
+    /// A sub-option of these octets, of this kind. A code that is none is reported.
+    fn sub_option<'k>(
+        &self,
+        KeyValue { key, value }: &KeyValue,
+        code: u8,
+        kind: Option<&'k OptionKind>,
+    ) -> Option<OctetPlace<'k>> {
+        let is_first = self.fact.parts.is_empty();
+        let is_in_option_43 = is_first && self.fact.option == code::VENDOR_SPECIFIC_INFORMATION;
+        if is_in_option_43 && matches!(code, code::PAD | code::END) {
+            let draft = Draft::found(format!("`{}` is not a sub-option", key.value))
+                .wanted("wanted a code from 1 to 254")
+                .help(NO_SUB_OPTION);
+            value.collector().report(&key.span, draft);
+            return None;
+        }
+        Some(self.within(FactPart::SubOption(code), kind))
     }
 
     /// A part of these octets, of this kind.

@@ -2,8 +2,9 @@
 //!
 //! Reads the octets of a message and allocates nothing. Invariant: a message is tested as it
 //! arrived, except for its relay: a client that sends directly from the address that it leases is
-//! tested with what its relay said last, and as if the relay of its network had forwarded it.
-//! Where that network is, the [`ClientPlace`] says.
+//! tested with the relay that forwarded its last message, and with what that said. The
+//! [`ClientPlace`] knows both. If the relay is not on record, each relay of the client's network
+//! counts as its own.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -41,8 +42,8 @@ pub struct Relays {
     /// The addresses of the relays.
     pub addresses: Box<[Ipv4Net]>,
     /// The subnets of the networks that these addresses belong to, each with the VPN whose
-    /// addresses it has. A client that renews its lease sends directly to the server, so that only
-    /// its own address shows where it is.
+    /// addresses it has. A client that renews its lease sends directly to the server; if its relay
+    /// is not on record, only its own address shows where it is.
     pub subnets: Box<[SubnetBehind]>,
 }
 
@@ -139,13 +140,13 @@ impl Condition {
         })
     }
 
-    /// Returns whether a test is about where the client is.
-    pub(super) fn reads_network(&self) -> bool {
+    /// Returns whether a test is about the relay of the client, or the absence of one.
+    pub(super) fn reads_relay(&self) -> bool {
         self.has_test(&|test| matches!(test, Test::Relay(_) | Test::Interface(_)))
     }
 
     /// Returns whether `is_wanted` returns true for a test, also for one within another.
-    pub fn has_test(&self, is_wanted: &dyn Fn(&Test) -> bool) -> bool {
+    fn has_test(&self, is_wanted: &dyn Fn(&Test) -> bool) -> bool {
         self.0.iter().any(|test| match test {
             Test::Any(conditions) => conditions.iter().any(|each| each.has_test(is_wanted)),
             Test::Not(condition) => condition.has_test(is_wanted),
@@ -188,14 +189,15 @@ impl OctetReading {
 
 impl Relays {
     fn are_of(&self, request: &Request, place: ClientPlace<'_>) -> bool {
-        if request.is_relayed() {
-            return self.addresses.iter().any(|prefix| prefix.contains(&request.relay_address));
+        if let Some(relay) = place.relay_of(request) {
+            let mut addresses = self.addresses.iter();
+            return !relay.is_unspecified() && addresses.any(|prefix| prefix.contains(&relay));
         }
         let is_behind = |address: Ipv4Addr| {
             let mut subnets = self.subnets.iter();
             subnets.any(|(vpn, prefix)| prefix.contains(&address) && vpn.as_ref() == place.vpn())
         };
-        request.address_in_use().filter(|_| request.is_direct()).is_some_and(is_behind)
+        request.address_in_use().is_some_and(is_behind)
     }
 }
 

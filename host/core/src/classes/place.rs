@@ -3,7 +3,7 @@
 //! Locates nothing; the caller does. Invariant: a client whose network is known has it in the
 //! address space that its message selects.
 
-use std::slice;
+use std::{net::Ipv4Addr, slice};
 
 use crate::{Arrival, Network, RelayInformation, Request, VpnName};
 
@@ -12,6 +12,9 @@ use crate::{Arrival, Network, RelayInformation, Request, VpnName};
 pub struct ClientPlace<'p> {
     /// Option 82 of the message or, if it has none, the remembered one.
     pub relay_information: Option<&'p RelayInformation>,
+    /// giaddr of the client's last message that did not come directly, if it is remembered; zero if
+    /// no relay forwarded that one. A message that did not come directly has its own.
+    pub relay_address: Option<Ipv4Addr>,
     /// The network that the message belongs to. `None` if it is not known. Relayed messages do not
     /// need it.
     pub network: Option<&'p Network>,
@@ -20,7 +23,8 @@ pub struct ClientPlace<'p> {
 impl<'p> ClientPlace<'p> {
     /// What a message says without any configuration: its own option 82.
     pub fn of_message(request: &'p Request) -> Self {
-        Self { relay_information: request.relay_information.as_ref(), network: None }
+        let relay_information = request.relay_information.as_ref();
+        Self { relay_information, relay_address: None, network: None }
     }
 
     /// The VPN whose addresses the network has.
@@ -28,10 +32,15 @@ impl<'p> ClientPlace<'p> {
         self.network.and_then(Network::vpn_name)
     }
 
+    /// The relay of the client, zero if it has none; `None` if that is not known.
+    pub(super) fn relay_of(&self, request: &Request) -> Option<Ipv4Addr> {
+        if request.is_direct() { self.relay_address } else { Some(request.relay_address) }
+    }
+
     /// Returns whether the client is on the link of the interface on which its message arrived. A
     /// message from a relay and the renewal of a client behind one can arrive there, too.
     pub(super) fn is_on_link_of_arrival(&self, request: &Request) -> bool {
-        if request.is_relayed() {
+        if self.relay_of(request).is_some_and(|relay| !relay.is_unspecified()) {
             return false;
         }
         // No broadcast leaves its link without a relay.

@@ -197,6 +197,7 @@ impl Hand<'_> {
             expires_at: self.now.after_secs(secs),
             subscriber: None,
             relay_information: relay_information.map(RelayInformation::from_octets),
+            relay_address: None,
             host_name: None,
             revision: 0,
             unknown_fields: self.unknown_fields(address, &known),

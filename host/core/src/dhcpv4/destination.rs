@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 
 use crate::{Destination, Reason, RequestKind, is_host_address};
 
-use super::decider::Decider;
+use super::{decider::Decider, identity};
 
 impl Decider<'_, '_> {
     /// Why no reply to the request could reach its client; `None` if one can.
@@ -96,17 +96,26 @@ impl Decider<'_, '_> {
         self.request.kind == RequestKind::Request && self.is_elsewhere() && is_sender
     }
 
-    /// Returns whether the client sent its message directly, and ciaddr belongs to another link
-    /// than the one that received the message.
+    /// Returns whether the client sent its message directly, and it is on another link than the one
+    /// that received the message: ciaddr belongs to another one, or a relay forwarded the client's
+    /// last message. The network of one link may have relays as well.
     fn is_elsewhere(&self) -> bool {
         let request = self.request;
         let is_here = |link_address: &Ipv4Addr| {
             let is_of_network = |address| self.plan.subnet_of(u32::from(address)).is_some();
             is_of_network(*link_address) && is_of_network(request.client_address)
         };
-        !request.is_relayed()
-            && request.arrival.unicast
+        let is_of_link =
+            || request.arrival.link_addresses.iter().flat_map(|all| all.iter()).any(is_here);
+        request.is_direct()
             && !request.client_address.is_unspecified()
-            && !request.arrival.link_addresses.iter().flat_map(|all| all.iter()).any(is_here)
+            && (self.is_behind_relay() || !is_of_link())
+    }
+
+    /// Returns whether a relay is known to have forwarded the client's last message that did not
+    /// come directly.
+    fn is_behind_relay(&self) -> bool {
+        let relay = identity::relay_address_of(self.plan, self.bindings, self.request);
+        relay.is_some_and(|relay| !relay.is_unspecified())
     }
 }

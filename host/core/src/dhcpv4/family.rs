@@ -211,10 +211,12 @@ impl BindingRecord<Ipv4> for Binding {
     fn put_facts(&self, octets: &mut Octets) {
         put_hardware_address(octets, self.hardware_address);
         let information = self.relay_information.as_ref().map(|found| (RELAYED, found.octets()));
+        let relay = self.relay_address.map(|found| found.octets());
+        let relay = relay.as_ref().map(|found| (THROUGH, found.as_slice()));
         let vpn = self.vpn.as_ref().map(|found| (IN_VPN, found.as_str().as_bytes()));
         let name = self.host_name.as_ref().map(|found| (NAMED, found.as_bytes()));
-        let parts = [information, vpn, name].into_iter().flatten();
-        let parts: SmallVec<[(u8, &[u8]); 3]> = parts.collect();
+        let parts = [information, vpn, name, relay].into_iter().flatten();
+        let parts: SmallVec<[(u8, &[u8]); 4]> = parts.collect();
         // What a record does not have takes no memory.
         if !parts.is_empty() || !self.unknown_fields.is_empty() {
             octets.push(parts.iter().fold(0, |present, (part, _)| present | part));
@@ -243,6 +245,7 @@ impl BindingRecord<Ipv4> for Binding {
             expires_at,
             subscriber,
             relay_information: facts.relay_information.map(RelayInformation::from_octets),
+            relay_address: facts.relay_address,
             host_name: facts.host_name.and_then(HostName::from_own_octets),
             revision,
             unknown_fields: facts.unknown_fields(),
@@ -260,6 +263,8 @@ pub(super) struct Facts<'r> {
     vpn: Option<&'r [u8]>,
     /// The octets of the client's name.
     pub(super) host_name: Option<&'r [u8]>,
+    /// giaddr of its last message that did not come directly.
+    pub(super) relay_address: Option<Ipv4Addr>,
     unknown_fields: &'r [u8],
 }
 
@@ -267,6 +272,7 @@ pub(super) struct Facts<'r> {
 const RELAYED: u8 = 1;
 const IN_VPN: u8 = 2;
 const NAMED: u8 = 4;
+const THROUGH: u8 = 8;
 
 impl<'r> Facts<'r> {
     /// The fields that a newer server wrote.
@@ -291,7 +297,10 @@ impl<'r> Facts<'r> {
         let relay_information = (present & RELAYED != 0).then(|| rest.part());
         let vpn = (present & IN_VPN != 0).then(|| rest.part());
         let host_name = (present & NAMED != 0).then(|| rest.part());
-        Self { hardware_address, relay_information, vpn, host_name, unknown_fields: rest.0 }
+        let relay = (present & THROUGH != 0).then(|| rest.part());
+        let relay_address = relay.and_then(|octets| Some(<[u8; 4]>::try_from(octets).ok()?.into()));
+        let unknown_fields = rest.0;
+        Self { hardware_address, relay_information, vpn, host_name, relay_address, unknown_fields }
     }
 }
 
@@ -322,14 +331,17 @@ mod tests {
         ] {
             let vpn = || VpnName::new("green");
             let name = |text| Some(HostName::read(text).unwrap());
-            for (information, vpn, host_name, unknown) in [
-                (None, None, None, vec![]),
-                (Some(vec![]), None, None, vec![]),
-                (Some(vec![9; 300]), None, name("pc.example"), vec![1]),
-                (None, None, name("pc"), vec![]),
-                (None, None, None, vec![0]),
-                (None, vpn(), None, vec![]),
-                (Some(vec![9; 300]), vpn(), name("pc.example"), vec![1]),
+            let relay = |last| Some(Ipv4Addr::new(10, 0, 0, last));
+            for (information, vpn, host_name, relay_address, unknown) in [
+                (None, None, None, None, vec![]),
+                (Some(vec![]), None, None, None, vec![]),
+                (Some(vec![9; 300]), None, name("pc.example"), None, vec![1]),
+                (None, None, name("pc"), None, vec![]),
+                (None, None, None, None, vec![0]),
+                (None, vpn(), None, None, vec![]),
+                (None, None, None, Some(Ipv4Addr::UNSPECIFIED), vec![]),
+                (None, None, name("pc"), relay(3), vec![0]),
+                (Some(vec![9; 300]), vpn(), name("pc.example"), relay(255), vec![1]),
             ] {
                 let binding = Binding {
                     address: Ipv4Addr::new(10, 0, 0, 1),
@@ -342,6 +354,7 @@ mod tests {
                     expires_at: Timestamp::NEVER,
                     subscriber: None,
                     relay_information: information.map(RelayInformation::from_octets),
+                    relay_address,
                     host_name,
                     revision: 7,
                     unknown_fields: UnknownFields::from_octets(unknown),

@@ -75,6 +75,7 @@ impl Decider<'_, '_> {
             expires_at: self.now.after_secs(self.plan.network().quarantine_secs),
             subscriber,
             relay_information: relay_information.cloned(),
+            relay_address: lease.and_then(|lease| lease.relay_address),
             host_name: lease.and_then(|lease| lease.host_name.clone()),
             revision: 0,
             unknown_fields: lease.map(|lease| lease.unknown_fields.clone()).unwrap_or_default(),

@@ -3,7 +3,7 @@
 //! Does not decide whether the client may have the address. Invariant: the first change is that of
 //! the granted address.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use smallvec::SmallVec;
 
@@ -14,6 +14,7 @@ use super::{
     decider::Decider,
     family::{Cause, Facts, SlotView},
     farewell::active_lease,
+    identity,
     obstacle::Obstacle,
     plan::address_of,
     witness::Witness,
@@ -85,9 +86,18 @@ impl Decider<'_, '_> {
             expires_at: promised.map_or(ends_at, |promised| promised.max(ends_at)),
             subscriber: self.subscriber.as_ref().map(|limit| Arc::clone(&limit.name)),
             relay_information: self.relay_information.as_deref().cloned(),
+            relay_address: self.relay_to_remember(),
             host_name: parameters.naming().name.map(|(name, _)| name),
             revision: 0,
             unknown_fields: last.map(|last| Facts::of(last).unknown_fields()).unwrap_or_default(),
         }
+    }
+
+    /// The relay through which the client was heard, if a class may ask for it later. Without such
+    /// a class, records are smaller.
+    fn relay_to_remember(&self) -> Option<Ipv4Addr> {
+        let is_wanted = self.plan.network().classes.read_relay;
+        let relay = || identity::relay_address_of(self.plan, self.bindings, self.request);
+        is_wanted.then(relay).flatten()
     }
 }

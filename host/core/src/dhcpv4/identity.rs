@@ -95,11 +95,34 @@ pub(super) fn relay_information_of<'a>(
     if let Some(own) = &request.relay_information {
         return Some(Cow::Borrowed(own));
     }
+    let remembered = remembered(plan, bindings, request, |facts| facts.relay_information)?;
+    Some(Cow::Owned(RelayInformation::from_octets(remembered)))
+}
+
+/// See [`super::Engine::relay_address_of`].
+pub(super) fn relay_address_of(
+    plan: &Plan,
+    bindings: &Bindings,
+    request: &Request,
+) -> Option<Ipv4Addr> {
+    match request.is_direct() {
+        true => remembered(plan, bindings, request, |facts| facts.relay_address),
+        false => Some(request.relay_address),
+    }
+}
+
+/// What the record of a client says about it, if the client sent its message directly from the
+/// address that it leases.
+fn remembered<'a, T>(
+    plan: &Plan,
+    bindings: &'a Bindings,
+    request: &Request,
+    fact: impl FnOnce(Facts<'a>) -> Option<T>,
+) -> Option<T> {
     let address = request.address_in_use().filter(|_| request.is_direct())?;
     let record = bindings.slot(u32::from(address))?.record()?;
-    let remembered = Facts::of(record).relay_information?;
-    let is_own = is_of_sender(plan, record, request);
-    is_own.then(|| Cow::Owned(RelayInformation::from_octets(remembered)))
+    let found = fact(Facts::of(record))?;
+    is_of_sender(plan, record, request).then_some(found)
 }
 
 /// How a request differs from the active lease of its client.

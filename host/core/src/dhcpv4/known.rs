@@ -104,6 +104,13 @@ impl Engine {
         identity::relay_information_of(&self.plan, &self.bindings, request)
     }
 
+    /// giaddr of a request or, for a message that the client sent directly to the server from the
+    /// address that it leases, that of its last other message, if that is on record. 0.0.0.0 means
+    /// that no relay forwarded it.
+    pub fn relay_address_of(&self, request: &Request) -> Option<Ipv4Addr> {
+        identity::relay_address_of(&self.plan, &self.bindings, request)
+    }
+
     /// Every binding, in order of address. A server that must not pause uses
     /// [`Engine::listing`] instead.
     pub fn bindings(&self) -> impl Iterator<Item = Binding> {

@@ -144,6 +144,7 @@ impl Engine {
             expires_at: now.after_secs(self.plan.network().quarantine_secs),
             subscriber: None,
             relay_information: None,
+            relay_address: None,
             host_name: None,
             revision: 0,
             unknown_fields: Default::default(),

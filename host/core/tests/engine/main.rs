@@ -19,6 +19,7 @@ mod pools_in_order;
 mod preview;
 mod probes;
 mod reconfigure;
+mod remembered_relays;
 mod reservations;
 mod reserved_classes;
 mod scopes;

@@ -85,6 +85,7 @@ impl Store {
             expires_at: now.after_secs(60 + random.below(600) as u32).max(promised),
             subscriber: extended.and_then(|extended| extended.subscriber.clone()),
             relay_information: None,
+            relay_address: None,
             revision: held.map_or(0, |held| held.revision) + 1,
             host_name: None,
             unknown_fields: UnknownFields::default(),

@@ -92,6 +92,7 @@ fn lease(statement: &Statement, times: &Times, into: &mut Gathered) -> Result<()
         address,
         vpn: None,
         relay_information: said.relay_information(),
+        relay_address: None,
         hardware_address: said.hardware_address,
         identifier: said.identifier,
         host_name: said.host_name,

@@ -81,6 +81,7 @@ fn lease(
         hardware_address: Some(hardware_address),
         identifier,
         relay_information: None,
+        relay_address: None,
         host_name: None,
         subscriber: None,
         state: BindingState::Leased,

@@ -291,6 +291,7 @@ mod tests {
                 "pkt4.giaddr == 10.64.0.1",
                 Condition::Test(Fact::Relay, Comparison::Equals(vec![10, 64, 0, 1])),
             ),
+            ("pkt4.giaddr == 0.0.0.0", Condition::Test(Fact::Relay, Comparison::Present).not()),
             ("pkt.iface == 'eth1'", Condition::Test(Fact::Interface, equals("eth1"))),
             ("match('Aastra.*', option[60].text)", test(60, starts(b"Aastra"))),
             ("match('x', option[60].text)", test(60, equals("x"))),

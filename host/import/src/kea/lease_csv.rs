@@ -184,6 +184,7 @@ impl Fields<'_> {
             hardware_address: Some(hardware_address),
             identifier: (!identifier.is_empty()).then(|| identifier.into()),
             relay_information: self.relay_information,
+            relay_address: None,
             host_name: HostName::sanitised(self.host_name.as_bytes()).ok(),
             subscriber: None,
             state,

@@ -68,6 +68,11 @@ fn lease(row: &Row) -> Result<FoundLease, Refusal> {
         },
         identifier: identifier.map(Vec::into_boxed_slice),
         relay_information: relay_information(row)?,
+        relay_address: row.some(
+            column::RELAY_ADDRESS,
+            "the IPv4 address of a relay, or 0.0.0.0 for none",
+            |text| text.parse().ok(),
+        )?,
         host_name: row
             .some(column::HOST_NAME, "the name of a host", |text| HostName::read(text).ok())?,
         subscriber: row.some(column::SUBSCRIBER, "the name of a subscriber", |text| {

@@ -60,6 +60,7 @@ fn cells(lease: &Binding, ahead_ms: i64) -> [String; column::ALL.len()] {
         part(relay.and_then(|relay| relay.circuit_id())),
         part(relay.and_then(|relay| relay.remote_id())),
         relay.map(|relay| hexadecimal(relay.octets())).unwrap_or_default(),
+        lease.relay_address.as_ref().map(ToString::to_string).unwrap_or_default(),
         lease.host_name.as_ref().map(ToString::to_string).unwrap_or_default(),
         lease.subscriber.as_deref().unwrap_or_default().to_owned(),
         time(lease.began_at),

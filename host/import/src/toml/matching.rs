@@ -135,6 +135,7 @@ fn value(fact: Fact, comparison: &Comparison, names: &Catalogue) -> Value {
             let address = <[u8; 4]>::try_from(octets.as_slice()).map(std::net::Ipv4Addr::from);
             address.map_or_else(|_| hexadecimal::text(octets), |address| address.to_string()).into()
         }
+        (Fact::Relay, Comparison::Present) => "0.0.0.0/0".into(),
         (_, Comparison::Equals(octets)) => text(fact, octets, names).into(),
         (_, Comparison::StartsWith(octets)) => {
             single("starts-with", hexadecimal::plain_or_hex(octets).into())
@@ -202,6 +203,8 @@ mod tests {
             "{ options = { client-architecture = \"hex:0007\", relay-agent-information = \
              { 6 = \"gold\", 7 = { present = true } } } }"
         );
+        let direct = Condition::Test(Fact::Relay, Comparison::Present).not();
+        assert_eq!(written(&direct), "{ not = { relay = \"0.0.0.0/0\" } }");
         let twice = Condition::All(vec![is(60, "a"), is(60, "b")]);
         assert_eq!(
             written(&twice),

@@ -160,6 +160,26 @@ fn a_client_with_two_leases_keeps_both_and_the_report_says_so() {
 }
 
 #[test]
+fn the_relay_on_record_moves_with_the_lease() {
+    let header = "address,state,hardware-address,relay-address,expires-at\n";
+    let rows = "10.64.1.1,leased,02:00:5e:00:00:01,10.9.9.9,2027-12-01T00:00:00Z\n\
+                10.64.1.2,leased,02:00:5e:00:00:02,0.0.0.0,2027-12-01T00:00:00Z\n\
+                10.64.1.3,leased,02:00:5e:00:00:03,,2027-12-01T00:00:00Z\n";
+    let (leases, ..) = read_portable(&format!("{header}{rows}end\n")).unwrap();
+    let relays: Vec<_> = leases.iter().map(|lease| lease.relay_address).collect();
+    assert_eq!(relays, [Some([10, 9, 9, 9].into()), Some([0; 4].into()), None]);
+    for form in [portable::Form::Csv, portable::Form::JsonLines] {
+        let mut exported = Vec::new();
+        portable::write(&mut exported, form, &leases, 0).unwrap();
+        let again = read_portable(&String::from_utf8(exported).unwrap()).unwrap().0;
+        assert_eq!(again, leases);
+    }
+    let row = "10.64.1.1,leased,02:00:5e:00:00:01,east,2027-12-01T00:00:00Z\n";
+    let wanted = ["leases:2: \"east\" is not the IPv4 address of a relay, or 0.0.0.0 for none"];
+    is_refused(read_portable(&format!("{header}{row}end\n")), &wanted);
+}
+
+#[test]
 fn sub_options_of_option_82_are_carried_or_reported() {
     let (leases, report, _) = dhcpd(&format!(
         "{ENDS} {CLIENT}

@@ -67,6 +67,7 @@ fn lease(address: [u8; 4], client: ClientKey, mac: HardwareAddress) -> Binding {
         expires_at: at(NOW + 3500),
         subscriber: None,
         relay_information: None,
+        relay_address: None,
         revision: 1,
         host_name: None,
         unknown_fields: Default::default(),

@@ -225,6 +225,7 @@ pub(crate) fn lease() -> Binding {
         expires_at: NOW.after_secs(60),
         subscriber: None,
         relay_information: Some(relay_information()),
+        relay_address: None,
         revision: 1,
         host_name: Some(HostName::read("tv").unwrap()),
         unknown_fields: Default::default(),

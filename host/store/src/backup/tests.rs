@@ -40,6 +40,7 @@ fn binding(number: u16, revision: u64) -> Binding {
         expires_at: Timestamp::NEVER,
         subscriber: None,
         relay_information: None,
+        relay_address: None,
         revision,
         host_name: None,
         unknown_fields: UnknownFields::default(),

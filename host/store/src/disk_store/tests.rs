@@ -34,6 +34,7 @@ pub(super) fn change(number: u16, revision: u64) -> Change {
             expires_at: Timestamp::NEVER,
             subscriber: Some("a line with a name of some length, as they are in the field".into()),
             relay_information: None,
+            relay_address: None,
             revision,
             host_name: None,
             unknown_fields: Default::default(),

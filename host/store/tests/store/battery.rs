@@ -255,6 +255,8 @@ fn contents_are_kept_octet_by_octet(open: &Open) {
         Binding { host_name: HostName::read("pc.example").ok(), ..plain.clone() },
         Binding { subscriber: Some("a".repeat(255).into()), ..plain.clone() },
         Binding { subscriber: Some("\u{e9} / \0".into()), ..plain.clone() },
+        Binding { relay_address: Some([10, 0, 255, 3].into()), ..plain.clone() },
+        Binding { relay_address: Some([0; 4].into()), ..plain.clone() },
         Binding { relay_information: Some(RelayInformation::from_octets(*b"")), ..plain },
     ];
     let ends = [address(0), [0, 0, 0, 0].into(), [255, 255, 255, 255].into()];

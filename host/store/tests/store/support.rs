@@ -29,6 +29,7 @@ pub(crate) fn binding(address: Ipv4Addr, revision: u64) -> Binding {
         expires_at: changed_at.after_secs(3600),
         subscriber: None,
         relay_information: Some(RelayInformation::from_octets(revision.to_be_bytes())),
+        relay_address: None,
         revision,
         host_name: None,
         unknown_fields: Default::default(),

@@ -90,6 +90,7 @@ fn binding(number: u8, changed_at: Timestamp, expires_at: Timestamp) -> Arc<Bind
         expires_at,
         subscriber: None,
         relay_information: None,
+        relay_address: None,
         revision: 7,
         host_name: None,
         unknown_fields: Default::default(),
