@@ -107,6 +107,31 @@ fn what_root_imports_belongs_to_the_owner_of_the_store() {
     assert_ne!(configuration.mode() & 0o004, 0, "the server may read it");
 }
 
+#[test]
+fn any_user_can_read_a_new_configuration_whatever_the_umask_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = tempfile::tempdir().unwrap();
+    let (config, from) = (folder.path().join("lessor.toml"), input.path().join("dhcpd.conf"));
+    let host = "host a { hardware ethernet 02:00:5e:00:00:01; fixed-address 10.66.0.9; }";
+    let subnet = "subnet 10.66.0.0 netmask 255.255.0.0 { range 10.66.0.20 10.66.0.30; }";
+    fs::write(&from, format!("{subnet}\n{host}\n")).unwrap();
+    for umask in ["027", "077"] {
+        let mut import = Command::new("sh");
+        import.args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"]).arg(built::lessor());
+        import.args(["import", "dhcpd"]).arg(&from).arg("--config").arg(&config);
+        import.args(["--interface", "eth0", "--reservations", "file"]);
+        let output = import.output().unwrap();
+        let written: Vec<PathBuf> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(written.len(), 2, "{}", String::from_utf8_lossy(&output.stderr));
+        for path in written {
+            let mode = fs::metadata(&path).unwrap().mode();
+            assert_eq!(mode & 0o777, 0o644, "{}", path.display());
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
 /// A server's host, and a relay with its clients.
 struct Site {
     server: Host,
