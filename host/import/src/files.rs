@@ -126,6 +126,13 @@ impl Drop for UnplacedFiles {
     }
 }
 
+/// Returns the file of reservations that an earlier import wrote for a configuration, if the
+/// import that replaces it has none.
+pub fn unused_reservations(imported: &Imported, target: &Path) -> Option<PathBuf> {
+    let path = target.with_file_name(reservations_name(target));
+    (imported.reservations.is_none() && path.exists()).then_some(path)
+}
+
 /// The name of the file of reservations for a configuration.
 pub(crate) fn reservations_name(target: &Path) -> String {
     let stem = target.file_stem().and_then(|stem| stem.to_str()).unwrap_or("lessor");

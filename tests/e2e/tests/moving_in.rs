@@ -132,6 +132,41 @@ fn any_user_can_read_a_new_configuration_whatever_the_umask_is() {
     }
 }
 
+#[test]
+fn a_configuration_that_is_replaced_keeps_what_is_about_the_program() {
+    require!(root);
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let packaged = built::checkout().join("packaging/lessor.toml");
+    fs::create_dir(place("real")).unwrap();
+    fs::copy(packaged, place("real/lessor.toml")).unwrap();
+    chown(place("real/lessor.toml"), Some(990), Some(991)).unwrap();
+    fs::set_permissions(place("real/lessor.toml"), fs::Permissions::from_mode(0o440)).unwrap();
+    std::os::unix::fs::symlink("real/lessor.toml", place("lessor.toml")).unwrap();
+    let import = |more: &[&str]| {
+        let mut import = Command::new(built::lessor());
+        import.args(["import", "dhcpd"]).arg(office()).arg("--config").arg(place("lessor.toml"));
+        import.args(["--interface", "eth0", "--replace"]).args(more).output().unwrap()
+    };
+    let output = import(&[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("keeps its former [store], [plugins], [journal]."), "{said}");
+    let text = fs::read_to_string(place("real/lessor.toml")).unwrap();
+    assert!(text.contains("directory = \"/etc/lessor/plugins\""), "{text}");
+    assert!(text.contains("10.66.0"), "{text}");
+    assert!(fs::symlink_metadata(place("lessor.toml")).unwrap().is_symlink());
+    let found = fs::metadata(place("real/lessor.toml")).unwrap();
+    assert_eq!((found.uid(), found.gid(), found.mode() & 0o777), (990, 991, 0o440));
+    let output = import(&["--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["kept"], serde_json::json!(["[store]", "[plugins]", "[journal]"]));
+}
+
+/// A small configuration of dhcpd.
+fn office() -> PathBuf {
+    built::checkout().join("tests/golden/import/dhcpd-office.conf")
+}
+
 /// A server's host, and a relay with its clients.
 struct Site {
     server: Host,
