@@ -7,6 +7,7 @@ mod dhcpd;
 mod golden;
 mod host_tags;
 mod hostile;
+mod kea_boot;
 mod kea_reservations;
 mod kept;
 mod leases;
