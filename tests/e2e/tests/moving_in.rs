@@ -160,6 +160,12 @@ fn a_configuration_that_is_replaced_keeps_what_is_about_the_program() {
     let output = import(&["--json"]);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["kept"], serde_json::json!(["[store]", "[plugins]", "[journal]"]));
+    // A configuration that is no file would be written to a file named `-`.
+    let mut import = Command::new(built::lessor());
+    import.args(["import", "dhcpd"]).arg(office()).args(["--interface", "eth0", "--config", "-"]);
+    let output = import.current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!place("-").exists());
 }
 
 /// A small configuration of dhcpd.
