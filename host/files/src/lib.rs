@@ -7,6 +7,7 @@
 
 #![deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
+mod destination;
 mod name;
 mod replace;
 mod stamp;
@@ -20,6 +21,7 @@ use std::{
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
+pub use destination::Destination;
 pub use name::{NameProblem, check_name};
 pub use replace::{replace, replace_durably};
 pub use stamp::Stamp;

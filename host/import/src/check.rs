@@ -60,7 +60,8 @@ pub(crate) fn read(
     let read = read.map_err(|mistakes| {
         Refusal::new(
             format!("the result would not be accepted:\n{mistakes}\n"),
-            "change the lines of the other server that the comments name, and import again",
+            "change the lines of the other server that the comments name, or those of the file that \
+             is replaced, and import again",
         )
     })?;
     let networks = read.topology.networks().iter();

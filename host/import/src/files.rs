@@ -1,7 +1,8 @@
 //! Writes the configuration and the file of reservations: beside their places, then renamed.
 //!
 //! Invariant: until [`UnplacedFiles::commit`], nothing is at its place; a write that is not
-//! committed leaves nothing behind.
+//! committed leaves nothing behind. A file that is replaced leaves its owner and its mode to the
+//! new one, and a link to it stays.
 
 use std::{
     fs::{self, OpenOptions},
@@ -10,9 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use lessor_files::Destination;
+
 use crate::Imported;
 
-/// All may read the files, as they may the configuration of the package: root imports, and the
+/// All may read new files, as they may the configuration of the package: root imports, and the
 /// server runs as another user.
 const MODE: u32 = 0o644;
 /// The number of names that are tried for a temporary file.
@@ -30,6 +33,7 @@ impl std::fmt::Display for WriteError {
         let help = match self.error.kind() {
             io::ErrorKind::AlreadyExists => "name another file, or allow it with --replace",
             io::ErrorKind::NotFound => "create the folder first",
+            io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => "name a file",
             io::ErrorKind::PermissionDenied => "run the command as a user that may write there",
             _ => "check the disk",
         };
@@ -42,8 +46,17 @@ impl std::error::Error for WriteError {}
 /// Files that are written but not at their places yet. They are removed if it is dropped.
 #[derive(Debug)]
 pub struct UnplacedFiles {
-    /// Where each is, and where it belongs.
-    files: Vec<(PathBuf, PathBuf)>,
+    files: Vec<UnplacedFile>,
+}
+
+#[derive(Debug)]
+struct UnplacedFile {
+    /// Where it is.
+    aside: PathBuf,
+    /// Where it belongs.
+    destination: Destination,
+    /// The place as the operator named it.
+    name: PathBuf,
 }
 
 impl UnplacedFiles {
@@ -72,15 +85,14 @@ impl UnplacedFiles {
     pub fn commit(mut self) -> Result<Vec<PathBuf>, WriteError> {
         let mut places = Vec::new();
         while !self.files.is_empty() {
-            let (aside, place) = self.files.remove(0);
-            let folder = place.parent().filter(|folder| *folder != Path::new(""));
-            let renamed = fs::rename(&aside, &place)
-                .and_then(|()| lessor_files::sync_folder(folder.unwrap_or(Path::new("."))));
+            let UnplacedFile { aside, destination, name } = self.files.remove(0);
+            let renamed = fs::rename(&aside, destination.path())
+                .and_then(|()| lessor_files::sync_folder(destination.folder()));
             if let Err(error) = renamed {
                 let _ = fs::remove_file(&aside);
-                return Err(WriteError { path: place, error });
+                return Err(WriteError { path: name, error });
             }
-            places.push(place);
+            places.push(name);
         }
         Ok(places)
     }
@@ -90,23 +102,35 @@ impl UnplacedFiles {
         if !may_replace && fs::symlink_metadata(place).is_ok() {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
         }
-        let mut name = place.as_os_str().to_owned();
-        name.push(format!(".import-{}", std::process::id()));
-        let aside = PathBuf::from(name);
+        let destination = Destination::find(place).map_err(failed)?;
+        let mut aside = destination.path().as_os_str().to_owned();
+        aside.push(format!(".import-{}", std::process::id()));
+        let aside = PathBuf::from(aside);
         let mut options = OpenOptions::new();
-        let opened = options.write(true).create_new(true).mode(MODE).open(&aside);
+        let opened = options.write(true).create_new(true).mode(0o600).open(&aside);
         let mut file = opened.map_err(failed)?;
-        self.files.push((aside, place.to_owned()));
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+        let prepared = destination.prepare(&file, MODE);
+        self.files.push(UnplacedFile { aside, destination, name: place.to_owned() });
+        prepared
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .and_then(|()| file.sync_all())
+            .map_err(failed)
     }
 }
 
 impl Drop for UnplacedFiles {
     fn drop(&mut self) {
-        for (aside, _) in &self.files {
-            let _ = fs::remove_file(aside);
+        for file in &self.files {
+            let _ = fs::remove_file(&file.aside);
         }
     }
+}
+
+/// Returns the file of reservations that an earlier import wrote for a configuration, if the
+/// import that replaces it has none.
+pub fn unused_reservations(imported: &Imported, target: &Path) -> Option<PathBuf> {
+    let path = target.with_file_name(reservations_name(target));
+    (imported.reservations.is_none() && path.exists()).then_some(path)
 }
 
 /// The name of the file of reservations for a configuration.
@@ -153,6 +177,8 @@ pub(crate) fn temporary(name: &str, text: &str) -> io::Result<Temporary> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
     use super::*;
 
     #[test]
@@ -174,5 +200,23 @@ mod tests {
         written.add(&target, "c", true).unwrap();
         written.commit().unwrap();
         assert_eq!((fs::read_to_string(&target).unwrap().as_str(), names()), ("c", 1));
+    }
+
+    #[test]
+    fn a_file_behind_a_link_is_replaced_and_keeps_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("real.toml"), folder.path().join("lessor.toml"));
+        fs::write(&file, "a").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o440)).unwrap();
+        symlink("real.toml", &link).unwrap();
+        let mut written = UnplacedFiles { files: Vec::new() };
+        written.add(&link, "b", true).unwrap();
+        assert_eq!(written.commit().unwrap(), std::slice::from_ref(&link));
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "b");
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o440);
+        let mut written = UnplacedFiles { files: Vec::new() };
+        let refusal = written.add(folder.path(), "c", true).unwrap_err().to_string();
+        assert!(refusal.ends_with("name a file"), "{refusal}");
     }
 }

@@ -28,6 +28,7 @@ mod expression;
 mod files;
 mod input;
 mod kea;
+mod kept;
 mod latest;
 mod leases;
 mod model;
@@ -51,13 +52,14 @@ use lessor_settings::StoreBackend;
 use serde::Serialize;
 
 pub use carry::{CarryError, Existing, carry};
-pub use files::{UnplacedFiles, WriteError};
+pub use files::{UnplacedFiles, WriteError, unused_reservations};
 pub use input::{CONFIGURATION_OCTETS_MAX, INCLUDES_DEPTH_MAX, INCLUDES_MAX, LEASES_OCTETS_MAX};
 pub use leases::{LeaseTotals, Times};
 pub use place::{Place, Refusal};
 pub use report::{LineOutcome, Report, ReportEntry, Totals};
 
 use input::Reader;
+use kept::Kept;
 use model::Site;
 
 /// With more reservations than this, [`Reservations::Automatic`] writes them to a separate file.
@@ -94,8 +96,12 @@ pub struct Wishes {
     pub interfaces: Vec<String>,
     /// The addresses that relays send to, instead of those in the file.
     pub listen: Vec<Ipv4Addr>,
-    /// The folder of the store; `None` for the default of the server.
+    /// The folder of the store; `None` for that of a file that is replaced, or the default of the
+    /// server.
     pub store: Option<String>,
+    /// Whether a configuration that is at the target already is replaced. Its tables about the
+    /// program, such as `[plugins]` and `[journal]`, are kept.
+    pub replace: bool,
     /// Where reservations are written.
     pub reservations: Reservations,
 }
@@ -113,6 +119,8 @@ pub struct Imported {
     pub configuration: String,
     /// The name and the text of the file of reservations.
     pub reservations: Option<(String, String)>,
+    /// The headers of tables that are kept of the file that is replaced, such as `[journal]`.
+    pub kept: Vec<String>,
     /// What became of each statement.
     pub report: Report,
     /// The subnets, for [`read_leases`].
@@ -131,6 +139,10 @@ pub fn read_configuration(
     target: &Path,
     wishes: &Wishes,
 ) -> Result<Imported, Refusal> {
+    let kept = match wishes.replace {
+        true => kept::read(target, wishes.store.is_none())?,
+        false => Kept::default(),
+    };
     let mut reader = Reader::of_configuration();
     let text = reader.read(path)?;
     let Found { mut site, mut report } = match origin {
@@ -166,12 +178,13 @@ pub fn read_configuration(
         heading: format!("Imported from {} ({}).", text.name, origin.title()),
         reservations: name.as_deref(),
         store: wishes.store.as_deref(),
+        kept: &kept.text,
     };
     let configuration = toml::text(&site, &frame);
     let reservations = name.map(|name| (name, reservations::csv(&site)));
     let read = check::read(&configuration, reservations.as_ref(), target, count)?;
     let (topology, store) = (read.topology, read.store.backend);
-    Ok(Imported { configuration, reservations, report, topology, store })
+    Ok(Imported { configuration, reservations, kept: kept.headers, report, topology, store })
 }
 
 /// Reads files of leases, from the oldest to the newest, as records of the networks of a

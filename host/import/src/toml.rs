@@ -32,6 +32,8 @@ pub(crate) struct Frame<'f> {
     pub(crate) reservations: Option<&'f str>,
     /// The folder of the store, if it is not the server's default.
     pub(crate) store: Option<&'f str>,
+    /// Tables of the configuration that is replaced; empty if there are none.
+    pub(crate) kept: &'f str,
 }
 
 /// The text of the configuration. Reservations that fit into a file are left out if the frame names
@@ -48,6 +50,9 @@ pub(crate) fn text(site: &Site, frame: &Frame) -> String {
     if let Some(path) = frame.store {
         out.header("[store]");
         out.key("path", path);
+    }
+    if !frame.kept.is_empty() {
+        out.header(frame.kept);
     }
     let catalogue = &site.catalogue;
     for option in catalogue.declared() {

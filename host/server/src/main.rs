@@ -136,7 +136,7 @@ enum Command {
 pub(crate) struct ConfigurationFile {
     /// The configuration file.
     #[arg(long, short, default_value = "/etc/lessor/lessor.toml", value_name = "FILE")]
-    #[arg(value_parser = OsStringValueParser::new().try_map(shown_path))]
+    #[arg(value_parser = OsStringValueParser::new().try_map(configuration_path))]
     pub(crate) config: PathBuf,
 }
 
@@ -196,6 +196,17 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Accepts the path of a configuration, and not `-`: commands print their answers to standard
+/// output, and what is beside a configuration is found by its path.
+fn configuration_path(path: OsString) -> Result<PathBuf, String> {
+    if path == "-" {
+        let why = "a configuration is a file, not standard input or output; wanted its path, or \
+                   ./- if its name is -";
+        return Err(why.to_owned());
+    }
+    shown_path(path).map_err(|problem| problem.to_string())
 }
 
 /// Accepts a path that can be printed in the log, in `lessor status` and in its JSON.

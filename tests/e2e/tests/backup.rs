@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     net::Ipv4Addr,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Output,
     sync::{
@@ -265,6 +266,30 @@ fn a_server_that_may_lack_leases_holds_addresses_back_from_new_clients() {
     assert!(stranger.is_err(), "{stranger:?}");
     let answer = relay.renew(&subscriber((0, 1)), unknown.address, PATIENCE).unwrap();
     assert!(matches!(answer, Answer::Ack(_)), "{answer:?}");
+}
+
+#[test]
+fn an_export_replaces_the_file_behind_a_link_and_keeps_its_mode() {
+    let mut server = Setup::on_loopback(SUBNETS).start();
+    assert!(server.stop().success());
+    let (file, link) = (server.folder().join("real"), server.folder().join("link"));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for command in ["store", "leases"] {
+        fs::write(&file, "").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink("real", &link).unwrap();
+        succeeds(&server, &[command, "export", link.to_str().unwrap()]);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(fs::metadata(&file).unwrap().len() > 0);
+        assert_eq!(mode(&file), 0o640);
+        fs::remove_file(&file).unwrap();
+        let said = fails(&server, &[command, "export", link.to_str().unwrap()]);
+        assert!(said.contains("a link to a file that does not exist"), "{said}");
+        fs::remove_file(&link).unwrap();
+        succeeds(&server, &[command, "export", link.to_str().unwrap()]);
+        assert_eq!(mode(&link), 0o600, "a new file is for its owner only");
+        fs::remove_file(&link).unwrap();
+    }
 }
 
 #[test]

@@ -107,6 +107,72 @@ fn what_root_imports_belongs_to_the_owner_of_the_store() {
     assert_ne!(configuration.mode() & 0o004, 0, "the server may read it");
 }
 
+#[test]
+fn any_user_can_read_a_new_configuration_whatever_the_umask_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = tempfile::tempdir().unwrap();
+    let (config, from) = (folder.path().join("lessor.toml"), input.path().join("dhcpd.conf"));
+    let host = "host a { hardware ethernet 02:00:5e:00:00:01; fixed-address 10.66.0.9; }";
+    let subnet = "subnet 10.66.0.0 netmask 255.255.0.0 { range 10.66.0.20 10.66.0.30; }";
+    fs::write(&from, format!("{subnet}\n{host}\n")).unwrap();
+    for umask in ["027", "077"] {
+        let mut import = Command::new("sh");
+        import.args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"]).arg(built::lessor());
+        import.args(["import", "dhcpd"]).arg(&from).arg("--config").arg(&config);
+        import.args(["--interface", "eth0", "--reservations", "file"]);
+        let output = import.output().unwrap();
+        let written: Vec<PathBuf> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(written.len(), 2, "{}", String::from_utf8_lossy(&output.stderr));
+        for path in written {
+            let mode = fs::metadata(&path).unwrap().mode();
+            assert_eq!(mode & 0o777, 0o644, "{}", path.display());
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_configuration_that_is_replaced_keeps_what_is_about_the_program() {
+    require!(root);
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let packaged = built::checkout().join("packaging/lessor.toml");
+    fs::create_dir(place("real")).unwrap();
+    fs::copy(packaged, place("real/lessor.toml")).unwrap();
+    chown(place("real/lessor.toml"), Some(990), Some(991)).unwrap();
+    fs::set_permissions(place("real/lessor.toml"), fs::Permissions::from_mode(0o440)).unwrap();
+    std::os::unix::fs::symlink("real/lessor.toml", place("lessor.toml")).unwrap();
+    let import = |more: &[&str]| {
+        let mut import = Command::new(built::lessor());
+        import.args(["import", "dhcpd"]).arg(office()).arg("--config").arg(place("lessor.toml"));
+        import.args(["--interface", "eth0", "--replace"]).args(more).output().unwrap()
+    };
+    let output = import(&[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("keeps its former [store], [plugins], [journal]."), "{said}");
+    let text = fs::read_to_string(place("real/lessor.toml")).unwrap();
+    assert!(text.contains("directory = \"/etc/lessor/plugins\""), "{text}");
+    assert!(text.contains("10.66.0"), "{text}");
+    assert!(fs::symlink_metadata(place("lessor.toml")).unwrap().is_symlink());
+    let found = fs::metadata(place("real/lessor.toml")).unwrap();
+    assert_eq!((found.uid(), found.gid(), found.mode() & 0o777), (990, 991, 0o440));
+    let output = import(&["--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["kept"], serde_json::json!(["[store]", "[plugins]", "[journal]"]));
+    // A configuration that is no file would be written to a file named `-`.
+    let mut import = Command::new(built::lessor());
+    import.args(["import", "dhcpd"]).arg(office()).args(["--interface", "eth0", "--config", "-"]);
+    let output = import.current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!place("-").exists());
+}
+
+/// A small configuration of dhcpd.
+fn office() -> PathBuf {
+    built::checkout().join("tests/golden/import/dhcpd-office.conf")
+}
+
 /// A server's host, and a relay with its clients.
 struct Site {
     server: Host,

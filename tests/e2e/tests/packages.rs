@@ -68,6 +68,8 @@ fn a_package_is_installed_upgraded_downgraded_removed_and_purged() {
 
     site.a_refused_configuration_is_said_and_the_last_accepted_serves("3");
     client.renews();
+    site.a_unit_that_hides_that_of_the_package_is_said("4");
+    client.renews();
 
     site.provides("1");
     let said = site.follows("Downgrading");
@@ -90,6 +92,12 @@ fn the_tarball_is_installed_and_removed() {
     site.machine.receive(&tarball, &format!("/root/{name}"));
     site.follows("The tarball");
     site.answers_nobody_before_it_is_configured();
+    // The policies that the first configuration names are where it says.
+    site.machine.succeeds(
+        "for file in $(grep --only-matching '/usr/[a-z]*/*lib/lessor/policies/[a-z-]*.wasm' \
+         /etc/lessor/lessor.toml); do test -e \"$file\" || exit 1; named=yes; done; \
+         test \"$named\" = yes",
+    );
     site.follows("A first lease");
     let home = site.link.host("client");
     let mut client = Udhcpc::start(&home);
@@ -318,6 +326,17 @@ impl Site {
         assert!(said.contains("lease-duration"), "{said}");
         self.machine.write(CONFIGURATION, &text);
         self.machine.succeeds("systemctl reload lessor");
+    }
+
+    #[track_caller]
+    fn a_unit_that_hides_that_of_the_package_is_said(&self, version: &str) {
+        let own = "/etc/systemd/system/lessor.service";
+        self.machine.succeeds(&format!("cp /usr/lib/systemd/system/lessor.service {own}"));
+        self.provides(version);
+        let said = self.machine.succeeds("dpkg -i /root/lessor_*.deb");
+        assert!(said.contains(&format!("{own} HIDES THE UNIT")), "{said}");
+        self.machine.succeeds(&format!("rm {own}; systemctl daemon-reload"));
+        self.machine.succeeds("systemctl restart lessor && systemctl is-active lessor");
     }
 
     #[track_caller]

@@ -3,6 +3,7 @@
 //! Invariant: each key has one entry in the report, except the lists of subnets, networks and
 //! pools, whose items have one each.
 
+mod boot_options;
 mod classes;
 mod reservations;
 mod timers;
@@ -82,6 +83,7 @@ pub(super) fn read(node: &Node) -> Result<Found, Refusal> {
     }
     reading.name_known();
     reading.say_what_comes_first();
+    reading.keep_boot_options(&everywhere);
     everywhere.quarantine = None;
     if reading.site.interfaces.is_empty() {
         reading.site.interfaces = reading.interfaces_of_subnets;

@@ -51,7 +51,7 @@ pub(crate) fn alone(class: &Class, site: &Site) -> String {
         classes: vec![Class { pools: Vec::new(), ..class.clone() }],
         ..Site::default()
     };
-    let frame = super::Frame { heading: String::new(), reservations: None, store: None };
+    let frame = super::Frame { heading: String::new(), reservations: None, store: None, kept: "" };
     let named = format!("[[reservation]]\ncircuit-id = \"x\"\nclasses = [{:?}]\n", class.name);
     super::text(&of_class, &frame) + &named + "[[subnet]]\nprefix = \"192.0.2.0/24\"\n"
 }

@@ -6,7 +6,7 @@
 use std::{
     io::{self, Write},
     net::Ipv4Addr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -54,13 +54,15 @@ pub(crate) struct ImportArguments {
     /// An address that relays send to, instead of those in the other configuration.
     #[arg(long, value_name = "ADDRESS", requires = "from")]
     listen: Vec<Ipv4Addr>,
-    /// The folder of the store in the new configuration (store.path).
+    /// The folder of the store in the new configuration (store.path), instead of that in a
+    /// configuration that is replaced.
     #[arg(long, value_name = "FOLDER", requires = "from")]
     store: Option<String>,
     /// Where reservations are written.
     #[arg(long, value_enum, default_value_t = ReservationsIn::Auto, requires = "from")]
     reservations: ReservationsIn,
-    /// Replace the configuration if there is one.
+    /// Replace the configuration if there is one. Its [store], [plugins], [[lookup]], [control],
+    /// [journal], [hosts], [metrics] and [log] stay as they are.
     #[arg(long, requires = "from")]
     replace: bool,
     /// Import leases into a store that has some: of each address, the lease that changed last
@@ -113,9 +115,11 @@ pub(crate) fn run(command: &ImportCommand) -> anyhow::Result<ExitCode> {
         leases = Some(totals);
     }
     let files = written.map(UnplacedFiles::commit).transpose()?.unwrap_or_default();
-    let mut all = imported.map(|imported| imported.report).unwrap_or_default();
+    let unused = imported.as_ref().and_then(|of| lessor_import::unused_reservations(of, target));
+    let (mut all, kept) = imported.map(|of| (of.report, of.kept)).unwrap_or_default();
     all.append(report);
-    arguments.print(origin, &all, leases, &files)?;
+    let changes = Changes { kept: &kept, files: &files, unused: unused.as_deref() };
+    arguments.print(origin, &all, leases, changes)?;
     Ok(exit_code(&all))
 }
 
@@ -125,6 +129,7 @@ impl ImportArguments {
             interfaces: self.interface.clone(),
             listen: self.listen.clone(),
             store: self.store.clone(),
+            replace: self.replace,
             reservations: match self.reservations {
                 ReservationsIn::Auto => Reservations::Automatic,
                 ReservationsIn::Inline => Reservations::Inline,
@@ -163,7 +168,7 @@ impl ImportArguments {
         origin: OldServer,
         report: &Report,
         leases: Option<LeaseTotals>,
-        files: &[PathBuf],
+        changes: Changes<'_>,
     ) -> anyhow::Result<()> {
         if self.json {
             let printed = Printed {
@@ -171,7 +176,7 @@ impl ImportArguments {
                 dry_run: self.dry_run,
                 totals: report.totals(),
                 leases,
-                files,
+                changes,
                 entries: report.entries(),
             };
             writeln!(io::stdout(), "{}", serde_json::to_string(&printed)?)?;
@@ -184,8 +189,16 @@ impl ImportArguments {
         if let Some(leases) = leases {
             print_leases(&mut out, &leases)?;
         }
-        for file in files {
+        let config = self.file.config.display();
+        if !changes.kept.is_empty() {
+            writeln!(out, "{config} keeps its former {}.", changes.kept.join(", "))?;
+        }
+        for file in changes.files {
             writeln!(out, "{} is written.", file.display())?;
+        }
+        if let Some(unused) = changes.unused {
+            let unused = unused.display();
+            writeln!(out, "{unused} of an earlier import is not in use any more; remove it.")?;
         }
         if self.dry_run {
             writeln!(out, "Nothing was changed (--dry-run).")?;
@@ -253,6 +266,19 @@ struct Printed<'p> {
     totals: Totals,
     #[serde(skip_serializing_if = "Option::is_none")]
     leases: Option<LeaseTotals>,
-    files: &'p [PathBuf],
+    #[serde(flatten)]
+    changes: Changes<'p>,
     entries: &'p [lessor_import::ReportEntry],
+}
+
+/// What an import does to files.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Changes<'p> {
+    /// The headers of tables that stay as they were.
+    kept: &'p [String],
+    files: &'p [PathBuf],
+    /// A file of reservations that the configuration does not name any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unused: Option<&'p Path>,
 }

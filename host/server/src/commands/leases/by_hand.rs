@@ -51,7 +51,8 @@ pub(crate) struct AddArguments {
     address: Ipv4Addr,
     #[command(flatten)]
     client: ClientArguments,
-    /// The duration of the lease: 90s, 10m, 1h, 7d or infinite.
+    /// The duration of the lease: 90s, 10m, 1h, 7d or infinite. A client that has the lease already
+    /// keeps it until its end.
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     secs: u32,
     #[command(flatten)]
