@@ -3,6 +3,7 @@
 //! Invariant: each statement has one entry in the report. A block that is not carried has one entry
 //! for all of it.
 
+mod authority;
 mod classes;
 mod hosts;
 mod settings;
@@ -15,7 +16,7 @@ use crate::{
     Found,
     input::{Reader, Text},
     latest::Latest,
-    model::{Bootp, Options, Scope, Site, Subnet, inherit},
+    model::{Bootp, Options, Scope, Site, Subnet, Unknown, inherit},
     place::Refusal,
     report::{EntryId, LineOutcome, Report},
 };
@@ -59,11 +60,14 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut everywhere = own.scope;
     inherit(&mut everywhere.options, &reading.of_classes);
     reading.say_what_comes_first();
+    reading.keep_authority(&everywhere);
     for subnet in &mut reading.site.subnets {
         effective(&mut subnet.scope, &everywhere);
     }
     reading.serve_bootp(&everywhere);
     everywhere.quarantine = None;
+    // A client without a lease gets the free address that it asks to keep, in any case.
+    everywhere.unknown_clients = Some(Unknown::Adopt);
     reading.site.everywhere = everywhere;
     Ok(Found { site: reading.site, report: reading.report })
 }
@@ -88,6 +92,8 @@ struct Around {
     is_for_known: bool,
     /// The option space that option 43 contains.
     vendor_space: Option<String>,
+    /// What the file says about `authoritative` before the block.
+    is_authoritative: Option<bool>,
     /// The subnet that the block is in, as its position.
     subnet: Option<usize>,
 }
@@ -97,6 +103,7 @@ struct Around {
 struct OfSubnet {
     names_hosts: bool,
     is_for_known: bool,
+    is_authoritative: Option<bool>,
     /// The entry of each range, and whether it is for BOOTP clients as well.
     ranges: Vec<(EntryId, bool)>,
 }
@@ -154,8 +161,14 @@ impl Reading {
     }
 
     fn parts(&mut self, block: &[Statement], around: &Around) -> Result<(), Refusal> {
-        let mut parts = block.iter().filter(|statement| statement.block.is_some());
-        parts.try_for_each(|statement| self.part(statement, around))
+        let mut around = around.clone();
+        for statement in block {
+            around.is_authoritative = authority::said(statement).or(around.is_authoritative);
+            if statement.block.is_some() {
+                self.part(statement, &around)?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads a statement with a block.
@@ -166,7 +179,8 @@ impl Reading {
             "shared-network" => {
                 self.report.carried(&statement.place, &statement.shown());
                 let name = statement.tokens.get(1).and_then(Token::text);
-                let inner = Around { shared_network: name, ..around.clone() };
+                let is_authoritative = authority::of_block(block).or(around.is_authoritative);
+                let inner = Around { shared_network: name, is_authoritative, ..around.clone() };
                 self.nested(block, &mut Own::default(), inner)
             }
             "subnet" => self.subnet(statement, block, around),
@@ -223,7 +237,9 @@ impl Reading {
         });
         let is_for_known = statements::is_for_known(block).unwrap_or(around.is_for_known);
         let names_hosts = statements::names_hosts(block).unwrap_or(around.names_hosts);
-        self.of_subnets.push(OfSubnet { names_hosts, is_for_known, ranges: Vec::new() });
+        let is_authoritative = authority::of_block(block).or(around.is_authoritative);
+        let ranges = Vec::new();
+        self.of_subnets.push(OfSubnet { names_hosts, is_for_known, is_authoritative, ranges });
         for range in block.iter().filter(|inner| inner.word(0) == Some("range")) {
             self.range(range, &Pooled::default(), Some(position))?;
         }

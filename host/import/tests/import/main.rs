@@ -11,6 +11,7 @@ mod kea_reservations;
 mod leases;
 mod lines_of_dnsmasq;
 mod options;
+mod order_in_dhcpd;
 mod relays;
 mod reservations;
 mod timers;
