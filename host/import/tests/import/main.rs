@@ -10,6 +10,7 @@ mod hostile;
 mod kea_reservations;
 mod leases;
 mod lines_of_dnsmasq;
+mod merging;
 mod options;
 mod order_in_dhcpd;
 mod relays;
