@@ -6,6 +6,7 @@
 mod authority;
 mod classes;
 mod hosts;
+mod lease_times;
 mod settings;
 
 use std::net::Ipv4Addr;
@@ -33,11 +34,6 @@ use super::{
 use hosts::Named;
 use settings::{Own, Reach, is_of_pool};
 
-/// dhcpd's lease times if the configuration has none, in seconds.
-const LEASE_TIME_SECS: u32 = 43_200;
-const MIN_LEASE_TIME_SECS: u32 = 300;
-const MAX_LEASE_TIME_SECS: u32 = 86_400;
-const QUARANTINE_SECS: u32 = 86_400;
 const OF_POOL: &str = "a pool has options only; write it in its subnet";
 const ALL_FOR_BOOTP: &str = "BOOTP clients get addresses of the other ranges of its subnet as well";
 const NOT_FOR_BOOTP: &str =
@@ -62,8 +58,9 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     reading.say_what_comes_first();
     reading.keep_authority(&everywhere);
     for subnet in &mut reading.site.subnets {
-        effective(&mut subnet.scope, &everywhere);
+        lease_times::complete(&mut subnet.scope, &everywhere);
     }
+    reading.limit_lease_times();
     reading.serve_bootp(&everywhere);
     everywhere.quarantine = None;
     // A client without a lease gets the free address that it asks to keep, in any case.
@@ -386,13 +383,4 @@ fn outcome(found: Result<Option<&'static str>, String>) -> (LineOutcome, String)
         Ok(Some(how)) => (LineOutcome::Changed, how.to_owned()),
         Err(why) => (LineOutcome::NotCarried, why),
     }
-}
-
-/// The settings of a subnet, with dhcpd's defaults.
-fn effective(scope: &mut Scope, everywhere: &Scope) {
-    let or = |own: Option<u32>, outer: Option<u32>, default| own.or(outer).or(Some(default));
-    scope.lease_time = or(scope.lease_time, everywhere.lease_time, LEASE_TIME_SECS);
-    scope.min_lease_time = or(scope.min_lease_time, everywhere.min_lease_time, MIN_LEASE_TIME_SECS);
-    scope.max_lease_time = or(scope.max_lease_time, everywhere.max_lease_time, MAX_LEASE_TIME_SECS);
-    scope.quarantine = or(scope.quarantine, everywhere.quarantine, QUARANTINE_SECS);
 }

@@ -8,6 +8,7 @@ mod golden;
 mod host_tags;
 mod hostile;
 mod kea_reservations;
+mod lease_times;
 mod leases;
 mod lines_of_dnsmasq;
 mod merging;
