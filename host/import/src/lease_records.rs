@@ -132,7 +132,7 @@ impl LeaseRecord {
             _ => format!("the store has it for {}", client(known)),
         };
         Some(match self.is_timed {
-            true => format!("{has}, which changed later"),
+            true => format!("{has}, and its record is not older"),
             false => format!(
                 "{has}, and the file does not say which is newer; if this lease is, end the other \
                  with lessor leases end, and import again"

@@ -197,7 +197,7 @@ fn what_the_server_wrote_since_is_not_ended_by_a_file() {
     not_carried(
         &report,
         &["leases:4 lease of 10.64.1.4 for 02:00:5e:00:00:04: the store has it for \
-                            02:00:5e:00:00:09, which changed later"],
+                            02:00:5e:00:00:09, and its record is not older"],
     );
 }
 
