@@ -54,11 +54,15 @@ pub(crate) enum Data {
     Address,
     /// At most so many octets from the beginning of a part.
     Beginning(Box<Data>, usize),
-    /// Octets as hexadecimal numbers without leading zeros, with this separator.
+    /// Octets as hexadecimal numbers of small letters without leading zeros, with this separator.
     Numbers(Box<Data>, String),
 }
 
-const NEVER: &str = "the comparison never holds";
+/// Why a comparison that no message can meet is not carried.
+pub(crate) const NEVER: &str = "the comparison never holds";
+/// Why text that is not written that way is not carried.
+const NEVER_WRITTEN: &str = "the comparison never holds: octets are written in small letters and \
+                             without leading zeros, such as 0:4:f2";
 const OTHERS: &str = "values of the message are compared with constants only";
 
 impl Condition {
@@ -132,9 +136,7 @@ impl Data {
             ),
             Self::Numbers(part, separator) => {
                 let text = String::from_utf8(value).map_err(|_| NEVER)?;
-                let groups = text.split(separator.as_str());
-                let octets = groups.map(|group| u8::from_str_radix(group, 16).ok());
-                part.is(octets.collect::<Option<Vec<u8>>>().ok_or(NEVER)?)
+                part.is(octets_of(&text, &separator)?)
             }
             // Shorter than the beginning: the whole part is meant.
             Self::Beginning(part, length) if value.len() < length => part.is(value),
@@ -164,9 +166,8 @@ impl Data {
                 let last = text.rsplit(separator.as_str()).next();
                 // A number of one digit could be the beginning of one of two.
                 let whole = whole.or_else(|| (last?.len() == 2).then_some(text.as_str()));
-                let numbers = whole.ok_or("the text ends within a number")?.split(&*separator);
-                let octets = numbers.map(|number| u8::from_str_radix(number, 16).ok());
-                part.starts_with(octets.collect::<Option<Vec<u8>>>().ok_or(NEVER)?)
+                let whole = whole.ok_or("the text ends within a number")?;
+                part.starts_with(octets_of(whole, &separator)?)
             }
         }
     }
@@ -192,6 +193,15 @@ impl Data {
             None => whole,
         })
     }
+}
+
+/// The octets that are written as this text.
+fn octets_of(text: &str, separator: &str) -> Result<Vec<u8>, String> {
+    let octet = |number: &str| {
+        let octet = u8::from_str_radix(number, 16).map_err(|_| NEVER)?;
+        if format!("{octet:x}") == number { Ok(octet) } else { Err(NEVER_WRITTEN.to_owned()) }
+    };
+    text.split(separator).map(octet).collect()
 }
 
 /// An address as the octets of [`Fact::Relay`].
@@ -229,10 +239,18 @@ mod tests {
             let read = numbers().starts_with(text.as_bytes().to_vec());
             assert_eq!(read, Ok(Condition::Test(Fact::HardwareAddress, maker.clone())), "{text}");
         }
-        for (text, why) in [("0:4:f", "within a number"), ("0:zz:", NEVER), (":", NEVER)] {
+        for (text, why) in [
+            ("0:4:f", "within a number"),
+            ("0:zz:", NEVER),
+            (":", NEVER),
+            ("0:4:F2", NEVER_WRITTEN),
+            ("00:4:f2", NEVER_WRITTEN),
+        ] {
             let error = numbers().starts_with(text.as_bytes().to_vec()).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
         }
+        let never = numbers().equals(Data::Constant(b"02:00:5e:0:0:1".to_vec()));
+        assert_eq!(never, Err(NEVER_WRITTEN.to_owned()));
     }
 
     #[test]

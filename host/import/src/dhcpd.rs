@@ -12,6 +12,7 @@ mod owners;
 mod pools;
 mod statements;
 mod vendor_classes;
+mod word;
 
 use crate::{
     Found,

@@ -1,8 +1,8 @@
 //! What the expressions of Kea and of ISC dhcpd have in common: a cursor over their tokens, `and`,
 //! `or`, `not` and parentheses, parts of values, and the names of sub-options of option 82.
 //!
-//! The parsers of the two languages read comparisons and other values. Invariant: `not` and
-//! parentheses are nested at most [`DEPTH_MAX`] times.
+//! The parsers of the two languages read comparisons and other values. Invariant: a condition that
+//! is read is nested at most [`DEPTH_MAX`] times.
 
 use std::fmt::Debug;
 
@@ -10,7 +10,7 @@ use lessor_core::relay;
 
 use crate::condition::{Condition, Data};
 
-/// How deeply `not` and parentheses may be nested.
+/// How deeply `not`, parentheses, and `and` and `or` that follow each other may be nested.
 const DEPTH_MAX: usize = 32;
 
 /// A token of one of the languages.
@@ -37,6 +37,9 @@ pub(crate) trait Expression<'t> {
     /// The word for a length up to the end of a value, if the language has one.
     const TO_THE_END: Option<&'static str>;
 
+    /// Whether `and` binds more tightly than `or`. Otherwise, both group from the left.
+    const AND_BINDS_TIGHTER: bool;
+
     /// Returns the cursor over its tokens.
     fn cursor(&mut self) -> &mut Cursor<'t, Self::Token>;
 
@@ -61,10 +64,31 @@ pub(crate) trait Expression<'t> {
         data.substring(start, length)
     }
 
-    /// Reads conditions of which one has to be met, and nothing after them.
+    /// Reads conditions that `and` and `or` join, and nothing after them.
     fn whole(&mut self) -> Result<Condition, String> {
-        let condition = self.any()?;
+        let condition = self.joined()?;
         self.cursor().ended().map(|()| condition)
+    }
+
+    /// Reads conditions that `and` and `or` join.
+    fn joined(&mut self) -> Result<Condition, String> {
+        if Self::AND_BINDS_TIGHTER { self.any() } else { self.joined_left_first() }
+    }
+
+    /// Reads conditions, each of which is joined with all before it.
+    fn joined_left_first(&mut self) -> Result<Condition, String> {
+        let outside = self.cursor().depth;
+        let mut parts = vec![self.one()?];
+        let mut last = None;
+        while let Some(join) = Join::read(self.cursor()) {
+            if let Some(other) = last.replace(join).filter(|last| *last != join) {
+                self.cursor().deepen()?;
+                parts = vec![other.of(parts)];
+            }
+            parts.push(self.one()?);
+        }
+        self.cursor().depth = outside;
+        Ok(last.unwrap_or(Join::All).of(parts))
     }
 
     /// Reads conditions of which one has to be met.
@@ -87,10 +111,7 @@ pub(crate) trait Expression<'t> {
 
     /// Reads one condition.
     fn one(&mut self) -> Result<Condition, String> {
-        self.cursor().depth += 1;
-        if self.cursor().depth > DEPTH_MAX {
-            return Err(format!("the expression is nested more than {DEPTH_MAX} times"));
-        }
+        self.cursor().deepen()?;
         let found = self.one_at_depth();
         self.cursor().depth -= 1;
         found
@@ -102,11 +123,34 @@ pub(crate) trait Expression<'t> {
             return self.one().map(Condition::not);
         }
         if self.cursor().takes(&Self::Token::mark('(')) {
-            let inner = self.any()?;
+            let inner = self.joined()?;
             self.cursor().expect_mark(')')?;
             return Ok(inner);
         }
         self.comparison()
+    }
+}
+
+/// How conditions are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Join {
+    All,
+    Any,
+}
+
+impl Join {
+    fn read<T: ExpressionToken>(cursor: &mut Cursor<'_, T>) -> Option<Self> {
+        match cursor.takes_word("and") {
+            true => Some(Self::All),
+            false => cursor.takes_word("or").then_some(Self::Any),
+        }
+    }
+
+    fn of(self, conditions: Vec<Condition>) -> Condition {
+        match self {
+            Self::All => Condition::all(conditions),
+            Self::Any => Condition::any(conditions),
+        }
     }
 }
 
@@ -118,6 +162,14 @@ impl<'t, T: ExpressionToken> Cursor<'t, T> {
     /// Returns the tokens that were not read yet.
     pub(crate) const fn rest(&self) -> &'t [T] {
         self.tokens
+    }
+
+    fn deepen(&mut self) -> Result<(), String> {
+        self.depth += 1;
+        match self.depth > DEPTH_MAX {
+            true => Err(format!("the expression is nested more than {DEPTH_MAX} times")),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn next(&mut self) -> Result<T, String> {

@@ -15,9 +15,9 @@ use lessor_core::{
     Binding, BindingState, ClientKey, ClientKeyKind, HardwareAddress, HostName, Network,
     RelayInformation, Subnet, Timestamp, Topology, UnknownFields, VpnName, option::code,
 };
-use serde::Serialize;
 
 use crate::{
+    lease_records::{LeaseRecord, LeaseTotals, ReadLeases, Removal, unknown_times},
     place::{Place, Refusal},
     report::{LineOutcome, Report},
 };
@@ -67,30 +67,10 @@ type Leases = BTreeMap<(Option<VpnName>, Ipv4Addr), FoundLease>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gathered {
     leases: Leases,
+    removals: BTreeMap<Ipv4Addr, Removal>,
     pub(crate) report: Report,
     /// The number of leases in the files.
     pub(crate) read: u64,
-}
-
-/// How many leases had which outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct LeaseTotals {
-    /// Entries in the files; a log has several of one address.
-    pub read: u64,
-    /// Addresses whose last entry is a lease.
-    pub addresses: u64,
-    /// Leases that run.
-    pub active: u64,
-    /// Leases that have ended or were released; their clients get the addresses back if they are
-    /// free.
-    pub ended: u64,
-    /// Addresses that a client declined.
-    pub quarantined: u64,
-    /// Leases that are not carried; the report says why.
-    pub not_carried: u64,
-    /// Leases that the store has in a newer version.
-    pub kept: u64,
 }
 
 impl Gathered {
@@ -116,6 +96,9 @@ impl Gathered {
             );
             self.report.add(&earlier.place, &statement, LineOutcome::NotCarried, note);
         }
+        if lease.vpn.is_none() {
+            self.removals.remove(&lease.address);
+        }
         self.leases.insert(lease.key(), lease);
         Ok(())
     }
@@ -130,19 +113,20 @@ impl Gathered {
         self.put(lease)
     }
 
-    /// Removes the lease of an address.
-    pub(crate) fn remove(&mut self, address: Ipv4Addr) {
+    /// Removes the lease of an address, which the other server changed at a time if it ever gave it
+    /// to a client.
+    pub(crate) fn remove(&mut self, place: &Place, address: Ipv4Addr, at: Option<Timestamp>) {
         self.read += 1;
         self.leases.remove(&(None, address));
+        if let Some(changed_at) = at {
+            let removal = Removal { place: place.clone(), address, changed_at };
+            self.removals.insert(address, removal);
+        }
     }
 
     /// The leases as records of the networks of a configuration. Those that cannot be are reported.
-    pub(crate) fn records(
-        self,
-        topology: &Topology,
-        times: &Times,
-    ) -> (Vec<Binding>, Report, LeaseTotals) {
-        let Self { leases, mut report, read } = self;
+    pub(crate) fn records(self, topology: &Topology, times: &Times) -> ReadLeases {
+        let Self { leases, removals, mut report, read } = self;
         say_second_leases(&leases, topology, times, &mut report);
         let addresses = leases.len() as u64;
         let mut totals = LeaseTotals { read, addresses, ..LeaseTotals::default() };
@@ -151,7 +135,7 @@ impl Gathered {
             let statement = format!("lease of {} for {}", found.address, found.client());
             match found.record(topology, times) {
                 Ok((lease, note)) => {
-                    match lease.state {
+                    match lease.binding.state {
                         BindingState::Quarantined => totals.quarantined += 1,
                         _ if found.is_active(times.clock) => totals.active += 1,
                         _ => totals.ended += 1,
@@ -167,7 +151,20 @@ impl Gathered {
                 }
             }
         }
-        (records, report, totals)
+        report.sort();
+        let removals = removals.into_values().map(|removal| {
+            let changed_at = times.of_store(removal.changed_at.min(times.clock));
+            Removal { changed_at, ..removal }
+        });
+        let removals = removals.collect();
+        ReadLeases { records, removals, report, totals, now: times.of_store(times.clock) }
+    }
+}
+
+impl Times {
+    /// A time of the clock in the time of the store.
+    const fn of_store(&self, time: Timestamp) -> Timestamp {
+        time.moved_by_ms(self.ahead_ms.saturating_neg())
     }
 }
 
@@ -235,7 +232,7 @@ impl FoundLease {
         &self,
         topology: &Topology,
         times: &Times,
-    ) -> Result<(Binding, Option<&'static str>), String> {
+    ) -> Result<(LeaseRecord, Option<&'static str>), String> {
         let Some((network, subnet)) = self.scopes(topology) else {
             let of_vpn = self.vpn.as_ref().map(|vpn| format!(" of VPN {vpn}")).unwrap_or_default();
             return Err(format!("{}{of_vpn} is in no subnet of the configuration", self.address));
@@ -256,20 +253,22 @@ impl FoundLease {
         };
         let note = note.filter(|_| self.is_active(times.clock));
         let hardware_address = self.hardware_address.or(HardwareAddress::new(1, &[]));
-        let changed_at = self.changed_at.unwrap_or_else(|| self.earliest_change(subnet));
-        let changed_at = changed_at.min(times.clock);
-        let moved = |time: Timestamp| time.moved_by_ms(times.ahead_ms.saturating_neg());
-        let lease = Binding {
+        let expires_at = times.of_store(self.expires_at);
+        let now = times.of_store(times.clock);
+        let (began_at, changed_at) = match self.changed_at {
+            Some(time) => [times.of_store(time).min(now); 2].into(),
+            None => unknown_times(expires_at, subnet.lease_time.max_secs, now),
+        };
+        let began_at = self.began_at.map_or(began_at, |time| times.of_store(time));
+        let binding = Binding {
             address: self.address,
             vpn: self.vpn.clone(),
             client,
             hardware_address: hardware_address.ok_or("it has no hardware address")?,
             state: self.state,
-            began_at: moved(
-                self.began_at.unwrap_or(changed_at).min(changed_at).min(self.expires_at),
-            ),
-            changed_at: moved(changed_at),
-            expires_at: moved(self.expires_at),
+            began_at: began_at.min(changed_at).min(expires_at),
+            changed_at,
+            expires_at,
             subscriber: self.subscriber.clone().filter(|_| self.is_active(times.clock)),
             relay_information: self.relay_information.clone(),
             relay_address: self.relay_address,
@@ -277,7 +276,8 @@ impl FoundLease {
             revision: 1,
             unknown_fields: UnknownFields::default(),
         };
-        Ok((lease, note))
+        let is_timed = self.changed_at.is_some();
+        Ok((LeaseRecord { binding, place: self.place.clone(), is_timed }, note))
     }
 
     /// The name of the client with the domain of its subnet.
@@ -285,16 +285,6 @@ impl FoundLease {
         let domain = subnet.options.get(code::DOMAIN_NAME);
         let domain = domain.and_then(|value| HostName::of_domain(value));
         self.host_name.as_ref()?.of_client_in(domain.as_ref()).ok()
-    }
-
-    /// The earliest time at which the lease can have been granted. With it, no lease of a file that
-    /// does not say when takes the place of a record that the server wrote since.
-    fn earliest_change(&self, subnet: &Subnet) -> Timestamp {
-        if self.expires_at == Timestamp::NEVER {
-            return Timestamp::default();
-        }
-        let longest_ms = i64::from(subnet.lease_time.max_secs) * 1000;
-        self.expires_at.moved_by_ms(-longest_ms)
     }
 
     fn client_key(&self, kind: ClientKeyKind) -> Result<ClientKey, String> {

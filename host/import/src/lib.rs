@@ -30,6 +30,7 @@ mod input;
 mod kea;
 mod kept;
 mod latest;
+mod lease_records;
 mod leases;
 mod model;
 mod option_names;
@@ -47,14 +48,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lessor_core::{Binding, Topology};
+use lessor_core::Topology;
 use lessor_settings::StoreBackend;
 use serde::Serialize;
 
 pub use carry::{CarryError, Existing, carry};
 pub use files::{UnplacedFiles, WriteError, unused_reservations};
 pub use input::{CONFIGURATION_OCTETS_MAX, INCLUDES_DEPTH_MAX, INCLUDES_MAX, LEASES_OCTETS_MAX};
-pub use leases::{LeaseTotals, Times};
+pub use lease_records::{LeaseRecord, LeaseTotals, ReadLeases};
+pub use leases::Times;
 pub use place::{Place, Refusal};
 pub use report::{LineOutcome, Report, ReportEntry, Totals};
 
@@ -197,7 +199,7 @@ pub fn read_leases(
     paths: &[PathBuf],
     topology: &Topology,
     times: &Times,
-) -> Result<(Vec<Binding>, Report, LeaseTotals), Refusal> {
+) -> Result<ReadLeases, Refusal> {
     let mut reader = Reader::of_leases();
     let mut gathered = leases::Gathered::default();
     for path in paths {
@@ -214,9 +216,7 @@ pub fn read_leases(
             }
         }
     }
-    let (leases, mut report, totals) = gathered.records(topology, times);
-    report.sort();
-    Ok((leases, report, totals))
+    Ok(gathered.records(topology, times))
 }
 
 impl OldServer {

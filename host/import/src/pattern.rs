@@ -9,7 +9,7 @@ use regex_syntax::{
     hir::{Class, Hir, HirKind, Look, Repetition},
 };
 
-use crate::condition::{Condition, Data};
+use crate::condition::{Condition, Data, NEVER};
 
 /// How many texts may be listed.
 const TEXTS_MAX: usize = 64;
@@ -60,7 +60,13 @@ pub(crate) fn read(
         return Err("the regular expression accepts nothing".to_owned());
     }
     let conditions = texts.into_iter().map(|text| text.condition(value.clone(), extent));
-    Ok(Condition::any(conditions.collect::<Result<_, _>>()?))
+    let is_possible =
+        |found: &Result<_, String>| !matches!(found, Err(why) if why.starts_with(NEVER));
+    let (possible, mut never): (Vec<_>, Vec<_>) = conditions.partition(is_possible);
+    match never.pop() {
+        Some(never) if possible.is_empty() => never,
+        _ => Ok(Condition::any(possible.into_iter().collect::<Result<_, _>>()?)),
+    }
 }
 
 /// What an expression accepts, as far as it was read.

@@ -3,8 +3,10 @@
 //! Invariant: each statement has one entry in the report. A block that is not carried has one entry
 //! for all of it.
 
+mod authority;
 mod classes;
 mod hosts;
+mod lease_times;
 mod settings;
 
 use std::net::Ipv4Addr;
@@ -15,7 +17,7 @@ use crate::{
     Found,
     input::{Reader, Text},
     latest::Latest,
-    model::{Bootp, Options, Scope, Site, Subnet, inherit},
+    model::{Bootp, Options, Scope, Site, Subnet, Unknown, inherit},
     place::Refusal,
     report::{EntryId, LineOutcome, Report},
 };
@@ -32,11 +34,6 @@ use super::{
 use hosts::Named;
 use settings::{Own, Reach, is_of_pool};
 
-/// dhcpd's lease times if the configuration has none, in seconds.
-const LEASE_TIME_SECS: u32 = 43_200;
-const MIN_LEASE_TIME_SECS: u32 = 300;
-const MAX_LEASE_TIME_SECS: u32 = 86_400;
-const QUARANTINE_SECS: u32 = 86_400;
 const OF_POOL: &str = "a pool has options only; write it in its subnet";
 const ALL_FOR_BOOTP: &str = "BOOTP clients get addresses of the other ranges of its subnet as well";
 const NOT_FOR_BOOTP: &str =
@@ -59,11 +56,15 @@ pub(super) fn read(text: &Text, reader: &mut Reader) -> Result<Found, Refusal> {
     let mut everywhere = own.scope;
     inherit(&mut everywhere.options, &reading.of_classes);
     reading.say_what_comes_first();
+    reading.keep_authority(&everywhere);
     for subnet in &mut reading.site.subnets {
-        effective(&mut subnet.scope, &everywhere);
+        lease_times::complete(&mut subnet.scope, &everywhere);
     }
+    reading.limit_lease_times();
     reading.serve_bootp(&everywhere);
     everywhere.quarantine = None;
+    // A client without a lease gets the free address that it asks to keep, in any case.
+    everywhere.unknown_clients = Some(Unknown::Adopt);
     reading.site.everywhere = everywhere;
     Ok(Found { site: reading.site, report: reading.report })
 }
@@ -88,6 +89,8 @@ struct Around {
     is_for_known: bool,
     /// The option space that option 43 contains.
     vendor_space: Option<String>,
+    /// What the file says about `authoritative` before the block.
+    is_authoritative: Option<bool>,
     /// The subnet that the block is in, as its position.
     subnet: Option<usize>,
 }
@@ -97,6 +100,7 @@ struct Around {
 struct OfSubnet {
     names_hosts: bool,
     is_for_known: bool,
+    is_authoritative: Option<bool>,
     /// The entry of each range, and whether it is for BOOTP clients as well.
     ranges: Vec<(EntryId, bool)>,
 }
@@ -154,8 +158,14 @@ impl Reading {
     }
 
     fn parts(&mut self, block: &[Statement], around: &Around) -> Result<(), Refusal> {
-        let mut parts = block.iter().filter(|statement| statement.block.is_some());
-        parts.try_for_each(|statement| self.part(statement, around))
+        let mut around = around.clone();
+        for statement in block {
+            around.is_authoritative = authority::said(statement).or(around.is_authoritative);
+            if statement.block.is_some() {
+                self.part(statement, &around)?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads a statement with a block.
@@ -166,7 +176,8 @@ impl Reading {
             "shared-network" => {
                 self.report.carried(&statement.place, &statement.shown());
                 let name = statement.tokens.get(1).and_then(Token::text);
-                let inner = Around { shared_network: name, ..around.clone() };
+                let is_authoritative = authority::of_block(block).or(around.is_authoritative);
+                let inner = Around { shared_network: name, is_authoritative, ..around.clone() };
                 self.nested(block, &mut Own::default(), inner)
             }
             "subnet" => self.subnet(statement, block, around),
@@ -223,7 +234,9 @@ impl Reading {
         });
         let is_for_known = statements::is_for_known(block).unwrap_or(around.is_for_known);
         let names_hosts = statements::names_hosts(block).unwrap_or(around.names_hosts);
-        self.of_subnets.push(OfSubnet { names_hosts, is_for_known, ranges: Vec::new() });
+        let is_authoritative = authority::of_block(block).or(around.is_authoritative);
+        let ranges = Vec::new();
+        self.of_subnets.push(OfSubnet { names_hosts, is_for_known, is_authoritative, ranges });
         for range in block.iter().filter(|inner| inner.word(0) == Some("range")) {
             self.range(range, &Pooled::default(), Some(position))?;
         }
@@ -370,13 +383,4 @@ fn outcome(found: Result<Option<&'static str>, String>) -> (LineOutcome, String)
         Ok(Some(how)) => (LineOutcome::Changed, how.to_owned()),
         Err(why) => (LineOutcome::NotCarried, why),
     }
-}
-
-/// The settings of a subnet, with dhcpd's defaults.
-fn effective(scope: &mut Scope, everywhere: &Scope) {
-    let or = |own: Option<u32>, outer: Option<u32>, default| own.or(outer).or(Some(default));
-    scope.lease_time = or(scope.lease_time, everywhere.lease_time, LEASE_TIME_SECS);
-    scope.min_lease_time = or(scope.min_lease_time, everywhere.min_lease_time, MIN_LEASE_TIME_SECS);
-    scope.max_lease_time = or(scope.max_lease_time, everywhere.max_lease_time, MAX_LEASE_TIME_SECS);
-    scope.quarantine = or(scope.quarantine, everywhere.quarantine, QUARANTINE_SECS);
 }

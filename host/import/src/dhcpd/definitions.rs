@@ -118,9 +118,7 @@ impl Definitions {
     /// # Errors
     /// Returns that there is none.
     pub(super) fn find(&self, space: &str, name: &str) -> Result<(u8, Form), String> {
-        let same = |definition: &&Definition| {
-            definition.space == space && definition.name.eq_ignore_ascii_case(name)
-        };
+        let same = |definition: &&Definition| definition.space == space && definition.name == name;
         if let Some(defined) = self.all.iter().find(same) {
             let code = u8::try_from(defined.code).map_err(|_| "its code is more than an octet")?;
             return Ok((code, defined.form.clone()));

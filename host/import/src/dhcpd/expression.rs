@@ -14,6 +14,7 @@ use crate::{
 use super::{
     definitions::{Definitions, SPACE, split},
     grammar::Token,
+    word::Word,
 };
 
 /// Reads an expression that is true or false.
@@ -43,6 +44,7 @@ impl<'e> Expression<'e> for Parser<'e> {
     type Token = Token;
 
     const TO_THE_END: Option<&'static str> = None;
+    const AND_BINDS_TIGHTER: bool = false;
 
     fn cursor(&mut self) -> &mut Cursor<'e, Token> {
         &mut self.cursor
@@ -77,7 +79,7 @@ impl<'e> Expression<'e> for Parser<'e> {
             Token::Word(word) => word,
             Token::Mark(mark) => return Err(format!("conditions do not know {mark:?} here")),
         };
-        match word.as_str() {
+        match &*word {
             "hardware" => Ok(Data::Fact(Fact::HardwareAddress)),
             "option" => {
                 let name = self.cursor.word()?;
@@ -96,7 +98,7 @@ impl<'e> Expression<'e> for Parser<'e> {
 
 impl ExpressionToken for Token {
     fn word(word: &str) -> Self {
-        Self::Word(word.to_owned())
+        Self::Word(Word::new(word))
     }
 
     fn mark(mark: char) -> Self {
@@ -105,7 +107,7 @@ impl ExpressionToken for Token {
 
     fn into_word(self) -> Result<String, Self> {
         match self {
-            Self::Word(word) => Ok(word),
+            Self::Word(word) => Ok((*word).to_owned()),
             token => Err(token),
         }
     }
@@ -181,7 +183,8 @@ mod tests {
                 ),
             ),
             ("binary-to-ascii(16, 8, \":\", hardware) ~= \"^1:0:4:f2:\"", maker.clone()),
-            ("exists user-class", test(77, Comparison::Present)),
+            ("binary-to-ascii(16, 8, \":\", hardware) ~~ \"^1:0:4:F2:\"", maker.clone()),
+            ("Exists User-Class", test(77, Comparison::Present)),
             ("not exists agent.circuit-id", circuit(Comparison::Present).not()),
             (
                 "option agent.circuit-id = 00:04:00:64",
@@ -206,6 +209,39 @@ mod tests {
     }
 
     #[test]
+    fn and_and_or_group_from_the_left() {
+        let [a, b, c, d] = [77, 12, 60, 17]
+            .map(|option| Condition::Test(Fact::Option(option), Comparison::Present));
+        let names = ["user-class", "host-name", "vendor-class-identifier", "root-path"];
+        let text = |joins: [&str; 3]| {
+            let parts = names.iter().zip(["", joins[0], joins[1], joins[2]]);
+            parts.map(|(name, join)| format!("{join} exists {name} ")).collect::<String>()
+        };
+        let all = |parts: &[&Condition]| Condition::All(parts.iter().copied().cloned().collect());
+        let any = |parts: &[&Condition]| Condition::Any(parts.iter().copied().cloned().collect());
+        for (joins, wanted) in [
+            (["and", "and", "and"], all(&[&a, &b, &c, &d])),
+            (["or", "and", "and"], all(&[&any(&[&a, &b]), &c, &d])),
+            (["or", "or", "and"], all(&[&any(&[&a, &b, &c]), &d])),
+            (["and", "or", "and"], all(&[&any(&[&all(&[&a, &b]), &c]), &d])),
+        ] {
+            assert_eq!(read_text(&text(joins)), Ok(wanted), "{joins:?}");
+        }
+        let inner = "exists user-class or (exists host-name and exists vendor-class-identifier)";
+        assert_eq!(read_text(inner), Ok(any(&[&a, &all(&[&b, &c])])));
+        // `not` is for one comparison.
+        let not = "not exists user-class and exists host-name";
+        assert_eq!(read_text(not), Ok(all(&[&a.clone().not(), &b])));
+        let alternating = |times: usize| {
+            "exists user-class and exists host-name or ".repeat(times) + "exists root-path"
+        };
+        assert!(read_text(&alternating(10)).is_ok());
+        assert!(read_text(&alternating(20)).unwrap_err().contains("nested more than 32 times"));
+        let beside = format!("({}) and ({})", alternating(10), alternating(10));
+        assert!(read_text(&beside).is_ok());
+    }
+
+    #[test]
     fn other_expressions_are_not_carried() {
         let deep = format!("{}exists user-class", "not ".repeat(40));
         for text in [
@@ -224,6 +260,9 @@ mod tests {
             "exists acme.model",
             "option user-class",
             "option user-class = ",
+            "binary-to-ascii(16, 8, \":\", substring(hardware, 1, 3)) = \"00:04:f2\"",
+            "binary-to-ascii(16, 8, \":\", substring(hardware, 1, 3)) = \"0:4:F2\"",
+            "binary-to-ascii(16, 8, \":\", hardware) ~= \"^1:00:\"",
             "packet(24, 4) = 0a:00:00:01",
             &deep,
         ] {

@@ -9,6 +9,8 @@ use crate::{
     place::{Place, Refusal},
 };
 
+use super::word::Word;
+
 /// How deeply blocks may be nested.
 const DEPTH_MAX: usize = 32;
 /// The maximum number of words of a statement.
@@ -17,7 +19,7 @@ const WORDS_MAX: usize = 10_000;
 /// A part of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
-    Word(String),
+    Word(Word),
     /// A text in quotes, as octets.
     Quoted(Vec<u8>),
     /// One of `,` `=` `(` `)` `{` `}`.
@@ -33,18 +35,18 @@ pub(super) struct Statement {
 }
 
 impl Token {
-    /// The word; `None` for a text in quotes.
+    /// The word in small letters; `None` for a text in quotes.
     pub(super) fn word(&self) -> Option<&str> {
         match self {
-            Self::Word(word) => Some(word),
+            Self::Word(word) => Some(&**word),
             _ => None,
         }
     }
 
-    /// A word, or a text in quotes.
+    /// A word as it was written, or a text in quotes: for names and values.
     pub(super) fn text(&self) -> Option<String> {
         match self {
-            Self::Word(word) => Some(word.clone()),
+            Self::Word(word) => Some(word.written().to_owned()),
             Self::Quoted(octets) => String::from_utf8(octets.clone()).ok(),
             Self::Mark(_) => None,
         }
@@ -52,7 +54,7 @@ impl Token {
 }
 
 impl Statement {
-    /// The word at a position.
+    /// The word at a position, in small letters.
     pub(super) fn word(&self, position: usize) -> Option<&str> {
         self.tokens.get(position)?.word()
     }
@@ -68,7 +70,7 @@ impl Statement {
         let mut text = String::new();
         for token in self.tokens.iter().take(TOKENS_MAX) {
             let word = match token {
-                Token::Word(word) => word.clone(),
+                Token::Word(word) => word.written().to_owned(),
                 Token::Quoted(octets) => format!("{:?}", String::from_utf8_lossy(octets)),
                 Token::Mark(mark) => mark.to_string(),
             };
@@ -197,7 +199,7 @@ impl<'t> Parser<'t> {
                 Some('"') => tokens.push(Token::Quoted(self.quoted()?)),
                 Some(_) => {
                     let end = self.rest.find(ends_word).unwrap_or(self.rest.len());
-                    tokens.push(Token::Word(self.rest.get(..end).unwrap_or_default().to_owned()));
+                    tokens.push(Token::Word(Word::new(self.rest.get(..end).unwrap_or_default())));
                     self.advance(end);
                 }
             }
@@ -320,6 +322,18 @@ mod tests {
         assert_eq!(subnet.shown(), "subnet 192.0.2.0 netmask 255.0.0.0 {}");
         assert!(read[2].block.is_none());
         assert_eq!(read[3].block.as_ref().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn words_have_no_case_but_texts_and_names_do() {
+        let read = read("Option ACME.Fields Code 9 = { Integer 8 }; Host Ab \"Cd\" { Range X; }");
+        let read = read.unwrap();
+        assert_eq!((read[0].word(0), read[0].word(1)), (Some("option"), Some("acme.fields")));
+        assert!(read[0].block.is_none(), "{:?}", read[0]);
+        assert_eq!(read[0].shown(), "Option ACME.Fields Code 9 = { Integer 8 };");
+        assert_eq!(read[1].tokens[1].text().as_deref(), Some("Ab"));
+        assert_eq!(read[1].tokens[2], Token::Quoted(b"Cd".to_vec()));
+        assert_eq!(read[1].block.as_ref().unwrap()[0].word(0), Some("range"));
     }
 
     #[test]

@@ -73,20 +73,23 @@ fn lease(statement: &Statement, times: &Times, into: &mut Gathered) -> Result<()
             return Err(statement.place.refuse(found, "write `ends`, or copy the file again"));
         }
         // An address that was never given to anybody.
-        into.remove(address);
+        into.remove(&statement.place, address, None);
         return Ok(());
     };
+    let has_ended_at = Some(ends).filter(|ends| *ends <= times.clock);
     if state != BindingState::Quarantined && !names_client {
         if state == BindingState::Leased && ends > times.clock {
             let found = format!("the lease of {address} names no client");
             let help = "write `hardware` or `uid`, or copy the file again";
             return Err(statement.place.refuse(found, help));
         }
-        into.remove(address);
+        into.remove(&statement.place, address, has_ended_at.or(said.last_heard));
         return Ok(());
     }
     let last_heard = said.last_heard.or(said.starts).unwrap_or(ends.min(times.clock));
     let is_over = state == BindingState::Released;
+    // A client that releases its address is not heard, as far as dhcpd says.
+    let changed_at = has_ended_at.filter(|_| is_over).map_or(last_heard, |at| at.max(last_heard));
     into.put(FoundLease {
         place: statement.place.clone(),
         address,
@@ -99,7 +102,7 @@ fn lease(statement: &Statement, times: &Times, into: &mut Gathered) -> Result<()
         subscriber: None,
         state,
         began_at: Some(said.starts.unwrap_or(last_heard)),
-        changed_at: Some(last_heard),
+        changed_at: Some(changed_at),
         expires_at: if is_over { ends.min(times.clock) } else { ends },
     })
 }
@@ -152,10 +155,10 @@ impl Said {
     }
 }
 
-/// `binding state STATE;`, whose words have no case in dhcpd.
+/// `binding state STATE;`
 fn state(statement: &Statement) -> Option<BindingState> {
     let state = statement.word(2).filter(|_| statement.tokens.len() == 3)?;
-    Some(match state.to_ascii_lowercase().as_str() {
+    Some(match state {
         "active" | "expired" | "reserved" | "bootp" => BindingState::Leased,
         "abandoned" => BindingState::Quarantined,
         "free" | "released" | "reset" | "backup" => BindingState::Released,

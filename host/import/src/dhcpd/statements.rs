@@ -7,7 +7,7 @@ use lessor_core::{ClientKeyKind, Fraction, INFINITE_SECS, LeasePart};
 
 use crate::{
     boot,
-    model::{Bootp, Scope, Unknown},
+    model::{Bootp, Scope},
 };
 
 use super::{
@@ -148,8 +148,8 @@ static STATEMENTS: &[(&str, Fate)] = &[
 
 /// What becomes of a statement; `None` if it is not known.
 pub(super) fn fate(statement: &Statement) -> Option<Fate> {
-    let first = statement.word(0).unwrap_or_default().to_ascii_lowercase();
-    let both = format!("{first} {}", statement.word(1).unwrap_or_default().to_ascii_lowercase());
+    let first = statement.word(0).unwrap_or_default();
+    let both = format!("{first} {}", statement.word(1).unwrap_or_default());
     let is_both = |row: &&(&str, Fate)| row.0 == both;
     let is_first =
         |row: &&(&str, Fate)| row.0 == first || (row.0.ends_with('-') && first.starts_with(row.0));
@@ -182,9 +182,6 @@ fn secs(said: &Statement, into: &mut Option<u32>) -> Done {
 
 fn authoritative(scope: &mut Scope, authoritative: bool) -> Done {
     scope.authoritative = Some(authoritative);
-    // An authoritative dhcpd gives an unknown client the free address that it asks to keep, and
-    // another one does not answer.
-    scope.unknown_clients = Some(if authoritative { Unknown::Adopt } else { Unknown::Ignore });
     Ok(None)
 }
 
@@ -237,14 +234,13 @@ fn bootp(scope: &mut Scope) -> Done {
 
 /// What a statement sets, whatever it sets it to.
 pub(super) fn subject(said: &Statement) -> String {
-    let word = |position| said.word(position).unwrap_or_default().to_ascii_lowercase();
-    match word(0).as_str() {
+    let word = |position| said.word(position).unwrap_or_default();
+    match word(0) {
         "option" => {
-            let name = word(1);
-            let (space, name) = split(&name);
+            let (space, name) = split(word(1));
             format!("option {space}.{name}")
         }
-        "allow" | "deny" | "ignore" | "not" => word(1),
+        "allow" | "deny" | "ignore" | "not" => word(1).to_owned(),
         first => first.to_owned(),
     }
 }
@@ -302,8 +298,8 @@ fn only_words(said: &Statement, words: &[&str], otherwise: &str) -> Done {
 
 /// The value of a flag.
 pub(super) fn flag(token: Option<&Token>) -> Result<bool, String> {
-    let word = token.and_then(Token::word).unwrap_or_default().to_ascii_lowercase();
-    match word.as_str() {
+    let word = token.and_then(Token::word).unwrap_or_default();
+    match word {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),
         _ => Err(format!("{word:?} is neither true nor false")),

@@ -40,7 +40,7 @@ fn beginning(condition: &[Token]) -> Option<String> {
     else {
         return None;
     };
-    let words = [first, function, option, name, start].map(String::as_str);
+    let words = [first, function, option, name, start].map(|word| &**word);
     let is_beginning = words == ["if", "substring", "option", "vendor-class-identifier", "0"]
         && length.parse() == Ok(text.len());
     let text = String::from_utf8(text.clone()).ok().filter(|text| !text.is_empty());

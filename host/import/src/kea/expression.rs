@@ -78,6 +78,7 @@ impl<'e> Expression<'e> for Parser<'e> {
     type Token = Token;
 
     const TO_THE_END: Option<&'static str> = Some("all");
+    const AND_BINDS_TIGHTER: bool = true;
 
     fn cursor(&mut self) -> &mut Cursor<'e, Token> {
         &mut self.cursor

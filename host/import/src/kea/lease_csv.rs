@@ -142,8 +142,12 @@ impl Fields<'_> {
         };
         let address: Ipv4Addr =
             self.address.parse().map_err(|_| damaged("an IPv4 address", self.address))?;
+        let time = |secs: u64| {
+            seconds(secs).ok_or_else(|| damaged("a time until the year 9999", &secs.to_string()))
+        };
+        let changed_at = time(self.changed_at)?;
         if self.lifetime_secs == 0 {
-            into.remove(address);
+            into.remove(place, address, Some(changed_at));
             return Ok(());
         }
         let octets = |text: &str| match text {
@@ -158,10 +162,6 @@ impl Fields<'_> {
         let hardware_address = HardwareAddress::new(HardwareAddress::ETHERNET, &hardware?);
         let hardware_address =
             hardware_address.ok_or_else(|| damaged("a hardware address", self.hardware_address))?;
-        let time = |secs: u64| {
-            seconds(secs).ok_or_else(|| damaged("a time until the year 9999", &secs.to_string()))
-        };
-        let changed_at = time(self.changed_at)?;
         let expires_at = match self.lifetime_secs.cmp(&u64::from(INFINITE_SECS)) {
             Ordering::Less => time(self.changed_at.saturating_add(self.lifetime_secs))?,
             Ordering::Equal => Timestamp::NEVER,

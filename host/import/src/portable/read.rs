@@ -6,13 +6,14 @@
 use std::{net::Ipv4Addr, path::Path, str::FromStr, sync::Arc};
 
 use lessor_core::{
-    Binding, BindingState, HardwareAddress, HostName, RelayInformation, Timestamp, Topology,
-    VpnName, readable, relay,
+    BindingState, HardwareAddress, HostName, RelayInformation, Timestamp, Topology, VpnName,
+    readable, relay,
 };
 
 use crate::{
     input::Reader,
-    leases::{FoundLease, Gathered, LeaseTotals, Times},
+    lease_records::ReadLeases,
+    leases::{FoundLease, Gathered, Times},
     option_value,
     place::{Refusal, shown},
     report::Report,
@@ -32,19 +33,13 @@ const CELL_LETTERS_MAX: usize = 60;
 ///
 /// # Errors
 /// Refuses a file that cannot be read, is cut off, or contradicts itself.
-pub fn read(
-    path: &Path,
-    topology: &Topology,
-    times: &Times,
-) -> Result<(Vec<Binding>, Report, LeaseTotals), Refusal> {
+pub fn read(path: &Path, topology: &Topology, times: &Times) -> Result<ReadLeases, Refusal> {
     let text = Reader::of_leases().read(path)?;
     let mut gathered = Gathered::default();
     let mut report = Report::default();
     rows(&text, &mut report, &mut |row| gathered.put_only(lease(&row)?))?;
     gathered.report.append(report);
-    let (leases, mut report, totals) = gathered.records(topology, times);
-    report.sort();
-    Ok((leases, report, totals))
+    Ok(gathered.records(topology, times))
 }
 
 fn lease(row: &Row) -> Result<FoundLease, Refusal> {

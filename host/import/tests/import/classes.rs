@@ -103,9 +103,9 @@ fn branches_are_classes_until_one_is_not_carried() {
     says(
         &found,
         &[
-            "match = { user-class = \"iPXE\" }\nboot-file = \"menu\"",
             "match = { user-class = { present = true }, not = { not = { user-class = \"z\" } } }",
             "next-server = \"192.0.2.1\"",
+            "match = { user-class = \"iPXE\" }\nboot-file = \"menu\"",
         ],
     );
     assert_eq!(outcome(&found, "elsif").0, LineOutcome::NotCarried);

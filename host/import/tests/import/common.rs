@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lessor_import::{Imported, LineOutcome, OldServer, Refusal, Wishes, read_configuration};
+use lessor_core::Binding;
+use lessor_import::{
+    Imported, LeaseTotals, LineOutcome, OldServer, ReadLeases, Refusal, Report, Wishes,
+    read_configuration,
+};
 
 /// A folder that is removed when it is dropped.
 pub(crate) struct Folder(tempfile::TempDir);
@@ -86,6 +90,12 @@ pub(crate) fn refused(origin: OldServer, text: &str) -> String {
         Ok(imported) => panic!("{text:?} is accepted:\n{}", imported.configuration),
         Err(refusal) => refusal.to_string(),
     }
+}
+
+/// The records, and what became of the leases.
+pub(crate) fn parts(read: ReadLeases) -> (Vec<Binding>, Report, LeaseTotals) {
+    let records = read.records.into_iter().map(|record| record.binding);
+    (records.collect(), read.report, read.totals)
 }
 
 /// The first line of Kea's file of leases.

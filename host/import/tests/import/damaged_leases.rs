@@ -5,7 +5,7 @@ use lessor_import::{
     LeaseTotals, LineOutcome, OldServer, Refusal, Report, Times, portable, read_leases,
 };
 
-use crate::common::{Folder, KEA_HEADER, topology};
+use crate::common::{Folder, KEA_HEADER, parts, topology};
 
 /// A time in November 2026, in seconds.
 const NOW: u64 = 1_796_000_000;
@@ -28,13 +28,13 @@ type Read = Result<(Vec<Binding>, Report, LeaseTotals), Refusal>;
 fn read(origin: OldServer, text: &str) -> Read {
     let folder = Folder::new();
     let path = folder.write("leases", text);
-    read_leases(origin, &[path], &topology(CONFIGURATION), &times())
+    read_leases(origin, &[path], &topology(CONFIGURATION), &times()).map(parts)
 }
 
 fn read_portable(text: &str) -> Read {
     let folder = Folder::new();
     let path = folder.write("leases", text);
-    portable::read(&path, &topology(CONFIGURATION), &times())
+    portable::read(&path, &topology(CONFIGURATION), &times()).map(parts)
 }
 
 fn dhcpd(lines: &str) -> Read {

@@ -246,7 +246,7 @@ fn a_server_identifier_is_that_of_its_subnet() {
 }
 
 #[test]
-fn a_subnet_that_is_not_authoritative_does_not_answer_unknown_clients() {
+fn what_unknown_clients_get_depends_on_authority_in_kea_only() {
     let dhcpd = imported(
         "authoritative;
          subnet 10.0.0.0 netmask 255.255.255.0 { range 10.0.0.10 10.0.0.19; }
@@ -259,15 +259,21 @@ fn a_subnet_that_is_not_authoritative_does_not_answer_unknown_clients() {
           {\"subnet\": \"10.0.1.0/24\", \"authoritative\": false}]}}",
     );
     let kea = import(OldServer::Kea, &path).unwrap();
-    for (found, of_server) in [(dhcpd, "adopt"), (kea, "refuse")] {
+    for (found, of_server, of_second) in [
+        (dhcpd, "unknown-clients = \"adopt\"", "authoritative = false\nlease-time"),
+        (
+            kea,
+            "unknown-clients = \"refuse\"",
+            "authoritative = false\nunknown-clients = \"ignore\"",
+        ),
+    ] {
         let text = &found.configuration;
         let [first, second] = ["[server]", "prefix = \"10.0.1.0/24\""].map(|begin| {
             let rest = text.split(begin).nth(1).unwrap();
             rest.split("[[subnet]]").next().unwrap()
         });
-        assert!(first.contains(&format!("unknown-clients = \"{of_server}\"")), "{text}");
-        let silent = "authoritative = false\nunknown-clients = \"ignore\"";
-        assert!(second.contains(silent), "{text}");
+        assert!(first.contains(of_server), "{text}");
+        assert!(second.contains(of_second), "{text}");
     }
 }
 

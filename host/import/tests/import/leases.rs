@@ -3,13 +3,9 @@
 
 use std::{net::Ipv4Addr, path::PathBuf};
 
-use crate::common::{Folder, KEA_HEADER, topology};
+use crate::common::{Folder, KEA_HEADER, parts, topology};
 use lessor_core::{Binding, BindingState, ClientKey, HardwareAddress, Timestamp};
-use lessor_import::{
-    CarryError, Existing, LeaseTotals, LineOutcome, OldServer, Refusal, Report, Times, carry,
-    read_leases,
-};
-use lessor_store::{DiskStore, Store};
+use lessor_import::{LeaseTotals, LineOutcome, OldServer, Refusal, Report, Times, read_leases};
 
 /// A time in November 2026, in seconds.
 const NOW: u64 = 1_796_000_000;
@@ -48,7 +44,7 @@ fn mac(last: u8) -> HardwareAddress {
 fn read(origin: OldServer, text: &str) -> Result<(Vec<Binding>, Report, LeaseTotals), Refusal> {
     let folder = Folder::new();
     let path = folder.write("leases", text);
-    read_leases(origin, &[path], &topology(CONFIGURATION), &times())
+    read_leases(origin, &[path], &topology(CONFIGURATION), &times()).map(parts)
 }
 
 fn read_well(origin: OldServer, text: &str) -> (Vec<Binding>, Report, LeaseTotals) {
@@ -150,7 +146,8 @@ fn older_files_of_kea_are_read_first() {
     folder.write("leases.csv.1", &line(2, NOW - 4000));
     let path = folder.write("leases.csv", KEA_HEADER);
     let read = |path: PathBuf| {
-        read_leases(OldServer::Kea, &[path], &topology(CONFIGURATION), &times()).unwrap()
+        let read = read_leases(OldServer::Kea, &[path], &topology(CONFIGURATION), &times());
+        parts(read.unwrap())
     };
     assert_eq!(read(path.clone()).0[0].hardware_address, mac(2));
     folder.write("leases.csv.completed", &line(3, NOW - 3000));
@@ -209,7 +206,7 @@ failover peer "x" state { my state normal at 2 2026/11/24 10:00:00; }
     assert_eq!(times, (at(NOW - 100), at(NOW - 100), at(NOW + 3500)));
     assert_eq!(
         (leases[1].state, leases[1].changed_at),
-        (BindingState::Released, at(1_795_514_400))
+        (BindingState::Released, at(1_795_518_000))
     );
     assert_eq!(
         (leases[2].state, leases[2].expires_at),
@@ -228,6 +225,24 @@ failover peer "x" state { my state normal at 2 2026/11/24 10:00:00; }
 }
 
 #[test]
+fn capital_letters_of_words_do_not_matter_in_leases_of_dhcpd() {
+    let text = "lease 10.64.1.1 {
+          starts epoch 1795999900; ends never; cltt epoch 1795999900; binding state active;
+          hardware ethernet 02:00:5e:00:00:0a;
+          option agent.circuit-id \"OLT1\"; option agent.unknown-9 0:0:d:e9; }
+        lease 10.64.1.2 { ends epoch 1795990000; abandoned; hardware unknown-7 02:ab; }";
+    let capitals: Vec<String> = text
+        .split('"')
+        .enumerate()
+        .map(|(at, part)| if at % 2 == 0 { part.to_uppercase() } else { part.to_owned() })
+        .collect();
+    let (small, ..) = read_well(OldServer::Dhcpd, text);
+    let (large, report, _) = read_well(OldServer::Dhcpd, &capitals.join("\""));
+    assert_eq!(large, small, "{report}");
+    assert_eq!(small.len(), 2, "{report}");
+}
+
+#[test]
 fn leases_of_dnsmasq_become_records() {
     let end = NOW + 3500;
     let text = format!(
@@ -241,7 +256,10 @@ fn leases_of_dnsmasq_become_records() {
     );
     let (leases, report, totals) = read_well(OldServer::Dnsmasq, &text);
     assert_eq!(leases[0].client, ClientKey::Identifier([1, 2, 0, 0x5e, 0, 0, 1].into()));
-    assert_eq!(leases[0].changed_at, at(end - 86_400), "the earliest that is possible");
+    let earliest = at(end - 86_400).moved_by_ms(-1);
+    let times = (leases[0].began_at, leases[0].changed_at);
+    assert_eq!(times, (earliest.moved_by_ms(-1), earliest));
+    assert_eq!(leases[1].changed_at, Timestamp::default());
     assert_eq!(leases[1].expires_at, Timestamp::NEVER);
     assert_eq!(leases[2].hardware_address.kind(), 6);
     assert_eq!((totals.active, totals.ended), (3, 1));
@@ -279,54 +297,4 @@ fn leases_that_are_cut_off_or_damaged_are_refused_with_their_line() {
         let refusal = read(origin, &text).unwrap_err().to_string();
         assert!(refusal.contains(said), "{refusal}");
     }
-}
-
-#[test]
-fn leases_reach_an_empty_store_and_others_only_if_they_may_be_merged() {
-    let folder = Folder::new();
-    let hardware = |last| ClientKey::Hardware(mac(last));
-    let one = lease([10, 64, 1, 1], hardware(1), mac(1));
-    let two = lease([10, 64, 1, 2], hardware(2), mac(2));
-    let mut store = DiskStore::open(folder.path()).unwrap();
-    let mut totals = LeaseTotals::default();
-    let all = vec![one.clone(), two.clone()];
-    carry(all.clone(), &mut store, Existing::Refuse, &mut totals).unwrap();
-    let again = carry(all, &mut store, Existing::Refuse, &mut totals).unwrap_err();
-    assert!(matches!(again, CarryError::NotEmpty(2)), "{again}");
-    let newer = Binding { changed_at: at(NOW), client: hardware(3), ..two.clone() };
-    let older = Binding { changed_at: at(NOW - 500), client: hardware(4), ..one.clone() };
-    let third = lease([10, 64, 1, 3], hardware(5), mac(5));
-    let merged = vec![newer.clone(), older, third.clone()];
-    carry(merged, &mut store, Existing::Merge, &mut totals).unwrap();
-    assert_eq!(totals.kept, 1);
-    drop(store);
-    let mut found = Vec::new();
-    DiskStore::read(folder.path(), &mut |lease| found.push(lease)).unwrap();
-    found.sort_by_key(|lease| lease.address);
-    assert_eq!(found, [one, Binding { revision: 2, ..newer }, third]);
-}
-
-#[test]
-fn a_store_that_another_process_uses_or_that_cannot_write_is_left_alone() {
-    struct Failing;
-    impl Store for Failing {
-        fn load(&mut self, _: &mut dyn FnMut(Binding)) -> Result<u64, lessor_store::StoreError> {
-            Ok(0)
-        }
-
-        fn commit(&mut self, batch: &[lessor_core::Changes]) -> Vec<lessor_core::StorageAnswer> {
-            batch.iter().map(|_| lessor_core::StorageAnswer::NotMade).collect()
-        }
-
-        fn last_error(&self) -> Option<String> {
-            Some("the disk is full".to_owned())
-        }
-    }
-    let leases = vec![lease([10, 64, 1, 1], ClientKey::Hardware(mac(1)), mac(1))];
-    let mut totals = LeaseTotals::default();
-    let refused = carry(leases, &mut Failing, Existing::Merge, &mut totals).unwrap_err();
-    assert_eq!(refused.to_string(), "no lease was written: the disk is full");
-    let folder = Folder::new();
-    let _used = DiskStore::open(folder.path()).unwrap();
-    assert!(DiskStore::open(folder.path()).is_err());
 }

@@ -12,10 +12,10 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
-use lessor_core::{Binding, Topology};
+use lessor_core::Topology;
 use lessor_import::{
-    Existing, Imported, LeaseTotals, OldServer, Refusal, Report, Reservations, Times, Totals,
-    UnplacedFiles, Wishes,
+    Existing, Imported, LeaseTotals, OldServer, ReadLeases, Refusal, Report, Reservations, Times,
+    Totals, UnplacedFiles, Wishes,
 };
 use lessor_serving::{clock, stored};
 use lessor_settings::StoreBackend;
@@ -213,27 +213,28 @@ pub(super) fn put_leases(
     backend: &StoreBackend,
     dry_run: bool,
     merge: bool,
-    read: impl FnOnce(&Times) -> Result<(Vec<Binding>, Report, LeaseTotals), Refusal>,
+    read: impl FnOnce(&Times) -> Result<ReadLeases, Refusal>,
 ) -> anyhow::Result<(Report, LeaseTotals)> {
     let Some(folder) = backend.folder() else {
         bail!("this configuration keeps leases in memory (store.backend), where none can be put")
     };
     let now = stored::at_rest(backend, |_, _| {})?;
     let times = Times { clock: clock::shown(now), ahead_ms: clock::offset_ms() };
-    let (leases, report, mut totals) = read(&times)?;
-    if !dry_run {
-        let existing = if merge { Existing::Merge } else { Existing::Refuse };
-        // Not before everything was read, which the owner of the store may not be allowed to.
-        lessor_store::as_owner(folder, || {
-            let mut store = lessor_store::open(backend)?;
-            lessor_import::carry(leases, &mut *store, existing, &mut totals)?;
-            // The newest lease may be older than a stop that the clock is believed about.
-            clock::write_note(folder).with_context(|| {
-                format!("the leases are imported, but not {}/clock.json", folder.display())
-            })
-        })?;
+    let leases = read(&times)?;
+    if dry_run {
+        return Ok((leases.report, leases.totals));
     }
-    Ok((report, totals))
+    let existing = if merge { Existing::Merge } else { Existing::Refuse };
+    // Not before everything was read, which the owner of the store may not be allowed to.
+    lessor_store::as_owner(folder, || {
+        let mut store = lessor_store::open(backend)?;
+        let carried = lessor_import::carry(leases, &mut *store, existing)?;
+        // The newest lease may be older than a stop that the clock is believed about.
+        clock::write_note(folder).with_context(|| {
+            format!("the leases are imported, but not {}/clock.json", folder.display())
+        })?;
+        Ok(carried)
+    })
 }
 
 /// The exit code of an import.
@@ -245,16 +246,20 @@ pub(super) fn exit_code(report: &Report) -> ExitCode {
 }
 
 pub(super) fn print_leases(out: &mut impl Write, totals: &LeaseTotals) -> io::Result<()> {
-    let LeaseTotals { read, addresses, active, ended, quarantined, not_carried, kept } = totals;
+    let LeaseTotals { read, addresses, active, ended, quarantined, not_carried, kept, removed } =
+        totals;
     write!(
         out,
         "{read} entries about leases of {addresses} addresses: {active} active, {ended} ended, \
          {quarantined} quarantined, {not_carried} not carried"
     )?;
-    match kept {
-        0 => writeln!(out),
-        kept => writeln!(out, "; the store has a newer lease of {kept} of them"),
+    if *kept > 0 {
+        write!(out, "; the store has {kept} of them already, as they are or newer")?;
     }
+    if *removed > 0 {
+        write!(out, "; {removed} leases of the store ended, which the other server removed")?;
+    }
+    writeln!(out)
 }
 
 /// The output of `--json`.

@@ -1,24 +1,31 @@
 //! Classes, subclasses and `if` of `dhcpd.conf`.
 //!
-//! Those of the whole configuration are read; in other blocks they are for policies. Invariant:
-//! each is carried with its condition, or not at all.
+//! Those of the whole configuration are read; in other blocks they are for policies. Here the first
+//! class that sets something counts. In dhcpd, the first class does so as well, and a subclass
+//! stands where its class does; but of several `if`, the last one counts, and of an `if` and a
+//! statement outside of it, the later one. Invariant: each is carried with its condition, or not at
+//! all.
 
 use lessor_core::{LimitBy, relay};
 
 use crate::{
     condition::{Condition, Data, Fact},
     dhcpd::{
+        definitions::is_definition,
         expression,
         grammar::{Statement, Token},
+        statements,
     },
-    model::{Class, Limit, Scope},
+    model::{Boot, Class, Limit, Scope},
+    place::Place,
     report::LineOutcome,
 };
 
 use super::{Reading, settings::Own};
 
 const FOR_POLICIES: &str = "write a policy: see docs/policies.md";
-const FIRST: &str = "its options come before those of subnets and pools, which came first in dhcpd";
+const FIRST: &str =
+    "its settings come before those of subnets and pools, which came first in dhcpd";
 
 /// A class that was read, for its subclasses.
 struct Read<'s> {
@@ -29,6 +36,8 @@ struct Read<'s> {
     result: Result<Option<Condition>, String>,
     /// The conditions of its subclasses.
     values: Vec<Condition>,
+    /// Those of its subclasses that have settings, which come before its own.
+    subclasses: Vec<Class>,
 }
 
 impl Reading {
@@ -68,7 +77,7 @@ impl Reading {
             }
             _ => Err("it does not match by exactly one expression".to_owned()),
         };
-        Read { statement, name, data, result, values: Vec::new() }
+        Read { statement, name, data, result, values: Vec::new(), subclasses: Vec::new() }
     }
 
     /// Reads `subclass "CLASS" VALUE;`, perhaps with a block.
@@ -98,12 +107,13 @@ impl Reading {
         let Some(block) = statement.block.as_deref() else { return };
         let values = statement.after(2).iter().filter_map(Token::text);
         let name = values.fold(name, |name, value| format!("{name} {value}"));
-        let scope = self.settings_of(block);
-        self.add(statement, mark, name, condition, (scope, None));
+        let scope = self.settings_of(block, &[]);
+        parent.subclasses.push(self.made(statement, mark, name, condition, (scope, None)));
     }
 
     fn carry(&mut self, class: Read<'_>) {
-        let Read { statement, name, data, result, values } = class;
+        let Read { statement, name, data, result, values, subclasses } = class;
+        self.site.classes.extend(subclasses);
         let condition = match result {
             Ok(Some(condition)) => condition,
             Ok(None) if values.is_empty() => {
@@ -123,8 +133,9 @@ impl Reading {
         self.report.carried(&statement.place, &statement.shown());
         let block = statement.block.as_deref().unwrap_or_default();
         let limit = self.limit(block, data);
-        let scope = self.settings_of(block);
-        self.add(statement, mark, name, condition, (scope, limit));
+        let scope = self.settings_of(block, &[]);
+        let class = self.made(statement, mark, name, condition, (scope, limit));
+        self.site.classes.push(class);
     }
 
     /// Reads `lease limit N;`, which counts the clients of a class, or those of each value that
@@ -158,10 +169,15 @@ impl Reading {
         limit.ok()
     }
 
-    /// Reads what clients of a class get.
-    fn settings_of(&mut self, block: &[Statement]) -> Scope {
+    /// Reads what clients of a class get, where the statements in `later` replace some of it.
+    fn settings_of(&mut self, block: &[Statement], later: &[Statement]) -> Scope {
         let mut own = Own::default();
         for inner in block {
+            if let Some(by) = self.replacing(inner, later) {
+                let why = format!("{} sets it again, for all clients", by.short());
+                self.report.not_needed(&inner.place, &inner.shown(), why);
+                continue;
+            }
             match (inner.word(0).unwrap_or_default(), inner.word(1).unwrap_or_default()) {
                 ("match", _) => drop(self.report.carried(&inner.place, &inner.shown())),
                 ("spawn", "with") | ("lease", "limit") => {}
@@ -185,31 +201,45 @@ impl Reading {
         own.scope
     }
 
-    fn add(
-        &mut self,
+    /// Where one of these statements sets what a statement sets, and is carried.
+    fn replacing(&self, statement: &Statement, later: &[Statement]) -> Option<Place> {
+        let subject = statements::subject(statement);
+        let is_carried = |other: &Statement| {
+            let (outcome, _) = self.apply(other, &mut Scope::default(), None);
+            matches!(outcome, LineOutcome::Carried | LineOutcome::Changed)
+        };
+        let mut others = later.iter().rev().filter(|other| other.block.is_none());
+        let found = others.find(|other| {
+            !is_definition(other) && statements::subject(other) == subject && is_carried(other)
+        });
+        found.map(|other| other.place.clone())
+    }
+
+    fn made(
+        &self,
         statement: &Statement,
         mark: usize,
         name: String,
         condition: Condition,
         (scope, limit): (Scope, Option<Limit>),
-    ) {
+    ) -> Class {
         let (place, entries) = (statement.place.clone(), self.report.since(mark));
-        let pools = Vec::new();
         let condition = Some(condition);
-        let class = Class { place, entries, name, condition, scope, limit, pools };
-        self.site.classes.push(class);
+        Class { place, entries, name, condition, scope, limit, pools: Vec::new() }
     }
 
     /// Reads `if`, `elsif` and `else`: each branch is a class of the messages that reach it.
     fn branches(&mut self, statements: &[Statement]) {
         self.classes_before_branches = self.site.classes.len();
+        let mut chains: Vec<Vec<Class>> = Vec::new();
         // The negations of the branches before; `None` if one of them is not carried.
         let mut before: Option<Vec<Condition>> = None;
-        for statement in statements {
+        for (position, statement) in statements.iter().enumerate() {
             let (first, second) = (statement.word(0), statement.word(1));
             let condition = match (first, second) {
                 (Some("if"), _) => {
                     before = Some(Vec::new());
+                    chains.push(Vec::new());
                     Some(statement.after(1))
                 }
                 (Some("elsif"), _) => Some(statement.after(1)),
@@ -222,7 +252,11 @@ impl Reading {
                 (Ok(own), Some(before)) => {
                     let all = before.iter().cloned().chain(own.clone()).collect();
                     before.extend(own.map(Condition::not));
-                    self.branch(statement, Condition::all(all));
+                    let later = statements.get(position + 1..).unwrap_or_default();
+                    let class = self.branch(statement, Condition::all(all), later);
+                    if let Some(chain) = chains.last_mut() {
+                        chain.extend(class);
+                    }
                     continue;
                 }
                 (Err(why), _) => why,
@@ -231,27 +265,64 @@ impl Reading {
             before = None;
             self.whole(statement, LineOutcome::NotCarried, &format!("{why}; {FOR_POLICIES}"));
         }
+        self.site.classes.extend(chains.into_iter().rev().flatten());
     }
 
-    fn branch(&mut self, statement: &Statement, condition: Condition) {
+    /// Reads a branch, unless later statements replace all of it.
+    fn branch(
+        &mut self,
+        statement: &Statement,
+        condition: Condition,
+        later: &[Statement],
+    ) -> Option<Class> {
         let mark = self.report.mark();
         self.report.carried(&statement.place, &statement.shown());
-        let scope = self.settings_of(statement.block.as_deref().unwrap_or_default());
+        let scope = self.settings_of(statement.block.as_deref().unwrap_or_default(), later);
         let name = format!("{} {}", statement.word(0).unwrap_or_default(), statement.place.short());
-        self.add(statement, mark, name, condition, (scope, None));
+        let class = self.made(statement, mark, name, condition, (scope, None));
+        let (own, inner) = class.entries.split_first()?;
+        let is_replaced = |entry| self.report.outcome(entry) == Some(LineOutcome::NotNeeded);
+        if !inner.is_empty() && inner.iter().all(|entry| is_replaced(*entry)) {
+            self.report.correct(*own, LineOutcome::NotNeeded, "later lines replace all of it");
+            return None;
+        }
+        Some(class)
     }
 
-    /// Says which branches set options that subnets and pools set as well.
+    /// Says which branches set what subnets and pools set as well.
     pub(super) fn say_what_comes_first(&mut self) {
         let codes = self.site.codes_of_subnets();
+        let subnets = || self.site.subnets.iter();
+        let scopes = subnets().map(|subnet| has(&subnet.scope, &subnet.scope.boot));
+        let pools = subnets().flat_map(|subnet| &subnet.pools);
+        let pools = pools.map(|pool| has(&Scope::default(), &pool.boot));
+        let inner: Vec<_> = scopes.chain(pools).collect();
         for class in self.site.classes.iter().skip(self.classes_before_branches) {
-            if class.scope.options.keys().any(|code| codes.contains(code))
-                && let Some(entry) = class.entries.first()
-            {
+            let own = has(&class.scope, &class.scope.boot);
+            let sets_both =
+                |inner: &[bool; 9]| inner.iter().zip(own).any(|(inner, own)| *inner && own);
+            let is_first = inner.iter().any(sets_both)
+                || class.scope.options.keys().any(|code| codes.contains(code));
+            if let Some(entry) = class.entries.first().filter(|_| is_first) {
                 self.report.correct(*entry, LineOutcome::Changed, FIRST);
             }
         }
     }
+}
+
+/// Which settings of a class, besides options, a scope has.
+fn has(scope: &Scope, boot: &Boot) -> [bool; 9] {
+    [
+        scope.lease_time.is_some(),
+        scope.min_lease_time.is_some(),
+        scope.max_lease_time.is_some(),
+        scope.renewal_time.is_some(),
+        scope.rebinding_time.is_some(),
+        scope.always_broadcast.is_some(),
+        scope.next_server.is_some(),
+        boot.server_name.is_some(),
+        boot.file.is_some(),
+    ]
 }
 
 /// What a limit counts by.

@@ -152,7 +152,7 @@ impl Reading {
     }
 
     /// Sets what a statement says.
-    fn apply(
+    pub(super) fn apply(
         &self,
         statement: &Statement,
         scope: &mut Scope,

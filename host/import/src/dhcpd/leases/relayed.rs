@@ -22,7 +22,7 @@ pub(super) fn read(statement: &Statement) -> Option<Result<(u8, Vec<u8>), String
 }
 
 fn sub_option(name: &str, value: &[Token]) -> Result<(u8, Vec<u8>), String> {
-    let code = match name.to_ascii_lowercase().as_str() {
+    let code = match name {
         "circuit-id" => relay::CIRCUIT_ID,
         "remote-id" => relay::REMOTE_ID,
         "agent-id" => 3,
