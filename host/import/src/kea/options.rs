@@ -21,6 +21,7 @@ use super::{
     json::Node,
 };
 
+const OF_SUBNET: &str = "Kea sends the mask of the subnet, whatever this option says";
 const ASKED_FOR: &str = "sent to clients that ask for it";
 const OF_VENDOR: &str =
     "sent to clients that name the vendor, or no vendor, whichever sub-options they ask for";
@@ -211,6 +212,9 @@ fn setting<'n>(
     let number = item.get("code").and_then(Node::number::<u8>);
     let known = definitions.find(space, text("name"), number);
     let known = known.map_err(|why| (LineOutcome::NotCarried, why))?;
+    if known.code == code::SUBNET_MASK && space == SPACE {
+        return Err((LineOutcome::NotNeeded, OF_SUBNET.to_owned()));
+    }
     let data = text("data").unwrap_or_default();
     let is_hexadecimal = data.starts_with("0x") || data.starts_with("0X");
     let is_csv = item.get("csv-format").and_then(Node::flag).unwrap_or(!is_hexadecimal);

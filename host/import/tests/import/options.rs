@@ -135,6 +135,18 @@ subnet 10.99.0.0 netmask 255.255.255.0 {
 "#;
 
 #[test]
+fn the_mask_is_that_of_the_subnet_as_kea_sends_it() {
+    let kea = r#"{"Dhcp4": {"subnet4": [{
+        "id": 1, "subnet": "10.0.0.0/24", "pools": [{"pool": "10.0.0.10 - 10.0.0.20"}],
+        "option-data": [{"name": "subnet-mask", "data": "255.255.0.0"}]
+    }]}}"#;
+    let found = imported(OldServer::Kea, kea);
+    let entry = found.report.entries().iter().find(|entry| entry.note.contains("mask")).unwrap();
+    assert_eq!(entry.outcome, LineOutcome::NotNeeded, "{entry:?}");
+    assert!(!found.text.contains("255.255.0.0"), "{}", found.text);
+}
+
+#[test]
 fn octets_are_those_that_dhcpd_sends() {
     let for_all = [
         (78, "01c0000201c0000202"),
