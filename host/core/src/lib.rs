@@ -44,6 +44,7 @@ mod request;
 mod reservation;
 mod scope;
 mod sending;
+mod server_identifiers;
 mod terms;
 mod time;
 mod times;
@@ -96,6 +97,7 @@ pub use reservation::{
 };
 pub use scope::{ScopeFields, ScopeSettings};
 pub use sending::{SendRule, SendRules, Sending};
+pub use server_identifiers::{IdentifierReach, ServerIdentifiers};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};
 pub use times::{CacheThreshold, Fraction, LeasePart, LeaseTime, LeaseTimes};
