@@ -196,8 +196,8 @@ fn section<'r>(root: &Table<'r>, key: &'static str, shape: &'static Shape) -> Op
     root.get(key).and_then(|value| value.table(shape))
 }
 
-/// The server's own addresses that do not come from subnets: those of the host, which are in no VPN,
-/// and the identifiers of classes.
+/// The server's own addresses that do not come from subnets: those of the host, which are in no
+/// VPN, and the identifiers of classes.
 fn own_addresses(
     server: Option<&ServerSettings>,
     listen: Option<&Value>,

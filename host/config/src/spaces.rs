@@ -1,4 +1,5 @@
-//! Numbers for the address spaces of a configuration: one outside of all VPNs, and one for each VPN.
+//! Numbers for the address spaces of a configuration: one outside of all VPNs, and one for each
+//! VPN.
 //!
 //! Does not know which VPN has which number.
 

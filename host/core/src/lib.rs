@@ -50,6 +50,7 @@ mod time;
 mod times;
 mod topology;
 mod vpn;
+mod vpn_selection;
 
 pub use binding::{Binding, BindingState, Change, Changes, StorageAnswer, UnknownFields};
 pub use boot::{

@@ -1,4 +1,4 @@
-//! Which of the addresses by which clients know the server are the server's own in an address space.
+//! Which of the addresses by which clients know the server are its own in an address space.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
