@@ -14,6 +14,7 @@ mod set_file;
 
 use std::{
     collections::{HashMap, HashSet},
+    net::Ipv4Addr,
     num::NonZeroU32,
     ops::Range,
     sync::Arc,
@@ -25,6 +26,7 @@ use lessor_core::{BeyondLimit, Class, ClassLimit, Classes, Condition, LimitBy, P
 use crate::{
     Surroundings,
     collector::Collector,
+    file_position::FilePosition,
     mistake::Draft,
     network::NetworkLevels,
     reader::{Placed, Table, Value},
@@ -54,6 +56,8 @@ pub(crate) struct ReadClasses {
     pub(crate) roster: Roster,
     /// The files that hold values.
     pub(crate) files: Vec<ClassFile>,
+    /// Their server identifiers with their places.
+    pub(crate) identifiers: Vec<(Ipv4Addr, FilePosition)>,
 }
 
 /// What classes mention, with its places.
@@ -95,7 +99,9 @@ pub(crate) fn read(
             None => (!table.misspells_any(&["match"])).then(Condition::never),
             Some(wanted) => condition(&wanted, surroundings, interfaces, &mut read),
         };
-        let class = class(table, name.unwrap_or_default(), &mut read.mentions);
+        let level = Level::of(table);
+        read.identifiers.extend(level.identifier());
+        let class = class(table, name.unwrap_or_default(), level, &mut read.mentions);
         if let (Some(_), Some(value)) = (name, &name_value) {
             let is_without = table.get("match").is_none() && condition.is_some();
             let place = is_without.then(|| value.place(Arc::clone(&class.name)));
@@ -190,8 +196,7 @@ fn condition(
 }
 
 /// Reads what the clients of a class get.
-fn class(table: &Table, name: &str, mentions: &mut Mentions) -> Class {
-    let level = Level::of(table);
+fn class(table: &Table, name: &str, level: Level, mentions: &mut Mentions) -> Class {
     Class {
         name: name.into(),
         pools: table.get("pools").and_then(|value| pools(&value, mentions)),

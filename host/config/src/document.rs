@@ -2,32 +2,35 @@
 
 use std::{mem, path::Path, sync::Arc};
 
-use lessor_core::VpnName;
+use lessor_core::{IdentifierReach, VpnName};
 use lessor_settings::SourceSettings;
 use toml::{Spanned, de::DeTable};
 
 use crate::{
-    Surroundings, classes,
+    Surroundings,
+    classes::{self, ReadClasses},
     collector::Collector,
-    declarations, hosts, lookups,
+    declarations,
+    file_position::FilePosition,
+    hosts, lookups,
     mistake::Draft,
     network::NetworkLevels,
     networks,
     options::Options,
     own_addresses::OwnAddresses,
     parts::TextParts,
-    reader::Table,
-    reservation::{self, Given, Home},
+    reader::{Table, Value},
+    reservation::{self, Home},
     reservation_files,
     reserved::Reserved,
     scope::Level,
     sections,
-    server_identifiers::ServerIdentifiers,
     settings::{
         Configuration, ControlSettings, HostsSettings, JournalSettings, LogSettings,
         MetricsSettings, PluginSettings, ServerSettings, StoreSettings,
     },
     shapes::{self, Shape},
+    spaces::OUTSIDE,
     subnet::{self, Around, NetworkSettings, PlacedSubnet},
     syntax,
     vpns::Vpns,
@@ -37,9 +40,8 @@ use crate::{
 /// configuration.
 pub(crate) fn read(collector: &Collector, surroundings: &Surroundings) -> Option<Configuration> {
     let document: Spanned<DeTable> = syntax::parse(collector);
-    let identifiers = ServerIdentifiers::of_document(document.get_ref());
     let subnets = |root: &Table, around: &Around| Some(subnets(root, around));
-    read_root(&document, identifiers, collector, surroundings, subnets).flatten()
+    read_root(&document, collector, surroundings, subnets).flatten()
 }
 
 /// Does the same one subnet after another. Returns `None` if the document has to be parsed as a
@@ -53,9 +55,7 @@ pub(crate) fn read_in_parts(
     if parts.subnets() == 0 || document.get_ref().contains_key("subnet") {
         return None;
     }
-    let mut identifiers = ServerIdentifiers::of_document(document.get_ref());
-    parts.for_each(|entries, _, _| identifiers.add_subnet(entries))?;
-    read_root(&document, identifiers, collector, surroundings, |_, around| {
+    read_root(&document, collector, surroundings, |_, around| {
         let mut subnets = Vec::with_capacity(parts.subnets());
         parts.for_each(|entries, span, offset| {
             let table = Table::open_part(collector, &shapes::SUBNET, entries, span, offset);
@@ -66,10 +66,8 @@ pub(crate) fn read_in_parts(
 }
 
 /// Reads the document with the subnets that `subnets` returns. Returns `None` if `subnets` does.
-/// `identifiers` are those of all levels, also of subnets that are not in `document`.
 fn read_root(
     document: &Spanned<DeTable>,
-    identifiers: ServerIdentifiers<'_>,
     collector: &Collector,
     surroundings: &Surroundings,
     subnets: impl FnOnce(&Table, &Around) -> Option<Vec<PlacedSubnet>>,
@@ -106,7 +104,6 @@ fn read_root(
         vpns,
         unknown_clients: unknown_clients.unwrap_or_default(),
         relays: relays.map(|value| value.prefixes().into()),
-        own: own_addresses(server.as_ref(), identifiers, surroundings),
         classes: mem::take(&mut classes.roster),
     };
     let mut subnets = subnets(&root, &around)?;
@@ -119,13 +116,15 @@ fn read_root(
         around.vpns.report_unused(value, used);
     }
     let class_files = classes.files.clone();
+    let listen = server_table.as_ref().and_then(|table| table.get("listen"));
+    let own = own_addresses(server.as_ref(), listen.as_ref(), &classes, surroundings);
     let classes = classes.checked(class.as_ref(), &subnets, &around.networks);
-    let given = Given { own: &around.own.in_file, classes: &around.classes };
-    let mut reserved = Reserved::of_document(&mut subnets, collector);
+    let mut reserved = Reserved::of_document(&mut subnets, own, collector);
     if let Some(value) = root.get("reservation") {
         let home_of = |vpn: Option<&VpnName>, address| reserved.home_of(vpn, address);
         let home = Home::Any { vpns: &around.vpns, home_of: &home_of };
-        for read in reservation::read_tables(&value, &shapes::SHARED_RESERVATION, home, given) {
+        let (shape, named) = (&shapes::SHARED_RESERVATION, &around.classes);
+        for read in reservation::read_tables(&value, shape, home, named) {
             let space = reserved.space_of(read.vpn.as_ref().map(VpnName::as_str));
             if let Some((space, placed)) = space.zip(read.in_document()) {
                 reserved.add_in_document(space, placed, collector);
@@ -134,11 +133,11 @@ fn read_root(
     }
     let reservations = root.get("reservations");
     let reservation_files = reservations.as_ref().map_or_else(Vec::new, |value| {
-        let vpns = &around.vpns;
-        reservation_files::read(value, &lookups, surroundings, (given, vpns), &mut reserved)
+        let known = (&around.classes, &around.vpns);
+        reservation_files::read(value, &lookups, surroundings, known, &mut reserved)
     });
     around.classes.report_unused(collector, reservations.is_some());
-    let shared = reserved.into_shared();
+    let shared = reserved.finish(collector);
     let levels = &around.networks;
     let topology = networks::build(subnets, &defaults, levels, &classes, interfaces, collector);
     let (Some(server), Some(topology)) = (server, topology) else { return Some(None) };
@@ -197,19 +196,28 @@ fn section<'r>(root: &Table<'r>, key: &'static str, shape: &'static Shape) -> Op
     root.get(key).and_then(|value| value.table(shape))
 }
 
+/// The server's own addresses that do not come from subnets: those of the host, which are in no
+/// VPN, and the identifiers of classes.
 fn own_addresses(
     server: Option<&ServerSettings>,
-    identifiers: ServerIdentifiers<'_>,
+    listen: Option<&Value>,
+    classes: &ReadClasses,
     surroundings: &Surroundings,
 ) -> OwnAddresses {
     let addresses_of = surroundings.addresses_of;
-    let listen = server.into_iter().flat_map(|server| &server.listen).map(|listen| *listen.ip());
-    let of_server = server.and_then(|server| server.server_identifier);
     let interfaces = server.into_iter().flat_map(|server| &server.interfaces);
-    OwnAddresses::new(
-        listen.chain(of_server).chain(identifiers.into_addresses()),
-        interfaces.flat_map(|name| addresses_of(name)).collect(),
-    )
+    let on_host = interfaces.flat_map(|name| addresses_of(name)).collect();
+    let mut own = OwnAddresses::new(on_host);
+    if let (Some(server), Some(value)) = (server, listen) {
+        let place = FilePosition::in_document(value.span());
+        for listen in &server.listen {
+            own.note(IdentifierReach::Space(OUTSIDE), *listen.ip(), place);
+        }
+    }
+    for (identifier, place) in &classes.identifiers {
+        own.note(IdentifierReach::of_class(), *identifier, *place);
+    }
+    own
 }
 
 fn subnets(root: &Table, around: &Around) -> Vec<PlacedSubnet> {

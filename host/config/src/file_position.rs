@@ -30,6 +30,11 @@ impl FilePosition {
         (self.file == 0).then_some(self.start as usize..self.end as usize)
     }
 
+    /// A key by which positions are in order of the files, and in order within each.
+    pub(crate) const fn order(&self) -> (u32, u32) {
+        (self.file, self.start)
+    }
+
     /// The number of the file (from 1) and the line, if it is not in the document.
     pub(crate) fn line(&self) -> Option<(u32, u32)> {
         (self.file != 0).then_some((self.file, self.start))

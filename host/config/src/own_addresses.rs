@@ -1,46 +1,67 @@
-//! The server's own addresses, as far as a configuration and the host say them.
+//! The server's own addresses that a configuration names, with the place of each, by the address
+//! spaces in which no client may have them.
 //!
-//! Invariant: the addresses in the file are in order, each once.
+//! Does not decide which spaces these are; [`IdentifierReach`] does, for the engine as well.
+//! Invariant: an address has one place for each reach, the first that was noted.
 
-use std::{borrow::Cow, net::Ipv4Addr};
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+use lessor_core::IdentifierReach;
+
+use crate::{
+    file_position::FilePosition,
+    spaces::{OUTSIDE, Space},
+};
 
 /// The server's own addresses, which no client may have.
-#[derive(Clone, Default)]
 pub(crate) struct OwnAddresses {
-    /// The addresses that the file names.
-    pub(crate) in_file: Vec<Ipv4Addr>,
+    named: BTreeMap<(IdentifierReach<Space>, Ipv4Addr), FilePosition>,
     /// The addresses of the interfaces that the file names, if the host is known. They are not part
     /// of the file, so a pool may contain one, and the server skips it.
-    pub(crate) on_host: Vec<Ipv4Addr>,
+    on_host: Vec<Ipv4Addr>,
 }
 
 impl OwnAddresses {
-    /// Creates it from the addresses that the file names, in any order, and those of the host.
-    pub(crate) fn new(in_file: impl Iterator<Item = Ipv4Addr>, on_host: Vec<Ipv4Addr>) -> Self {
-        let mut in_file: Vec<Ipv4Addr> =
-            in_file.filter(|address| !address.is_unspecified()).collect();
-        in_file.sort_unstable();
-        in_file.dedup();
-        Self { in_file, on_host }
+    /// Creates it from the addresses of the host.
+    pub(crate) const fn new(on_host: Vec<Ipv4Addr>) -> Self {
+        Self { named: BTreeMap::new(), on_host }
     }
 
-    /// Those that matter to a subnet. An address of a VPN is another one than that of the server,
-    /// so in a VPN they are only the server identifiers of the subnet and of what is below it.
-    pub(crate) fn of_subnet(
+    /// Adds an address with its place. Returns whether it was not known yet.
+    pub(crate) fn note(
+        &mut self,
+        reach: IdentifierReach<Space>,
+        address: Ipv4Addr,
+        place: FilePosition,
+    ) -> bool {
+        let known = self.named.len();
+        self.named.entry((reach, address)).or_insert(place);
+        self.named.len() > known
+    }
+
+    /// The place that makes `address` the server's own in an address space.
+    pub(crate) fn place_of(&self, space: Space, address: Ipv4Addr) -> Option<FilePosition> {
+        let place = |reach| self.named.get(&(reach, address)).copied();
+        reaches(space).into_iter().find_map(place)
+    }
+
+    /// Those that the configuration names from `first` to `last`; in no order.
+    pub(crate) fn within(
         &self,
-        is_in_vpn: bool,
-        identifiers: impl Iterator<Item = Ipv4Addr>,
-    ) -> Cow<'_, Self> {
-        match is_in_vpn {
-            true => Cow::Owned(Self::new(identifiers, Vec::new())),
-            false => Cow::Borrowed(self),
-        }
+        space: Space,
+        first: Ipv4Addr,
+        last: Ipv4Addr,
+    ) -> impl Iterator<Item = Ipv4Addr> {
+        let named = move |reach| self.named.range((reach, first)..=(reach, last));
+        reaches(space).into_iter().flat_map(named).map(|((_, address), _)| *address)
     }
 
-    /// Those of the file from `first` to `last`.
-    pub(crate) fn in_range(&self, first: Ipv4Addr, last: Ipv4Addr) -> &[Ipv4Addr] {
-        let from = self.in_file.partition_point(|address| *address < first);
-        let to = self.in_file.partition_point(|address| *address <= last);
-        self.in_file.get(from..to).unwrap_or_default()
+    /// The addresses of the host in an address space.
+    pub(crate) fn on_host(&self, space: Space) -> &[Ipv4Addr] {
+        if space == OUTSIDE { &self.on_host } else { &[] }
     }
+}
+
+const fn reaches(space: Space) -> [IdentifierReach<Space>; 2] {
+    [IdentifierReach::Everywhere, IdentifierReach::Space(space)]
 }

@@ -1,7 +1,8 @@
 //! Pools: ranges of addresses within a subnet.
 //!
 //! A range may contain addresses that no client can have: the ends of the subnet, routers, the
-//! server. The pool skips them. Invariant: a pool has an address that it does not skip.
+//! server. The pool skips them. Invariant: a pool has an address that it does not skip, unless a
+//! mistake was reported.
 
 use std::{net::Ipv4Addr, num::NonZeroU8, ops::Range, sync::Arc};
 
@@ -10,11 +11,13 @@ use lessor_core::{OptionValue, Pool, PoolRules, Skipped, SkippedRange, WhySkippe
 
 use crate::{
     collector::Collector,
+    file_position::FilePosition,
     mistake::Draft,
     own_addresses::OwnAddresses,
     reader::{Placed, Table, Value},
     scope::{Level, OfPools},
     shapes::POOL,
+    spaces::Space,
 };
 
 /// A pool with its places in the file.
@@ -23,6 +26,8 @@ pub(crate) struct PlacedPool {
     /// The place of its name, or of its range if it has no name.
     pub(crate) name: Range<usize>,
     pub(crate) range: Range<usize>,
+    /// Its server identifier with its place.
+    pub(crate) identifier: Option<(Ipv4Addr, FilePosition)>,
 }
 
 /// What the tables around a pool say that the pool depends on.
@@ -33,7 +38,6 @@ pub(crate) struct Outer<'o> {
     pub(crate) routers: Option<Placed<Arc<OptionValue>>>,
     /// What the subnet and the levels around it say about its pools.
     pub(crate) rules: OfPools,
-    pub(crate) own: &'o OwnAddresses,
 }
 
 /// Reads the pools of a subnet. Pools with an invalid range are left out.
@@ -46,6 +50,26 @@ pub(crate) fn read_all(value: &Value, outer: &Outer) -> Vec<PlacedPool> {
     let pools = tables.iter().zip(levels).filter_map(read).collect::<Vec<_>>();
     report_overlaps(&pools, value.collector());
     pools
+}
+
+/// Makes the pools of a subnet in an address space skip the server's own addresses, and reports
+/// those in which no address remains.
+pub(crate) fn skip_own(
+    pools: &mut [PlacedPool],
+    (own, space): (&OwnAddresses, Space),
+    collector: &Collector,
+) {
+    for PlacedPool { pool, range, .. } in pools {
+        let mut named = own.within(space, pool.first, pool.last).peekable();
+        if named.peek().is_some() {
+            let why = WhySkipped::ServersOwn;
+            let named = named.map(|address| SkippedRange { first: address, last: address, why });
+            pool.rules.skipped = pool.rules.skipped.with(named);
+        }
+        if pool.size() == 0 {
+            report_empty(range, pool, own.on_host(space), collector);
+        }
+    }
 }
 
 fn addresses(value: &Placed<Arc<OptionValue>>) -> Vec<Ipv4Addr> {
@@ -65,7 +89,7 @@ fn read(table: &Table, level: Level, outer: &Outer, routers: &[Ipv4Addr]) -> Opt
     let bounds = range(&range_value)?;
     let excluded = table.get("exclude").map(|value| excluded(&value, bounds)).unwrap_or_default();
     let (first, last) = bounds;
-    let settings = level.settings();
+    let (settings, identifier) = (level.settings(), level.identifier());
     let of_pools = level.pools.or(&outer.rules);
     let name = name.map_or_else(|| format!("{first}-{last}"), str::to_owned);
     let mut pool = Pool {
@@ -86,18 +110,14 @@ fn read(table: &Table, level: Level, outer: &Outer, routers: &[Ipv4Addr]) -> Opt
         check_range(&range_value, bounds, prefix)?;
         let ends_are_skipped = of_pools.excludes_first_last_24.unwrap_or(false);
         let first_last_24 = ends_are_skipped && prefix.value.prefix_len() <= 24;
-        let ranges =
-            skipped(bounds, prefix.value, routers, outer.own.in_range(first, last), excluded);
+        let ranges = skipped(bounds, prefix.value, routers, excluded);
         pool.rules.skipped = Skipped::new(ranges, first_last_24);
-        if pool.size() == 0 {
-            report_empty(&range_value, &pool, outer.own);
-            return None;
-        }
     }
     Some(PlacedPool {
         pool,
         name: name_value.as_ref().unwrap_or(&range_value).span().clone(),
         range: range_value.span().clone(),
+        identifier,
     })
 }
 
@@ -165,12 +185,11 @@ fn check_range(
     None
 }
 
-/// The addresses of a range that no client gets from it, and why.
+/// The addresses of a range that no client gets from it, and why, without those of the server.
 fn skipped(
     (first, last): (Ipv4Addr, Ipv4Addr),
     subnet: Ipv4Net,
     routers: &[Ipv4Addr],
-    own: &[Ipv4Addr],
     excluded: Vec<(Ipv4Addr, Ipv4Addr)>,
 ) -> Vec<SkippedRange> {
     // A /31 has two hosts (RFC 3021) and a /32 has one, so all of their addresses are usable.
@@ -182,9 +201,7 @@ fn skipped(
         false => Vec::new(),
     };
     let routers = routers.iter().map(|router| (WhySkipped::Router, *router));
-    // The server may also be the router.
-    let own = own.iter().map(|own| (WhySkipped::ServersOwn, *own));
-    let single = ends.into_iter().chain(routers).chain(own);
+    let single = ends.into_iter().chain(routers);
     let single = single.filter(|(_, address)| (first..=last).contains(address));
     let single = single.map(|(why, address)| SkippedRange { first: address, last: address, why });
     let why = WhySkipped::Excluded;
@@ -196,7 +213,7 @@ fn skipped(
 const NAMED_MAX: usize = 4;
 
 /// Reports a pool in which no address remains.
-fn report_empty(value: &Value, pool: &Pool, own: &OwnAddresses) {
+fn report_empty(range: &Range<usize>, pool: &Pool, on_host: &[Ipv4Addr], collector: &Collector) {
     let ranges = pool.rules.skipped.ranges().iter();
     let mut names: Vec<String> = ranges
         .map(|SkippedRange { first, last, why }| match first == last {
@@ -212,12 +229,12 @@ fn report_empty(value: &Value, pool: &Pool, own: &OwnAddresses) {
     if pool.rules.skipped.skips_first_last_24() {
         names.push("`exclude-first-last-24` is set".to_owned());
     }
-    let on_host = own.on_host.iter().filter(|address| pool.contains(**address));
+    let on_host = on_host.iter().filter(|address| pool.contains(**address));
     names.extend(on_host.map(|address| format!("{address} is an address of this host")));
     let draft = Draft::found("no client can get an address of this pool")
         .wanted("wanted a range with an address that a client may have")
         .help(names.join(", "));
-    value.report(draft);
+    collector.report(range, draft);
 }
 
 fn report_overlaps(pools: &[PlacedPool], collector: &Collector) {

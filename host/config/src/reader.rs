@@ -92,11 +92,6 @@ impl<'a> Table<'a> {
         self.collector
     }
 
-    /// The entries as they were parsed.
-    pub(crate) const fn raw(&self) -> &'a DeTable<'a> {
-        self.entries
-    }
-
     /// Whether a table of this kind can have `key`.
     pub(crate) fn allows(&self, key: &str) -> bool {
         self.shape.has(key)

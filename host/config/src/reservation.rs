@@ -39,21 +39,13 @@ pub(crate) enum Home<'h> {
 pub(crate) type HomeOf<'h> =
     dyn Fn(Option<&VpnName>, Ipv4Addr) -> Result<Ipv4Net, Option<VpnName>> + 'h;
 
-/// What reservations must agree with, wherever they are.
-#[derive(Clone, Copy)]
-pub(crate) struct Given<'g> {
-    /// The server's own addresses, in order.
-    pub(crate) own: &'g [Ipv4Addr],
-    pub(crate) classes: &'g Roster,
-}
-
-/// Reads the reservations of a subnet. Those with mistakes are left out.
+/// Reads the reservations of a subnet, which may name `classes`. Those with mistakes are left out.
 pub(crate) fn read_all(
     value: &Value,
     prefix: Option<&Placed<Ipv4Net>>,
-    given: Given,
+    classes: &Roster,
 ) -> Vec<PlacedReservation> {
-    let read = read_tables(value, &RESERVATION, Home::Subnet(prefix), given);
+    let read = read_tables(value, &RESERVATION, Home::Subnet(prefix), classes);
     read.into_iter().filter_map(Read::in_document).collect()
 }
 
@@ -62,10 +54,10 @@ pub(crate) fn read_tables(
     value: &Value,
     shape: &'static Shape,
     home: Home,
-    given: Given,
+    classes: &Roster,
 ) -> Vec<Read> {
     let tables = value.tables(shape);
-    tables.iter().filter_map(|table| read(table, home, given)).collect()
+    tables.iter().filter_map(|table| read(table, home, classes)).collect()
 }
 
 /// A reservation that was read from a table, with its places in the file.
@@ -89,19 +81,19 @@ impl Read {
 }
 
 /// Reads one reservation. Returns `None` if it has mistakes, which are reported.
-pub(crate) fn read(table: &Table, home: Home, given: Given) -> Option<Read> {
+pub(crate) fn read(table: &Table, home: Home, classes: &Roster) -> Option<Read> {
     let identifiers = identifiers::read(table);
     let vpn = vpn(table, home);
     let address = table.get("address").map(|value| {
         // The address of a VPN that is unknown may be in a subnet of the right one.
-        let address = address(&value, home, vpn.as_ref()?.as_ref(), given.own);
+        let address = address(&value, home, vpn.as_ref()?.as_ref());
         address.map(|address| value.place(address))
     });
     let pool = table.get("pool").map(|value| {
         let name = value.name();
         name.map(|name| value.place(name.to_owned()))
     });
-    let classes = table.get("classes").and_then(|value| given.classes.read(&value));
+    let classes = table.get("classes").and_then(|value| classes.read(&value));
     let level = Level::of(table);
     if let (Some(address), Some(pool)) = (table.get("address"), table.get("pool")) {
         let draft = Draft::found("the reservation has both `address` and `pool`")
@@ -160,19 +152,8 @@ fn vpn(table: &Table, home: Home) -> Option<Option<VpnName>> {
     }
 }
 
-fn address(value: &Value, home: Home, vpn: Option<&VpnName>, own: &[Ipv4Addr]) -> Option<Ipv4Addr> {
+fn address(value: &Value, home: Home, vpn: Option<&VpnName>) -> Option<Ipv4Addr> {
     let address = value.address()?;
-    // An address of a VPN is another one than that of the server.
-    if vpn.is_none() && own.binary_search(&address).is_ok() {
-        let draft = Draft::found(format!("{address} is one of the server's own addresses"))
-            .wanted("wanted an address that a client may have")
-            .help(
-                "`listen` of [server] or a `server-identifier` names it, that of [server], a network, \
-                 subnet, pool, class or reservation; reserve another address",
-            );
-        value.report(draft);
-        return None;
-    }
     let (subnet, span) = match home {
         Home::Subnet(None) => return Some(address),
         Home::Subnet(Some(prefix)) => (prefix.value, Some(&prefix.span)),

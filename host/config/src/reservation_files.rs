@@ -26,8 +26,8 @@ use lessor_settings::SourceSettings;
 use toml::de::DeValue;
 
 use crate::{
-    Surroundings, collector::Collector, mistake::Draft, reader::Value, reservation::Given,
-    reserved::Reserved, settings::ReservationFile, source::SourceFile, vpns::Vpns,
+    Surroundings, collector::Collector, mistake::Draft, reader::Value, reserved::Reserved,
+    roster::Roster, settings::ReservationFile, source::SourceFile, vpns::Vpns,
 };
 
 pub(crate) use self::lines::{Line, Lines};
@@ -61,7 +61,7 @@ pub(crate) fn read(
     value: &Value,
     lookups: &[SourceSettings],
     surroundings: &Surroundings,
-    (given, vpns): (Given, &Vpns),
+    (classes, vpns): (&Roster, &Vpns),
     reserved: &mut Reserved,
 ) -> Vec<ReservationFile> {
     let wanted = wanted(value, lookups, surroundings);
@@ -85,7 +85,7 @@ pub(crate) fn read(
             names: &names,
             document,
             reserved,
-            given,
+            classes,
             vpns,
             collector,
             count: 0,

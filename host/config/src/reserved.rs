@@ -6,6 +6,7 @@
 //! each of its identifiers.
 
 mod conflicts;
+mod own;
 
 use std::{collections::HashMap, hash::BuildHasher, net::Ipv4Addr};
 
@@ -18,13 +19,17 @@ use crate::{
     collector::Collector,
     identifiers::IDENTIFIER_KINDS_MAX,
     mistake::Draft,
+    own_addresses::OwnAddresses,
     reservation::PlacedReservation,
+    spaces::{OUTSIDE, Space},
     subnet::PlacedSubnet,
     suggest::{closest, joined},
 };
 
-use self::conflicts::related;
-pub(crate) use self::conflicts::{Conflicts, address_twice, one_kind_too_many, owner_twice};
+pub(crate) use self::conflicts::{
+    Conflicts, address_twice, identifier_reserved, one_kind_too_many, owner_twice, servers_own,
+};
+use self::{conflicts::related, own::OwnConflicts};
 
 /// The reservations of all subnets, and those of all networks.
 pub(crate) struct Reserved<'s> {
@@ -48,17 +53,12 @@ pub(crate) struct Reserved<'s> {
     kinds: Vec<IdentifierKind>,
     /// The networks of the pools with each name.
     pools: HashMap<String, Vec<u32>>,
+    /// The server's own addresses.
+    own: OwnAddresses,
 }
 
 /// The position of the subnet of reservations that belong to none.
 const SHARED: u32 = u32::MAX;
-
-/// The number of an address space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Space(u32);
-
-/// The address space outside of all VPNs.
-pub(crate) const OUTSIDE: Space = Space(0);
 
 /// The networks in which a reservation applies. An owner has one reservation in each scope.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,8 +77,14 @@ struct Entry {
 }
 
 impl<'s> Reserved<'s> {
-    /// Collects the reservations of the document and reports duplicates.
-    pub(crate) fn of_document(subnets: &'s mut [PlacedSubnet], collector: &Collector) -> Self {
+    /// Collects the reservations and server identifiers of the document, and reports duplicates and
+    /// those of addresses that are the server's own. `own` are its addresses that do not come from
+    /// subnets.
+    pub(crate) fn of_document(
+        subnets: &'s mut [PlacedSubnet],
+        own: OwnAddresses,
+        collector: &Collector,
+    ) -> Self {
         let mut by_address = Vec::with_capacity(subnets.len());
         let mut numbers: HashMap<&str, u32> = HashMap::new();
         let mut networks = Vec::with_capacity(subnets.len());
@@ -109,7 +115,9 @@ impl<'s> Reserved<'s> {
             owners: HashTable::new(),
             hasher: FixedState::default(),
             kinds: Vec::new(),
+            own,
         };
+        reserved.note_identifiers_of_subnets();
         for subnet in 0..reserved.subnets.len() {
             let count = reserved.subnets.get(subnet).map_or(0, |found| found.reservations.len());
             for position in 0..count {
@@ -172,7 +180,7 @@ impl<'s> Reserved<'s> {
     }
 
     /// The reservations that belong to no subnet.
-    pub(crate) fn into_shared(self) -> SharedReservations {
+    fn into_shared(self) -> SharedReservations {
         let mut names: Vec<(Space, VpnName)> =
             self.vpns.into_iter().map(|(name, space)| (space, name)).collect();
         names.sort_unstable();
@@ -247,13 +255,28 @@ impl<'s> Reserved<'s> {
     }
 
     fn note_in_document(&mut self, entry: Entry, collector: &Collector) {
-        let Conflicts { address, owner, kind } = self.note(entry);
+        let Conflicts { address, own, identifier, owner, kind } = self.note(entry);
         let Some(placed) = self.placed(entry) else { return };
         if let (Some(first), Some(address), Some(second)) =
             (address, placed.reservation.address, placed.place.span())
         {
             let draft = address_twice(address).wanted("the second time");
             collector.report(&second, related(draft, first, "the first time"));
+        }
+        if let (Some(first), Some(address), Some(span)) =
+            (own, placed.reservation.address, placed.place.span())
+        {
+            let draft = servers_own(address, None);
+            let is_other = first != placed.place;
+            let draft = if is_other { related(draft, first, "named here") } else { draft };
+            collector.report(&span, draft);
+        }
+        let named = placed.reservation.settings.server_identifier;
+        if let (Some(first), Some(identifier), Some(span)) =
+            (identifier, named, placed.place.span())
+        {
+            let draft = identifier_reserved(identifier).wanted("this reservation has it");
+            collector.report(&span, related(draft, first, "reserved here"));
         }
         let owners = &placed.reservation.owners;
         let named = |position: usize| owners.iter().nth(position);
@@ -277,10 +300,11 @@ impl<'s> Reserved<'s> {
 
     /// Records a reservation that is in its subnet.
     fn note(&mut self, entry: Entry) -> Conflicts {
+        let OwnConflicts { own: servers, identifier } = self.note_own(entry);
         let Self { subnets, shared, networks, spaces, addresses, owners, hasher, kinds, .. } = self;
         let all = All { subnets, shared, networks };
         let Some(own) = all.placed(entry) else { return Conflicts::default() };
-        let mut conflicts = Conflicts::default();
+        let mut conflicts = Conflicts { own: servers, identifier, ..Conflicts::default() };
         if let Some(address) = own.reservation.address {
             let space = spaces.get(entry.subnet as usize).copied().unwrap_or(OUTSIDE);
             let address = (space, address);

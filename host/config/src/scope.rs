@@ -17,7 +17,7 @@ use lessor_core::{
     LeaseTime, LeaseTimes, ScopeFields, ScopeSettings, is_host_address, option::code,
 };
 
-use crate::{options::Options, reader::Table};
+use crate::{file_position::FilePosition, options::Options, reader::Table};
 
 pub(crate) use self::{
     allocation::OfPools, boot::header_text, names::host_name, times::lease_part,
@@ -33,6 +33,8 @@ pub(crate) struct Level {
     /// What it says about the pools at this level and below.
     pub(crate) pools: OfPools,
     fields: ScopeFields,
+    /// The place of `server-identifier`.
+    identifier: Option<FilePosition>,
 }
 
 /// The settings of a subnet, with those of the levels around it.
@@ -41,6 +43,8 @@ pub(crate) struct OfSubnet {
     pub(crate) lease_time: LeaseTime,
     pub(crate) settings: ScopeSettings,
     pub(crate) pools: OfPools,
+    /// The place of the `server-identifier` in the settings.
+    pub(crate) identifier: Option<FilePosition>,
 }
 
 impl Level {
@@ -58,7 +62,9 @@ impl Level {
             names: names::read(table),
             probing: probing::read(table),
         };
-        Self { options, pools: OfPools::read(table), fields }
+        let identifier = table.get("server-identifier");
+        let identifier = identifier.map(|value| FilePosition::in_document(value.span()));
+        Self { options, pools: OfPools::read(table), fields, identifier }
     }
 
     /// Reads the keys of a level with its table of options.
@@ -83,18 +89,24 @@ impl Level {
         self.fields.clone().into()
     }
 
+    /// The `server-identifier` of the level with its place in the document.
+    pub(crate) fn identifier(&self) -> Option<(Ipv4Addr, FilePosition)> {
+        self.fields.server_identifier.zip(self.identifier)
+    }
+
     /// The settings of a subnet at this level, with those of the levels around it, the nearest
     /// first.
     pub(crate) fn within(self, around: &[&Self]) -> OfSubnet {
         let outermost_first = around.iter().rev().copied().chain([&self]);
         let lease_time = outermost_first
             .fold(LEASE_TIME, |lease_time, level| lease_time.within(&level.fields.times));
-        let Self { options, pools, fields } =
+        let Self { options, pools, fields, identifier } =
             around.iter().fold(self, |inner, outer| inner.or(outer));
         let LeaseTimes { renewal, rebinding, cache_threshold, .. } = fields.times;
         // The lease times of all levels are in `lease_time`.
         let times = LeaseTimes { renewal, rebinding, cache_threshold, ..LeaseTimes::default() };
-        OfSubnet { options, lease_time, settings: ScopeFields { times, ..fields }.into(), pools }
+        let settings = ScopeFields { times, ..fields }.into();
+        OfSubnet { options, lease_time, settings, pools, identifier }
     }
 
     /// This level and, where it says nothing, one around it. A boot field hides the option with the
@@ -107,7 +119,8 @@ impl Level {
         };
         let options = self.options.or(&outer.options.without(is_hidden));
         let pools = self.pools.or(&outer.pools);
-        Self { options, pools, fields: self.fields.or(&outer.fields) }
+        let identifier = self.identifier.or(outer.identifier);
+        Self { options, pools, fields: self.fields.or(&outer.fields), identifier }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads one `[[subnet]]`: its prefix, lease times and options. Other modules read pools and
 //! reservations.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{net::Ipv4Addr, num::NonZeroU32, sync::Arc};
 
 use ipnet::Ipv4Net;
 use lessor_core::{
@@ -10,15 +10,15 @@ use lessor_core::{
 };
 
 use crate::{
+    file_position::FilePosition,
     network::NetworkLevels,
-    own_addresses::OwnAddresses,
     pool::{self, PlacedPool},
     reader::{Placed, Table, Value},
-    reservation::{self, Given, PlacedReservation},
+    reservation::{self, PlacedReservation},
     roster::Roster,
     scope::{Level, OfSubnet},
     selection::PlacedSelection,
-    server_identifiers, shapes,
+    shapes,
     vpns::Vpns,
 };
 
@@ -42,6 +42,8 @@ pub(crate) struct PlacedSubnet {
     pub(crate) shared: NetworkSettings,
     pub(crate) pools: Vec<PlacedPool>,
     pub(crate) reservations: Vec<PlacedReservation>,
+    /// The server identifier of the subnet, or of a level around it, with its place.
+    pub(crate) identifier: Option<(Ipv4Addr, FilePosition)>,
     /// The subnet without pools and reservations.
     rest: Subnet,
 }
@@ -56,7 +58,6 @@ pub(crate) struct Around {
     pub(crate) unknown_clients: UnknownClients,
     /// The relays that are served if a subnet names none: `relays` of `[server]`.
     pub(crate) relays: Option<Arc<[Ipv4Net]>>,
-    pub(crate) own: OwnAddresses,
     /// The classes that reservations may name.
     pub(crate) classes: Roster,
 }
@@ -84,19 +85,16 @@ impl PlacedSubnet {
         let of_network = network.map(|network| &network.level);
         let levels: Vec<&Level> = of_network.into_iter().chain([&around.level]).collect();
         let vpn = around.vpns.of(table).or_else(|| network?.vpn.clone());
-        let OfSubnet { options, lease_time, settings, pools: rules } =
+        let OfSubnet { options, lease_time, settings, pools: rules, identifier } =
             Level::of(table).with_bootp(table).within(&levels);
         let routers = options.get(code::ROUTERS).cloned();
-        let identifiers = server_identifiers::below(table.raw());
-        let identifiers = identifiers.chain(settings.server_identifier);
-        let own = around.own.of_subnet(vpn.is_some(), identifiers);
+        let identifier = settings.server_identifier.zip(identifier);
         let pools = table.get("pool").map_or_else(Vec::new, |value| {
-            let outer = pool::Outer { prefix: prefix.as_ref(), routers, rules, own: &own };
+            let outer = pool::Outer { prefix: prefix.as_ref(), routers, rules };
             pool::read_all(&value, &outer)
         });
         let reservations = table.get("reservation").map_or_else(Vec::new, |value| {
-            let given = Given { own: &own.in_file, classes: &around.classes };
-            reservation::read_all(&value, prefix.as_ref(), given)
+            reservation::read_all(&value, prefix.as_ref(), &around.classes)
         });
         let own_relays = table.get("relays").map(|value| value.prefixes().into());
         let prefix = prefix?;
@@ -112,7 +110,7 @@ impl PlacedSubnet {
             unknown_clients: unknown_clients(table).unwrap_or(around.unknown_clients),
         };
         let selection = PlacedSelection::read(table);
-        Some(Self { prefix, vpn, selection, shared, pools, reservations, rest })
+        Some(Self { prefix, vpn, selection, shared, pools, reservations, identifier, rest })
     }
 
     /// The relays that are served; `None` if all are.

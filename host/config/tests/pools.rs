@@ -156,7 +156,7 @@ fn pools_skip_the_server_identifiers_of_every_level() {
             ranges.map(|range| range.first.octets()[3]).collect::<Vec<u8>>()
         };
         assert_eq!(skipped(0), [2, 3, 4, 5, 6, 7]);
-        // An address of a VPN is another one.
-        assert_eq!(skipped(2), [8, 9]);
+        // Those of the class and of the reservation without a VPN are for its clients, too.
+        assert_eq!(skipped(2), [2, 4, 8, 9]);
     }
 }

@@ -107,7 +107,7 @@ pub struct Engine {
     no_records_since: Option<Timestamp>,
     /// The pools that give no address to new clients.
     drained: Drained,
-    /// The server's own addresses, which pools do not give out.
+    /// The server's own addresses, those of other address spaces as well.
     own: OwnAddresses,
     /// The reservations of all networks.
     shared_reservations: Arc<SharedReservations>,
@@ -151,16 +151,32 @@ impl Engine {
         self.network().vpn_name() == vpn && self.plan.spans(u32::from(address))
     }
 
-    /// Sets the addresses that the server has. No client gets any of them; a client that has one
-    /// gets a NAK when it extends its lease. Each request that is decided sets them too, unless it
-    /// does not know any ([`crate::Arrival::own_addresses`]). The same addresses of a VPN are
-    /// others.
+    /// Sets the addresses that the server has. No client gets any of those that are the server's in
+    /// the address space of the network; a client that has one gets a NAK when it extends its
+    /// lease. Each request that is decided sets them too, unless it does not know any
+    /// ([`crate::Arrival::own_addresses`]).
     pub fn set_own_addresses(&mut self, own: &OwnAddresses) {
-        let is_in_vpn = self.network().vpn.is_some();
-        if !is_in_vpn && !own.is_empty() && self.own != *own {
-            self.own = own.clone();
-            self.bindings.withhold(own.iter().map(u32::from).collect());
+        if !own.is_empty() {
+            self.switch_own_addresses(own.clone());
         }
+    }
+
+    fn switch_own_addresses(&mut self, own: OwnAddresses) {
+        if self.own != own {
+            self.own = own;
+            self.withhold_own();
+        }
+    }
+
+    /// Makes the bindings withhold the server's own addresses in the subnets of the network.
+    fn withhold_own(&mut self) {
+        let network = self.plan.network();
+        let vpn = network.vpn_name();
+        let prefixes = network.subnets.iter().map(|subnet| subnet.prefix);
+        let own = prefixes
+            .flat_map(|prefix| self.own.within(vpn, prefix.network(), prefix.broadcast()))
+            .map(u32::from);
+        self.bindings.withhold(own.collect());
     }
 
     /// Sets the reservations that apply in all networks.

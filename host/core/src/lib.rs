@@ -44,11 +44,13 @@ mod request;
 mod reservation;
 mod scope;
 mod sending;
+mod server_identifiers;
 mod terms;
 mod time;
 mod times;
 mod topology;
 mod vpn;
+mod vpn_selection;
 
 pub use binding::{Binding, BindingState, Change, Changes, StorageAnswer, UnknownFields};
 pub use boot::{
@@ -96,6 +98,7 @@ pub use reservation::{
 };
 pub use scope::{ScopeFields, ScopeSettings};
 pub use sending::{SendRule, SendRules, Sending};
+pub use server_identifiers::{IdentifierReach, ServerIdentifiers};
 pub use terms::{BeyondLimit, SubscriberLimit, Terms, Verdict};
 pub use time::{INFINITE_SECS, Timestamp};
 pub use times::{CacheThreshold, Fraction, LeasePart, LeaseTime, LeaseTimes};

@@ -12,8 +12,8 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BootpClients, ClientKeyKind, INFINITE_SECS, LeaseTime, OptionSet, Origin, PoolRules, Request,
-    Reservation, ScopeSettings, Vpn, VpnName,
+    BootpClients, ClientKeyKind, INFINITE_SECS, IdentifierReach, LeaseTime, OptionSet, Origin,
+    PoolRules, Request, Reservation, ScopeSettings, Vpn, VpnName,
 };
 
 pub use self::selection::SubnetSelection;
@@ -261,14 +261,18 @@ impl Network {
         self.vpn.as_deref().map(|vpn| &vpn.name)
     }
 
-    /// Every server identifier that its scopes set.
-    pub(crate) fn server_identifiers(&self) -> impl Iterator<Item = Ipv4Addr> {
+    /// Every server identifier that its scopes set, and where it counts.
+    pub(crate) fn server_identifiers(
+        &self,
+    ) -> impl Iterator<Item = (IdentifierReach<Option<&VpnName>>, Ipv4Addr)> {
+        let reach = IdentifierReach::of_network(self.vpn_name());
         let scopes = self.subnets.iter().flat_map(|subnet| {
             let of_pools = subnet.pools.iter().map(|pool| &pool.settings);
             let of_reservations = subnet.reservations.iter().map(|found| &found.settings);
             [&subnet.settings].into_iter().chain(of_pools).chain(of_reservations)
         });
-        scopes.filter_map(|settings| settings.server_identifier)
+        let identifiers = scopes.filter_map(|settings| settings.server_identifier);
+        identifiers.map(move |found| (reach, found))
     }
 }
 

@@ -135,6 +135,13 @@ impl Skipped {
         Self { ranges: shared(disjoint), first_last_24 }
     }
 
+    /// These and more ranges, which may overlap.
+    #[must_use]
+    pub fn with(&self, more: impl IntoIterator<Item = SkippedRange>) -> Self {
+        let ranges = self.ranges.iter().copied().chain(more).collect();
+        Self::new(ranges, self.first_last_24)
+    }
+
     /// Returns whether no address is skipped.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty() && !self.first_last_24

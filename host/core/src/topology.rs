@@ -15,7 +15,10 @@ use lessor_vocabulary::Catalogue;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Classes, Network, Request, SharedReservations, VpnName, VpnSelectedBy};
+use crate::{
+    Classes, IdentifierReach, Network, Request, ServerIdentifiers, SharedReservations, VpnName,
+    VpnSelectedBy,
+};
 
 use self::space::{AddressSpace, Spaces};
 
@@ -74,8 +77,8 @@ pub struct Topology {
     spaces: Arc<Spaces>,
     /// The networks whose subnets name an interface.
     interfaces: Arc<HashMap<Arc<str>, NetworkId, FixedState>>,
-    /// Every `server-identifier` of the configuration, in order.
-    server_identifiers: Arc<[Ipv4Addr]>,
+    /// Every `server-identifier` of the configuration.
+    server_identifiers: Arc<ServerIdentifiers>,
     /// The options that the configuration of the networks knows by name.
     catalogue: Arc<Catalogue>,
     /// Whether any subnet serves BOOTP clients.
@@ -117,7 +120,7 @@ impl Topology {
         let spaces = Spaces::of(&networks)?;
         let interfaces = interfaces_of(&networks)?;
         let identifiers = networks.iter().flat_map(|network| network.server_identifiers());
-        let server_identifiers = joined(&[], identifiers);
+        let server_identifiers = ServerIdentifiers::default().with(identifiers);
         let mut subnets = networks.iter().flat_map(|network| &network.subnets);
         let serves_bootp = subnets.any(|subnet| subnet.bootp_clients().serves());
         let subnets = networks.iter().flat_map(|network| &network.subnets);
@@ -127,38 +130,35 @@ impl Topology {
             networks: networks.into(),
             spaces: Arc::new(spaces),
             interfaces: Arc::new(interfaces),
-            server_identifiers,
+            server_identifiers: Arc::new(server_identifiers),
             serves_bootp,
             reservations_name_classes,
             ..Self::default()
         })
     }
 
-    /// A topology of some of these networks, in the same order.
+    /// A topology of some of these networks, in the same order. The identifiers of all of them stay
+    /// the server's.
     pub fn only(&self, wanted: impl Fn(NetworkId) -> bool) -> Self {
         let numbered = self.networks.iter().enumerate();
         let wanted = numbered.filter(|(position, _)| wanted(NetworkId(*position as u32)));
         // Some of the networks that fit together fit together as well.
         let only = Self::new(wanted.map(|(_, network)| Arc::clone(network)).collect());
-        only.unwrap_or_default()
+        let only = only
+            .unwrap_or_default()
             .with_catalogue(Arc::clone(&self.catalogue))
             .with_classes(self.classes.clone())
-            .with_shared_reservations(Arc::clone(&self.shared_reservations))
+            .with_shared_reservations(Arc::clone(&self.shared_reservations));
+        Self { server_identifiers: Arc::clone(&self.server_identifiers), ..only }
     }
 
     /// The same topology with these reservations in all of its networks.
     #[must_use]
     pub fn with_shared_reservations(self, shared_reservations: Arc<SharedReservations>) -> Self {
-        let reservations = shared_reservations.list().iter();
-        let identifiers = reservations.filter_map(|found| found.settings.server_identifier);
-        let server_identifiers = joined(&self.server_identifiers, identifiers);
         let name_classes = self.reservations_name_classes || shared_reservations.name_classes();
-        Self {
-            server_identifiers,
-            shared_reservations,
-            reservations_name_classes: name_classes,
-            ..self
-        }
+        let mut with = Self { reservations_name_classes: name_classes, ..self };
+        with.add_identifiers(shared_reservations.server_identifiers());
+        Self { shared_reservations, ..with }
     }
 
     /// Returns whether any reservation names a class.
@@ -173,10 +173,10 @@ impl Topology {
 
     /// The same topology with these classes.
     #[must_use]
-    pub fn with_classes(self, classes: Classes) -> Self {
+    pub fn with_classes(mut self, classes: Classes) -> Self {
         let identifiers = classes.iter().filter_map(|(_, class)| class.settings.server_identifier);
-        let server_identifiers = joined(&self.server_identifiers, identifiers);
-        Self { server_identifiers, classes, ..self }
+        self.add_identifiers(identifiers.map(|found| (IdentifierReach::of_class(), found)));
+        Self { classes, ..self }
     }
 
     /// The classes of the clients of all networks.
@@ -196,9 +196,17 @@ impl Topology {
     }
 
     /// Every address that a reply can name as the server identifier because the configuration says
-    /// so, in order.
-    pub fn server_identifiers(&self) -> &Arc<[Ipv4Addr]> {
+    /// so.
+    pub fn server_identifiers(&self) -> &Arc<ServerIdentifiers> {
         &self.server_identifiers
+    }
+
+    fn add_identifiers<'v>(
+        &mut self,
+        more: impl Iterator<Item = (IdentifierReach<Option<&'v VpnName>>, Ipv4Addr)>,
+    ) {
+        let known = std::mem::take(&mut self.server_identifiers);
+        self.server_identifiers = Arc::new(Arc::unwrap_or_clone(known).with(more));
     }
 
     /// The same topology, but networks and reservations that are equal in `other` are shared with
@@ -400,14 +408,6 @@ fn told(request: &Request) -> Option<(LocatedBy, Ipv4Addr)> {
     let relay = request.is_relayed().then_some(request.relay_address);
     let relay = relay.map(|address| (LocatedBy::RelayAddress, address));
     link_selection.or(subnet_selection).or(relay)
-}
-
-/// These addresses and more, in order, each once.
-fn joined(addresses: &[Ipv4Addr], more: impl Iterator<Item = Ipv4Addr>) -> Arc<[Ipv4Addr]> {
-    let mut all: Vec<Ipv4Addr> = addresses.iter().copied().chain(more).collect();
-    all.sort_unstable();
-    all.dedup();
-    all.into()
 }
 
 fn interfaces_of(

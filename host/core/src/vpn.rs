@@ -1,13 +1,12 @@
-//! Virtual private networks (RFC 6607): their names, and how messages select one.
+//! Virtual private networks (RFC 6607): their names, and the octets that select one.
 //!
-//! Does not look one up; [`crate::Topology`] does. Invariant: a name consists of characters that a
+//! Does not look one up; [`crate::Topology`] does. Does not know where messages have these octets;
+//! `vpn_selection` does. Invariant: a name consists of characters that a
 //! relay can send and a terminal can show.
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-
-use crate::{RelayInformation, Request, option::code, relay};
 
 /// A VPN as configured. Its addresses are an address space of their own: the same address in two
 /// VPNs is two addresses.
@@ -115,41 +114,6 @@ impl<'r> VpnSelector<'r> {
     /// Returns whether this selects the address space of `vpn`, or that outside of all VPNs.
     pub fn selects(self, vpn: Option<&Vpn>) -> bool {
         vpn.map_or(self == Self::Global, |vpn| vpn.is_selected_by(self))
-    }
-}
-
-impl Request {
-    /// What the message selects, and with which option. The relay's selection takes precedence over
-    /// the client's (RFC 6607 section 7).
-    pub fn vpn_selection(&self) -> Option<(VpnSelectedBy, VpnSelector<'_>)> {
-        let by_relay = self.relay_vpn_selection().map(|found| (VpnSelectedBy::Relay, found));
-        let by_client = || self.client_vpn_selection().map(|found| (VpnSelectedBy::Client, found));
-        by_relay.or_else(by_client)
-    }
-
-    /// What the relay selects.
-    pub fn relay_vpn_selection(&self) -> Option<VpnSelector<'_>> {
-        self.said_by_relay(relay::VPN_SELECTION).map(VpnSelector::of)
-    }
-
-    /// What the client selects.
-    pub fn client_vpn_selection(&self) -> Option<VpnSelector<'_>> {
-        self.options.get(code::VIRTUAL_SUBNET).map(VpnSelector::of)
-    }
-
-    /// Returns whether the reply omits the relay's sub-option 152: `vpn` is the one that the relay
-    /// selected, and the relay wants to know whether the server used it (RFC 6607 section 7.2).
-    pub fn confirms_vpn_to_relay(&self, vpn: Option<&Vpn>) -> bool {
-        let wants_to_know = self.said_by_relay(relay::VPN_SELECTION_CONTROL).is_some();
-        wants_to_know && self.relay_vpn_selection().is_some_and(|selector| selector.selects(vpn))
-    }
-}
-
-impl RelayInformation {
-    /// The octets that a relay gets back if the server used the VPN that it selected: all but its
-    /// question whether it did.
-    pub fn octets_without_vpn_control(&self) -> Vec<u8> {
-        self.octets_without(relay::VPN_SELECTION_CONTROL)
     }
 }
 

@@ -112,7 +112,8 @@ impl Links {
     /// 127.0.0.0/8 belongs to the host.
     pub(super) fn is_own(&self, address: Ipv4Addr) -> bool {
         self.own_addresses.contains(address)
-            || (address.is_loopback() && self.own_addresses.iter().any(|own| own.is_loopback()))
+            || (address.is_loopback()
+                && self.own_addresses.of_host().iter().any(Ipv4Addr::is_loopback))
     }
 
     /// Returns whether a link of the host treats `address` as a broadcast address.

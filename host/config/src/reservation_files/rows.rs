@@ -11,12 +11,15 @@ use crate::{
     identifiers,
     mistake::Draft,
     reader::Table,
-    reservation::{self, Given, Home, PlacedReservation, Read},
+    reservation::{self, Home, PlacedReservation, Read},
     reserved::{
-        Conflicts, OUTSIDE, Reserved, Space, address_twice, one_kind_too_many, owner_twice,
+        Conflicts, Reserved, address_twice, identifier_reserved, one_kind_too_many, owner_twice,
+        servers_own,
     },
+    roster::Roster,
     shapes,
     source::SourceFile,
+    spaces::Space,
     vpns::Vpns,
 };
 
@@ -48,7 +51,7 @@ pub(super) struct Rows<'r, 's> {
     /// The configuration file.
     pub(super) document: &'r SourceFile,
     pub(super) reserved: &'r mut Reserved<'s>,
-    pub(super) given: Given<'r>,
+    pub(super) classes: &'r Roster,
     pub(super) vpns: &'r Vpns,
     /// Collects the mistakes of the file.
     pub(super) collector: Collector,
@@ -83,8 +86,7 @@ impl Rows<'_, '_> {
         let address: Ipv4Addr = row.address.parse().ok()?;
         let space = self.reserved.space_of(row.vpn)?;
         let (_, prefix) = self.reserved.subnet_of(space, address)?;
-        let is_own = space == OUTSIDE && self.given.own.binary_search(&address).is_ok();
-        if is_own || reservation::role_of(address, prefix).is_some() {
+        if reservation::role_of(address, prefix).is_some() {
             return None;
         }
         let (kind, owner) = row.owner;
@@ -106,7 +108,7 @@ impl Rows<'_, '_> {
         let table = Table::open(&collector, &shapes::RESERVATION_ROW, entries, span);
         let home_of = |vpn: Option<&VpnName>, address| self.reserved.home_of(vpn, address);
         let home = Home::Any { vpns: self.vpns, home_of: &home_of };
-        let read = reservation::read(&table, home, self.given).filter(|_| collector.is_empty());
+        let read = reservation::read(&table, home, self.classes).filter(|_| collector.is_empty());
         if let Some(Read { mut reservation, vpn, owners, place }) = read
             && let Some(space) = self.reserved.space_of(vpn.as_ref().map(VpnName::as_str))
         {
@@ -170,6 +172,15 @@ impl Rows<'_, '_> {
         if let (Some(first), Some(address)) = (conflicts.address, reservation.address) {
             let wanted = format!("the second time; the first time is {}", self.written(first));
             collector.report(place, address_twice(address).wanted(wanted));
+        }
+        if let (Some(first), Some(address)) = (conflicts.own, reservation.address) {
+            let names = format!("{} names this one", self.written(first));
+            collector.report(place, servers_own(address, Some(&names)));
+        }
+        let identifier = reservation.settings.server_identifier;
+        if let (Some(first), Some(identifier)) = (conflicts.identifier, identifier) {
+            let wanted = format!("this reservation has it; {} reserves it", self.written(first));
+            collector.report(place, identifier_reserved(identifier).wanted(wanted));
         }
         let named = |position: usize| {
             Some((reservation.owners.iter().nth(position)?, owners.get(position)?))

@@ -11,6 +11,10 @@ use crate::{file_position::FilePosition, identifiers::IDENTIFIER_KINDS_MAX, mist
 pub(crate) struct Conflicts {
     /// The place of a reservation of the same address.
     pub(crate) address: Option<FilePosition>,
+    /// The place that makes its address the server's own.
+    pub(crate) own: Option<FilePosition>,
+    /// The place of a reservation of the address that is its `server-identifier`.
+    pub(crate) identifier: Option<FilePosition>,
     /// The place of a reservation with the same identifier in the same network, and the position of
     /// the identifier.
     pub(crate) owner: Option<(usize, FilePosition)>,
@@ -21,7 +25,12 @@ pub(crate) struct Conflicts {
 impl Conflicts {
     /// Whether there is none.
     pub(crate) const fn are_none(&self) -> bool {
-        self.address.is_none() && self.owner.is_none() && self.kind.is_none()
+        let Self { address, own, identifier, owner, kind } = self;
+        address.is_none()
+            && own.is_none()
+            && identifier.is_none()
+            && owner.is_none()
+            && kind.is_none()
     }
 }
 
@@ -31,6 +40,23 @@ pub(crate) fn address_twice(address: Ipv4Addr) -> Draft {
         "an address has one owner: write all identifiers of the owner into one reservation, or give \
          the other owner another address",
     )
+}
+
+/// Says that a reserved address is the server's own; `names` says what names it, if that cannot be
+/// shown.
+pub(crate) fn servers_own(address: Ipv4Addr, names: Option<&str>) -> Draft {
+    let wanted = "wanted an address that a client may have";
+    Draft::found(format!("{address} is one of the server's own addresses"))
+        .wanted(names.map_or(wanted.to_owned(), |names| format!("{wanted}; {names}")))
+        .help(
+            "`listen` or a `server-identifier` of its address space names it; reserve another one",
+        )
+}
+
+/// Says that the server identifier of a reservation is reserved for a client.
+pub(crate) fn identifier_reserved(identifier: Ipv4Addr) -> Draft {
+    Draft::found(format!("{identifier}, a `server-identifier`, is reserved for a client"))
+        .help("no client may have an address by which clients know the server; change one of them")
 }
 
 /// Says that an owner has two reservations.

@@ -120,6 +120,7 @@ impl Engine {
         };
         let mut engines: Vec<Engine> = engines.into_iter().zip(networks).map(make).collect();
         for engine in &mut engines {
+            engine.set_server_identifiers(topology);
             engine.set_shared_reservations(topology.shared_reservations());
         }
         let mut outside = Vec::new();
@@ -131,6 +132,13 @@ impl Engine {
             }
         }
         (engines, outside)
+    }
+
+    /// Replaces the identifiers of another configuration among the server's own addresses.
+    fn set_server_identifiers(&mut self, topology: &Topology) {
+        let mut own = self.own.clone();
+        own.set_configured(topology.server_identifiers());
+        self.switch_own_addresses(own);
     }
 
     /// Switches to another configuration of the same network, in the same VPN. Returns what was
@@ -150,6 +158,7 @@ impl Engine {
         }
         let outside = self.bindings.take_all(|address| !plan.spans(address));
         self.bindings.lay_out(plan);
+        self.withhold_own();
         let vpn = self.network().vpn_name();
         let remembered = |(address, slot)| Remembered { vpn: vpn.cloned(), address, slot };
         outside.into_iter().map(remembered).collect()

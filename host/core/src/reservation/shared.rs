@@ -3,7 +3,9 @@
 //!
 //! Invariant: none of them has an address, and those of all networks come first in the list.
 
-use crate::{RelayInformation, Request, VpnName};
+use std::net::Ipv4Addr;
+
+use crate::{IdentifierReach, RelayInformation, Request, VpnName};
 
 use super::{
     Reservation,
@@ -63,6 +65,16 @@ impl SharedReservations {
     /// The reservations with the VPN in which each applies; `None` for those of all networks.
     pub fn with_their_vpns(&self) -> impl Iterator<Item = (Option<&VpnName>, &Reservation)> {
         self.list.iter().enumerate().map(|(position, of)| (self.vpn_of(position), of))
+    }
+
+    /// Every server identifier that they set, and where it counts.
+    pub(crate) fn server_identifiers(
+        &self,
+    ) -> impl Iterator<Item = (IdentifierReach<Option<&VpnName>>, Ipv4Addr)> {
+        self.with_their_vpns().filter_map(|(vpn, of)| {
+            let reach = IdentifierReach::of_shared_reservation(vpn.map(Some));
+            Some((reach, of.settings.server_identifier?))
+        })
     }
 
     /// The reservation for the client of `request` in a network of a VPN, or of none; the request

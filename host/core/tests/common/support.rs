@@ -9,10 +9,11 @@ use std::{
 
 use lessor_core::{
     AfterDataLoss, Arrival, Attempt, BeyondLimit, Binding, BindingState, ClientKey, ClientKeyKind,
-    Decision, Engine, HardwareAddress, LeaseTime, LeaseTimeRule, Network, OptionSet, OptionValue,
-    Outcome, Pool, PoolChoice, PoolRules, Reason, ReceivedOptions, RelayInformation, Reply,
-    ReplyKind, Request, RequestKind, Reservation, ReservationOwner, ScopeFields, ScopeSettings,
-    StorageAnswer, Subnet, SubscriberLimit, Terms, Timestamp, UnknownClients, Wait,
+    Decision, Engine, HardwareAddress, IdentifierReach, LeaseTime, LeaseTimeRule, Network,
+    OptionSet, OptionValue, Outcome, Pool, PoolChoice, PoolRules, Reason, ReceivedOptions,
+    RelayInformation, Reply, ReplyKind, Request, RequestKind, Reservation, ReservationOwner,
+    ScopeFields, ScopeSettings, ServerIdentifiers, StorageAnswer, Subnet, SubscriberLimit, Terms,
+    Timestamp, UnknownClients, VpnName, Wait,
 };
 
 /// The server's address on the link, to which relays send.
@@ -25,6 +26,15 @@ pub(crate) const RELAY: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 3);
 /// An address of the subnet 10.0.0.0/24.
 pub(crate) const fn ip(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, last)
+}
+
+/// These server identifiers of networks in a VPN, or outside of all VPNs.
+pub(crate) fn identifiers<const N: usize>(
+    vpn: Option<&VpnName>,
+    addresses: [Ipv4Addr; N],
+) -> Arc<ServerIdentifiers> {
+    let reach = IdentifierReach::of_network(vpn);
+    Arc::new(ServerIdentifiers::default().with(addresses.map(|address| (reach, address))))
 }
 
 /// 10.0.0.0/24 with the pools `open` (.10 to .13) and, by policy only, `garden` (.100 to .101).

@@ -14,6 +14,7 @@ mod identifiers;
 mod identity;
 mod locating;
 mod messages;
+mod own_addresses;
 mod pools;
 mod pools_in_order;
 mod preview;

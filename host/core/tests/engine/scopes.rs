@@ -322,7 +322,7 @@ fn options_without_a_value_get_the_servers_own_address_on_the_link() {
 fn a_nak_has_the_identifier_by_which_its_client_knows_the_server() {
     let network = network_with(|level, scope| scope.server_identifier = Some(ip(200 + level)));
     let mut server = Server::new(network);
-    let configured = [ip(201), ip(202), ip(203)].into();
+    let configured = identifiers(None, [ip(201), ip(202), ip(203)]);
     let here =
         |request: Request| with(request, |r| r.arrival.own_addresses.set_configured(&configured));
     let identifier = |decision: &lessor_core::Decision| match option(reply(decision), 54) {

@@ -212,7 +212,7 @@ fn the_record_of_a_vpn_has_its_name_and_others_are_not_taken() {
         r.kind = lessor_core::RequestKind::Request;
         r.requested_address = Some(offer.your_address);
         r.server_identifier = Some(ip(1));
-        r.arrival.own_addresses.set_configured(&[ip(1)].into());
+        r.arrival.own_addresses.set_configured(&identifiers(None, [ip(1)]));
     });
     let decision = server.ask(&request);
     assert_eq!(decision.reason, Reason::AckSelecting);

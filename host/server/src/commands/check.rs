@@ -195,8 +195,10 @@ fn passed_over(configuration: &Configuration) -> Vec<String> {
     let interfaces = configuration.server.interfaces.iter().filter_map(|name| links.named(name));
     let addresses =
         interfaces.flat_map(|link| link.addresses.iter().map(|address| (&link.name, *address)));
-    let networks = configuration.topology.networks();
-    let subnets = || networks.iter().flat_map(|network| &network.subnets);
+    // The host's addresses are no addresses of a VPN.
+    let networks = configuration.topology.networks().iter();
+    let networks = networks.filter(|network| network.vpn.is_none());
+    let subnets = || networks.clone().flat_map(|network| &network.subnets);
     let pool_of =
         |address| subnets().flat_map(|subnet| &subnet.pools).find(|p| p.contains(address));
     let line = |(name, address)| {

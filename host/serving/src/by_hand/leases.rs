@@ -215,9 +215,11 @@ fn ask(
 ) -> Result<Option<Said>, NothingChanged> {
     let shared = &reloader.shared;
     let (location, _) = owner_of(reloader, vpn, change.address())?;
-    let links = reloader.links();
-    let said = shared.engines.load_full().with_waiting(location.network, |engine, waiting| {
-        engine.set_own_addresses(links.own_addresses());
+    let engines = shared.engines.load_full();
+    let mut own = reloader.links().own_addresses().clone();
+    own.set_configured(engines.topology().server_identifiers());
+    let said = engines.with_waiting(location.network, |engine, waiting| {
+        engine.set_own_addresses(&own);
         let at = clock::now();
         match engine.change_by_hand(at, change) {
             AttemptByHand::Already => Said::Already,
