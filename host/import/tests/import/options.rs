@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use lessor_core::OptionValue;
-use lessor_import::OldServer::{self, Dhcpd, Dnsmasq, Kea};
+use lessor_import::{
+    LineOutcome,
+    OldServer::{self, Dhcpd, Dnsmasq, Kea},
+};
 
 use crate::common::{self, Folder};
 
@@ -140,10 +143,10 @@ fn the_mask_is_that_of_the_subnet_as_kea_sends_it() {
         "id": 1, "subnet": "10.0.0.0/24", "pools": [{"pool": "10.0.0.10 - 10.0.0.20"}],
         "option-data": [{"name": "subnet-mask", "data": "255.255.0.0"}]
     }]}}"#;
-    let found = imported(OldServer::Kea, kea);
+    let found = common::imported(Kea, kea);
     let entry = found.report.entries().iter().find(|entry| entry.note.contains("mask")).unwrap();
     assert_eq!(entry.outcome, LineOutcome::NotNeeded, "{entry:?}");
-    assert!(!found.text.contains("255.255.0.0"), "{}", found.text);
+    assert!(!found.configuration.contains("255.255.0.0"), "{}", found.configuration);
 }
 
 #[test]
