@@ -180,12 +180,13 @@ fn write_options(request: &Request, reply: &Reply, packet: &mut Vec<u8>) -> Smal
     }
     let is_bootp = request.kind == RequestKind::Bootp;
     for (code, value) in in_order(&reply.options) {
-        if !written.contains(*code) && !(is_bootp && is_of_dhcp_only(*code)) {
-            let range = write_option(*code, value, packet);
-            if !range.is_empty() {
-                written.insert(*code);
-                framed.push(Framed { code: *code, range });
-            }
+        if written.contains(*code) || (is_bootp && is_of_dhcp_only(*code)) {
+            continue;
+        }
+        let range = write_option(*code, value, packet);
+        if !range.is_empty() {
+            written.insert(*code);
+            framed.push(Framed { code: *code, range });
         }
     }
     framed

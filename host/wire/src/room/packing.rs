@@ -3,9 +3,11 @@
 //! Does not know which items those are; [`super::find`] does. Invariant: an item is left out only
 //! if there is no way to place it together with those that have precedence.
 
+use std::iter;
+
 use smallvec::SmallVec;
 
-use super::{FILE_ROOM, OptionField, OptionFields, SERVER_NAME_ROOM};
+use super::{OptionField, OptionFields, SERVER_NAME_ROOM};
 
 /// The fields in the order in which a client reads them (RFC 2131 section 4.1).
 const FIELDS: [OptionField; 3] = [OptionField::Options, OptionField::File, OptionField::ServerName];
@@ -64,7 +66,7 @@ pub(super) fn in_order(items: &[Movable], rooms: Rooms) -> Option<OptionFields> 
 /// `None` if a mandatory item does not fit.
 pub(super) fn by_priority(items: &[Movable], rooms: Rooms) -> Option<OptionFields> {
     let mut is_placed: SmallVec<[bool; 32]> = items.iter().map(|_| false).collect();
-    let (mut sums, mut octets) = (Sums::NONE, 0);
+    let (mut sums, mut octets) = (Sums::of_none(rooms), 0);
     for mandatory in [true, false] {
         let turn = items.iter().zip(&mut is_placed);
         for (item, is_placed) in turn.filter(|(item, _)| item.is_mandatory == mandatory) {
@@ -84,7 +86,7 @@ pub(super) fn by_priority(items: &[Movable], rooms: Rooms) -> Option<OptionField
 fn earliest(items: &[Movable], is_placed: &[bool], rooms: Rooms) -> OptionFields {
     // The sums of the items after each, for the last one first.
     let mut after = Vec::with_capacity(items.len());
-    let (mut sums, mut octets) = (Sums::NONE, 0);
+    let (mut sums, mut octets) = (Sums::of_none(rooms), 0);
     for (item, is_placed) in items.iter().zip(is_placed).rev() {
         after.push((sums.clone(), octets));
         if *is_placed {
@@ -108,17 +110,15 @@ fn earliest(items: &[Movable], is_placed: &[bool], rooms: Rooms) -> OptionFields
 /// field: bit N of word M is set if they can take exactly M octets in file and N in sname. So
 /// whether items fit is known without a search through all places, of which there are too many.
 #[derive(Clone)]
-struct Sums([u64; FILE_ROOM + 1]);
+struct Sums(Vec<u64>);
 
 const _: () = assert!(SERVER_NAME_ROOM < u64::BITS as usize, "a word has a bit for each octet");
 
 impl Sums {
-    /// Those of no item.
-    const NONE: Self = {
-        let mut words = [0; FILE_ROOM + 1];
-        words[0] = 1;
-        Self(words)
-    };
+    /// Those of no item, with a word for each sum that file has room for.
+    fn of_none(rooms: Rooms) -> Self {
+        Self(iter::once(1).chain(iter::repeat_n(0, rooms.file)).collect())
+    }
 
     /// Those of the items and one more.
     fn with(&self, octets: usize) -> Self {
