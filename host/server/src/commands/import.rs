@@ -61,8 +61,8 @@ pub(crate) struct ImportArguments {
     /// Where reservations are written.
     #[arg(long, value_enum, default_value_t = ReservationsIn::Auto, requires = "from")]
     reservations: ReservationsIn,
-    /// Replace the configuration if there is one. Its [store], [plugins], [[lookup]], [control],
-    /// [journal], [hosts], [metrics] and [log] stay as they are.
+    /// Replace the configuration if there is one. Its `[store]`, `[plugins]`, `[[lookup]]`,
+    /// `[control]`, `[journal]`, `[hosts]`, `[metrics]` and `[log]` stay as they are.
     #[arg(long, requires = "from")]
     replace: bool,
     /// Import leases into a store that has some: of each address, the lease that changed last
