@@ -11,7 +11,7 @@ use std::{
 use lessor_e2e::{
     ClientMessage, JournalLine, Server, Setup, loopback_address, process_status, relay, wait,
 };
-use lessor_load::{Acquired, Answer, Subscriber};
+use lessor_load::{Acquired, Answer, Relay, Subscriber};
 use serde_json::Value;
 
 const SUBNETS: &str = r#"
@@ -57,7 +57,7 @@ const SUBNETS: &str = r#"
 const TWO_RELAYS: &str = r#"
     [[class]]
     name = "east"
-    match = { relay = "100.64.0.1" }
+    match = { relay = "EAST" }
     pools = ["east"]
 
     [[subnet]]
@@ -159,13 +159,15 @@ fn a_renewal_without_a_relay_keeps_its_classes() {
 
 #[test]
 fn a_renewal_without_a_relay_has_the_class_of_its_own_relay() {
-    let server = Setup::on_loopback(TWO_RELAYS).start();
-    let through = |link: Ipv4Addr, number: u8| {
+    let [east, west] = [loopback_address(), loopback_address()];
+    let server = Setup::on_loopback(&TWO_RELAYS.replace("EAST", &east.to_string())).start();
+    let through = |relay: Ipv4Addr, number: u8| {
         let device = subscriber(number, "room/1");
-        let acquired = relay(server.address(), link).acquire(&device, PATIENCE);
+        let relay = Relay::bind(SocketAddrV4::new(relay, 0), server.address(), Some(LINK));
+        let acquired = relay.unwrap().acquire(&device, PATIENCE);
         (device, acquired.unwrap_or_else(|error| panic!("{error}")).address)
     };
-    let leased = [through(LINK, 1), through(Ipv4Addr::new(100, 64, 0, 2), 2)];
+    let leased = [through(east, 1), through(west, 2)];
     let pools = leased.each_ref().map(|(_, address)| address.octets()[2]);
     assert_eq!(pools, [2, 1]);
     // The replies go to the addresses of the clients, which are not on this machine.
