@@ -44,6 +44,16 @@ impl LineOutcome {
     }
 }
 
+/// What becomes of a statement that was set: as it says, with this difference, or for this reason
+/// not at all.
+pub(crate) fn outcome(set: Result<Option<&'static str>, String>) -> (LineOutcome, String) {
+    match set {
+        Ok(None) => (LineOutcome::Carried, String::new()),
+        Ok(Some(how)) => (LineOutcome::Changed, how.to_owned()),
+        Err(why) => (LineOutcome::NotCarried, why),
+    }
+}
+
 /// A statement and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,8 +1,8 @@
 //! Where the options of a reply are placed: in the options field, in file, in sname, or nowhere.
 //!
 //! Only computes the places and does not move any octets; `packing` finds those of items that may
-//! be in any field. Invariants: the items of a field fit into
-//! it, and an item that clients must read before others is in the options field.
+//! be in any field. Invariants: the items of a field fit into it, and an item that clients must
+//! read before others is in the options field.
 
 mod packing;
 

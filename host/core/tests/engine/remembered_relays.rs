@@ -1,6 +1,6 @@
-//! The relay through which a client was heard: kept while a class is about relays or interfaces, so
-//! that a renewal which the client sends directly has the classes of its own relay, not those of
-//! another relay of its network.
+//! The relay through which a client was heard. The record keeps it while a class tests relays or
+//! interfaces: a renewal that the client sends directly then has the classes of its own relay, and
+//! not those of another relay of its network.
 
 use std::{net::Ipv4Addr, sync::Arc};
 

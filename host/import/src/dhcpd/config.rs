@@ -19,7 +19,7 @@ use crate::{
     latest::Latest,
     model::{Bootp, Options, Scope, Site, Subnet, Unknown, inherit},
     place::Refusal,
-    report::{EntryId, LineOutcome, Report},
+    report::{EntryId, LineOutcome, Report, outcome},
 };
 
 use super::{
@@ -374,13 +374,4 @@ fn vendor_space(block: &[Statement]) -> Option<String> {
     let mut selects = block.iter().rev();
     let last = selects.find(|inner| inner.word(0) == Some("vendor-option-space"))?;
     last.word(1).map(str::to_owned)
-}
-
-/// What becomes of a statement that is changed or not carried as was found.
-fn outcome(found: Result<Option<&'static str>, String>) -> (LineOutcome, String) {
-    match found {
-        Ok(None) => (LineOutcome::Carried, String::new()),
-        Ok(Some(how)) => (LineOutcome::Changed, how.to_owned()),
-        Err(why) => (LineOutcome::NotCarried, why),
-    }
 }

@@ -23,7 +23,7 @@ use crate::{
     model::{Pool, Site},
     option_value,
     place::Refusal,
-    report::{EntryId, LineOutcome, REPLACED, Report},
+    report::{EntryId, LineOutcome, REPLACED, Report, outcome},
 };
 
 use super::{
@@ -130,11 +130,7 @@ impl Reading {
 
     fn other(&mut self, line: &Line, key: &str) {
         let (outcome, note) = match keys::fate(key) {
-            Some(Fate::Set(set)) => match set(&mut self.site.everywhere) {
-                Ok(None) => (LineOutcome::Carried, String::new()),
-                Ok(Some(how)) => (LineOutcome::Changed, how.to_owned()),
-                Err(why) => (LineOutcome::NotCarried, why),
-            },
+            Some(Fate::Set(set)) => outcome(set(&mut self.site.everywhere)),
             Some(Fate::NotNeeded(why)) => (LineOutcome::NotNeeded, why.to_owned()),
             Some(Fate::NotCarried(why)) => (LineOutcome::NotCarried, why.to_owned()),
             None => (LineOutcome::NotCarried, "the key is not known".to_owned()),

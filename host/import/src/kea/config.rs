@@ -17,7 +17,7 @@ use crate::{
     Found,
     model::{Boot, Pool, Scope, Site, Subnet},
     place::Refusal,
-    report::{LineOutcome, Report},
+    report::{LineOutcome, Report, outcome},
 };
 
 use super::{
@@ -157,11 +157,7 @@ impl Reading {
     fn key(&mut self, key: &str, member: &Member, scope: &mut Scope) {
         let statement = statement(member);
         let (outcome, note) = match keys::fate(key) {
-            Some(Fate::Set(set)) => match set(scope, &member.node) {
-                Ok(None) => (LineOutcome::Carried, String::new()),
-                Ok(Some(how)) => (LineOutcome::Changed, how.to_owned()),
-                Err(why) => (LineOutcome::NotCarried, why),
-            },
+            Some(Fate::Set(set)) => outcome(set(scope, &member.node)),
             Some(Fate::NotNeeded(why)) => (LineOutcome::NotNeeded, why.to_owned()),
             Some(Fate::NotCarried(why)) => (LineOutcome::NotCarried, why.to_owned()),
             None => (LineOutcome::NotCarried, "the key is not known".to_owned()),

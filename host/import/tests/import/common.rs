@@ -98,6 +98,8 @@ pub(crate) fn parts(read: ReadLeases) -> (Vec<Binding>, Report, LeaseTotals) {
     (records.collect(), read.report, read.totals)
 }
 
+/// A time in November 2026, in seconds.
+pub(crate) const NOW: u64 = 1_796_000_000;
 /// The first line of Kea's file of leases.
 pub(crate) const KEA_HEADER: &str = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,\
                           fqdn_rev,hostname,state,user_context\n";

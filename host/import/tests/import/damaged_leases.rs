@@ -5,10 +5,7 @@ use lessor_import::{
     LeaseTotals, LineOutcome, OldServer, Refusal, Report, Times, portable, read_leases,
 };
 
-use crate::common::{Folder, KEA_HEADER, parts, topology};
-
-/// A time in November 2026, in seconds.
-const NOW: u64 = 1_796_000_000;
+use crate::common::{Folder, KEA_HEADER, NOW, parts, topology};
 
 const CONFIGURATION: &str = "
     [server]

@@ -3,12 +3,9 @@
 
 use std::{net::Ipv4Addr, path::PathBuf};
 
-use crate::common::{Folder, KEA_HEADER, parts, topology};
+use crate::common::{Folder, KEA_HEADER, NOW, parts, topology};
 use lessor_core::{Binding, BindingState, ClientKey, HardwareAddress, Timestamp};
 use lessor_import::{LeaseTotals, LineOutcome, OldServer, Refusal, Report, Times, read_leases};
-
-/// A time in November 2026, in seconds.
-const NOW: u64 = 1_796_000_000;
 
 const CONFIGURATION: &str = "
     [server]

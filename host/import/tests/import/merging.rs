@@ -7,10 +7,7 @@ use lessor_import::{
 };
 use lessor_store::{DiskStore, Store};
 
-use crate::common::{Folder, KEA_HEADER, topology};
-
-/// A time in November 2026, in seconds.
-const NOW: u64 = 1_796_000_000;
+use crate::common::{Folder, KEA_HEADER, NOW, topology};
 
 const CONFIGURATION: &str = "
     [server]

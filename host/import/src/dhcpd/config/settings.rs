@@ -11,10 +11,10 @@ use crate::{
     },
     latest::Latest,
     model::Scope,
-    report::{EntryId, LineOutcome},
+    report::{EntryId, LineOutcome, outcome},
 };
 
-use super::{Around, Reading, outcome, vendor_space};
+use super::{Around, Reading, vendor_space};
 
 const OF_HOSTS: &str =
     "only hosts are in the group, and they have no such setting here; write it in their subnets";
