@@ -157,13 +157,15 @@ impl Engine {
     /// ([`crate::Arrival::own_addresses`]).
     pub fn set_own_addresses(&mut self, own: &OwnAddresses) {
         if !own.is_empty() {
-            self.switch_own_addresses(own.clone());
+            self.switch_own_addresses(own);
         }
     }
 
-    fn switch_own_addresses(&mut self, own: OwnAddresses) {
-        if self.own != own {
-            self.own = own;
+    /// Sets them even if there are none. This runs for each message: a clone counts references that
+    /// all workers share, so it is made only if something changed.
+    fn switch_own_addresses(&mut self, own: &OwnAddresses) {
+        if self.own != *own {
+            self.own = own.clone();
             self.withhold_own();
         }
     }

@@ -138,7 +138,7 @@ impl Engine {
     fn set_server_identifiers(&mut self, topology: &Topology) {
         let mut own = self.own.clone();
         own.set_configured(topology.server_identifiers());
-        self.switch_own_addresses(own);
+        self.switch_own_addresses(&own);
     }
 
     /// Switches to another configuration of the same network, in the same VPN. Returns what was
